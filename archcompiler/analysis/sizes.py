@@ -1,0 +1,72 @@
+"""Which input sizes a network accepts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.ops import ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class ValidSizes:
+    """The square inputs from 1 to `tried` pixels that pass every operator, as ranges (ends in)."""
+
+    ranges: tuple[tuple[int, int], ...]
+    tried: int
+
+    def __str__(self) -> str:
+        if not self.ranges:
+            return f"none up to {self.tried}"
+        words = [f"{a}" if a == b else f"{a} to {b}" for a, b in self.ranges]
+        start, end = self.ranges[-1]
+        if end == self.tried:
+            words[-1] = f"{start} and more"
+        return ", ".join(words)
+
+
+def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
+    """Try every height = width from 1 to `tried` (default: twice the spec's own) on the graph.
+
+    Heights and widths pass through every operator apart from each other, so a network that takes
+    the square sizes of a range takes every H and W in it.
+    """
+    limit = tried or 2 * max(graph.input.height, graph.input.width)
+    known: dict[tuple[int, int], int | None] = {}
+    ranges: list[tuple[int, int]] = []
+    for size in range(1, limit + 1):
+        if _output_size(graph.root, size, known) is None:
+            continue
+        if ranges and ranges[-1][1] == size - 1:
+            ranges[-1] = (ranges[-1][0], size)
+        else:
+            ranges.append((size, size))
+    return ValidSizes(tuple(ranges), limit)
+
+
+def _output_size(block: Block, size: int, known: dict[tuple[int, int], int | None]) -> int | None:
+    """Height of the block's output for an input of `size`, or None if an operator refuses."""
+    key = (id(block), size)
+    if key not in known:
+        known[key] = _compute(block, size, known)
+    return known[key]
+
+
+def _compute(block: Block, size: int, known: dict[tuple[int, int], int | None]) -> int | None:
+    sizes = {INPUT: size}
+    for step in block.steps:
+        if isinstance(step.body, Block):
+            output = _output_size(step.body, sizes[step.inputs[0]], known)
+        else:
+            types = tuple(
+                TensorType(block.type_of(name).channels, sizes[name], sizes[name])
+                for name in step.inputs
+            )
+            try:
+                output = step.body.shape(types).height
+            except ShapeError:
+                return None
+        if output is None:
+            return None
+        sizes[step.name] = output
+    return sizes[block.output]

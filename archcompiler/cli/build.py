@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from archcompiler.cli.compiling import compile_all
+from archcompiler.cli.options import (
+    diagnostic_format_option,
+    output_option,
+    set_option,
+    specs_argument,
+)
+from archcompiler.cli.report import DiagnosticFormat
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError, error
+
+
+@click.command("build")
+@specs_argument
+@output_option
+@set_option
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff if a file is stale.")
+@click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
+@diagnostic_format_option
+def command(
+    specs: tuple[Path, ...],
+    directory: Path,
+    settings: tuple[str, ...],
+    check: bool,
+    force: bool,
+    diagnostic_format: DiagnosticFormat,
+) -> None:
+    """Compile each SPEC to DIR/<name>.py, a module that imports torch alone."""
+    networks = compile_all(specs, settings, diagnostic_format)
+    _require_distinct(networks)
+    if check:
+        _check(networks, specs, directory, settings)
+        return
+
+    from archcompiler.emit.writer import write_emitted
+
+    quiet = diagnostic_format != "text"
+    for network, source in [(network, network.source) for network in networks]:
+        path = network.path(directory)
+        what = write_emitted(path, source, force=force)
+        if not quiet:
+            click.echo(f"{path}  {what}, {source.count(chr(10))} lines")
+
+
+def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
+    counts = Counter(network.name for network in networks)
+    for network in networks:
+        if counts[network.name] > 1:
+            raise CompileError(
+                error(
+                    "E404",
+                    f"{counts[network.name]} specs of this command are named `{network.name}`",
+                    network.loaded.span(("name",)),
+                    notes=("each would overwrite the file of the other",),
+                )
+            )
+
+
+def _check(
+    networks: Sequence[CompiledNetwork],
+    specs: Sequence[Path],
+    directory: Path,
+    settings: Sequence[str],
+) -> None:
+    from archcompiler.emit.writer import difference
+
+    stale = []
+    for network, spec in zip(networks, specs, strict=True):
+        diff = difference(network.path(directory), network.source)
+        if diff:
+            stale.append(spec.as_posix())
+            click.echo(diff, nl=False)
+    if not stale:
+        return
+    words = ["archcompiler", "build", *stale]
+    if directory != Path("generated"):
+        words += ["-o", directory.as_posix()]
+    for setting in settings:
+        words += ["--set", setting]
+    count = f"{len(stale)} of {len(networks)} files" if len(networks) > 1 else "the file"
+    click.echo(f"{count} out of date; rebuild with: {shlex.join(words)}", err=True)
+    sys.exit(1)

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from archcompiler.cli.compiling import compile_all
+from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
+from archcompiler.cli.report import DiagnosticFormat
+from archcompiler.compiler import CompiledNetwork
+
+
+@click.command("check")
+@specs_argument
+@set_option
+@click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
+@diagnostic_format_option
+def command(
+    specs: tuple[Path, ...],
+    settings: tuple[str, ...],
+    strict: bool,
+    diagnostic_format: DiagnosticFormat,
+) -> None:
+    """Check each SPEC as a graph and report every mistake with its line."""
+    networks = compile_all(specs, settings, diagnostic_format)
+    if diagnostic_format == "text":
+        for network in networks:
+            click.echo(_summary(network))
+    if strict and any(network.warnings for network in networks):
+        sys.exit(1)
+
+
+def _summary(network: CompiledNetwork) -> str:
+    from archcompiler.analysis.depth import trunk_depth
+    from archcompiler.analysis.parameters import parameter_count
+    from archcompiler.analysis.sizes import valid_sizes
+
+    graph = network.graph
+    return (
+        f"{network.name}: {graph.root.operator_count:,} operators, "
+        f"trunk depth {trunk_depth(graph)}, {parameter_count(graph):,} parameters; "
+        f"valid heights and widths: {valid_sizes(graph)}"
+    )

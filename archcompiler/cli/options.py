@@ -1,0 +1,56 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def specs_argument(command: F) -> F:
+    """One or more spec files. That they can be read is checked by the compiler, with its errors."""
+    return click.argument(
+        "specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path)
+    )(command)
+
+
+def spec_argument(command: F) -> F:
+    return click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))(command)
+
+
+def set_option(command: F) -> F:
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a value of the spec, e.g. stages.1.modules=4; arrays count from 0.",
+    )(command)
+
+
+def diagnostic_format_option(command: F) -> F:
+    return click.option(
+        "--format",
+        "diagnostic_format",
+        type=click.Choice(["text", "json", "github"]),
+        default="text",
+        show_default=True,
+        help="How diagnostics are printed.",
+    )(command)
+
+
+def output_option(command: F) -> F:
+    return click.option(
+        "-o",
+        "--output",
+        "directory",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path("generated"),
+        show_default=True,
+        metavar="DIR",
+        help="Folder of the emitted files.",
+    )(command)

@@ -1,0 +1,27 @@
+"""Diagnostics to the terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import Literal
+
+import click
+
+from archcompiler.diagnostics import Diagnostic
+
+DiagnosticFormat = Literal["text", "json", "github"]
+
+
+def report(diagnostics: Iterable[Diagnostic], format: DiagnosticFormat = "text") -> None:
+    """Print diagnostics: text to stderr, in colour on a terminal; json and github to stdout."""
+    from archcompiler.render import render
+
+    found = list(diagnostics)
+    if format == "text":
+        if found:
+            color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+            click.echo(render(found, "text", color=color), err=True, nl=False)
+        return
+    click.echo(render(found, format), nl=False)

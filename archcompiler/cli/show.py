@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archcompiler.cli.options import set_option, spec_argument
+
+
+@click.command("show")
+@spec_argument
+@set_option
+def command(spec: Path, settings: tuple[str, ...]) -> None:
+    """Print SPEC as it is compiled: every value, and the file and line that it comes from."""
+    from archcompiler.spec.loader import load
+    from archcompiler.spec.show import show
+
+    click.echo(show(load(spec, settings)), nl=False)

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from archcompiler.cli.compiling import compile_all
+from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
+from archcompiler.cli.report import DiagnosticFormat
+
+
+@click.command("verify")
+@specs_argument
+@set_option
+@diagnostic_format_option
+def command(
+    specs: tuple[Path, ...], settings: tuple[str, ...], diagnostic_format: DiagnosticFormat
+) -> None:
+    """Trace the module emitted for each SPEC and prove that it is the checked graph."""
+    networks = compile_all(specs, settings, diagnostic_format)
+
+    from archcompiler.verify import verify
+
+    failed = False
+    for network in networks:
+        proof = verify(network)
+        failed |= not proof.holds
+        click.echo(str(proof))
+    if failed:
+        sys.exit(1)

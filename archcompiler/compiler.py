@@ -1,0 +1,113 @@
+"""The driver: every stage in order, and all that went wrong raised together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archcompiler.diagnostics import CompileError, Diagnostic, Severity
+from archcompiler.ir import Graph
+from archcompiler.spec.loader import LoadedSpec, SpecLike, load
+from archcompiler.spec.model import Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class CompiledNetwork:
+    """A checked network, ready to be emitted. Made by `archcompiler.compile`."""
+
+    loaded: LoadedSpec = field(repr=False)
+    graph: Graph = field(repr=False)
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def spec(self) -> Spec:
+        """The validated spec with all defaults."""
+        return self.loaded.spec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @cached_property
+    def source(self) -> str:
+        """The whole emitted file, header included."""
+        from archcompiler.emit.format import format_source
+        from archcompiler.emit.header import with_header
+        from archcompiler.emit.render import render_network
+        from archcompiler.emit.view import NetworkView
+
+        body = format_source(render_network(NetworkView(self.graph)))
+        return with_header(body, self.loaded)
+
+    def path(self, directory: str | Path = "generated") -> Path:
+        """Where `write` puts the file."""
+        return Path(directory, f"{self.name}.py")
+
+    def write(self, directory: str | Path = "generated", *, force: bool = False) -> Path:
+        """Write `DIRECTORY/NAME.py` atomically and return its path.
+
+        Raises CompileError E402 rather than overwrite a file edited by hand, unless `force`.
+        """
+        from archcompiler.emit.writer import write_emitted
+
+        path = self.path(directory)
+        write_emitted(path, self.source, force=force)
+        return path
+
+    def module(self, **overrides: float) -> nn.Module:
+        """A new model from the emitted source; `overrides` as for the emitted builder.
+
+        It takes (N, C, H, W) and returns logits, (N, classes).
+        """
+        from archcompiler.emit.load import load_module
+
+        model: nn.Module = getattr(load_module(self.name, self.source), self.name)(**overrides)
+        return model
+
+
+def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
+    """Compile a spec, given as a path or as a dict, with `settings` such as `stages.1.modules=4`.
+
+    Raises CompileError with every error of the spec and its graph.
+
+    >>> import archcompiler
+    >>> network = archcompiler.compile(
+    ...     {
+    ...         "name": "tiny",
+    ...         "input": [3, 32, 32],
+    ...         "classes": 10,
+    ...         "stem": {"type": "conv"},
+    ...         "stages": [{"channels": 64, "modules": 1, "depth": 2}],
+    ...     }
+    ... )
+    >>> network.name, network.graph.root.output_type.channels
+    ('tiny', 10)
+    """
+    from archcompiler.lower import lower
+    from archcompiler.passes import run_passes
+
+    loaded = load(spec, settings)
+    graph = lower(loaded)
+    found = [finding.diagnostic(loaded.span) for finding in run_passes(graph)]
+    if any(d.severity is Severity.ERROR for d in found):
+        raise CompileError(*found)
+    return CompiledNetwork(loaded, graph, tuple(found))
+
+
+def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:
+    """Everything that is wrong with a spec, errors and warnings; never raises for a bad spec.
+
+    >>> import archcompiler
+    >>> [diagnostic.code for diagnostic in archcompiler.check({"name": "tiny"})]
+    ['E202', 'E202', 'E202', 'E202']
+    """
+    try:
+        return list(compile(spec, settings).warnings)
+    except CompileError as error:
+        return list(error.diagnostics)

@@ -1,0 +1,1 @@
+"""Graph → readable, standalone PyTorch source."""

@@ -1,0 +1,102 @@
+"""Emitted files on disk: written whole or not at all, never over somebody's edits."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.emit.header import parse_emitted, without_source
+
+
+class Written(StrEnum):
+    """What became of a file."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
+    """Write an emitted file atomically.
+
+    Raises CompileError E402 if the file there was edited by hand or is not ours, unless `force`;
+    E403 if it cannot be written.
+    """
+    old = _read(path)
+    if old == text:
+        return Written.UNCHANGED
+    if old is not None and not force:
+        emitted = parse_emitted(old)
+        if emitted is None:
+            raise CompileError(_refused(path, "was not written by archcompiler"))
+        if emitted.edited:
+            raise CompileError(_refused(path, "was edited by hand"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise CompileError(error("E403", f"cannot write `{path}`: {reason.lower()}")) from None
+    return Written.CREATED if old is None else Written.UPDATED
+
+
+def difference(path: Path, text: str) -> str:
+    """Unified diff from the file on disk to `text`; empty if they agree but for the source line."""
+    old = _read(path)
+    if old is not None and without_source(old) == without_source(text):
+        return ""
+    name = path.as_posix()
+    lines = difflib.unified_diff(
+        (old or "").splitlines(keepends=True),
+        text.splitlines(keepends=True),
+        name if old is not None else "/dev/null",
+        f"{name} (rebuilt)",
+    )
+    return "".join(lines)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise CompileError(_refused(path, "was not written by archcompiler")) from None
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        raise CompileError(error("E403", f"cannot read `{path}`: {reason.lower()}")) from None
+
+
+def _refused(path: Path, why: str) -> Diagnostic:
+    return error(
+        "E402",
+        f"`{path}` {why} and is left alone",
+        help="move your changes into the spec or another file, or overwrite it with `--force`",
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    """Through a temporary file beside it, so that a crash leaves the old file or the new one."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        temporary.chmod(mode)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

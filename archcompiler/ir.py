@@ -1,0 +1,192 @@
+"""The intermediate representation: a tree of shared blocks over primitive operators.
+
+A `Block` is a named scope with steps; a step is a primitive operator or another block. Equal
+siblings are *one* block object, stepped into many times, so that a stage of ten thousand equal
+attention modules costs as much memory and checking as a stage of one. `Graph.nodes()` is the flat
+view: every operator with its full scope, in topological order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from archcompiler.ops.base import Operator
+
+INPUT = "x"
+"""Name by which the steps of a block refer to the block's input."""
+
+SpecPath = tuple[str | int, ...]
+"""Keys and indices from the root of a spec to a value: `("stages", 0, "modules")`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape of one image's feature map, (C, H, W). H = W = 0 marks a map that ran out of pixels."""
+
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def empty(self) -> bool:
+        return self.height == 0 or self.width == 0
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+    @property
+    def numel(self) -> int:
+        return self.channels * self.height * self.width
+
+    def __str__(self) -> str:
+        return f"{self.channels}×{self.height}×{self.width}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a block: `name = body(*inputs)`, where each input names a step or `INPUT`."""
+
+    name: str
+    body: Operator | Block
+    inputs: tuple[str, ...]
+    type: TensorType
+    origin: SpecPath = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A scope: one input, one output, steps between. `config` is what it was lowered from."""
+
+    kind: str
+    config: object
+    input: TensorType
+    steps: tuple[Step, ...]
+    output: str
+    origin: SpecPath = ()
+    problems: tuple[str, ...] = ()
+
+    @cached_property
+    def operator_count(self) -> int:
+        """Primitive operators below this scope, without visiting shared blocks twice."""
+        return sum(s.body.operator_count if isinstance(s.body, Block) else 1 for s in self.steps)
+
+    @property
+    def output_type(self) -> TensorType:
+        return self.type_of(self.output)
+
+    def type_of(self, name: str) -> TensorType:
+        return self.input if name == INPUT else self._steps_by_name[name].type
+
+    def step(self, name: str) -> Step:
+        """The step called `name`. Raises KeyError if there is none."""
+        return self._steps_by_name[name]
+
+    @cached_property
+    def _steps_by_name(self) -> dict[str, Step]:
+        return {step.name: step for step in self.steps}
+
+    def to_networkx(self) -> nx.MultiDiGraph[str]:
+        """This scope alone as a graph: its steps, its input `INPUT`, and edges with roles.
+
+        A step input that no step writes becomes an edge from a node without a `step` attribute.
+        """
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph.add_node(INPUT, type=self.input)
+        for step in self.steps:
+            graph.add_node(step.name, step=step, type=step.type)
+        for step in self.steps:
+            for producer in step.inputs:
+                graph.add_edge(producer, step.name)
+        return graph
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator of the flat view, with its full path (`stage1/attention1/pre/unit1/conv1`)."""
+
+    path: str
+    op: Operator
+    inputs: tuple[str, ...]
+    type: TensorType
+    origin: SpecPath
+    kinds: tuple[str, ...] = field(repr=False)
+    """Kinds of the enclosing blocks, outermost first."""
+
+    @property
+    def scope(self) -> str:
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A whole network, lowered at one input size."""
+
+    name: str
+    root: Block
+
+    @property
+    def input(self) -> TensorType:
+        return self.root.input
+
+    def blocks(self) -> Iterator[tuple[str, Block]]:
+        """Each distinct block once, outermost first, with the path where it is first used."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Block]] = [("", self.root)]
+        while stack:
+            path, block = stack.pop()
+            if id(block) in seen:
+                continue
+            seen.add(id(block))
+            yield path, block
+            stack.extend(
+                (f"{path}/{step.name}" if path else step.name, step.body)
+                for step in reversed(block.steps)
+                if isinstance(step.body, Block)
+            )
+
+    def nodes(self) -> Iterator[Node]:
+        """Every operator in topological order; the network's own input is the path `INPUT`.
+
+        Only for a graph that passed its checks: a dangling input raises KeyError.
+        """
+        yield from _flatten(self.root, "", INPUT, (self.root.kind,))
+
+    def to_networkx(self) -> nx.MultiDiGraph[str]:
+        """The flat graph: a node per operator, an edge per use with its `role`."""
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
+        graph.add_node(INPUT, op="input", attributes=(), type=self.input)
+        for node in self.nodes():
+            op = node.op
+            graph.add_node(node.path, op=op.kind, attributes=op.attributes(), type=node.type)
+            for role, producer in zip(op.roles(len(node.inputs)), node.inputs, strict=True):
+                graph.add_edge(producer, node.path, role=role)
+        return graph
+
+
+def _flatten(
+    block: Block, path: str, source: str, kinds: tuple[str, ...]
+) -> Generator[Node, None, str]:
+    """Yield the operators below `block`, entered from `source`; return the path of its output."""
+    written = {INPUT: source}
+    for step in block.steps:
+        inner = f"{path}/{step.name}" if path else step.name
+        inputs = tuple(written[name] for name in step.inputs)
+        if isinstance(step.body, Block):
+            written[step.name] = yield from _flatten(
+                step.body, inner, inputs[0], (*kinds, step.body.kind)
+            )
+        else:
+            yield Node(inner, step.body, inputs, step.type, step.origin, kinds)
+            written[step.name] = inner
+    return written[block.output]

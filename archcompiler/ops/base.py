@@ -1,0 +1,64 @@
+"""What every primitive operator states about itself, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+from archcompiler.ir import TensorType
+
+
+class ShapeError(Exception):
+    """An operator cannot take its inputs.
+
+    `recovered` is the type to go on with, so that one run reports every independent mistake;
+    a map without pixels (H = W = 0) silences what follows from it.
+    """
+
+    def __init__(
+        self, message: str, recovered: TensorType, *, code: str = "E304", help: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.recovered = recovered
+        self.code = code
+        self.help = help
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """A primitive operator. Its fields are its hyper-parameters, and label it in every graph."""
+
+    kind: ClassVar[str]
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        """Output type, (C, H, W), for the input types. Raises ShapeError."""
+        raise NotImplementedError
+
+    def roles(self, count: int) -> tuple[str, ...]:
+        """The role of each of `count` inputs, in order."""
+        return ("data",) * count
+
+    @property
+    def parameters(self) -> int:
+        """Learnable parameters."""
+        return 0
+
+    @property
+    def layers(self) -> int:
+        """1 for an operator that counts towards a network's depth (convolution, linear)."""
+        return 0
+
+    def attributes(self) -> tuple[tuple[str, object], ...]:
+        return tuple((f.name, getattr(self, f.name)) for f in fields(self))
+
+
+def same_type(inputs: tuple[TensorType, ...], what: str) -> TensorType:
+    """The one type that all inputs share. Raises ShapeError."""
+    first = inputs[0]
+    for other in inputs[1:]:
+        if first.empty or other.empty:
+            return TensorType(first.channels, 0, 0)
+        if other != first:
+            raise ShapeError(f"{what} needs equal shapes, but gets {first} and {other}", first)
+    return first

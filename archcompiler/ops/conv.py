@@ -1,0 +1,62 @@
+"""Two-dimensional convolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archcompiler.ir import TensorType
+from archcompiler.ops.base import Operator, ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class Conv(Operator):
+    """k×k convolution; `padding` pixels of zeros on every side, floor mode."""
+
+    kind: ClassVar[str] = "conv"
+
+    in_channels: int
+    out_channels: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    groups: int = 1
+    bias: bool = False
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        (x,) = inputs
+        height, width = self._size(x.height), self._size(x.width)
+        if x.channels != self.in_channels:
+            raise ShapeError(
+                f"convolution expects {self.in_channels} channels, but gets {x.channels}",
+                TensorType(self.out_channels, height, width),
+            )
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            raise ShapeError(
+                f"{self.groups} groups do not divide a convolution "
+                f"from {self.in_channels} to {self.out_channels} channels",
+                TensorType(self.out_channels, height, width),
+                code="E305",
+            )
+        if not x.empty and (height < 1 or width < 1):
+            raise ShapeError(
+                f"{self.kernel}×{self.kernel} convolution does not fit into "
+                f"{x.height}×{x.width} pixels",
+                TensorType(self.out_channels, 0, 0),
+                code="E306",
+            )
+        return TensorType(self.out_channels, height, width)
+
+    def _size(self, pixels: int) -> int:
+        if pixels == 0:
+            return 0
+        return (pixels + 2 * self.padding - self.kernel) // self.stride + 1
+
+    @property
+    def parameters(self) -> int:
+        weights = self.out_channels * (self.in_channels // self.groups) * self.kernel**2
+        return weights + (self.out_channels if self.bias else 0)
+
+    @property
+    def layers(self) -> int:
+        return 1

@@ -1,0 +1,45 @@
+"""The mask's way up retraces its way down, and each resampling has the right target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcompiler.blocks import HOURGLASS
+from archcompiler.ir import INPUT, Block, Graph
+from archcompiler.ops import Interpolate, MaxPool
+from archcompiler.passes.finding import Finding
+
+
+def check_mask(graph: Graph) -> Iterator[Finding]:
+    """Each level pools once and interpolates once, back to the very map it pooled (E309, E311)."""
+    for path, block in graph.blocks():
+        if block.kind == HOURGLASS:
+            yield from _check_level(path, block)
+
+
+def _check_level(path: str, block: Block) -> Iterator[Finding]:
+    pools = [s for s in block.steps if isinstance(s.body, MaxPool)]
+    resizes = [s for s in block.steps if isinstance(s.body, Interpolate)]
+    if len(pools) != 1 or len(resizes) != 1:
+        yield Finding(
+            "E309",
+            f"a level of the mask goes down {len(pools)} times and up {len(resizes)} times",
+            block.origin,
+            path,
+        )
+        return
+    pooled, target = pools[0].inputs[0], resizes[0].inputs[1]
+    if target != INPUT and target not in {step.name for step in block.steps}:
+        yield Finding(
+            "E311",
+            f"the interpolation's target `{target}` does not exist",
+            resizes[0].origin,
+            path,
+        )
+    elif pooled != target or block.output != resizes[0].name:
+        yield Finding(
+            "E309",
+            f"the mask goes down from `{pooled}`, but comes up to the size of `{target}`",
+            block.origin,
+            path,
+        )

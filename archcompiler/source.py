@@ -1,0 +1,183 @@
+"""Spec files as text, and places in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from stat import S_ISDIR, S_ISREG
+from typing import Final, Literal, TypeAlias
+
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.suggest import did_you_mean
+
+Format: TypeAlias = Literal["toml", "json"]
+
+FORMATS: Final[dict[str, Format]] = {".toml": "toml", ".json": "json"}
+MAX_BYTES: Final = 1 << 20
+_BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place for people: line and column count from 1, columns in characters."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of one spec. Lines end at a line feed, as they do for TOML and JSON."""
+
+    name: str
+    text: str
+    format: Format
+    path: Path | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        """Read a spec file, without its byte order mark and with line ends as line feeds.
+
+        Raises CompileError: E101 unreadable, E102 not UTF-8, E103 empty, E104 neither
+        `.toml` nor `.json`, E105 larger than `MAX_BYTES`.
+        """
+        name = path.as_posix()
+        _require_file(path, name)
+        format = FORMATS.get(path.suffix.lower())
+        if format is None:
+            raise CompileError(_unknown_extension(path, name))
+        try:
+            with path.open("rb") as file:
+                data = file.read(MAX_BYTES + 1)
+        except OSError as exc:
+            raise CompileError(_unreadable(name, _reason(exc))) from exc
+        if len(data) > MAX_BYTES:
+            raise CompileError(
+                error(
+                    "E105",
+                    f"`{name}` is too large for a spec",
+                    notes=(f"a spec may have {MAX_BYTES} bytes",),
+                )
+            )
+        source = cls(name, _decode(data, name, format, path), format, path)
+        if not source.text.strip():
+            raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
+        return source
+
+    def location(self, offset: int) -> Location:
+        """Line and column of a character offset; offsets outside the text are clamped."""
+        offset = min(max(offset, 0), len(self.text))
+        line = self.text.count("\n", 0, offset) + 1
+        return Location(line, offset - self.text.rfind("\n", 0, offset))
+
+    def offset(self, location: Location) -> int:
+        """Character offset of a line and column; clamped to its line and the text."""
+        start = 0
+        for _ in range(location.line - 1):
+            end = self.text.find("\n", start)
+            if end < 0:
+                return len(self.text)
+            start = end + 1
+        end = self.text.find("\n", start)
+        return min(start + max(location.column - 1, 0), len(self.text) if end < 0 else end)
+
+    def line(self, number: int) -> str:
+        """The text of a line without its line end; empty for a line that is not there."""
+        lines = self.text.split("\n")
+        return lines[number - 1].removesuffix("\r") if 0 < number <= len(lines) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The characters from `start` up to, not including, `end` of a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def location(self) -> Location:
+        """Where the span starts."""
+        return self.source.location(self.start)
+
+    @property
+    def text(self) -> str:
+        """The characters themselves."""
+        return self.source.text[self.start : self.end]
+
+
+def _require_file(path: Path, name: str) -> None:
+    """Raise E101 unless `path` is a regular file: opening a pipe could wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as exc:
+        near = did_you_mean(path.name, _sibling_specs(path))
+        help = f"did you mean `{path.with_name(near).as_posix()}`?" if near else None
+        raise CompileError(_unreadable(name, "there is no such file", help)) from exc
+    except (OSError, ValueError) as exc:
+        raise CompileError(_unreadable(name, _reason(exc))) from exc
+    if S_ISDIR(mode):
+        raise CompileError(_unreadable(name, "it is a directory", "name a file in it"))
+    if not S_ISREG(mode):
+        raise CompileError(_unreadable(name, "it is not a regular file"))
+
+
+def _sibling_specs(path: Path) -> list[str]:
+    try:
+        names = [sibling.name for sibling in islice(path.parent.iterdir(), 1000)]
+    except OSError:
+        return []
+    return sorted(name for name in names if Path(name).suffix.lower() in FORMATS)
+
+
+def _reason(exc: OSError | ValueError) -> str:
+    text = exc.strerror if isinstance(exc, OSError) else str(exc)
+    return (text or type(exc).__name__).lower()
+
+
+def _unreadable(name: str, reason: str, help: str | None = None) -> Diagnostic:
+    return error("E101", f"cannot read `{name}`: {reason}", help=help)
+
+
+def _unknown_extension(path: Path, name: str) -> Diagnostic:
+    found = f"its extension is `{path.suffix}`" if path.suffix else "it has no extension"
+    return error(
+        "E104",
+        f"`{name}` is neither TOML nor JSON by its name",
+        notes=(found,),
+        help="write the spec in TOML and name it `*.toml`, or in JSON and name it `*.json`",
+    )
+
+
+def _decode(data: bytes, name: str, format: Format, path: Path) -> str:
+    """The text of a file; raises E102, pointing at the first byte that is not UTF-8."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise CompileError(
+            error(
+                "E102",
+                f"`{name}` is not UTF-8",
+                notes=("it starts with the byte order mark of UTF-16 or UTF-32",),
+                help="save it as UTF-8",
+            )
+        )
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as exc:
+        before = _normalise(data[: exc.start].decode())
+        rest = _normalise(data[exc.start :].decode(errors="replace"))
+        start = len(before)
+        raise CompileError(
+            error(
+                "E102",
+                f"`{name}` is not UTF-8",
+                Span(Source(name, before + rest, format, path), start, start + 1),
+                notes=(f"byte {exc.start} of the file is 0x{data[exc.start]:02x}",),
+                help="save it as UTF-8",
+            )
+        ) from exc
+    return _normalise(text)
+
+
+def _normalise(text: str) -> str:
+    return text.removeprefix(_BOM).replace("\r\n", "\n")

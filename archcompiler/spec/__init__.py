@@ -1,0 +1,1 @@
+"""From files and settings to one validated, frozen spec that knows where each value came from."""

@@ -1,0 +1,171 @@
+"""Path or dict → validated spec: `extends`, settings, validation, rules."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import Any
+
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.ir import SpecPath
+from archcompiler.source import Source, Span
+from archcompiler.spec.located import Located, locate, merge
+from archcompiler.spec.settings import parse_setting
+from archcompiler.suggest import did_you_mean
+from archcompiler.syntax import parse
+from archcompiler.syntax.document import Part
+
+from archcompiler.spec.model import Spec  # isort: skip
+
+SpecLike = str | Path | Mapping[str, Any]
+MAX_EXTENDS = 16
+
+
+@dataclass(frozen=True)
+class LoadedSpec:
+    """A valid spec with the text behind each of its values."""
+
+    spec: Spec
+    values: Located
+    source: Source
+    settings: tuple[str, ...] = ()
+
+    def span(self, path: SpecPath, part: Part = "value") -> Span:
+        """Where the value at `path` is written; for a default, where it would be."""
+        node = self.values
+        for step in path:
+            child = node.child(step)
+            if child is None:
+                inherited = _inherited(path)
+                return node.span("table") if inherited is None else self.span(inherited, part)
+            node = child
+        return node.span(part)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of what the spec means: the same for TOML and JSON, order of keys and `extends`."""
+        values = self.spec.model_dump(mode="json")
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _inherited(path: SpecPath) -> SpecPath | None:
+    """Where a unit type that `path` leaves out comes from."""
+    match path:
+        case ("stages", int() as i, "attention", "mask", "unit"):
+            return ("stages", i, "attention", "trunk")
+        case ("stages", int() as i, "attention", "trunk"):
+            return ("stages", i, "unit")
+        case ("stages", int(), "unit"):
+            return ("unit",)
+    return None
+
+
+def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
+    """Read, merge and validate a spec. Raises CompileError with everything that is wrong."""
+    from archcompiler.spec.problems import validate
+    from archcompiler.spec.rules import broken_rules
+
+    if isinstance(spec, Mapping):
+        values, source = _from_mapping(spec)
+    else:
+        path = Path(spec)
+        values = _read(path, path.resolve().parent, ())
+        source = values.text.source
+    values = reduce(merge, map(parse_setting, settings), values)
+    values = _with_stage_attention(values)
+    loaded = LoadedSpec(validate(values, Spec), values, source, tuple(settings))
+    problems = list(broken_rules(loaded))
+    if problems:
+        raise CompileError(*problems)
+    return loaded
+
+
+def _from_mapping(spec: Mapping[str, Any]) -> tuple[Located, Source]:
+    try:
+        text = json.dumps(spec, indent=2, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise CompileError(error("E203", f"a spec holds only what JSON can say: {exc}")) from None
+    source = Source("<dict>", text, "json")
+    document = parse(source)
+    if "extends" in document.values:
+        raise CompileError(
+            error(
+                "E207",
+                "a spec without a file has no folder to extend from",
+                document.span(("extends",), "key"),
+            )
+        )
+    return locate(document.values, document), source
+
+
+def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
+    """One file with everything that it extends below it."""
+    document = parse(Source.read(path))
+    values = locate(document.values, document)
+    target = values.value.pop("extends", None)
+    if target is None:
+        return values
+    chain = (*chain, path.resolve())
+    base_path = _resolve_extends(target, path, tree, chain)
+    try:
+        base = _read(base_path, tree, chain)
+    except CompileError as exc:
+        unreadable = [d for d in exc.diagnostics if d.code == "E101" and d.span is None]
+        if unreadable:
+            raise CompileError(_no_base(target, base_path)) from None
+        raise
+    return merge(base, values)
+
+
+def _resolve_extends(target: Located, path: Path, tree: Path, chain: tuple[Path, ...]) -> Path:
+    def refuse(code: str, message: str, *notes: str, help: str | None = None) -> CompileError:
+        return CompileError(error(code, message, target.span(), notes=notes, help=help))
+
+    if not isinstance(target.value, str) or not target.value or "\0" in target.value:
+        raise refuse("E207", "`extends` must be the path of another spec, relative to this file")
+    base_path = path.parent / target.value
+    resolved = base_path.resolve()
+    if not resolved.is_relative_to(tree):
+        raise refuse(
+            "E208",
+            "`extends` leaves the folder of the spec",
+            f"specs are untrusted: they may read only below {tree.name}/",
+        )
+    if resolved in chain:
+        names = " → ".join(p.name for p in (*chain[chain.index(resolved) :], resolved))
+        raise refuse("E206", "a spec cannot extend itself", names)
+    if len(chain) > MAX_EXTENDS:
+        raise refuse("E207", f"more than {MAX_EXTENDS} specs extend each other")
+    return base_path
+
+
+def _no_base(target: Located, base_path: Path) -> Diagnostic:
+    siblings = (p.name for p in base_path.parent.glob("*") if p.suffix in (".toml", ".json"))
+    guess = did_you_mean(base_path.name, siblings)
+    return error(
+        "E207",
+        f"cannot read `{target.value}`, which this spec extends",
+        target.span(),
+        help=f"did you mean `{guess}`?" if guess else None,
+    )
+
+
+def _with_stage_attention(values: Located) -> Located:
+    """Lay each stage's `attention` upon the network's, by the same merge rule as `extends`."""
+    common, stages = values.child("attention"), values.child("stages")
+    if common is None or stages is None or not isinstance(stages.value, list):
+        return values
+    merged = []
+    for stage in stages.value:
+        if isinstance(stage.value, dict):
+            own = stage.child("attention")
+            attention = common if own is None else merge(common, own)
+            stage = Located({**stage.value, "attention": attention}, stage.text, stage.path)
+        merged.append(stage)
+    table = {**values.value, "stages": Located(merged, stages.text, stages.path)}
+    return Located(table, values.text, values.path)

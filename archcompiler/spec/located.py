@@ -1,0 +1,113 @@
+"""Values that remember where they were written, and the one rule by which layers of them merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.ir import SpecPath
+from archcompiler.source import Source, Span
+from archcompiler.syntax.document import Part
+
+
+class Text(Protocol):
+    """Something values were read from: a `Document` or a `--set` argument."""
+
+    @property
+    def source(self) -> Source: ...
+    def span(self, path: Sequence[str | int], part: Part = "value") -> Span: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A value, and the text and path it comes from. Tables and arrays hold located values."""
+
+    value: Any
+    text: Text
+    path: SpecPath
+
+    def span(self, part: Part = "value") -> Span:
+        return self.text.span(self.path, part)
+
+    def child(self, step: str | int) -> Located | None:
+        """The entry of a table or array, or None."""
+        match self.value:
+            case dict() if step in self.value:
+                found: Located = self.value[step]
+                return found
+            case list() if isinstance(step, int) and 0 <= step < len(self.value):
+                entry: Located = self.value[step]
+                return entry
+        return None
+
+    def plain(self) -> Any:
+        """The bare values, with tuples for arrays (specs are frozen)."""
+        match self.value:
+            case dict():
+                return {key: child.plain() for key, child in self.value.items()}
+            case list():
+                return tuple(child.plain() for child in self.value)
+        return self.value
+
+
+def locate(value: Any, text: Text, path: SpecPath = ()) -> Located:
+    """Wrap every value of a document."""
+    match value:
+        case dict():
+            value = {key: locate(child, text, (*path, key)) for key, child in value.items()}
+        case list():
+            value = [locate(child, text, (*path, i)) for i, child in enumerate(value)]
+    return Located(value, text, path)
+
+
+def merge(base: Located, over: Located) -> Located:
+    """`over` laid upon `base`:
+
+    - a table onto a table goes key by key, unless its `type` is another one: then it replaces it;
+    - a table whose keys are all numbers changes those entries of an array, counted from 0;
+    - a table onto a word changes the options of the type that the word names;
+    - anything else replaces what was there.
+
+    Raises CompileError E210 for an entry that an array does not have.
+    """
+    if not isinstance(over.value, dict):
+        return over
+    if isinstance(base.value, str):
+        base = Located({"type": base}, base.text, base.path)
+    if isinstance(base.value, list) and over.value and all(map(_is_index, over.value)):
+        return _merge_entries(base, over)
+    if not isinstance(base.value, dict) or _changes_type(base, over):
+        return over
+    merged = dict(base.value)
+    for key, child in over.value.items():
+        merged[key] = merge(merged[key], child) if key in merged else child
+    return Located(merged, over.text, over.path)
+
+
+def _is_index(key: str) -> bool:
+    return key.isascii() and key.isdecimal() and len(key) <= 9
+
+
+def _changes_type(base: Located, over: Located) -> bool:
+    old, new = base.child("type"), over.child("type")
+    return new is not None and (old is None or old.value != new.value)
+
+
+def _merge_entries(base: Located, over: Located) -> Located:
+    entries = list(base.value)
+    for key, child in over.value.items():
+        index = int(key)
+        if index >= len(entries):
+            name = base.path[-1] if base.path else "the array"
+            raise CompileError(
+                error(
+                    "E210",
+                    f"`{name}` has no entry {index}",
+                    child.span("key"),
+                    notes=(f"its entries are 0 to {len(entries) - 1}, counted from 0",),
+                )
+            )
+        entries[index] = merge(entries[index], child)
+    return Located(entries, base.text, base.path)

@@ -1,0 +1,45 @@
+"""A parsed spec: its values, and where each of them is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
+
+from archcompiler.source import Source, Span
+from archcompiler.syntax import json, toml_places
+from archcompiler.syntax.place import Place
+
+Part: TypeAlias = Literal["key", "value", "table"]
+
+
+@dataclass(frozen=True)
+class Document:
+    """The values of a spec, with a span for each, found only when one is asked for."""
+
+    source: Source
+    values: dict[str, Any]
+
+    def span(self, path: Sequence[str | int], part: Part = "value") -> Span:
+        """Where the value at `path` (keys and indices from the root) is written.
+
+        `key` is its key: in a header, the last one. `value` is its text: of a table with a
+        header, the header; of an inline table or array over several lines, the bracket that
+        opens it. `table` is where to say that something is missing in it. For a path that is
+        not in the text, the `table` of its nearest ancestor that is.
+        """
+        place = self._root
+        for step in path:
+            child = place.children.get(step)
+            if child is None:
+                part = "table"
+                break
+            place = child
+        start, end = place.key if part == "key" and place.key is not None else place.value
+        return Span(self.source, start, end)
+
+    @cached_property
+    def _root(self) -> Place:
+        locate = json.locate if self.source.format == "json" else toml_places.locate
+        return locate(self.source.text).root

@@ -1,0 +1,35 @@
+"""The registry of unit types. Built-in and outside ones come through the same entry points."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from archcompiler.units.base import UnitSpec, UnitType
+
+__all__ = ["UnitSpec", "UnitType", "unit_type", "unit_types"]
+
+
+@cache
+def unit_types() -> dict[str, UnitType]:
+    """Every registered unit type by name, in alphabetical order.
+
+    Raises RuntimeError, naming the package, if an entry point is not a unit type or its name is
+    not the one it is registered under.
+    """
+    found: dict[str, UnitType] = {}
+    for point in sorted(entry_points(group=UnitType.GROUP), key=lambda p: (p.name, p.value)):
+        unit = point.load()
+        if not isinstance(unit, UnitType):
+            raise RuntimeError(f"entry point {point.name} = {point.value} is no UnitType")
+        if unit.name != point.name:
+            raise RuntimeError(f"entry point {point.name} loads a unit type named {unit.name}")
+        if unit.name in found and found[unit.name] is not unit:
+            raise RuntimeError(f"two packages register the unit type {unit.name}")
+        found[unit.name] = unit
+    return found
+
+
+def unit_type(name: str) -> UnitType:
+    """The unit type registered as `name`. Raises KeyError."""
+    return unit_types()[name]

@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from archcompiler.units.base import Count, UnitSpec
+
+
+class PreActBottleneckSpec(UnitSpec):
+    """Pre-activation bottleneck (He et al., ECCV 2016)."""
+
+    type: Literal["preact_bottleneck"] = "preact_bottleneck"
+    reduction: Count = 4
+    """Output channels over the channels of the 3×3 convolution."""
