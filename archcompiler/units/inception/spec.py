@@ -17,9 +17,9 @@ class InceptionSpec(UnitSpec):
     """
 
     type: Literal["inception"] = "inception"
-    branch1: Count = 7
+    branch1: Count = 5
     """Channels of the 1×1 branch, in 32nds of the output channels."""
-    branch3: Count = 4
+    branch3: Count = 6
     """Channels of the 3×3 branch, in 32nds of the output channels."""
-    branch5: Count = 2
+    branch5: Count = 1
     """Channels of the 5×5 branch, in 32nds of the output channels."""
