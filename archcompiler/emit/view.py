@@ -315,8 +315,8 @@ T = TypeVar("T")
 
 def _only(values: Iterable[T]) -> T | None:
     """The one value that all of these are, or None."""
-    first, *rest = values or [None]
-    return first if all(value == first for value in rest) else None
+    distinct = list(values)
+    return distinct[0] if distinct and all(v == distinct[0] for v in distinct) else None
 
 
 def _traits(config: AttentionConfig) -> tuple[object, ...]:
