@@ -37,8 +37,13 @@ def render_network(view: NetworkView) -> str:
         source = unit.type.template.read_text(encoding="utf-8")
         return environment.from_string(source).render(unit=unit).strip("\n")
 
-    environment.globals.update(norm=norm, render_unit=render_unit)
-    return environment.get_template("network.py.jinja").render(view=view)
+    environment.globals.update(norm=norm)
+    units = {name: render_unit(unit) for name, unit in view.units.items()}
+    return environment.get_template("network.py.jinja").render(
+        view=view,
+        units=units,
+        imports_torch=bool(view.attentions) or any("torch." in text for text in units.values()),
+    )
 
 
 def norm_arguments(norm: Norm) -> list[str]:
