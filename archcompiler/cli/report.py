@@ -22,6 +22,8 @@ def report(diagnostics: Iterable[Diagnostic], format: DiagnosticFormat = "text")
     if format == "text":
         if found:
             color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-            click.echo(render(found, "text", color=color), err=True, nl=False)
+            click.echo(render(found, "text", color=color), err=True)
         return
-    click.echo(render(found, format), nl=False)
+    text = render(found, format)
+    if text:
+        click.echo(text)

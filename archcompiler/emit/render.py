@@ -25,7 +25,7 @@ def render_network(view: NetworkView) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - Python, not HTML; spec text passes through `docstring`
+        autoescape=False,  # Python, not HTML: text of a spec passes through `docstring`
     )
     environment.filters.update(docstring=docstring, shape=shape)
     constants = norm_arguments(view.norm)

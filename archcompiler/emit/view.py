@@ -289,7 +289,9 @@ class NetworkView:
         for step in self.graph.root.steps:
             if isinstance(step.body, Block) and step.body.kind == STAGE:
                 config = _config(step.body, STAGE, StageConfig)
-                attention = config.attention and self.attentions[_traits(config.attention)]
+                attention = None
+                if config.attention is not None:
+                    attention = self.attentions[_traits(config.attention)]
                 yield StageView(step.name, config, self._use(config.unit), attention, step.type)
 
 

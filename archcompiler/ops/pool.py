@@ -11,8 +11,10 @@ from archcompiler.ops.base import Operator, ShapeError
 
 @dataclass(frozen=True, slots=True)
 class MaxPool(Operator):
-    """k×k max pooling with torch's size rule: in ceil mode a last window may hang over the edge,
-    but it must start inside the map or its left padding."""
+    """k×k max pooling with torch's size rule.
+
+    In ceil mode a last window may hang over the edge, if it starts inside the map or its padding.
+    """
 
     kind: ClassVar[str] = "max_pool"
 

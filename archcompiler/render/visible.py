@@ -6,16 +6,17 @@ import unicodedata
 from typing import Final
 
 _TAB: Final = " " * 4
-# Control, format (which can turn the direction of text round), surrogate, line and paragraph.
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _COMBINING: Final = frozenset({"Mn", "Me"})
 
 
 def visible(text: str) -> str:
-    """The text with every character that would not show written as an escape."""
-    if text.isascii() and text.isprintable():
+    """The text with every character that would not show, or not as itself, as an escape.
+
+    Control characters are among them, those that turn text round, and odd spaces.
+    """
+    if text.isprintable():
         return text
-    return "".join(_escape(character) for character in text)
+    return "".join(map(_escape, text))
 
 
 def cell(character: str) -> tuple[str, int]:
@@ -31,6 +32,6 @@ def cell(character: str) -> tuple[str, int]:
 
 
 def _escape(character: str) -> str:
-    if unicodedata.category(character) in _HIDDEN:
-        return character.encode("unicode_escape").decode("ascii")
-    return character
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape").decode("ascii")

@@ -107,6 +107,8 @@ def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
     """One file with everything that it extends below it."""
     document = parse(Source.read(path))
     values = locate(document.values, document)
+    # Editors find the schema of a JSON file by this key.
+    values.value.pop("$schema", None)
     target = values.value.pop("extends", None)
     if target is None:
         return values

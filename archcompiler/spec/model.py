@@ -26,7 +26,7 @@ else:
     _SPECS = tuple(unit.spec for unit in unit_types().values())
     Unit = Annotated[
         Annotated[Union[_SPECS], Field(discriminator="type")],  # noqa: UP007
-        BeforeValidator(_from_name, json_schema_input_type=Union[_SPECS + (str,)]),  # noqa: UP007
+        BeforeValidator(_from_name, json_schema_input_type=Union[(*_SPECS, str)]),  # noqa: UP007
     ]
 
 Activation = Literal["mixed", "channel", "spatial"]

@@ -42,7 +42,9 @@ def validate(values: Located, model: type[M]) -> M:
     raise CompileError(*reversed(distinct.values())) from None
 
 
-def _diagnostic(values: Located, model: type[BaseModel], problem: ErrorDetails) -> Diagnostic | None:
+def _diagnostic(
+    values: Located, model: type[BaseModel], problem: ErrorDetails
+) -> Diagnostic | None:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
     name = f"`{path[-1]}`" if path else "the spec"
@@ -159,7 +161,7 @@ def _models_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[type[
     """The models that may stand at `loc`, found by walking the annotations."""
     models = [model]
     for step in loc:
-        fields = [m.model_fields[step] for m in models if step in m.model_fields]  # type: ignore[index]
+        fields = [m.model_fields[step] for m in models if step in m.model_fields]
         if fields:
             models = [found for f in fields for found in _models_in(f.annotation)]
         elif isinstance(step, str):

@@ -6,7 +6,7 @@ from archcompiler.units.preact_bottleneck.spec import PreActBottleneckSpec
 
 
 def lower(block: BlockBuilder, spec: PreActBottleneckSpec, channels: int, stride: int) -> Value:
-    """x + conv1×1(conv3×3(conv1×1(x))), BN and ReLU before each; the projection reads them too."""
+    """Sum of x and conv1×1(conv3×3(conv1×1(x))), BN and ReLU before each convolution."""
     x = block.x
     width = block.part(channels, spec.reduction)
     activated = block.relu("relu1", block.norm("norm1", x))

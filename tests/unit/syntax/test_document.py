@@ -15,25 +15,19 @@ from archcompiler.syntax import parse
 Path = tuple[str | int, ...]
 
 NAMES = st.text(alphabet="ab_-1 .#=]\"'\\\té日😀", max_size=3)
-SCALARS = st.sampled_from(
-    ["0", "-1_000", "+5", "0xdead_BEEF", "0o17", "0b1", "1.5", "-2e10", "6.02E+23", "inf", "-nan"]
-    + [
-        "true",
-        "false",
-        "1979-05-27",
-        "07:32:00.5",
-        "1979-05-27 07:32:00",
-        "1979-05-27T07:32:00-07:00",
-    ]
-    + ['""', "''", '"a # b"', "'[{'", '"\\"]\\\\"', '"\\u65e5\\U0001F600"', "'日本 = 1'", '"é"']
-    + [
-        '"""\n"""',
-        '"""a""b\n[x]\n"""""',
-        "'''\n\n= 1 # '' 日\n'''",
-        '"""a \\\n   b"""',
-        "''''x'''''",
-    ]
-)
+SCALARS = r"""
+0 -1_000 +5 0xdead_BEEF 0o17 0b1 1.5 -2e10 6.02E+23 inf -nan true false
+1979-05-27 07:32:00.5 1979-05-27T07:32:00.99-07:00 1979-05-27t07:32:00z
+"" '' "a\t#b" '[{' "\"]\\" "\u65e5\U0001F600" '日本=1' "é" ''''x'''''
+"""
+SPACED_SCALARS = [
+    "1979-05-27 07:32:00",
+    '"a # b"',
+    '"""\n"""',
+    '"""a""b\n[x]\n"""""',
+    "'''\n\n= 1 # '' 日\n'''",
+    '"""a \\\n   b"""',
+]
 BLANKS = st.sampled_from(["", " ", "\t", "  "])
 BREAKS = st.sampled_from(["", " ", "\n", "\n  # é ] , comment\n", "# }\n\n"])
 
@@ -82,7 +76,11 @@ def bodies(draw: st.DrawFn, values: st.SearchStrategy[str]) -> list[str]:
     return pairs
 
 
-VALUES = st.recursive(SCALARS, lambda inner: arrays(inner) | inline_tables(inner), max_leaves=8)
+VALUES = st.recursive(
+    st.sampled_from(SCALARS.split() + SPACED_SCALARS),
+    lambda inner: arrays(inner) | inline_tables(inner),
+    max_leaves=8,
+)
 
 
 @st.composite

@@ -1,0 +1,83 @@
+"""Isomorphism of labelled dataflow graphs, shown with networkx."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable
+from typing import TypeAlias
+
+import networkx as nx
+
+Dataflow: TypeAlias = "nx.MultiDiGraph[str]"
+"""Nodes have a hashable `label`; edges have a `role`."""
+
+
+def isomorphism(a: Dataflow, b: Dataflow) -> dict[str, str] | None:
+    """A bijection from `a` to `b` that keeps labels, edges and roles, or None.
+
+    Each node is first coloured by its label and everything before and after it, which leaves
+    VF2++ almost nothing to search in deep networks; the bijection it finds is then checked
+    edge by edge for roles, which VF2++ does not know.
+    """
+    colours: dict[Hashable, int] = {}
+    _colour(a, colours)
+    _colour(b, colours)
+    found = nx.vf2pp_isomorphism(a, b, node_label="colour")
+    if found is None or not _keeps_roles(a, b, found):
+        return None
+    mapping: dict[str, str] = found
+    return mapping
+
+
+def differing_labels(a: Dataflow, b: Dataflow) -> tuple[Counter[Hashable], Counter[Hashable]]:
+    """Labels that `a` has more of than `b`, and the other way round: a hint where they differ."""
+    labels = [Counter(nx.get_node_attributes(graph, "label").values()) for graph in (a, b)]
+    return labels[0] - labels[1], labels[1] - labels[0]
+
+
+def first_difference(a: Dataflow, b: Dataflow) -> str | None:
+    """The first node of `a`, in order of data flow, that no node of `b` is like so far."""
+    colours: dict[Hashable, int] = {}
+    before = _colours_before(a, colours)
+    seen = Counter(_colours_before(b, colours).values())
+    for node in nx.topological_sort(a):
+        if seen[before[node]] == 0:
+            return str(node)
+        seen[before[node]] -= 1
+    return None
+
+
+def _colour(graph: Dataflow, colours: dict[Hashable, int]) -> None:
+    before = _colours_before(graph, colours)
+    after: dict[str, int] = {}
+    for node in reversed(list(nx.topological_sort(graph))):
+        readers = sorted(
+            (data["role"], after[reader]) for _, reader, data in graph.out_edges(node, data=True)
+        )
+        after[node] = _number(("after", before[node], *readers), colours)
+    nx.set_node_attributes(graph, after, "colour")
+
+
+def _colours_before(graph: Dataflow, colours: dict[Hashable, int]) -> dict[str, int]:
+    """Number each node by its label and all that flows into it, the same in every graph."""
+    before: dict[str, int] = {}
+    for node in nx.topological_sort(graph):
+        sources = sorted(
+            (data["role"], before[source]) for source, _, data in graph.in_edges(node, data=True)
+        )
+        before[node] = _number(("before", graph.nodes[node]["label"], *sources), colours)
+    return before
+
+
+def _number(key: Hashable, colours: dict[Hashable, int]) -> int:
+    return colours.setdefault(key, len(colours))
+
+
+def _keeps_roles(a: Dataflow, b: Dataflow, mapping: dict[str, str]) -> bool:
+    def edges(graph: Dataflow, names: dict[str, str] | None) -> Counter[tuple[str, str, str]]:
+        return Counter(
+            (names[u], names[v], data["role"]) if names else (u, v, data["role"])
+            for u, v, data in graph.edges(data=True)
+        )
+
+    return edges(a, mapping) == edges(b, None)

@@ -1,0 +1,130 @@
+"""The emitted module against the checked graph: structure, names and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import networkx as nx
+import torch
+
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.ir import Graph
+from archcompiler.verify.isomorphism import Dataflow, first_difference, isomorphism
+from archcompiler.verify.trace import UnknownOperation, trace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What verification showed. `differences` is empty if the module is the graph."""
+
+    name: str
+    operators: int
+    parameters: int
+    differences: tuple[str, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        return not self.differences
+
+    def __str__(self) -> str:
+        if self.holds:
+            return (
+                f"{self.name}: the emitted module is the checked graph "
+                f"({self.operators:,} operators, {self.parameters:,} parameters)"
+            )
+        lines = [f"{self.name}: the emitted module is NOT the checked graph"]
+        return "\n".join(lines + [f"  - {difference}" for difference in self.differences])
+
+
+def verify(network: CompiledNetwork) -> Proof:
+    """Prove that the module emitted for a network is its graph.
+
+    The module is made on the meta device: no weight is allocated.
+    """
+    with torch.device("meta"):
+        module = network.module()
+    return prove(network.graph, module)
+
+
+def prove(graph: Graph, module: nn.Module) -> Proof:
+    """Trace a module and show that it is isomorphic to the graph.
+
+    Operators, hyper-parameters, shapes and the roles of edges are labels; submodules must be
+    named by the paths of the graph; parameters must be equal, operator by operator.
+    """
+    module.eval()
+    total = sum(parameter.numel() for parameter in module.parameters())
+    try:
+        traced = trace(module, graph.input)
+    except UnknownOperation as unknown:
+        differences = [f"unknown operation: {unknown}"]
+    else:
+        differences = list(_structure(dataflow(graph), traced))
+        differences += _names(graph, traced)
+    differences += _parameters(graph, module)
+    return Proof(graph.name, graph.root.operator_count, total, tuple(differences))
+
+
+def dataflow(graph: Graph) -> Dataflow:
+    """The graph's flat view with one hashable label per node."""
+    view = graph.to_networkx()
+    for _, data in view.nodes(data=True):
+        data["label"] = (data.pop("op"), data.pop("attributes"), data.pop("type"))
+    return view
+
+
+def _structure(expected: Dataflow, traced: Dataflow) -> Iterator[str]:
+    if not nx.is_directed_acyclic_graph(traced):
+        yield "the traced module has a cycle"
+        return
+    if isomorphism(expected, traced) is not None:
+        return
+    missing, extra = first_difference(expected, traced), first_difference(traced, expected)
+    if missing is not None:
+        yield f"the module has no `{missing}`: {_words(expected, missing)}"
+    if extra is not None:
+        yield f"the graph has no `{extra}`: {_words(traced, extra)}"
+    if missing is None and extra is None:
+        yield "the same operators, but used differently"
+
+
+def _words(graph: Dataflow, node: str) -> str:
+    kind, attributes, type = graph.nodes[node]["label"]
+    options = " ".join(f"{key}={value}" for key, value in attributes)
+    return f"{kind} {options} → {type}".replace("  ", " ")
+
+
+def _names(graph: Graph, traced: Dataflow) -> Iterator[str]:
+    """Every operator with parameters is a submodule of its path, called exactly once."""
+    expected = {node.path for node in graph.nodes() if node.op.parameters}
+    called = [
+        data["module"].replace(".", "/")
+        for _, data in traced.nodes(data=True)
+        if data.get("module") and data["label"][0] in ("conv", "batch_norm", "linear")
+    ]
+    for path in sorted(expected - set(called)):
+        yield f"no submodule `{path.replace('/', '.')}` is called"
+    for path in sorted(set(called) - expected):
+        yield f"submodule `{path.replace('/', '.')}` is called, but is not in the graph"
+    for path in sorted({path for path in called if called.count(path) > 1}):
+        yield f"submodule `{path.replace('/', '.')}` is called more than once"
+
+
+def _parameters(graph: Graph, module: nn.Module) -> Iterator[str]:
+    """Parameters of each operator, so that nothing in the module is dead or missing."""
+    expected = {node.path: node.op.parameters for node in graph.nodes() if node.op.parameters}
+    found: dict[str, int] = {}
+    for name, parameter in module.named_parameters():
+        path = name.rpartition(".")[0].replace(".", "/")
+        found[path] = found.get(path, 0) + parameter.numel()
+    for path in sorted(expected.keys() | found.keys()):
+        if expected.get(path, 0) != found.get(path, 0):
+            yield (
+                f"`{path}` has {found.get(path, 0):,} parameters, "
+                f"but {expected.get(path, 0):,} in the graph"
+            )

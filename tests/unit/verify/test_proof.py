@@ -1,0 +1,94 @@
+"""The proof holds for what is emitted, and fails for every change to it that matters."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import archcompiler
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.emit.load import load_module
+from archcompiler.verify.proof import Proof, prove
+
+SPEC = {
+    "name": "tiny",
+    "input": [3, 32, 32],
+    "classes": 10,
+    "stem": {"type": "conv"},
+    "stages": [
+        {"channels": 32, "modules": 2, "depth": 2},
+        {"channels": 64, "stride": 2, "modules": 1, "depth": 1, "after": 1},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def network() -> CompiledNetwork:
+    return archcompiler.compile(SPEC)
+
+
+def proof_of(network: CompiledNetwork, source: str) -> Proof:
+    with torch.device("meta"):
+        module = getattr(load_module(network.name, source), network.name)()
+    return prove(network.graph, module)
+
+
+def test_what_is_emitted_is_proved(network: CompiledNetwork) -> None:
+    proof = proof_of(network, network.source)
+    assert proof.holds, str(proof)
+    assert proof.operators == len(list(network.graph.nodes()))
+
+
+# Mistakes of widely copied ports, and smaller ones.
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param(
+            "F.max_pool2d(x, 3, 2, ceil_mode=True)",
+            "F.max_pool2d(x, 3, 2, padding=1)",
+            id="pooling with padding 1: the same sizes, other windows",
+        ),
+        pytest.param(
+            "y = self.up(self.inner(y) + self.skip(y))",
+            "y = self.up(self.inner(y) + self.skip(y) + y)",
+            id="the encoder's tensor added once more",
+        ),
+        pytest.param("torch.addcmul(trunk, trunk, mask)", "trunk * mask", id="naive for residual"),
+        pytest.param(
+            "torch.addcmul(trunk, trunk, mask)",
+            "torch.addcmul(mask, trunk, mask)",
+            id="(1 + T)·M",
+        ),
+        pytest.param("align_corners=True", "align_corners=False", id="align_corners"),
+        pytest.param("self.skip(y)", "self.skip(self.skip(y))", id="a module called twice"),
+        pytest.param("return y + shortcut", "return y", id="no shortcut"),
+        pytest.param("self.norm2(y)", "y", id="a norm that is never called"),
+        pytest.param("size=x.shape[-2:]", "size=(16, 16)", id="a size hard-coded"),
+        pytest.param(
+            "self.project = nn.Conv2d", "self.shortcut = self.project = nn.Conv2d", id="renamed"
+        ),
+        pytest.param(
+            "self.project = None", "self.project = nn.Conv2d(in_channels, channels, 1)", id="dead"
+        ),
+        pytest.param(
+            "self.norm1 = nn.BatchNorm2d(in_channels)",
+            "self.norm1 = nn.BatchNorm2d(in_channels, eps=1e-3)",
+            id="eps",
+        ),
+        pytest.param("torch.sigmoid(y)", "torch.tanh(y)", id="another activation"),
+        pytest.param("2 * r, channels", "r, channels", id="one unit less at the bottom"),
+        pytest.param("self.post(torch", "self.pre(torch", id="weights shared"),
+    ],
+)
+def test_a_changed_module_is_not_proved(network: CompiledNetwork, old: str, new: str) -> None:
+    assert network.source.count(old) >= 1
+    proof = proof_of(network, network.source.replace(old, new, 1))
+    assert not proof.holds
+    assert str(proof).count("\n") >= 1
+
+
+def test_differences_name_the_first_node(network: CompiledNetwork) -> None:
+    source = network.source.replace("align_corners=True", "align_corners=False")
+    text = str(proof_of(network, source))
+    assert "stage1/attention1/mask/hourglass/inner/interpolate" in text
+    assert "align_corners=False" in text
