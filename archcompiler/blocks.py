@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from archcompiler.ops import Interpolate, Learning, MaxPool
 from archcompiler.spec.model import Activation, ConvPoolStem, ConvStem, Head, Structure
@@ -19,29 +20,26 @@ HOURGLASS = "hourglass"
 HEAD = "head"
 
 
-@dataclass(frozen=True, slots=True)
-class StemConfig:
+class StemConfig(NamedTuple):
     spec: ConvStem | ConvPoolStem
     norm: bool
 
 
-@dataclass(frozen=True, slots=True)
-class UnitConfig:
+class UnitConfig(NamedTuple):
     unit: UnitSpec
     in_channels: int
     channels: int
     stride: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class UnitsConfig:
     """A run of units; only the first may change channels or stride."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class MaskConfig:
+class MaskConfig(NamedTuple):
     channels: int
     depth: int
     r: int
@@ -55,8 +53,7 @@ class MaskConfig:
     interpolation: Interpolate
 
 
-@dataclass(frozen=True, slots=True)
-class AttentionConfig:
+class AttentionConfig(NamedTuple):
     channels: int
     p: int
     t: int
@@ -65,8 +62,7 @@ class AttentionConfig:
     mask: MaskConfig
 
 
-@dataclass(frozen=True, slots=True)
-class StageConfig:
+class StageConfig(NamedTuple):
     in_channels: int
     channels: int
     stride: int
@@ -78,8 +74,7 @@ class StageConfig:
     """None where there are no attention modules."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeadConfig:
+class HeadConfig(NamedTuple):
     spec: Head
     in_channels: int
     classes: int

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archcompiler.ir import INPUT, Block, SpecPath, Step, TensorType
 from archcompiler.ops import BatchNorm, Conv, Operator, Relu, ShapeError
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A feature map inside a block: the step that writes it, and its shape."""
 
     name: str
     type: TensorType
 
 
-@dataclass(frozen=True, slots=True)
-class NormDetails:
+class NormDetails(NamedTuple):
     """The two constants of every batch normalisation in a network."""
 
     eps: float = 1e-5

@@ -16,13 +16,14 @@ DiagnosticFormat = Literal["text", "json", "github"]
 
 def report(diagnostics: Iterable[Diagnostic], format: DiagnosticFormat = "text") -> None:
     """Print diagnostics: text to stderr, in colour on a terminal; json and github to stdout."""
+    found = list(diagnostics)
+    if not found and format == "text":
+        return
     from archcompiler.render import render
 
-    found = list(diagnostics)
     if format == "text":
-        if found:
-            color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-            click.echo(render(found, "text", color=color), err=True)
+        color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
+        click.echo(render(found, "text", color=color), err=True)
         return
     text = render(found, format)
     if text:

@@ -6,13 +6,18 @@ A unit type's template is given `unit` (its `UnitClass`: `name`, `signature`, `s
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
+import jinja2.bccache
 
-from archcompiler.emit.view import NetworkView, UnitClass
+from archcompiler.emit.view import NetworkView
 from archcompiler.ir import TensorType
 from archcompiler.spec.model import Norm
+from archcompiler.units import unit_type
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -20,11 +25,13 @@ TEMPLATES = Path(__file__).with_name("templates")
 def render_network(view: NetworkView) -> str:
     """The unformatted source of the network's module."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+        loader=jinja2.ChoiceLoader(
+            [jinja2.FileSystemLoader(TEMPLATES), jinja2.FunctionLoader(_unit_template)]
+        ),
+        bytecode_cache=Pycache(str(TEMPLATES / "__pycache__")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        keep_trailing_newline=True,
         autoescape=False,  # Python, not HTML: text of a spec passes through `docstring`
     )
     environment.filters.update(docstring=docstring, shape=shape)
@@ -33,17 +40,38 @@ def render_network(view: NetworkView) -> str:
     def norm(channels: str | int) -> str:
         return f"nn.BatchNorm2d({', '.join([str(channels), *constants])})"
 
-    def render_unit(unit: UnitClass) -> str:
-        source = unit.type.template.read_text(encoding="utf-8")
-        return environment.from_string(source).render(unit=unit).strip("\n")
-
     environment.globals.update(norm=norm)
-    units = {name: render_unit(unit) for name, unit in view.units.items()}
+    units = [
+        environment.get_template(f"unit:{unit.type.name}").render(unit=unit).strip("\n")
+        for unit in view.units.values()
+    ]
     return environment.get_template("network.py.jinja").render(
         view=view,
         units=units,
-        imports_torch=bool(view.attentions) or any("torch." in text for text in units.values()),
+        imports_torch=bool(view.attentions) or any("torch." in text for text in units),
     )
+
+
+def _unit_template(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+    kind, _, unit = name.partition(":")
+    if kind != "unit":
+        return None
+    path = unit_type(unit).template
+    return path.read_text(encoding="utf-8"), str(path), lambda: True
+
+
+class Pycache(jinja2.FileSystemBytecodeCache):
+    """Compiled templates in `__pycache__`, as Python keeps its own modules.
+
+    Compiling them anew would take a tenth of a build. A folder that cannot be written is no error.
+    """
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if sys.dont_write_bytecode:
+            return
+        with contextlib.suppress(OSError):
+            Path(self.directory).mkdir(exist_ok=True)
+            super().dump_bytecode(bucket)
 
 
 def norm_arguments(norm: Norm) -> list[str]:

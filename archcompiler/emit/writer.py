@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import tempfile
 from enum import StrEnum
@@ -46,11 +45,13 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
 
 def difference(path: Path, text: str) -> str:
     """Unified diff from the file on disk to `text`; empty if they agree but for the source line."""
+    from difflib import unified_diff
+
     old = _read(path)
     if old is not None and without_source(old) == without_source(text):
         return ""
     name = path.as_posix()
-    lines = difflib.unified_diff(
+    lines = unified_diff(
         (old or "").splitlines(keepends=True),
         text.splitlines(keepends=True),
         name if old is not None else "/dev/null",

@@ -9,7 +9,6 @@ from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 
 
-@dataclass(frozen=True, slots=True)
 class Pointwise(Operator):
     """An operator on each element by itself."""
 
@@ -18,17 +17,19 @@ class Pointwise(Operator):
         return x
 
 
-@dataclass(frozen=True, slots=True)
 class Relu(Pointwise):
+    """max(x, 0)."""
+
     kind: ClassVar[str] = "relu"
 
 
-@dataclass(frozen=True, slots=True)
 class Sigmoid(Pointwise):
+    """1 / (1 + exp(-x))."""
+
     kind: ClassVar[str] = "sigmoid"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Dropout(Pointwise):
     """Zeroes elements with this probability while training."""
 

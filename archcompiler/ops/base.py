@@ -27,7 +27,10 @@ class ShapeError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """A primitive operator. Its fields are its hyper-parameters, and label it in every graph."""
+    """A primitive operator. Its fields are its hyper-parameters, and label it in every graph.
+
+    An operator with fields is a frozen dataclass like this one; one without needs no decorator.
+    """
 
     kind: ClassVar[str]
 

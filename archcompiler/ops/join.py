@@ -11,7 +11,6 @@ from archcompiler.ops.base import Operator, ShapeError, same_type
 Learning = Literal["residual", "naive"]
 
 
-@dataclass(frozen=True, slots=True)
 class Add(Operator):
     """Elementwise sum."""
 
@@ -21,7 +20,7 @@ class Add(Operator):
         return same_type(inputs, "an addition")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gate(Operator):
     """Attention (section 3.1): residual learning (1 + M)·T, equation 3, or naive learning M·T."""
 
@@ -36,7 +35,6 @@ class Gate(Operator):
         return ("trunk", "mask")
 
 
-@dataclass(frozen=True, slots=True)
 class Concat(Operator):
     """Concatenation of channels, in order."""
 

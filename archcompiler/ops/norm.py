@@ -9,7 +9,7 @@ from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator, ShapeError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BatchNorm(Operator):
     """Batch normalisation with scale and shift."""
 
@@ -32,7 +32,7 @@ class BatchNorm(Operator):
         return 2 * self.channels
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SpatialNorm(Operator):
     """Each channel's map to zero mean and unit variance (spatial attention, section 3.2)."""
 
@@ -51,7 +51,7 @@ class SpatialNorm(Operator):
         return x
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChannelNorm(Operator):
     """Each position's channel vector divided by its L2 norm (channel attention, section 3.2)."""
 

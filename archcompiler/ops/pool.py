@@ -9,7 +9,7 @@ from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator, ShapeError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MaxPool(Operator):
     """k×k max pooling with torch's size rule.
 
@@ -46,7 +46,6 @@ class MaxPool(Operator):
         return size
 
 
-@dataclass(frozen=True, slots=True)
 class GlobalAvgPool(Operator):
     """Mean over all positions: (C, H, W) to (C, 1, 1) for any H and W."""
 

@@ -22,8 +22,6 @@ class Interpolate(Operator):
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         data, target = inputs
-        if data.empty:
-            return TensorType(data.channels, 0, 0)
         return TensorType(data.channels, target.height, target.width)
 
     def roles(self, count: int) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """The spec: what a researcher writes, as frozen pydantic models. Defaults keep common specs short.
 
-The strings below the fields are the help texts of the published JSON Schema.
+The strings below the fields are the help texts of the published JSON Schema. Defaults that are
+tables are constructed without validation, which would build a validator for each at every start.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ else:
     _SPECS = tuple(unit.spec for unit in unit_types().values())
     Unit = Annotated[
         Annotated[Union[_SPECS], Field(discriminator="type")],  # noqa: UP007
-        BeforeValidator(_from_name, json_schema_input_type=Union[(*_SPECS, str)]),  # noqa: UP007
+        BeforeValidator(_from_name, json_schema_input_type=Union[(*_SPECS, str)]),
     ]
 
 Activation = Literal["mixed", "channel", "spatial"]
@@ -76,7 +77,7 @@ class ConvPoolStem(Model):
     channels: Channels = 64
     kernel: OddKernel = 7
     stride: Annotated[int, Field(ge=1, le=16)] = 2
-    pool: Pool = Pool()
+    pool: Pool = Pool.model_construct()
 
 
 class Interpolation(Model):
@@ -101,8 +102,8 @@ class Mask(Model):
     norm: bool | None = None
     """BN and ReLU before the first 1×1 convolution of the mask's head; by default if the mask's
     units leave them to their reader."""
-    pool: Pool = Pool()
-    interpolation: Interpolation = Interpolation()
+    pool: Pool = Pool.model_construct()
+    interpolation: Interpolation = Interpolation.model_construct()
 
 
 class Attention(Model):
@@ -118,7 +119,7 @@ class Attention(Model):
     """Unit type of the trunk and of the units around it; by default the stage's."""
     learning: Learning = "residual"
     """residual: (1 + M)·T; naive: M·T."""
-    mask: Mask = Mask()
+    mask: Mask = Mask.model_construct()
 
 
 class Stage(Model):
@@ -138,7 +139,7 @@ class Stage(Model):
     """How often the mask halves the resolution; needed where there are attention modules."""
     unit: Unit | None = None
     """Unit type of the plain units; by default the network's."""
-    attention: Attention = Attention()
+    attention: Attention = Attention.model_construct()
     """What this stage changes of the network's `attention`."""
 
 
@@ -186,11 +187,11 @@ class Spec(Model):
     """C, H, W at which shapes and costs are reported; the network takes any valid H and W."""
     classes: Annotated[int, Field(ge=1, le=1_000_000)]
     stem: Annotated[ConvStem | ConvPoolStem, Field(discriminator="type")]
-    unit: Unit = PreActBottleneckSpec()
+    unit: Unit = PreActBottleneckSpec.model_construct()
     """Unit type of everything that names none."""
-    attention: Attention = Attention()
+    attention: Attention = Attention.model_construct()
     """Defaults of every attention module; a stage may change any of them."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1000)]
-    head: Head = Head()
-    norm: Norm = Norm()
-    init: Init = Init()
+    head: Head = Head.model_construct()
+    norm: Norm = Norm.model_construct()
+    init: Init = Init.model_construct()

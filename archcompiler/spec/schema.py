@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
+from archcompiler.spec.help import field_help
 from archcompiler.spec.model import Spec
+from archcompiler.units.base import Model
 
 SCHEMA_FILE: Final = "archcompiler.schema.json"
 """Its name at the top of the repository, where the shipped specs point."""
@@ -25,6 +28,10 @@ def spec_schema() -> dict[str, Any]:
     """
     schema = _if_then(Spec.model_json_schema())
     definitions = schema["$defs"]
+    models = {model.__name__: model for model in _submodels(Model)}
+    for name, definition in (*definitions.items(), ("Spec", schema)):
+        for field, text in field_help(models[name]).items():
+            definition["properties"][field].setdefault("description", text)
     partial = {k: v for k, v in definitions["Stage"].items() if k != "required"}
     definitions["StageChange"] = {**partial, "description": "What changes in one stage."}
     properties = schema["properties"]
@@ -52,6 +59,12 @@ def spec_schema() -> dict[str, Any]:
         "if": {"required": ["extends"]},
         "else": {"required": required},
     }
+
+
+def _submodels(model: type[Model]) -> Iterator[type[Model]]:
+    for child in model.__subclasses__():
+        yield child
+        yield from _submodels(child)
 
 
 def _if_then(node: Any) -> Any:

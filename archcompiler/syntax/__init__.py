@@ -7,7 +7,6 @@ from typing import Any
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.source import Source, Span
-from archcompiler.syntax import json, toml
 from archcompiler.syntax.document import Document, Part
 from archcompiler.syntax.limits import excess, overstepped
 
@@ -33,7 +32,11 @@ def parse(source: Source) -> Document:
 
 
 def _load(source: Source) -> dict[str, Any]:
-    return json.load(source) if source.format == "json" else toml.load(source)
+    if source.format == "json":
+        from archcompiler.syntax.json import load
+    else:
+        from archcompiler.syntax.toml import load
+    return load(source)
 
 
 def _errors_before(problem: Diagnostic) -> list[Diagnostic]:

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 from archcompiler.source import Source, Span
-from archcompiler.syntax import json, toml_places
 from archcompiler.syntax.place import Place
 
 Part: TypeAlias = Literal["key", "value", "table"]
@@ -41,5 +40,8 @@ class Document:
 
     @cached_property
     def _root(self) -> Place:
-        locate = json.locate if self.source.format == "json" else toml_places.locate
+        if self.source.format == "json":
+            from archcompiler.syntax.json import locate
+        else:
+            from archcompiler.syntax.toml_places import locate
         return locate(self.source.text).root

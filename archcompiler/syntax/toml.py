@@ -9,7 +9,6 @@ from typing import Any, Final
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.source import Location, Source, Span
 from archcompiler.syntax.tokens import open_string
-from archcompiler.syntax.toml_places import locate
 
 # 3.11's TOMLDecodeError says where only in its text.
 _WHERE: Final = re.compile(
@@ -48,7 +47,9 @@ def _diagnose(source: Source, report: str) -> Diagnostic:
     if found and found["line"]:
         offset = source.offset(Location(int(found["line"]), int(found["column"])))
     if _TWICE.match(what):
-        clashes = locate(source.text).clashes
+        from archcompiler.syntax.toml_places import locate
+
+    clashes = locate(source.text).clashes
         return clashes[0].report(source) if clashes else error("E111", what, _word(source, offset))
     if _OPEN.match(what) and (opened := open_string(source.text)) is not None:
         return error("E110", "the string does not end", Span(source, *opened), help=_OPEN_HELP)

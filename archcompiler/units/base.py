@@ -22,11 +22,13 @@ Channels = Annotated[int, Field(ge=1, le=65_536)]
 
 
 class Model(BaseModel):
-    """Base of every part of a spec: frozen, strict about types, unknown keys are errors."""
+    """Base of every part of a spec: frozen, strict about types, unknown keys are errors.
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
-    )
+    Only the root of a spec is ever validated, so the validators of its parts are not built. The
+    strings below the fields are their help texts; `archcompiler.spec.help` reads them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class UnitSpec(Model):
