@@ -49,7 +49,7 @@ def _diagnose(source: Source, report: str) -> Diagnostic:
     if _TWICE.match(what):
         from archcompiler.syntax.toml_places import locate
 
-    clashes = locate(source.text).clashes
+        clashes = locate(source.text).clashes
         return clashes[0].report(source) if clashes else error("E111", what, _word(source, offset))
     if _OPEN.match(what) and (opened := open_string(source.text)) is not None:
         return error("E110", "the string does not end", Span(source, *opened), help=_OPEN_HELP)
@@ -90,10 +90,3 @@ def _explain(what: str, word: str, rest: str) -> tuple[str, str | None]:
     elif _CONTROL.match(what):
         return what, "write it as an escape, such as \\u001b, in double quotes"
     return what, None
-
-
-def _duplicate(source: Source, what: str, offset: int) -> Diagnostic:
-    clashes = locate(source.text).clashes
-    if not clashes:
-        return error("E111", what, Span(source, offset, offset))
-    return clashes[0].report(source)
