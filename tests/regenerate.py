@@ -15,7 +15,31 @@ def errors() -> None:
         report_path(spec).write_text(run(spec), encoding="utf-8", newline="\n")
 
 
-KINDS: dict[str, Callable[[], None]] = {"errors": errors}
+def golden() -> None:
+    """The emitted files of the specs in `golden/`."""
+    import archcompiler
+    from test_golden import GOLDEN, emitted_path
+
+    for spec in GOLDEN:
+        source = archcompiler.compile(spec).source
+        emitted_path(spec).write_text(source, encoding="utf-8", newline="\n")
+
+
+def generated() -> None:
+    """The emitted files of the shipped specs, in `generated/`."""
+    import archcompiler
+    from test_golden import ROOT, SPECS
+
+    # Of one network in two formats the first file, in alphabetical order, is named as its source.
+    for spec in reversed(SPECS):
+        archcompiler.compile(spec).write(ROOT / "generated", force=True)
+
+
+KINDS: dict[str, Callable[[], None]] = {
+    "errors": errors,
+    "generated": generated,
+    "golden": golden,
+}
 
 
 def main(names: list[str]) -> int:

@@ -348,6 +348,8 @@ def _prefixes(configs: list[AttentionConfig]) -> list[str]:
             "local" if mask.structure == "local" else "",
         ]
         names.append("".join(word.capitalize() for word in words))
-    if len(set(names)) < len(names):
-        names = [f"{name}{number}" for number, name in enumerate(names, 1)]
-    return names
+    # Two that differ in what has no word here, such as their pooling, are told apart by a number.
+    return [
+        name if names.index(name) == i else f"{name}{names[: i + 1].count(name)}"
+        for i, name in enumerate(names)
+    ]
