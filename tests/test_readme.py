@@ -1,0 +1,95 @@
+"""What the README shows is what the commands print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from archcompiler.cli import group
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+MISTAKEN = """\
+name    = "attention92"
+input   = [3, 32, 32]
+classes = 10
+unit    = "resnxt"
+
+[stem]
+type     = "conv"
+channels = 16
+
+[[stages]]
+channels = 60
+modlues  = 2
+depth    = 3
+"""
+CORRECTED = (
+    MISTAKEN.replace("resnxt", "resnext")
+    .replace("modlues", "modules")
+    .replace("depth    = 3", "depth    = 6")
+)
+
+
+def transcripts() -> list[tuple[str, str]]:
+    """Each command of the README's consoles with what is printed below it."""
+    found = []
+    for block in re.findall(r"^```console\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            found.append((command, output))
+    return found
+
+
+def matches(shown: str, printed: str) -> bool:
+    """Whether `printed` is `shown`, in which an ellipsis on a line stands for any lines."""
+    parts = [re.escape(part.strip("\n")) for part in re.split(r"^…$", shown, flags=re.MULTILINE)]
+    return re.fullmatch(r"\n*(?:.*\n)*?".join(parts) + r"\n*", printed) is not None
+
+
+def test_there_are_transcripts() -> None:
+    assert len(transcripts()) >= 5
+
+
+@pytest.mark.parametrize(("command", "shown"), transcripts())
+def test_transcript(
+    command: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    corrected = "W301" in shown
+    (tmp_path / "my.toml").write_text(CORRECTED if corrected else MISTAKEN, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    program, *arguments = shlex.split(command)
+    assert program == "archcompiler"
+    result = CliRunner().invoke(group, arguments)
+    assert not isinstance(result.exception, Exception) or isinstance(result.exception, SystemExit)
+    assert matches(shown, result.output), result.output
+
+
+def test_the_model_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (example,) = re.findall(r"```python\n(import torch\n.*?)```", README, re.DOTALL)
+    # The compiled call belongs to the tests of emission.
+    monkeypatch.syspath_prepend(ROOT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "generated", raising=False)
+    example = example.replace("attention452", "attention56_cifar").replace("randn(8", "randn(2")
+    scope: dict[str, object] = {}
+    exec(compile(example, "README.md", "exec"), scope)
+    assert scope["logits"].shape == (2, 100)  # type: ignore[attr-defined]
+    assert list(scope["masks"]) == [  # type: ignore[call-overload]
+        "stage1.attention1.mask",
+        "stage2.attention1.mask",
+        "stage3.attention1.mask",
+    ]
+
+
+def test_the_attention_module_shown_is_the_emitted_one() -> None:
+    (shown,) = re.findall(r"```python\n(class AttentionModule.*?)```", README, re.DOTALL)
+    assert shown in (ROOT / "generated" / "attention452.py").read_text(encoding="utf-8")
