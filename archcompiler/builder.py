@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archcompiler.ir import INPUT, Block, SpecPath, Step, TensorType
+from archcompiler.ir import INPUT, Block, Problem, SpecPath, Step, TensorType
 from archcompiler.ops import BatchNorm, Conv, Operator, Relu, ShapeError
 
 
@@ -44,12 +44,19 @@ class BlockBuilder:
         self.norm_details = norm
         self.origin = origin
         self._steps: list[Step] = []
-        self._problems: list[str] = []
+        self._names = {INPUT}
+        self._problems: list[Problem] = []
 
     def add(
         self, name: str, body: Operator | Block, *inputs: Value, origin: SpecPath | None = None
     ) -> Value:
-        """Append `name = body(*inputs)`; `origin` defaults to the block's own."""
+        """Append `name = body(*inputs)`; `origin` defaults to the block's own.
+
+        Raises ValueError if there is a step of that name.
+        """
+        if name in self._names:
+            raise ValueError(f"two steps called {name!r} in one block")
+        self._names.add(name)
         if isinstance(body, Block):
             type_ = body.output_type
         else:
@@ -62,16 +69,21 @@ class BlockBuilder:
         self._steps.append(Step(name, body, names, type_, place))
         return Value(name, type_)
 
-    def part(self, channels: int, denominator: int, numerator: int = 1) -> int:
-        """`channels * numerator / denominator`, a problem of this block unless it is whole."""
+    def part(
+        self, channels: int, denominator: int, numerator: int = 1, *, option: str | None = None
+    ) -> int:
+        """`channels * numerator / denominator`, a problem of this block unless it is whole.
+
+        `option` names the option of the unit that the fraction comes from.
+        """
         if channels * numerator % denominator:
             share = f"{numerator}/{denominator}"
-            self.problem(f"{share} of {channels} channels is not a whole number of channels")
+            self.problem(f"{share} of {channels} channels is not a whole number", option)
         return max(1, channels * numerator // denominator)
 
-    def problem(self, message: str) -> None:
+    def problem(self, message: str, option: str | None = None) -> None:
         """Record why this block cannot be built; the `units` pass reports it with its place."""
-        self._problems.append(message)
+        self._problems.append(Problem(message, option))
 
     def conv(
         self,

@@ -94,10 +94,12 @@ def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
 
     loaded = load(spec, settings)
     graph = lower(loaded)
-    found = [finding.diagnostic(loaded.span) for finding in run_passes(graph)]
+    every = [finding.diagnostic(loaded.written, loaded.span) for finding in run_passes(graph)]
+    # Wherever else the same value of the spec leads to the same mistake, it is one cause.
+    found = tuple({(d.code, d.span): d for d in reversed(every)}.values())[::-1]
     if any(d.severity is Severity.ERROR for d in found):
         raise CompileError(*found)
-    return CompiledNetwork(loaded, graph, tuple(found))
+    return CompiledNetwork(loaded, graph, found)
 
 
 def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:

@@ -60,6 +60,14 @@ class Step:
     origin: SpecPath = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a block cannot be what its spec says, and the option that says it."""
+
+    message: str
+    option: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Block:
     """A scope: one input, one output, steps between. `config` is what it was lowered from."""
@@ -70,7 +78,7 @@ class Block:
     steps: tuple[Step, ...]
     output: str
     origin: SpecPath = ()
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def operator_count(self) -> int:

@@ -112,7 +112,7 @@ def _require_file(path: Path, name: str) -> None:
     try:
         mode = path.stat().st_mode
     except FileNotFoundError as exc:
-        near = did_you_mean(path.name, _sibling_specs(path))
+        near = near_spec(path)
         help = f"did you mean `{path.with_name(near).as_posix()}`?" if near else None
         raise CompileError(_unreadable(name, "there is no such file", help)) from exc
     except (OSError, ValueError) as exc:
@@ -123,12 +123,16 @@ def _require_file(path: Path, name: str) -> None:
         raise CompileError(_unreadable(name, "it is not a regular file"))
 
 
-def _sibling_specs(path: Path) -> list[str]:
+def near_spec(path: Path) -> str | None:
+    """The name of the spec beside `path` that it was probably meant to be."""
     try:
-        names = [sibling.name for sibling in islice(path.parent.iterdir(), 1000)]
-    except OSError:
-        return []
-    return sorted(name for name in names if Path(name).suffix.lower() in FORMATS)
+        siblings = sorted(islice(path.parent.iterdir(), 1000))
+    except (OSError, ValueError):
+        return None
+    names = {near.stem: near.name for near in siblings if near.suffix.lower() in FORMATS}
+    # The extension is left out: it would make any two names alike.
+    stem = path.stem if path.stem in names else did_you_mean(path.stem, names)
+    return names[stem] if stem is not None and names[stem] != path.name else None
 
 
 def _reason(exc: OSError | ValueError) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from archcompiler.ir import INPUT, Block, Graph, TensorType
 from archcompiler.ops import ShapeError
+
+ENOUGH: Final = 1024
+"""What a network does not take is far smaller, so sizes beyond this are not tried one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +30,26 @@ class ValidSizes:
 
 
 def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
-    """Try every height = width from 1 to `tried` (default: twice the spec's own) on the graph.
+    """Try every height = width from 1 to `tried` on the graph.
 
     Heights and widths pass through every operator apart from each other, so a network that takes
-    the square sizes of a range takes every H and W in it.
+    the square sizes of a range takes every H and W in it. The default is twice the spec's own
+    size, but no more than `ENOUGH` if that is among the sizes that are taken.
     """
-    limit = tried or 2 * max(graph.input.height, graph.input.width)
+    if tried is None:
+        tried = 2 * max(graph.input.height, graph.input.width)
+        if tried > ENOUGH and _output_size(graph.root, ENOUGH, {}) is not None:
+            tried = ENOUGH
     known: dict[tuple[int, int], int | None] = {}
     ranges: list[tuple[int, int]] = []
-    for size in range(1, limit + 1):
+    for size in range(1, tried + 1):
         if _output_size(graph.root, size, known) is None:
             continue
         if ranges and ranges[-1][1] == size - 1:
             ranges[-1] = (ranges[-1][0], size)
         else:
             ranges.append((size, size))
-    return ValidSizes(tuple(ranges), limit)
+    return ValidSizes(tuple(ranges), tried)
 
 
 def _output_size(block: Block, size: int, known: dict[tuple[int, int], int | None]) -> int | None:

@@ -9,7 +9,7 @@ from archcompiler.units import UnitSpec, unit_type
 
 
 class TooManyOperators(Exception):
-    """A spec asks for more operators than the stated bound."""
+    """A spec asks for more operators than the stated bound; `wanted` is what was counted so far."""
 
     def __init__(self, wanted: int, origin: SpecPath) -> None:
         super().__init__(wanted, origin)
@@ -20,9 +20,14 @@ class TooManyOperators(Exception):
 class Context:
     """Shared by the lowering of all scopes of one network."""
 
-    def __init__(self, norm: NormDetails, max_operators: int) -> None:
+    def __init__(
+        self, norm: NormDetails, max_operators: int, longest_run: int | None = None
+    ) -> None:
+        """With a `longest_run`, further equal steps are counted, but not made."""
         self.norm = norm
         self.max_operators = max_operators
+        self.longest_run = longest_run
+        self._operators = 0
         self._units: dict[tuple[UnitSpec, TensorType, int, int, SpecPath], Block] = {}
 
     def block(self, kind: str, config: object, input: TensorType, origin: SpecPath) -> BlockBuilder:
@@ -33,13 +38,25 @@ class Context:
     ) -> Value:
         """Append `body`, which keeps its input's type, as steps `name1` to `name{count}`.
 
-        Raises TooManyOperators before a step is made if these alone exceed the bound.
+        The operators of one `body` are taken to have been spent when it was lowered.
         """
-        if count * body.operator_count > self.max_operators:
-            raise TooManyOperators(count * body.operator_count, origin)
-        for i in range(1, count + 1):
+        self.spend((count - 1) * body.operator_count, origin)
+        for i in self._numbers(1, count):
             x = block.add(f"{name}{i}", body, x)
         return x
+
+    def _numbers(self, first: int, last: int) -> range:
+        return range(first, min(last, self.longest_run or last) + 1)
+
+    def spend(self, operators: int, origin: SpecPath) -> None:
+        """Count operators before they are made. Raises TooManyOperators beyond the bound.
+
+        Everything that a spec can ask for a number of passes here, wherever it is nested, so that
+        what is made in all stays within the bound.
+        """
+        self._operators += operators
+        if self._operators > self.max_operators:
+            raise TooManyOperators(self._operators, origin)
 
     def unit(
         self, spec: UnitSpec, input: TensorType, channels: int, stride: int, origin: SpecPath
@@ -69,11 +86,11 @@ class Context:
         x = builder.x
         if count:
             first = self.unit(spec, input, channels, stride, origin)
+            self.spend(first.operator_count, count_origin)
             x = builder.add("unit1", first, x)
         if count > 1:
             rest = self.unit(spec, x.type, channels, 1, origin)
-            if (count - 1) * rest.operator_count > self.max_operators:
-                raise TooManyOperators(count * rest.operator_count, count_origin)
-            for i in range(2, count + 1):
+            self.spend((count - 1) * rest.operator_count, count_origin)
+            for i in self._numbers(2, count):
                 x = builder.add(f"unit{i}", rest, x)
         return builder.build(x)

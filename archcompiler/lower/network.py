@@ -25,6 +25,8 @@ from archcompiler.units import UnitSpec, unit_type
 
 MAX_OPERATORS = 5_000_000
 """More operators than this are refused before they are made."""
+MANY = 10_000
+"""From so many steps on, a network is counted before it is made."""
 
 
 def lower(
@@ -35,23 +37,35 @@ def lower(
     Raises CompileError E310 if the network has more than `max_operators` operators.
     """
     spec = loaded.spec
-    context = Context(NormDetails(spec.norm.eps, spec.norm.momentum), max_operators)
+    norm = NormDetails(spec.norm.eps, spec.norm.momentum)
     channels, height, width = spec.input
     input = TensorType(channels, *(size or (height, width)))
     try:
-        root = _lower_network(context, spec, input)
+        if sum(map(_repetitions, spec.stages)) > MANY:
+            _lower_network(Context(norm, max_operators, longest_run=2), spec, input)
+        root = _lower_network(Context(norm, max_operators), spec, input)
         if root.operator_count > max_operators:
             raise TooManyOperators(root.operator_count, ("stages",))
     except TooManyOperators as too_many:
         raise CompileError(
             error(
                 "E310",
-                f"the network would have {too_many.wanted:,} operators or more",
+                "the network is too large",
                 loaded.span(too_many.origin),
-                notes=(f"the bound is {max_operators:,}",),
+                notes=(
+                    f"up to here it has {too_many.wanted:,} operators; "
+                    f"the bound is {max_operators:,}",
+                ),
             )
         ) from None
     return Graph(spec.name, root)
+
+
+def _repetitions(stage: Stage) -> int:
+    """Steps that the numbers of a stage ask for."""
+    attention, mask = stage.attention, stage.attention.mask
+    units = attention.p + attention.t + attention.r * (stage.depth or 1) + (mask.units or 0)
+    return stage.before + stage.after + stage.modules + (units if stage.modules else 0)
 
 
 def _lower_network(context: Context, spec: Spec, input: TensorType) -> Block:

@@ -31,10 +31,10 @@ class Conv(Operator):
                 f"convolution expects {self.in_channels} channels, but gets {x.channels}",
                 TensorType(self.out_channels, height, width),
             )
-        if self.in_channels % self.groups or self.out_channels % self.groups:
+        uneven = next((c for c in (self.in_channels, self.out_channels) if c % self.groups), None)
+        if uneven is not None:
             raise ShapeError(
-                f"{self.groups} groups do not divide a convolution "
-                f"from {self.in_channels} to {self.out_channels} channels",
+                f"{uneven} channels do not divide into {self.groups} groups",
                 TensorType(self.out_channels, height, width),
                 code="E305",
             )

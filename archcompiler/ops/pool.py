@@ -34,7 +34,7 @@ class MaxPool(Operator):
                 f"runs out of pixels at {x.height}×{x.width}",
                 TensorType(x.channels, 0, 0),
                 code="E306",
-                help="a larger input, a smaller mask depth, or less stride before it",
+                help="a larger input, or less stride before it",
             )
         return TensorType(x.channels, height, width)
 

@@ -17,13 +17,19 @@ Pass = Callable[[Graph], Iterable[Finding]]
 
 STRUCTURE: Final[tuple[Pass, ...]] = (check_structure, check_mask)
 """Whether the graph is one: the passes after these may walk it."""
-MEANING: Final[tuple[Pass, ...]] = (check_units, check_shapes, check_name)
-PASSES: Final = STRUCTURE + MEANING
+CONTRACTS: Final[tuple[Pass, ...]] = (check_units,)
+"""Whether blocks are what they promise: otherwise no shape after one of them means anything."""
+MEANING: Final[tuple[Pass, ...]] = (check_shapes, check_name)
+PASSES: Final = STRUCTURE + CONTRACTS + MEANING
 
-__all__ = ["MEANING", "PASSES", "STRUCTURE", "Finding", "Pass", "run_passes"]
+__all__ = ["CONTRACTS", "MEANING", "PASSES", "STRUCTURE", "Finding", "Pass", "run_passes"]
 
 
 def run_passes(graph: Graph) -> list[Finding]:
-    """Everything that is wrong with a graph; of a broken structure, only what is broken in it."""
-    found = [finding for check in STRUCTURE for finding in check(graph)]
-    return found or [finding for check in MEANING for finding in check(graph)]
+    """Everything that is wrong with a graph, without what only follows from something before it."""
+    found: list[Finding] = []
+    for checks in (STRUCTURE, CONTRACTS, MEANING):
+        found += [finding for check in checks for finding in check(graph)]
+        if any(finding.fatal for finding in found):
+            break
+    return found

@@ -12,19 +12,27 @@ from archcompiler.source import Span
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`origin` is the path in the spec of the value to blame; `scope` is where in the graph."""
+    """Something wrong at `scope` in the graph, and the values of the spec that may be to blame."""
 
     code: str
     message: str
-    origin: SpecPath
+    origins: tuple[SpecPath, ...]
+    """Paths in the spec: the first that is written there is the one to point at."""
     scope: str
     notes: tuple[str, ...] = ()
     help: str | None = None
     severity: Severity = Severity.ERROR
+    fatal: bool = False
+    """Whether later passes would report what only follows from this."""
 
-    def diagnostic(self, span: Callable[[SpecPath], Span | None]) -> Diagnostic:
+    def diagnostic(
+        self,
+        written: Callable[[SpecPath], Span | None],
+        default: Callable[[SpecPath], Span | None],
+    ) -> Diagnostic:
+        """With a place in a file: of the first origin `written` there, else by `default`."""
+        spans = (span for origin in self.origins if (span := written(origin)) is not None)
+        span = next(spans, None) or default(self.origins[0])
         place = (f"in {self.scope}",) if self.scope else ()
         notes = (*place, *self.notes)
-        return Diagnostic(
-            self.code, self.severity, self.message, span(self.origin), notes, self.help
-        )
+        return Diagnostic(self.code, self.severity, self.message, span, notes, self.help)

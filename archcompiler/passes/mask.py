@@ -11,7 +11,10 @@ from archcompiler.passes.finding import Finding
 
 
 def check_mask(graph: Graph) -> Iterator[Finding]:
-    """Each level pools once and interpolates once, back to the very map it pooled (E309, E311)."""
+    """Each level pools once and interpolates once (E309), back to the map that it pooled (E311).
+
+    A target that nothing writes is a dangling input, E301.
+    """
     for path, block in graph.blocks():
         if block.kind == HOURGLASS:
             yield from _check_level(path, block)
@@ -24,22 +27,17 @@ def _check_level(path: str, block: Block) -> Iterator[Finding]:
         yield Finding(
             "E309",
             f"a level of the mask goes down {len(pools)} times and up {len(resizes)} times",
-            block.origin,
+            (block.origin,),
             path,
+            fatal=True,
         )
         return
     pooled, target = pools[0].inputs[0], resizes[0].inputs[1]
-    if target != INPUT and target not in {step.name for step in block.steps}:
+    if pooled != target and target in {INPUT, *(step.name for step in block.steps)}:
         yield Finding(
             "E311",
-            f"the interpolation's target `{target}` does not exist",
-            resizes[0].origin,
-            path,
-        )
-    elif pooled != target or block.output != resizes[0].name:
-        yield Finding(
-            "E309",
             f"the mask goes down from `{pooled}`, but comes up to the size of `{target}`",
-            block.origin,
+            (resizes[0].origin, block.origin),
             path,
+            fatal=True,
         )

@@ -21,7 +21,7 @@ def check_name(graph: Graph) -> Iterator[Finding]:
         yield Finding(
             "W301",
             f"the name says {claimed} layers, but the trunk has {depth}",
-            ("name",),
+            (("name",),),
             "",
             notes=("counted: convolutions and the classifier on the longest path past the masks",),
             severity=Severity.WARNING,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import networkx as nx
-
+from archcompiler.blocks import HOURGLASS, UNIT, MaskConfig
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ops import ShapeError
 from archcompiler.passes.finding import Finding
@@ -14,43 +13,54 @@ from archcompiler.passes.finding import Finding
 def check_shapes(graph: Graph) -> Iterator[Finding]:
     """Shape rules of all operators, joins included (E304), groups (E305), pooling (E306).
 
-    Equal operators with equal mistakes of one origin are one cause and reported once.
+    Equal operators with equal mistakes of one origin are one cause and reported once. Only for a
+    graph whose structure holds.
     """
     reported = set()
     for path, block in graph.blocks():
-        for step in _in_order(block):
+        for step in block.steps:
             finding = _check_step(path, block, step)
-            if finding is None:
+            if finding is None or (finding.code == "E305" and block.kind == UNIT):
+                # What a unit's options do to its channels is told by the `units` pass.
                 continue
-            cause = (finding.code, finding.origin)
+            cause = (finding.code, finding.origins)
             if cause not in reported:
                 reported.add(cause)
                 yield finding
 
 
-def _in_order(block: Block) -> Iterator[Step]:
-    view = block.to_networkx()
-    if any("type" not in data for _, data in view.nodes(data=True)):
-        return
-    if nx.is_directed_acyclic_graph(view):
-        steps = nx.get_node_attributes(view, "step")
-        yield from (steps[name] for name in nx.topological_sort(view) if name in steps)
-
-
 def _check_step(path: str, block: Block, step: Step) -> Finding | None:
     inputs = tuple(block.type_of(name) for name in step.inputs)
     scope = f"{path}/{step.name}" if path else step.name
-    origin = step.origin or block.origin
+    origins = (step.origin or block.origin,)
     if isinstance(step.body, Block):
         if inputs != (step.body.input,):
             message = f"expects {step.body.input}, but gets {', '.join(map(str, inputs))}"
-            return Finding("E304", message, origin, scope)
+            return Finding("E304", message, origins, scope)
         computed = step.body.output_type
     else:
         try:
             computed = step.body.shape(inputs)
         except ShapeError as error:
-            return Finding(error.code, error.message, origin, scope, help=error.help)
+            help = _fitting_depth(block) if block.kind == HOURGLASS else error.help
+            return Finding(error.code, error.message, origins, scope, help=help)
     if computed != step.type:
-        return Finding("E304", f"gives {computed}, but says {step.type}", origin, scope)
+        message = f"gives {computed}, where the graph says {step.type}"
+        return Finding("E304", message, origins, scope)
     return None
+
+
+def _fitting_depth(level: Block) -> str:
+    """What can be done about a level of the mask that has no pixels left to halve."""
+    config = level.config
+    assert isinstance(config, MaskConfig)
+    fitting = config.depth - _levels(level)
+    if fitting:
+        return f"`depth = {fitting}` is the most that this stage has pixels for"
+    return "this stage has too few pixels for a mask: a larger input, or less stride before it"
+
+
+def _levels(level: Block) -> int:
+    """Levels of the mask from this one down."""
+    inner = (s.body for s in level.steps if isinstance(s.body, Block) and s.body.kind == HOURGLASS)
+    return 1 + max(map(_levels, inner), default=0)

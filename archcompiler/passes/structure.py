@@ -17,44 +17,37 @@ def check_structure(graph: Graph) -> Iterator[Finding]:
     because a block has one input and one output.
     """
     for path, block in graph.blocks():
-        yield from _check_block(path, block)
+        for code, message, name in _broken(block):
+            yield Finding(code, message, _origins(block, name), path, fatal=True)
 
 
-def _check_block(path: str, block: Block) -> Iterator[Finding]:
+def _broken(block: Block) -> Iterator[tuple[str, str, str]]:
+    """Code, message and the step to blame of what is wrong in one scope."""
     view = block.to_networkx()
     dangling = [name for name, data in view.nodes(data=True) if "type" not in data]
     for name in dangling:
         for reader in view.successors(name):
-            yield Finding(
-                "E301",
-                f"`{reader}` reads `{name}`, which nothing writes",
-                _origin(block, reader),
-                path,
-            )
+            yield "E301", f"`{reader}` reads `{name}`, which nothing writes", reader
+    if block.output not in view:
+        yield "E301", f"nothing writes the output, `{block.output}`", INPUT
+        return
     if dangling:
         return
     if not nx.is_directed_acyclic_graph(view):
         cycle = [edge[0] for edge in nx.find_cycle(view)]
-        yield Finding(
-            "E302",
-            f"a cycle: {' → '.join((*cycle, cycle[0]))}",
-            _origin(block, cycle[0]),
-            path,
-        )
+        yield "E302", f"a cycle: {' → '.join((*cycle, cycle[0]))}", cycle[0]
         return
-    if block.output not in view:
-        yield Finding("E301", f"the output `{block.output}` does not exist", block.origin, path)
-        return
+    # Of a chain of steps that leads nowhere, the last is the cause; of one from nowhere, the first.
     used = nx.ancestors(view, block.output) | {block.output}
     reached = nx.descendants(view, INPUT) | {INPUT}
     for name in view:
-        if name not in used:
-            message = f"`{name}` is computed, but nothing uses it"
-            yield Finding("E303", message, _origin(block, name), path)
-        elif name not in reached:
-            message = f"`{name}` does not depend on the input"
-            yield Finding("E303", message, _origin(block, name), path)
+        if name not in used and not view.out_degree(name):
+            yield "E303", f"`{name}` is computed, but nothing uses it", name
+        elif name not in reached and not view.in_degree(name):
+            yield "E303", f"`{name}` does not depend on the input", name
 
 
-def _origin(block: Block, name: str) -> SpecPath:
-    return block.origin if name == INPUT else block.step(name).origin or block.origin
+def _origins(block: Block, name: str) -> tuple[SpecPath, ...]:
+    if name == INPUT or not block.step(name).origin:
+        return (block.origin,)
+    return block.step(name).origin, block.origin

@@ -6,16 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.ir import SpecPath
-from archcompiler.source import Source, Span
+from archcompiler.source import Source, Span, near_spec
 from archcompiler.spec.located import Located, locate, merge
 from archcompiler.spec.settings import parse_setting
-from archcompiler.suggest import did_you_mean
 from archcompiler.syntax import parse
 from archcompiler.syntax.document import Part
 
@@ -36,14 +35,26 @@ class LoadedSpec:
 
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""
+        written = self.written(path, part)
+        if written is not None:
+            return written
         node = self.values
         for step in path:
             child = node.child(step)
             if child is None:
-                inherited = _inherited(path)
-                return node.span("table") if inherited is None else self.span(inherited, part)
+                break
             node = child
-        return node.span(part)
+        return node.span("table")
+
+    def written(self, path: SpecPath, part: Part = "value") -> Span | None:
+        """Where the value that holds at `path` is written, there or where `path` has it from."""
+        node: Located | None = self.values
+        for depth, step in enumerate(path, 1):
+            node = node.child(step) if node is not None else None
+            inherited = _inherited(path[:depth])
+            if node is None and inherited is not None:
+                return self.written((*inherited, *path[depth:]), part)
+        return None if node is None else node.span(part)
 
     @cached_property
     def sha256(self) -> str:
@@ -54,7 +65,7 @@ class LoadedSpec:
 
 
 def _inherited(path: SpecPath) -> SpecPath | None:
-    """Where a unit type that `path` leaves out comes from."""
+    """Where a unit type comes from that is not written at `path`."""
     match path:
         case ("stages", int() as i, "attention", "mask", "unit"):
             return ("stages", i, "attention", "trunk")
@@ -74,10 +85,9 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
         values, source = _from_mapping(spec)
     else:
         path = Path(spec)
-        values = _read(path, path.resolve().parent, ())
+        values = _read(path, path.parent.resolve(), ())
         source = values.text.source
-    values = reduce(merge, map(parse_setting, settings), values)
-    values = _with_stage_attention(values)
+    values = _with_stage_attention(_with_settings(values, settings))
     loaded = LoadedSpec(validate(values, Spec), values, source, tuple(settings))
     problems = list(broken_rules(loaded))
     if problems:
@@ -103,6 +113,18 @@ def _from_mapping(spec: Mapping[str, Any]) -> tuple[Located, Source]:
     return locate(document.values, document), source
 
 
+def _with_settings(values: Located, settings: Sequence[str]) -> Located:
+    problems: list[Diagnostic] = []
+    for argument in settings:
+        try:
+            values = merge(values, parse_setting(argument))
+        except CompileError as exc:
+            problems += exc.diagnostics
+    if problems:
+        raise CompileError(*problems)
+    return values
+
+
 def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
     """One file with everything that it extends below it."""
     document = parse(Source.read(path))
@@ -117,50 +139,63 @@ def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
     try:
         base = _read(base_path, tree, chain)
     except CompileError as exc:
-        unreadable = [d for d in exc.diagnostics if d.code == "E101" and d.span is None]
+        unreadable = [d for d in exc.diagnostics if d.span is None]
         if unreadable:
-            raise CompileError(_no_base(target, base_path)) from None
+            raise CompileError(_no_base(target, base_path, unreadable[0])) from None
         raise
     return merge(base, values)
 
 
 def _resolve_extends(target: Located, path: Path, tree: Path, chain: tuple[Path, ...]) -> Path:
+    from archcompiler.spec.problems import kind_of
+
     def refuse(code: str, message: str, *notes: str, help: str | None = None) -> CompileError:
         return CompileError(error(code, message, target.span(), notes=notes, help=help))
 
-    if not isinstance(target.value, str) or not target.value or "\0" in target.value:
-        raise refuse("E207", "`extends` must be the path of another spec, relative to this file")
+    if not isinstance(target.value, str):
+        raise refuse("E203", f"`extends` must be a string, not {kind_of(target.value)}")
     base_path = path.parent / target.value
-    resolved = base_path.resolve()
+    try:
+        resolved = base_path.resolve()
+    except (OSError, RuntimeError, ValueError) as exc:
+        raise refuse("E207", f"`{target.value}` is no path of a spec", str(exc).lower()) from None
     if not resolved.is_relative_to(tree):
         raise refuse(
             "E208",
             "`extends` leaves the folder of the spec",
-            f"specs are untrusted: they may read only below {tree.name}/",
+            f"a spec may read only files below `{tree.name}/`, the folder of the one compiled",
         )
     if resolved in chain:
-        names = " → ".join(p.name for p in (*chain[chain.index(resolved) :], resolved))
-        raise refuse("E206", "a spec cannot extend itself", names)
+        cycle = chain[chain.index(resolved) :]
+        names = " → ".join(p.name for p in (*cycle, resolved))
+        notes = (f"a cycle: {names}",) if len(cycle) > 1 else ()
+        raise refuse("E206", "a spec cannot extend itself", *notes)
     if len(chain) > MAX_EXTENDS:
-        raise refuse("E207", f"more than {MAX_EXTENDS} specs extend each other")
+        raise refuse("E207", f"more than {MAX_EXTENDS} specs extend one another")
     return base_path
 
 
-def _no_base(target: Located, base_path: Path) -> Diagnostic:
-    siblings = (p.name for p in base_path.parent.glob("*") if p.suffix in (".toml", ".json"))
-    guess = did_you_mean(base_path.name, siblings)
+def _no_base(target: Located, base_path: Path, problem: Diagnostic) -> Diagnostic:
+    """E207 at the `extends` for a base that has no text to point at."""
+    near = near_spec(base_path) if problem.code in ("E101", "E104") else None
+    help = problem.help
+    if near is not None:
+        help = f"did you mean `{Path(target.value).parent.joinpath(near).as_posix()}`?"
     return error(
         "E207",
-        f"cannot read `{target.value}`, which this spec extends",
+        "this spec extends one that cannot be read",
         target.span(),
-        help=f"did you mean `{guess}`?" if guess else None,
+        notes=(problem.message, *problem.notes),
+        help=help,
     )
 
 
 def _with_stage_attention(values: Located) -> Located:
     """Lay each stage's `attention` upon the network's, by the same merge rule as `extends`."""
     common, stages = values.child("attention"), values.child("stages")
-    if common is None or stages is None or not isinstance(stages.value, list):
+    if common is None or stages is None:
+        return values
+    if not isinstance(common.value, dict) or not isinstance(stages.value, list):
         return values
     merged = []
     for stage in stages.value:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.ir import SpecPath
 from archcompiler.source import Source, Span
 from archcompiler.syntax.document import Part
@@ -66,17 +66,17 @@ def merge(base: Located, over: Located) -> Located:
     """`over` laid upon `base`:
 
     - a table onto a table goes key by key, unless its `type` is another one: then it replaces it;
-    - a table whose keys are all numbers changes those entries of an array, counted from 0;
+    - a table onto an array changes entries: its keys are their numbers, counted from 0;
     - a table onto a word changes the options of the type that the word names;
     - anything else replaces what was there.
 
-    Raises CompileError E210 for an entry that an array does not have.
+    Raises CompileError E210 for entries that an array does not have.
     """
     if not isinstance(over.value, dict):
         return over
     if isinstance(base.value, str):
         base = Located({"type": base}, base.text, base.path)
-    if isinstance(base.value, list) and over.value and all(map(_is_index, over.value)):
+    if isinstance(base.value, list) and over.value:
         return _merge_entries(base, over)
     if not isinstance(base.value, dict) or _changes_type(base, over):
         return over
@@ -86,28 +86,32 @@ def merge(base: Located, over: Located) -> Located:
     return Located(merged, over.text, over.path)
 
 
-def _is_index(key: str) -> bool:
-    return key.isascii() and key.isdecimal() and len(key) <= 9
-
-
 def _changes_type(base: Located, over: Located) -> bool:
     old, new = base.child("type"), over.child("type")
     return new is not None and (old is None or old.value != new.value)
 
 
 def _merge_entries(base: Located, over: Located) -> Located:
-    entries = list(base.value)
+    entries = dict(enumerate(base.value))
+    numbers = {str(index): index for index in entries}
+    problems = [
+        _no_entry(base, key, child) for key, child in over.value.items() if key not in numbers
+    ]
+    if problems:
+        raise CompileError(*problems)
     for key, child in over.value.items():
-        index = int(key)
-        if index >= len(entries):
-            name = base.path[-1] if base.path else "the array"
-            raise CompileError(
-                error(
-                    "E210",
-                    f"`{name}` has no entry {index}",
-                    child.span("key"),
-                    notes=(f"its entries are 0 to {len(entries) - 1}, counted from 0",),
-                )
-            )
-        entries[index] = merge(entries[index], child)
-    return Located(entries, base.text, base.path)
+        entries[numbers[key]] = merge(entries[numbers[key]], child)
+    return Located(list(entries.values()), base.text, base.path)
+
+
+def _no_entry(array: Located, key: str, child: Located) -> Diagnostic:
+    last = len(array.value) - 1
+    entries = (
+        "it has none" if last < 0 else "it has only 0" if last == 0 else f"they are 0 to {last}"
+    )
+    return error(
+        "E210",
+        f"`{array.path[-1]}` has no entry `{key}`",
+        child.span("key"),
+        notes=(f"a table changes entries of an array by their numbers: {entries}",),
+    )

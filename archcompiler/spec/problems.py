@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.ir import SpecPath
 from archcompiler.spec.located import Located
 from archcompiler.suggest import did_you_mean
+from archcompiler.units import UnitSpec
 
 M = TypeVar("M", bound=BaseModel)
 
-_FOUND = {dict: "a table", list: "an array", tuple: "an array", str: "a string", bool: "a boolean",
-          int: "a whole number", float: "a number"}  # fmt: skip
+_KINDS = {dict: "a table", list: "an array", tuple: "an array", str: "a string", bool: "a boolean",
+          int: "a whole number", float: "a floating-point number", type(None): "null"}  # fmt: skip
 _EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -28,6 +31,16 @@ _EXPECTED = {
 }
 _BOUND = {"greater_than_equal": ("ge", "at least"), "greater_than": ("gt", "more than"),
           "less_than_equal": ("le", "at most"), "less_than": ("lt", "less than")}  # fmt: skip
+_BOOLEANS: dict[object, str] = {0: "false", 1: "true", "false": "false", "true": "true"}
+_PATTERN = {
+    "name": "`name` is lower-case letters, digits and `_`, and starts with a letter",
+    "class_name": "`class_name` is letters and digits, and starts with a capital",
+}
+
+
+def kind_of(value: object) -> str:
+    """What a value of a spec is, in words: `a table`, `a string`."""
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def validate(values: Located, model: type[M]) -> M:
@@ -38,8 +51,7 @@ def validate(values: Located, model: type[M]) -> M:
         found = [_diagnostic(values, model, e) for e in exc.errors(include_url=False)]
     # What every stage inherits from the network's `attention` is wrong once, not once a stage; and
     # an array with bad entries counts as short, though nothing is missing.
-    distinct = {(d.code, d.span): d for d in reversed(found) if d is not None}
-    raise CompileError(*reversed(distinct.values())) from None
+    raise CompileError(*dict.fromkeys(d for d in found if d is not None)) from None
 
 
 def _diagnostic(
@@ -47,69 +59,127 @@ def _diagnostic(
 ) -> Diagnostic | None:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
-    name = f"`{path[-1]}`" if path else "the spec"
-
     if kind == "extra_forbidden":
         return _unknown_key(node, _models_at(model, loc[:-1]))
-    if kind == "missing":
-        key = str(rest[-1]) if rest else str(loc[-1])
+    if kind == "missing" and isinstance(rest[-1], str):
         return error(
             "E202",
-            f"missing key `{key}` in {_place(node)}",
+            f"missing key `{rest[-1]}` in {_place(node.path)}",
             node.span("table"),
-            help=_describe(_models_at(model, loc[:-1]), key),
+            help=_describe(_models_at(model, loc[:-1]), rest[-1]),
         )
     if kind == "union_tag_not_found":
-        return error("E202", f"missing key `type` in {_place(node)}", node.span("table"))
+        tags = [tag for m in _models_at(model, loc) for tag in _tags(m)]
+        return error(
+            "E202",
+            f"missing key `type` in {_place(node.path)}",
+            node.span("table"),
+            notes=(f"known types: {', '.join(tags)}",),
+        )
     if kind == "union_tag_invalid":
         tag = node.child("type") or node
         expected = [t.strip(" '") for t in str(context["expected_tags"]).split(",")]
-        return _choice(tag, f"{_place(node)} has no type", str(context["tag"]), expected)
+        return _choice(tag, f"{_place(node.path)} has no type", expected)
     if kind == "literal_error":
-        expected = list(_literals(str(context["expected"])))
-        return _choice(node, f"{name} cannot be", str(node.value), expected)
+        return _choice(node, f"{_name(path)} cannot be", list(_literals(str(context["expected"]))))
+    if kind in _EXPECTED:
+        return _wrong_type(node, path, _EXPECTED[kind], _models_at(model, loc))
+    return _out_of_range(node, path, kind, problem)
+
+
+def _wrong_type(
+    node: Located, path: SpecPath, expected: str, models: list[type[BaseModel]]
+) -> Diagnostic:
+    value, help = node.value, None
+    tags = [tag for m in models for tag in _tags(m)] if expected == "a table" else []
+    if any(issubclass(m, UnitSpec) for m in models) and tags:
+        expected = "the name of a unit type or a table"
+    if expected == "a whole number" and isinstance(value, float) and value.is_integer():
+        help = f"write `{value:.0f}`"
+    elif expected in ("a whole number", "a number") and _is_number(value):
+        help = f"write `{value}`, without quotes"
+    elif expected == "true or false" and value in _BOOLEANS:
+        help = f"write `{_BOOLEANS[value]}`"
+    elif expected == "an array" and isinstance(value, dict) and path == ("stages",):
+        help = "each stage starts with `[[stages]]`, with two brackets"
+        if value and all(str(key).isdecimal() for key in value):
+            help = "single stages can be changed only in a spec that `extends` another"
+    elif tags and isinstance(value, str):
+        meant = value if value in tags else did_you_mean(value, tags)
+        help = f'write `{{ type = "{meant}" }}`' if meant else None
+    notes = [f"known types: {', '.join(tags)}"] if tags else []
+    message = f"{_name(path)} must be {expected}, not {kind_of(value)}"
+    return error("E203", message, node.span(), notes=notes, help=help)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20
+
+
+def _out_of_range(
+    node: Located, path: SpecPath, kind: str, problem: ErrorDetails
+) -> Diagnostic | None:
+    context, name, value = problem.get("ctx", {}), _name(path), node.value
     if kind in _BOUND:
         key, words = _BOUND[kind]
-        return error("E204", f"{name} must be {words} {context[key]:,}", node.span())
-    if kind in _EXPECTED:
-        found = _FOUND.get(type(node.value), f"a {type(node.value).__name__}")
-        return error("E203", f"{name} must be {_EXPECTED[kind]}, not {found}", node.span())
-    return _other(node, path, name, kind, problem)
-
-
-def _other(
-    node: Located, path: tuple[str | int, ...], name: str, kind: str, problem: ErrorDetails
-) -> Diagnostic | None:
-    context = problem.get("ctx", {})
-    if kind == "too_short" and len(node.value) >= context["min_length"]:
-        return None
+        if isinstance(value, float) and isnan(value):
+            return error("E204", f"{name} cannot be nan", node.span())
+        message = f"{name} must be {words} {_number(context[key])}, not {_number(value)}"
+        return error("E204", message, node.span())
     if kind == "string_pattern_mismatch":
         return error(
             "E205",
-            f"{name} must match {context['pattern']}",
+            _PATTERN.get(str(path[-1]), f"{name} must match {context['pattern']}"),
             node.span(),
             notes=("it becomes an identifier in the emitted code",),
+            help=_identifier(str(path[-1]), value),
         )
-    if kind in ("too_short", "too_long", "missing"):
-        bound = context.get("min_length", context.get("max_length"))
+    if kind == "string_too_short":
+        return error("E204", f"{name} must not be empty", node.span())
+    if kind == "string_too_long":
+        bound, length = f"{context['max_length']:,}", f"{len(value):,}"
+        message = f"{name} must have at most {bound} characters, not {length}"
+        return error("E204", message, node.span())
+    if path == ("input",) and kind in ("missing", "too_short", "too_long"):
+        message = f"`input` must have 3 entries, C, H and W, not {len(value)}"
+        return error("E204", message, node.span(), help="for example `input = [3, 224, 224]`")
+    if kind in ("too_short", "too_long"):
         few = "at least" if kind == "too_short" else "at most"
-        return error("E204", f"{name} must have {few} {bound} entries", node.span())
-    if kind in ("string_too_short", "string_too_long"):
-        bound = context.get("min_length", context.get("max_length"))
-        few = "at least" if kind == "string_too_short" else "at most"
-        return error("E204", f"{name} must have {few} {bound} characters", node.span())
+        number = int(context["min_length" if kind == "too_short" else "max_length"])
+        if kind == "too_short" and len(value) >= number:
+            return None
+        entries = "entry" if number == 1 else "entries"
+        return error("E204", f"{name} must have {few} {number:,} {entries}", node.span())
     code = "E204" if kind in ("odd", "finite_number") else "E203"
     message = problem["msg"]
     return error(code, f"{name} {message[:1].lower()}{message[1:]}", node.span())
 
 
-def _choice(node: Located, what: str, given: str, expected: list[str]) -> Diagnostic:
-    guess = did_you_mean(given, expected)
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and abs(value) < 10**20 else f"{value:g}"
+
+
+def _identifier(key: str, value: str) -> str | None:
+    """The name that was probably meant."""
+    words = "".join(c if c.isalnum() else " " for c in value).split()
+    if key == "class_name":
+        meant = "".join(word[:1].upper() + word[1:] for word in words)
+    else:
+        meant = "_".join(words).lower()
+    return f"write `{meant}`" if meant.isascii() and meant[:1].isalpha() else None
+
+
+def _choice(node: Located, what: str, expected: list[str]) -> Diagnostic:
+    known = f"known: {', '.join(expected)}"
+    if not isinstance(node.value, str):
+        message = f"{_name(node.path)} must be a string, not {kind_of(node.value)}"
+        return error("E203", message, node.span(), notes=(known,))
+    guess = did_you_mean(node.value, expected)
     return error(
         "E211",
-        f"{what} `{given}`",
+        f"{what} `{node.value}`",
         node.span(),
-        notes=(f"known: {', '.join(expected)}",),
+        notes=() if guess else (known,),
         help=f"did you mean `{guess}`?" if guess else None,
     )
 
@@ -118,20 +188,43 @@ def _unknown_key(node: Located, models: list[type[BaseModel]]) -> Diagnostic:
     key = str(node.path[-1])
     known = sorted({name for model in models for name in model.model_fields})
     guess = did_you_mean(key, known)
+    home = None if guess else next((h for model in models for h in _homes(model, key)), None)
+    help = f"did you mean `{guess}`?" if guess else f"it is a key of `{home}`" if home else None
     return error(
         "E201",
-        f"unknown key `{key}` in {_dotted(node.path[:-1])}",
+        f"unknown key `{key}` in {_place(node.path[:-1])}",
         node.span("key"),
-        notes=() if guess else (f"known: {', '.join(known)}",),
-        help=f"did you mean `{guess}`?" if guess else None,
+        notes=() if help else (f"known: {', '.join(known)}",),
+        help=help,
     )
 
 
-def _place(node: Located) -> str:
-    return _dotted(node.path)
+def _homes(model: type[BaseModel], key: str) -> Iterator[str]:
+    """Tables below a model that have a key of this name."""
+    for name, field in model.model_fields.items():
+        for inner in _models_in(field.annotation):
+            if key in inner.model_fields and key != "type":
+                yield name
+            yield from (f"{name}.{home}" for home in _homes(inner, key))
 
 
-def _dotted(path: tuple[str | int, ...]) -> str:
+def _name(path: SpecPath) -> str:
+    """How a message calls the value at `path`."""
+    if not path:
+        return "the spec"
+    if isinstance(path[-1], str):
+        return f"`{path[-1]}`"
+    return f"stage {path[-1] + 1}" if path[:-1] == ("stages",) else f"an entry of `{path[-2]}`"
+
+
+def _place(path: SpecPath) -> str:
+    """How a message calls the table at `path`."""
+    match path:
+        case ("stages", int() as i, *rest):
+            inner = ".".join(map(str, rest))
+            return f"`{inner}` of stage {i + 1}" if rest else f"stage {i + 1}"
+        case ("stages", str() as i, *rest) if i.isdecimal():
+            return _place(("stages", int(i), *rest))
     return f"`{'.'.join(map(str, path))}`" if path else "the spec"
 
 
@@ -151,9 +244,12 @@ def _descend(
 
 
 def _describe(models: list[type[BaseModel]], key: str) -> str | None:
+    from archcompiler.spec.help import field_help
+
     for model in models:
-        if key in model.model_fields and model.model_fields[key].description:
-            return f"`{key}`: {model.model_fields[key].description}".replace("\n", " ")
+        text = field_help(model).get(key)
+        if text:
+            return f"`{key}`: {text}"
     return None
 
 

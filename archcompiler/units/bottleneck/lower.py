@@ -18,7 +18,7 @@ class GroupedBottleneck(Protocol):
 def lower(block: BlockBuilder, spec: GroupedBottleneck, channels: int, stride: int) -> Value:
     """relu(x + conv1×1(conv3×3(conv1×1(x)))), BN after each convolution and on the projection."""
     x = block.x
-    width = block.part(channels, spec.reduction)
+    width = block.part(channels, spec.reduction, option="reduction")
     y = block.conv("conv1", x, width, 1)
     y = block.relu("relu1", block.norm("norm1", y))
     y = block.conv("conv2", y, width, 3, stride=stride, groups=spec.groups)

@@ -10,7 +10,7 @@ def lower(block: BlockBuilder, spec: InceptionSpec, channels: int, stride: int) 
     x = block.x
 
     def branch(name: str, kernel: int, parts: int) -> Value:
-        width = block.part(channels, PARTS, parts)
+        width = block.part(channels, PARTS, parts, option=name)
         y = x
         if kernel > 1:
             y = block.conv(f"{name}_reduce", x, width, 1)

@@ -8,7 +8,7 @@ from archcompiler.units.preact_bottleneck.spec import PreActBottleneckSpec
 def lower(block: BlockBuilder, spec: PreActBottleneckSpec, channels: int, stride: int) -> Value:
     """Sum of x and conv1×1(conv3×3(conv1×1(x))), BN and ReLU before each convolution."""
     x = block.x
-    width = block.part(channels, spec.reduction)
+    width = block.part(channels, spec.reduction, option="reduction")
     activated = block.relu("relu1", block.norm("norm1", x))
     y = block.conv("conv1", activated, width, 1)
     y = block.relu("relu2", block.norm("norm2", y))
