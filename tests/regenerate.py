@@ -17,8 +17,9 @@ def errors() -> None:
 
 def golden() -> None:
     """The emitted files of the specs in `golden/`."""
-    import archcompiler
     from test_golden import GOLDEN, emitted_path
+
+    import archcompiler
 
     for spec in GOLDEN:
         source = archcompiler.compile(spec).source
@@ -27,18 +28,29 @@ def golden() -> None:
 
 def generated() -> None:
     """The emitted files of the shipped specs, in `generated/`."""
-    import archcompiler
     from test_golden import ROOT, SPECS
+
+    import archcompiler
 
     # Of one network in two formats the first file, in alphabetical order, is named as its source.
     for spec in reversed(SPECS):
         archcompiler.compile(spec).write(ROOT / "generated", force=True)
 
 
+def schema() -> None:
+    """The JSON Schema of specs, at the top of the repository."""
+    from test_golden import ROOT
+
+    from archcompiler.spec.schema import SCHEMA_FILE, schema_text
+
+    (ROOT / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8", newline="\n")
+
+
 KINDS: dict[str, Callable[[], None]] = {
     "errors": errors,
     "generated": generated,
     "golden": golden,
+    "schema": schema,
 }
 
 

@@ -186,12 +186,15 @@ class Spec(Model):
     input: tuple[Channels, Pixels, Pixels]
     """C, H, W at which shapes and costs are reported; the network takes any valid H and W."""
     classes: Annotated[int, Field(ge=1, le=1_000_000)]
+    """Logits that the network returns."""
     stem: Annotated[ConvStem | ConvPoolStem, Field(discriminator="type")]
+    """What comes before the stages: a convolution, or a convolution and a pool."""
     unit: Unit = PreActBottleneckSpec.model_construct()
     """Unit type of everything that names none."""
     attention: Attention = Attention.model_construct()
     """Defaults of every attention module; a stage may change any of them."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1000)]
+    """Stages in the order of the forward pass."""
     head: Head = Head.model_construct()
     norm: Norm = Norm.model_construct()
     init: Init = Init.model_construct()

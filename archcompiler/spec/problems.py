@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from math import isnan
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -33,8 +34,8 @@ _BOUND = {"greater_than_equal": ("ge", "at least"), "greater_than": ("gt", "more
           "less_than_equal": ("le", "at most"), "less_than": ("lt", "less than")}  # fmt: skip
 _BOOLEANS: dict[object, str] = {0: "false", 1: "true", "false": "false", "true": "true"}
 _PATTERN = {
-    "name": "`name` is lower-case letters, digits and `_`, and starts with a letter",
-    "class_name": "`class_name` is letters and digits, and starts with a capital",
+    "name": "`name` must be lower-case letters, digits and `_`, and start with a letter",
+    "class_name": "`class_name` must be letters and digits, and start with a capital",
 }
 
 
@@ -96,7 +97,7 @@ def _wrong_type(
         expected = "the name of a unit type or a table"
     if expected == "a whole number" and isinstance(value, float) and value.is_integer():
         help = f"write `{value:.0f}`"
-    elif expected in ("a whole number", "a number") and _is_number(value):
+    elif _is_written(value, expected):
         help = f"write `{value}`, without quotes"
     elif expected == "true or false" and value in _BOOLEANS:
         help = f"write `{_BOOLEANS[value]}`"
@@ -112,8 +113,14 @@ def _wrong_type(
     return error("E203", message, node.span(), notes=notes, help=help)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20
+def _is_written(value: object, expected: str) -> bool:
+    """Whether a string is the number that is expected, in quotes."""
+    pattern = {"a whole number": r"-?[0-9]{1,18}", "a number": r"-?[0-9]{1,9}(\.[0-9]{1,9})?"}
+    return (
+        expected in pattern
+        and isinstance(value, str)
+        and re.fullmatch(pattern[expected], value, re.ASCII) is not None
+    )
 
 
 def _out_of_range(
@@ -189,7 +196,13 @@ def _unknown_key(node: Located, models: list[type[BaseModel]]) -> Diagnostic:
     known = sorted({name for model in models for name in model.model_fields})
     guess = did_you_mean(key, known)
     home = None if guess else next((h for model in models for h in _homes(model, key)), None)
-    help = f"did you mean `{guess}`?" if guess else f"it is a key of `{home}`" if home else None
+    help = (
+        f"did you mean `{guess}`?"
+        if guess
+        else f"it belongs into `{home}` of this table"
+        if home
+        else None
+    )
     return error(
         "E201",
         f"unknown key `{key}` in {_place(node.path[:-1])}",
