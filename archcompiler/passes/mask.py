@@ -26,7 +26,7 @@ def _check_level(path: str, block: Block) -> Iterator[Finding]:
     if len(pools) != 1 or len(resizes) != 1:
         yield Finding(
             "E309",
-            f"a level of the mask goes down {len(pools)} times and up {len(resizes)} times",
+            f"a level of a mask with pools: {len(pools)}, interpolations: {len(resizes)}",
             (block.origin,),
             path,
             fatal=True,

@@ -13,6 +13,12 @@ from archcompiler.units.base import Model
 SCHEMA_FILE: Final = "archcompiler.schema.json"
 """Its name at the top of the repository, where the shipped specs point."""
 
+TYPED: Final = {"required": ["type"]}
+TYPED_ATTENTION: Final = {
+    "properties": {"trunk": TYPED, "mask": {"properties": {"unit": TYPED}}},
+}
+"""What a spec that extends another has from there, and any other has to say."""
+
 
 def schema_text() -> str:
     """The schema, with the unit types that are installed here."""
@@ -57,7 +63,10 @@ def spec_schema() -> dict[str, Any]:
         **schema,
         "title": "archcompiler spec",
         "if": {"required": ["extends"]},
-        "else": {"required": required},
+        "else": {
+            "required": required,
+            "properties": {"stem": TYPED, "unit": TYPED, "attention": TYPED_ATTENTION},
+        },
     }
 
 

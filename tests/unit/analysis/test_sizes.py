@@ -1,0 +1,72 @@
+"""The sizes that are said to be valid are those that the emitted module takes."""
+
+from typing import Any
+
+import pytest
+import torch
+
+import archcompiler
+from archcompiler.analysis.sizes import ENOUGH, valid_sizes
+
+STRICT = {
+    "name": "net",
+    "input": [3, 48, 48],
+    "classes": 2,
+    "stem": {"type": "conv_pool", "channels": 8, "pool": {"ceil": False}},
+    "attention": {"mask": {"pool": {"kernel": 4, "ceil": False}}},
+    "stages": [{"channels": 8, "modules": 1, "depth": 2}],
+}
+SPATIAL = {
+    "name": "net",
+    "input": [3, 16, 16],
+    "classes": 2,
+    "stem": {"type": "conv", "channels": 8, "stride": 4},
+    "attention": {"mask": {"structure": "local", "activation": "spatial"}},
+    "stages": [{"channels": 8, "modules": 1, "depth": 1}],
+}
+
+
+CIFAR = {
+    "name": "net",
+    "input": [3, 12, 12],
+    "classes": 2,
+    "stem": {"type": "conv", "channels": 8},
+    "stages": [
+        {"channels": 8, "modules": 1, "depth": 3},
+        {"channels": 8, "stride": 2, "modules": 1, "depth": 2},
+        {"channels": 8, "stride": 2, "modules": 1, "depth": 1},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [(STRICT, "41 and more"), (SPATIAL, "5 and more"), (CIFAR, "8 and more")],
+    ids=["strict", "spatial", "cifar"],
+)
+def test_against_torch(spec: dict[str, Any], expected: str) -> None:
+    network = archcompiler.compile(spec)
+    said = valid_sizes(network.graph)
+    model = network.module().eval()
+    taken = []
+    for size in range(1, said.tried + 1):
+        try:
+            with torch.no_grad():
+                model(torch.zeros(1, 3, size, size))
+        except (RuntimeError, ValueError):
+            continue
+        taken.append(size)
+    assert taken == [size for a, b in said.ranges for size in range(a, b + 1)]
+    assert str(said) == expected
+
+
+def test_of_a_large_input_not_every_size_is_tried() -> None:
+    network = archcompiler.compile(SPATIAL, ["input=[3, 65536, 65536]"])
+    assert valid_sizes(network.graph).tried == ENOUGH
+    assert str(valid_sizes(network.graph)) == "5 and more"
+
+
+def test_words() -> None:
+    graph = archcompiler.compile(SPATIAL).graph
+    assert str(valid_sizes(graph, 4)) == "none up to 4"
+    assert str(valid_sizes(graph, 5)) == "5 and more"

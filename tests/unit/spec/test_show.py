@@ -1,0 +1,69 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from archcompiler.spec.loader import load
+from archcompiler.spec.show import show
+
+SPECS = Path(__file__).parents[3] / "specs"
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.rglob("*.*")), ids=lambda path: path.name)
+def test_what_is_shown_is_the_same_spec(path: Path) -> None:
+    loaded = load(path)
+    text = show(loaded)
+    assert load(tomllib.loads(text)).sha256 == loaded.sha256
+    assert show(load(tomllib.loads(text))).count("\n") == text.count("\n")
+
+
+def origins(text: str) -> dict[str, str]:
+    """What each line of the first table is said to come from."""
+    rows = (line.partition("  # ") for line in text.split("\n\n")[0].splitlines())
+    return {row[0].partition(" =")[0]: row[2] for row in rows}
+
+
+def test_every_value_says_where_it_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        'name = "net"\ninput = [3, 32, 32]\nclasses = 10\nstem = { type = "conv" }\n'
+        "[[stages]]\nchannels = 64\nmodules = 1\ndepth = 1\n"
+    )
+    (tmp_path / "top.toml").write_text(
+        'extends = "base.toml"\nname = "top"\n[stages.0]\ndepth = 2\n'
+    )
+    text = show(load(tmp_path / "top.toml", ["classes=5", "unit=resnext"]))
+    folder = tmp_path.as_posix()
+    assert origins(text) == {
+        "name": f"{folder}/top.toml:2",
+        "input": f"{folder}/base.toml:2",
+        "classes": "--set classes=5",
+    }
+    lines = text.splitlines()
+
+    def origin(start: str) -> str:
+        (line,) = (line for line in lines if line.startswith(start))
+        return line.partition("  # ")[2]
+
+    assert origin("channels = 64") == f"{folder}/base.toml:6"
+    assert origin("depth") == f"{folder}/top.toml:4"
+    assert origin("groups") == "default"
+    assert origin("before") == "default"
+    assert origin('type = "resnext"') == "--set unit=resnext"
+
+
+def test_text_that_toml_has_to_escape() -> None:
+    title = 'a"""\\N{x} \x00\x1f\x7f\u2028\n\t"b'
+    spec = {
+        "name": "net",
+        "title": title,
+        "input": [3, 32, 32],
+        "classes": 10,
+        "stem": {"type": "conv"},
+        "stages": [{"channels": 64}],
+    }
+    assert tomllib.loads(show(load(spec)))["title"] == title
+
+
+def test_a_setting_with_a_line_break_stays_a_comment() -> None:
+    loaded = load(SPECS / "attention56.toml", ["title=a\nname = 'x'"])
+    assert tomllib.loads(show(loaded))["name"] == "attention56"
