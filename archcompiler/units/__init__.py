@@ -15,7 +15,7 @@ def unit_types() -> dict[str, UnitType]:
     """Every registered unit type by name, in alphabetical order.
 
     Raises RuntimeError, naming the package, if an entry point is not a unit type or its name is
-    not the one it is registered under.
+    not the one it is registered under, and if there is none, as in a checkout that is not installed.
     """
     found: dict[str, UnitType] = {}
     for point in sorted(entry_points(group=UnitType.GROUP), key=lambda p: (p.name, p.value)):
@@ -27,6 +27,8 @@ def unit_types() -> dict[str, UnitType]:
         if unit.name in found and found[unit.name] is not unit:
             raise RuntimeError(f"two packages register the unit type {unit.name}")
         found[unit.name] = unit
+    if not found:
+        raise RuntimeError("no unit type is registered: install archcompiler with pip")
     return found
 
 
