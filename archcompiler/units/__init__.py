@@ -15,7 +15,7 @@ def unit_types() -> dict[str, UnitType]:
     """Every registered unit type by name, in alphabetical order.
 
     Raises RuntimeError, naming the package, if an entry point is not a unit type or its name is
-    not the one it is registered under, and if there is none, as in a checkout that is not installed.
+    not the one it is registered under, and if there is none, as in a checkout not installed.
     """
     found: dict[str, UnitType] = {}
     for point in sorted(entry_points(group=UnitType.GROUP), key=lambda p: (p.name, p.value)):
