@@ -18,8 +18,10 @@ from archcompiler.diagnostics import Severity
 
 CHANNELS = (8, 16, 32, 64)
 NAMES = ("net", "net_2", "a", "drawn_network")
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120) | st.sampled_from(
-    ['"""', 'ends in \\', 'a"' * 60, "\\x" * 60, "{{ view }}", "two\nlines", "'''", "# noqa"]
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs"]), min_size=1, max_size=120
+) | st.sampled_from(
+    ['"""', "ends in \\", 'a"' * 60, "\\x" * 60, "{{ view }}", "two\nlines", "'''", "# noqa"]
 )
 
 
@@ -142,7 +144,9 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
             description=TEXTS,
             unit=units(narrowest),
             attention=attentions(narrowest),
-            head=maybe(norm=st.booleans(), dropout=st.sampled_from([0.0, 0.25]), bias=st.booleans()),
+            head=maybe(
+                norm=st.booleans(), dropout=st.sampled_from([0.0, 0.25]), bias=st.booleans()
+            ),
             norm=maybe(
                 eps=st.sampled_from([1e-5, 1e-3, 0.5]), momentum=st.sampled_from([0.1, 0.01, 1.0])
             ),
@@ -199,11 +203,13 @@ def any_specs(draw: st.DrawFn) -> dict[str, Any]:
             case "misspell" if isinstance(table, dict):
                 table[f"{key}{draw(st.sampled_from(['s', '_', '', 'É', '.']))}"] = table.pop(key)
             case "insert" if isinstance(table, dict):
-                table[draw(st.sampled_from(["extends", "type", "unit", "0", "", "mask"]))] = draw(JUNK)
+                table[draw(st.sampled_from(["extends", "type", "unit", "0", "", "mask"]))] = (
+                    copy.deepcopy(draw(JUNK))
+                )
             case "nest":
                 table[key] = [table[key]] if draw(st.booleans()) else {key: table[key]}
             case _:
-                table[key] = draw(JUNK)
+                table[key] = copy.deepcopy(draw(JUNK))
     return spec
 
 

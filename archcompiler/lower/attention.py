@@ -34,9 +34,7 @@ def lower_attention(
     return block.build(units("post", config.p, y, "p"))
 
 
-def _lower_mask(
-    context: Context, config: MaskConfig, input: TensorType, stage: SpecPath
-) -> Block:
+def _lower_mask(context: Context, config: MaskConfig, input: TensorType, stage: SpecPath) -> Block:
     origin = (*stage, "attention", "mask")
     block = context.block(MASK, config, input, origin)
     if config.structure == "local":
@@ -104,9 +102,5 @@ def _lower_hourglass(
         y = block.add("add", Add(), inner_value, skip)
         y = units("up", config.r, y)
     target = block.x
-    y = block.add(
-        "interpolate", config.interpolation, y, target, origin=(*mask, "interpolation")
-    )
+    y = block.add("interpolate", config.interpolation, y, target, origin=(*mask, "interpolation"))
     return block.build(y)
-
-

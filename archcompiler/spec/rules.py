@@ -13,7 +13,17 @@ if TYPE_CHECKING:
     from archcompiler.spec.model import Pool
 
 RESERVED_NAMES = frozenset(
-    {"torch", "nn", "functional", "checkpoint", "dataclass", "replace", "repeat", "config", "typing"}
+    {
+        "torch",
+        "nn",
+        "functional",
+        "checkpoint",
+        "dataclass",
+        "replace",
+        "repeat",
+        "config",
+        "typing",
+    }
 )
 """Identifiers that emitted files use themselves, beside Python's keywords and builtins."""
 
