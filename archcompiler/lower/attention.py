@@ -34,7 +34,9 @@ def lower_attention(
     return block.build(units("post", config.p, y, "p"))
 
 
-def _lower_mask(context: Context, config: MaskConfig, input: TensorType, stage: SpecPath) -> Block:
+def _lower_mask(
+    context: Context, config: MaskConfig, input: TensorType, stage: SpecPath
+) -> Block:
     origin = (*stage, "attention", "mask")
     block = context.block(MASK, config, input, origin)
     if config.structure == "local":
@@ -102,5 +104,9 @@ def _lower_hourglass(
         y = block.add("add", Add(), inner_value, skip)
         y = units("up", config.r, y)
     target = block.x
-    y = block.add("interpolate", config.interpolation, y, target, origin=(*mask, "interpolation"))
+    y = block.add(
+        "interpolate", config.interpolation, y, target, origin=(*mask, "interpolation")
+    )
     return block.build(y)
+
+

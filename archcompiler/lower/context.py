@@ -25,7 +25,9 @@ class Context:
         self.max_operators = max_operators
         self._units: dict[tuple[UnitSpec, TensorType, int, int, SpecPath], Block] = {}
 
-    def block(self, kind: str, config: object, input: TensorType, origin: SpecPath) -> BlockBuilder:
+    def block(
+        self, kind: str, config: object, input: TensorType, origin: SpecPath
+    ) -> BlockBuilder:
         return BlockBuilder(kind, config, input, norm=self.norm, origin=origin)
 
     def repeat(

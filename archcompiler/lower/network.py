@@ -140,7 +140,9 @@ def _lower_stage(context: Context, config: StageConfig, input: TensorType, index
     y = block.add("before", units("before", config.before, input, config.stride), block.x)
     if config.attention is not None:
         attention = lower_attention(context, config.attention, y.type, origin)
-        y = context.repeat(block, "attention", config.modules, attention, y, (*origin, "modules"))
+        y = context.repeat(
+            block, "attention", config.modules, attention, y, (*origin, "modules")
+        )
     if config.after:
         y = block.add("after", units("after", config.after, y.type, 1), y)
     return block.build(y)

@@ -42,9 +42,7 @@ def validate(values: Located, model: type[M]) -> M:
     raise CompileError(*reversed(distinct.values())) from None
 
 
-def _diagnostic(
-    values: Located, model: type[BaseModel], problem: ErrorDetails
-) -> Diagnostic | None:
+def _diagnostic(values: Located, model: type[BaseModel], problem: ErrorDetails) -> Diagnostic | None:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
     name = f"`{path[-1]}`" if path else "the spec"
