@@ -15,6 +15,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import any_specs, specs, to_toml, valid_specs
 from torch import nn
 
 import archcompiler
@@ -25,7 +26,6 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import Severity
 from archcompiler.emit.header import without_source
 from archcompiler.render import render
-from strategies import any_specs, specs, to_toml, valid_specs
 
 NO_PLACE = "a spec holds only what JSON can say"
 """The one message about a spec as a whole, which was never text that could be pointed at."""

@@ -40,7 +40,9 @@ def names_used(source: str) -> set[str]:
             case ast.Name(id, ast.Load()) if hasattr(builtins, id):
                 found.add(id)
     found |= {
-        node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
     }
     return found - {"annotations", "net", "Net", "NetConfig"}
 
