@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import builtins
 import keyword
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archcompiler.diagnostics import Diagnostic, error
-from archcompiler.spec.names import class_name
-from archcompiler.units import unit_types
 
 if TYPE_CHECKING:
     from archcompiler.spec.loader import LoadedSpec
     from archcompiler.spec.model import Pool
 
 RESERVED_NAMES = frozenset(
-    {
-        "checkpoint",
-        "contextmanager",
-        "dataclass",
-        "frozen_statistics",
-        "nn",
-        "nullcontext",
-        "partial",
-        "replace",
-        "row",
-        "torch",
-    }
+    {"torch", "nn", "functional", "checkpoint", "dataclass", "replace", "repeat", "config", "typing"}
 )
-"""Functions and modules that emitted files use themselves, beside Python's keywords and builtins."""
-RESERVED_CLASSES = frozenset({"Callable", "F", "Iterator", "OrderedDict", "Stage", "Tensor"})
-"""Classes that emitted files use themselves, beside those of the unit types."""
-RESERVED_ENDINGS = ("Hourglass", "MaskBranch", "AttentionModule")
-"""Emitted classes of which there may be several, told apart by what is before these words."""
+"""Identifiers that emitted files use themselves, beside Python's keywords and builtins."""
 
 
 def broken_rules(loaded: LoadedSpec) -> Iterator[Diagnostic]:
@@ -44,30 +26,13 @@ def broken_rules(loaded: LoadedSpec) -> Iterator[Diagnostic]:
 
 
 def _names(loaded: LoadedSpec) -> Iterator[Diagnostic]:
-    name, cls = loaded.spec.name, class_name(loaded.spec)
-    if name in RESERVED_NAMES or keyword.issoftkeyword(name) or _is_pythons(name):
+    name = loaded.spec.name
+    if keyword.iskeyword(name) or keyword.issoftkeyword(name) or name in RESERVED_NAMES:
         yield error(
             "E205",
             f"`{name}` is a name that Python or every emitted file uses already",
             loaded.span(("name",)),
         )
-    elif (
-        cls in RESERVED_CLASSES
-        or cls.endswith(RESERVED_ENDINGS)
-        or cls in {unit.class_name for unit in unit_types().values()}
-        or _is_pythons(cls)
-    ):
-        given = loaded.spec.class_name is not None
-        yield error(
-            "E205",
-            f"the class `{cls}` would take a name that Python or emitted files use already",
-            loaded.span(("class_name",) if given else ("name",)),
-            help=None if given else "give the class another name with `class_name`",
-        )
-
-
-def _is_pythons(name: str) -> bool:
-    return keyword.iskeyword(name) or hasattr(builtins, name)
 
 
 def _stages(loaded: LoadedSpec) -> Iterator[Diagnostic]:
