@@ -52,6 +52,15 @@ MILLIONS = {
     "attention452": (10.18, None),
 }
 """Of the CIFAR networks with 10 and with 100 classes, to the digits given."""
+TINY = {
+    "name": "tiny",
+    "input": [3, 16, 16],
+    "classes": 10,
+    "stem": {"type": "conv"},
+    "attention": {"t": 1},
+    "stages": [{"channels": 16, "modules": 1, "depth": 2}],
+}
+"""For what takes a compiler of machine code."""
 
 
 @dataclass
@@ -389,7 +398,7 @@ def test_attention452_is_short() -> None:
 
 @pytest.mark.skipif(shutil.which("c++") is None, reason="inductor needs a C++ compiler")
 def test_inductor() -> None:
-    small = Emitted(archcompiler.compile(ROOT / "specs/attention56_cifar.toml"))
+    small = Emitted(archcompiler.compile(TINY))
     compiled = torch.compile(small.model(), fullgraph=True)
     with torch.no_grad():
         torch.testing.assert_close(compiled(small.x), small.logits, **CLOSE)
@@ -397,7 +406,7 @@ def test_inductor() -> None:
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 def test_compiled_training(checkpointing: bool) -> None:
-    small = Emitted(archcompiler.compile(ROOT / "specs/attention56_cifar.toml"))
+    small = Emitted(archcompiler.compile(TINY))
     plain = small.model().train()
     other = small.model(checkpointing=checkpointing).train()
     compiled = torch.compile(other, backend="aot_eager", fullgraph=True)
