@@ -194,7 +194,10 @@ def test_export(emitted: Emitted) -> None:
     program = emitted.exported.module()
     with torch.no_grad():
         torch.testing.assert_close(program(emitted.x), emitted.logits, **CLOSE)
-        height, width = (47, 38) if emitted.any_size else emitted.x.shape[2:]
+        # Larger than the example: export holds that what was above one pixel stays above it.
+        height, width = emitted.x.shape[2:]
+        if emitted.any_size:
+            height, width = height + 15, width + 6
         x = torch.randn(3, emitted.x.shape[1], height, width)
         torch.testing.assert_close(program(x), emitted.model()(x), **CLOSE)
 
