@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,13 +52,17 @@ def command(
 
 
 def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
-    counts = Counter(network.name for network in networks)
+    """Refuse (E404) two networks of one name, unless they are one network in TOML and JSON."""
+    meanings: dict[str, set[str]] = {}
     for network in networks:
-        if counts[network.name] > 1:
+        meanings.setdefault(network.name, set()).add(network.loaded.sha256)
+    for network in networks:
+        count = len(meanings[network.name])
+        if count > 1:
             raise CompileError(
                 error(
                     "E404",
-                    f"{counts[network.name]} specs of this command are named `{network.name}`",
+                    f"{count} specs of this command are named `{network.name}`",
                     network.loaded.span(("name",)),
                     notes=("each would overwrite the file of the other",),
                 )

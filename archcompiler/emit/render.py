@@ -48,7 +48,7 @@ def render_network(view: NetworkView) -> str:
     return environment.get_template("network.py.jinja").render(
         view=view,
         units=units,
-        imports_torch=bool(view.attentions) or any("torch." in text for text in units),
+        imports_torch=view.uses_torch or any("torch." in text for text in units),
     )
 
 

@@ -144,7 +144,8 @@ class StageView:
 
     name: str
     config: StageConfig
-    unit: UnitUse
+    unit: UnitUse | None
+    """None where all units are inside attention modules."""
     attention: AttentionClass | None
     output: TensorType
 
@@ -192,8 +193,13 @@ class NetworkView:
 
     @cached_property
     def stage_unit(self) -> UnitUse | None:
-        """The unit of all stages, or None if the stages differ and take it as an argument."""
-        return _only(stage.unit for stage in self.stages)
+        """The unit of all stages that have plain units, or None if they differ or none has."""
+        return _only(self.stage_units)
+
+    @cached_property
+    def stage_units(self) -> list[UnitUse]:
+        """The units of the stages that have plain units."""
+        return [stage.unit for stage in self.stages if stage.unit]
 
     @cached_property
     def stage_attention(self) -> AttentionClass | None:
@@ -202,11 +208,16 @@ class NetworkView:
 
     @property
     def stages_differ_in_unit(self) -> bool:
-        return self.stage_unit is None
+        """Whether a stage takes its unit as an argument."""
+        return bool(self.stage_units) and self.stage_unit is None
 
     @property
     def stages_differ_in_attention(self) -> bool:
         return bool(self.attentions) and self.stage_attention is None
+
+    @property
+    def has_before(self) -> bool:
+        return any(stage.config.before for stage in self.stages)
 
     @property
     def has_after(self) -> bool:
@@ -229,10 +240,11 @@ class NetworkView:
                 arguments.append(f"{name}={value}")
 
         add("stride", config.stride, 1)
-        add("before", config.before, 1)
+        if self.has_before:
+            add("before", config.before, 1)
         add("modules", config.modules, 0)
         add("after", config.after, 0)
-        if self.stages_differ_in_unit and stage.unit != self.stages[0].unit:
+        if self.stages_differ_in_unit and stage.unit and stage.unit != self.stage_units[0]:
             add("unit", stage.unit.factory)
         if stage.attention is not None and config.attention is not None:
             values = attention_arguments(config.attention)
@@ -245,11 +257,19 @@ class NetworkView:
         return ", ".join(arguments)
 
     @property
+    def uses_torch(self) -> bool:
+        """Whether an attention module calls a function of the `torch` namespace itself."""
+        return any(
+            a.config.learning == "residual" or a.config.mask.activation != "channel"
+            for a in self.attentions.values()
+        )
+
+    @property
     def uses_partial(self) -> bool:
         """Whether a unit is handed on with changed options."""
         handed_on = [a.trunk for a in self.attentions.values()]
         handed_on += [a.mask.unit for a in self.attentions.values()]
-        handed_on += [stage.unit for stage in self.stages]
+        handed_on += self.stage_units
         return self.stages_differ_in_attention or any(use.arguments for use in handed_on)
 
     def _unit_classes(self) -> Iterator[UnitClass]:
@@ -263,9 +283,7 @@ class NetworkView:
                     yield UnitClass(unit_type(unit.type), unit.options())
 
     def _use(self, unit: UnitSpec) -> UnitUse:
-        # A unit type that only a stage without units names has no class to print.
-        cls = self.units.get(unit_type(unit.type).class_name)
-        return UnitUse(cls or UnitClass(unit_type(unit.type), unit.options()), unit.options())
+        return UnitUse(self.units[unit_type(unit.type).class_name], unit.options())
 
     def _attention_classes(self) -> dict[object, AttentionClass]:
         """Distinct attention modules, keyed by what no constructor argument can change."""
@@ -292,7 +310,9 @@ class NetworkView:
                 attention = None
                 if config.attention is not None:
                     attention = self.attentions[_traits(config.attention)]
-                yield StageView(step.name, config, self._use(config.unit), attention, step.type)
+                # The unit type of a stage without plain units has perhaps no class to use.
+                unit = self._use(config.unit) if config.before or config.after else None
+                yield StageView(step.name, config, unit, attention, step.type)
 
 
 def pool_arguments(pool: MaxPool) -> str:

@@ -62,11 +62,10 @@ def difference(path: Path, text: str) -> str:
 
 def _read(path: Path) -> str | None:
     try:
-        return path.read_bytes().decode()
+        # What is not UTF-8 was not written by us; it cannot be mistaken for it after this either.
+        return path.read_bytes().decode(errors="replace")
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError:
-        raise CompileError(_refused(path, "was not written by archcompiler")) from None
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise CompileError(error("E403", f"cannot read `{path}`: {reason.lower()}")) from None

@@ -14,7 +14,7 @@ EMITTED: Final = frozenset(
     {
         *("annotations", "checkpoint", "contextmanager", "dataclass", "nullcontext", "partial"),
         *("replace", "torch", "nn", "F", "Tensor", "Callable", "Iterator", "OrderedDict"),
-        *("row", "frozen_statistics", "Stage"),
+        *("row", "frozen_statistics", "is_compiling", "Stage"),
     }
 )
 """What emitted files define or import at the top, whatever the spec; a test reads it off them."""

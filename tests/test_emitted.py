@@ -1,0 +1,557 @@
+"""The emitted file of every shipped spec does what a PyTorch model is expected to do.
+
+Networks for 224×224 are run at 64×64. BN and weights are moved away from their initial values
+first, so that logits depend on the whole network and on the image.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import archcompiler
+from archcompiler.analysis.parameters import parameter_count
+from archcompiler.blocks import AttentionConfig
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.emit.load import load_module
+
+ROOT = Path(__file__).parents[1]
+SPECS = sorted(ROOT.glob("specs/**/*.toml"))
+CLOSE = {"rtol": 1e-3, "atol": 1e-3}
+"""For float32 logits of unit scale from two programs that add in a different order."""
+
+PARAMETERS = {
+    "attention56": 31_810_728,
+    "attention92": 52_466_344,
+    "attentionnext56": 31_318_824,
+    "attentionnext92": 52_102_952,
+    "resnet50": 25_557_032,
+    "resnet152": 60_192_808,
+    "resnext101_32x4d": 44_177_704,
+}
+"""Of the released networks, and of torchvision's and timm's."""
+MILLIONS = {
+    "attention92_cifar": (1.84, 1.86),
+    "attention236": (5.085, 5.108),
+    "attention452": (10.18, None),
+}
+"""Of the CIFAR networks with 10 and with 100 classes, to the digits given."""
+TINY = {
+    "name": "tiny",
+    "input": [3, 16, 16],
+    "classes": 10,
+    "stem": {"type": "conv"},
+    "attention": {"t": 1},
+    "stages": [{"channels": 16, "modules": 1, "depth": 2}],
+}
+"""For what takes a compiler of machine code."""
+
+
+@dataclass
+class Emitted:
+    """One spec's emitted module, and a model of it that is like a trained one."""
+
+    network: CompiledNetwork
+
+    @cached_property
+    def namespace(self) -> Any:
+        return load_module(self.network.name, self.network.source)
+
+    @cached_property
+    def x(self) -> Tensor:
+        channels, height, width = self.network.spec.input
+        generator = torch.Generator().manual_seed(1)
+        return torch.randn(2, channels, min(height, 64), min(width, 64), generator=generator)
+
+    @cached_property
+    def state(self) -> dict[str, Tensor]:
+        """Weights and statistics that are not the initial ones, with logits of unit scale."""
+        torch.manual_seed(0)
+        model = getattr(self.namespace, self.network.name)()
+        with torch.no_grad():
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.weight.uniform_(0.5, 1.5)
+                    module.bias.normal_(std=0.2)
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 1.0
+            model.train()(self.x)  # the statistics are those of this batch
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.running_mean += (
+                        0.1 * module.running_var.sqrt() * torch.randn(module.num_features)
+                    )
+            logits = model.eval()(self.x)
+            model.head.classifier.weight /= logits.std()
+        return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    def model(self, **overrides: float) -> Any:
+        """A new model with the weights of `state`, in eval mode."""
+        model = self.empty(**overrides)
+        model.load_state_dict({n: t.clone() for n, t in self.state.items()}, assign=True)
+        return model.eval()
+
+    def empty(self, **overrides: float) -> Any:
+        with torch.device("meta"):
+            return getattr(self.namespace, self.network.name)(**overrides)
+
+    @cached_property
+    def logits(self) -> Tensor:
+        with torch.no_grad():
+            logits: Tensor = self.model()(self.x)
+        assert logits.isfinite().all()
+        assert logits.std() > 0.5
+        assert (logits[0] - logits[1]).abs().max() > 0.1, "the logits ignore the image"
+        return logits
+
+    @cached_property
+    def deep(self) -> bool:
+        """Whether exporters take minutes for it."""
+        return self.network.graph.root.operator_count > 1000
+
+    @property
+    def any_size(self) -> bool:
+        """Whether export is tried with any height and width."""
+        return not self.deep
+
+    @cached_property
+    def exported(self) -> torch.export.ExportedProgram:
+        """Exported for any batch and, if `any_size`, any height and width."""
+        dynamic = torch.export.Dim.DYNAMIC
+        dims = {0: dynamic, 2: dynamic, 3: dynamic} if self.any_size else {0: dynamic}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(self.model(), (self.x,), dynamic_shapes={"x": dims})
+
+
+@pytest.fixture(scope="module", params=SPECS, ids=lambda path: path.stem)
+def emitted(request: pytest.FixtureRequest) -> Iterator[Emitted]:
+    yield Emitted(archcompiler.compile(request.param))
+    torch.compiler.reset()
+
+
+def loss(logits: Tensor) -> Tensor:
+    """Weighted, because a plain sum behind BN has no gradient."""
+    weights = torch.linspace(-1, 1, logits.numel()).reshape(logits.shape)
+    return (logits * weights).sum()
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
+def test_forward_and_backward(emitted: Emitted, training: bool) -> None:
+    model = emitted.model().train(training)
+    logits = model(emitted.x)
+    assert logits.shape == (2, emitted.network.spec.classes)
+    loss(logits).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, f"{name} is dead"
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_parameters(emitted: Emitted) -> None:
+    name = emitted.network.name
+    count = sum(p.numel() for p in emitted.empty().parameters())
+    assert count == parameter_count(emitted.network.graph)
+    assert count == PARAMETERS.get(name, count)
+    for classes, millions in zip((10, 100), MILLIONS.get(name, ()), strict=False):
+        if millions is not None:
+            digits = len(str(millions).partition(".")[2])
+            count = sum(p.numel() for p in emitted.empty(num_classes=classes).parameters())
+            assert round(count / 1e6, digits) == millions
+
+
+def test_names_follow_the_scopes(emitted: Emitted) -> None:
+    model = emitted.empty()
+    scopes = {node.path.replace("/", ".") for node in emitted.network.graph.nodes()}
+    for name in model.state_dict():
+        assert not any(part.isdigit() for part in name.split(".")), name
+        assert name.rpartition(".")[0] in scopes
+
+
+def test_compile(emitted: Emitted) -> None:
+    compiled = torch.compile(emitted.model(), backend="eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(emitted.x), emitted.logits, **CLOSE)
+
+
+def test_export(emitted: Emitted) -> None:
+    program = emitted.exported.module()
+    with torch.no_grad():
+        torch.testing.assert_close(program(emitted.x), emitted.logits, **CLOSE)
+        # Larger than the example: export holds that what was above one pixel stays above it.
+        height, width = emitted.x.shape[2:]
+        if emitted.any_size:
+            height, width = height + 15, width + 6
+        x = torch.randn(3, emitted.x.shape[1], height, width)
+        torch.testing.assert_close(program(x), emitted.model()(x), **CLOSE)
+
+
+def test_onnx(emitted: Emitted) -> None:
+    import onnxruntime
+
+    if emitted.deep and "ARCHCOMPILER_SLOW" not in os.environ:
+        # The exporter's time grows faster than the network: one attention module a stage instead.
+        count = len(emitted.network.spec.stages)
+        path = emitted.network.loaded.source.path
+        assert path is not None
+        short = [f"stages.{i}.modules=1" for i in range(count)]
+        emitted = Emitted(archcompiler.compile(path, short))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(emitted.exported, dynamo=True, verbose=False)
+    assert program is not None
+    session = onnxruntime.InferenceSession(
+        program.model_proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (entry,) = session.get_inputs()
+    (logits,) = session.run(None, {entry.name: emitted.x.numpy()})
+    torch.testing.assert_close(torch.from_numpy(logits), emitted.logits, **CLOSE)
+
+
+def test_channels_last(emitted: Emitted) -> None:
+    model = emitted.model().to(memory_format=torch.channels_last)
+    x = emitted.x.to(memory_format=torch.channels_last)
+    with torch.no_grad():
+        torch.testing.assert_close(model(x), emitted.logits, **CLOSE)
+        for name, feature in model.stage_features(x).items():
+            assert feature.is_contiguous(memory_format=torch.channels_last), name
+
+
+def test_bfloat16_autocast(emitted: Emitted) -> None:
+    model = emitted.model().train()
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(emitted.x)
+    assert logits.dtype is torch.bfloat16
+    loss(logits.float()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        logits = model.eval()(emitted.x).float()
+    assert logits.isfinite().all()
+
+
+def test_checkpointing(emitted: Emitted) -> None:
+    plain, checkpointed = emitted.model().train(), emitted.model(checkpointing=True).train()
+    losses = [loss(model(emitted.x)) for model in (plain, checkpointed)]
+    for value in losses:
+        value.backward()
+    torch.testing.assert_close(losses[1], losses[0])
+    for (name, one), other in zip(plain.named_parameters(), checkpointed.parameters(), strict=True):
+        torch.testing.assert_close(
+            other.grad, one.grad, msg=lambda text, name=name: f"{name}: {text}"
+        )
+    for (name, one), other in zip(plain.named_buffers(), checkpointed.buffers(), strict=True):
+        assert torch.equal(one, other), name
+
+
+def test_saved_and_loaded(emitted: Emitted) -> None:
+    file = io.BytesIO()
+    torch.save(emitted.model().state_dict(), file)
+    file.seek(0)
+    loaded = emitted.empty().to_empty(device="cpu")
+    loaded.load_state_dict(torch.load(file, weights_only=True))
+    with torch.no_grad():
+        assert torch.equal(loaded.eval()(emitted.x), emitted.logits)
+
+
+def test_fx(emitted: Emitted) -> None:
+    model = emitted.model()
+    traced = torch.fx.symbolic_trace(model)
+    with torch.no_grad():
+        assert torch.equal(traced(emitted.x), emitted.logits)
+    called = {node.target for node in traced.graph.nodes if node.op == "call_module"}
+    owners = {name.rpartition(".")[0] for name, _ in model.named_parameters()}
+    assert owners <= called, "modules that are made and never called"
+
+
+def test_features(emitted: Emitted) -> None:
+    model = emitted.model()
+    with torch.no_grad():
+        by_stage = model.stage_features(emitted.x)
+        features = model.forward_features(emitted.x)
+        assert torch.equal(model.head(features), emitted.logits)
+    stages = emitted.network.spec.stages
+    assert list(by_stage) == [f"stage{i + 1}" for i in range(len(stages))]
+    assert [f.shape[1] for f in by_stage.values()] == [stage.channels for stage in stages]
+    assert torch.equal(by_stage[f"stage{len(stages)}"], features)
+
+
+def test_attention_masks(emitted: Emitted) -> None:
+    spec, model = emitted.network.spec, emitted.model()
+    expected = [
+        (f"stage{i}.attention{j}.mask", stage.channels, stage.attention.mask.activation)
+        for i, stage in enumerate(spec.stages, 1)
+        for j in range(1, stage.modules + 1)
+    ]
+    if not expected:
+        assert not hasattr(model, "attention_masks")
+        return
+    with torch.no_grad():
+        masks = model.attention_masks(emitted.x)
+    assert list(masks) == [name for name, _, _ in expected]
+    for name, channels, activation in expected:
+        mask = masks[name]
+        assert mask.shape[:2] == (2, channels)
+        assert mask.std() > 1e-3, f"{name} weighs everything alike"
+        if activation == "channel":
+            torch.testing.assert_close(mask.norm(dim=1), torch.ones_like(mask[:, 0]))
+        else:
+            assert mask.min() >= 0
+            assert mask.max() <= 1
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_overrides(emitted: Emitted) -> None:
+    model = emitted.empty(num_classes=7, in_channels=5).to_empty(device="cpu").eval()
+    with torch.no_grad():
+        assert model(torch.randn(1, 5, 64, 48)).shape == (1, 7)
+    changed = {
+        name
+        for name, tensor in model.state_dict().items()
+        if tensor.shape != emitted.state[name].shape
+    }
+    head = {"head.classifier.weight", "head.classifier.bias"}
+    assert changed == {"stem.conv.weight"} | (head if emitted.network.spec.classes != 7 else set())
+    with pytest.raises(TypeError, match="klasses"):
+        emitted.empty(klasses=7)
+
+
+def test_imports_torch_alone_and_without_warnings(emitted: Emitted) -> None:
+    assert imported_bare()[emitted.network.name] == ""
+    modules = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(ast.parse(emitted.network.source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    foreign = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    assert foreign == {"torch"}
+
+
+@cache
+def imported_bare() -> dict[str, str]:
+    """What went wrong when each emitted file was imported where only torch can be."""
+    script = """
+import importlib.util, json, sys, torch, warnings
+for name in ("archcompiler", "pydantic", "jinja2", "networkx", "click", "fvcore"):
+    sys.modules[name] = None
+warnings.simplefilter("error")
+wrong = {}
+for name, source in json.load(sys.stdin).items():
+    try:
+        module = type(sys)(name)
+        sys.modules[name] = module
+        exec(compile(source, name, "exec"), module.__dict__)
+        model = getattr(module, name)
+        with torch.device("meta"):
+            assert model()(torch.empty(1, 3, 64, 64)).ndim == 2
+        wrong[name] = "" if len(module.__all__) == 3 and model.__doc__ else "__all__"
+    except Exception as error:
+        wrong[name] = repr(error)
+print(json.dumps(wrong))
+"""
+    networks = [archcompiler.compile(path) for path in SPECS]
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", script],
+        input=json.dumps({network.name: network.source for network in networks}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    wrong: dict[str, str] = json.loads(result.stdout)
+    return wrong
+
+
+def test_a_bare_interpreter_imports_the_file(tmp_path: Path) -> None:
+    """The whole of it once: a file on disk, warnings as errors from the first import on."""
+    archcompiler.compile(ROOT / "specs/attention56_cifar.toml").write(tmp_path)
+    script = "import attention56_cifar as m; print(m.attention56_cifar().config)"
+    command = [sys.executable, "-W", "error", "-c", script]
+    result = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={"PATH": "", "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "num_classes=10" in result.stdout
+
+
+def test_attention452_is_short() -> None:
+    source = archcompiler.compile(ROOT / "specs/attention452.toml").source
+    assert source.count("\n") < 400
+
+
+@pytest.mark.skipif(shutil.which("c++") is None, reason="inductor needs a C++ compiler")
+def test_inductor() -> None:
+    small = Emitted(archcompiler.compile(TINY))
+    compiled = torch.compile(small.model(), fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(small.x), small.logits, **CLOSE)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_compiled_training(checkpointing: bool) -> None:
+    small = Emitted(archcompiler.compile(TINY))
+    plain = small.model().train()
+    other = small.model(checkpointing=checkpointing).train()
+    compiled = torch.compile(other, backend="aot_eager", fullgraph=True)
+    loss(plain(small.x)).backward()
+    loss(compiled(small.x)).backward()
+    for (name, one), two in zip(plain.named_parameters(), other.parameters(), strict=True):
+        assert two.grad is not None, name
+        torch.testing.assert_close(two.grad, one.grad, rtol=1e-3, atol=1e-4)
+    for (name, one), two in zip(plain.named_buffers(), other.buffers(), strict=True):
+        torch.testing.assert_close(two, one, msg=lambda text, name=name: f"{name}: {text}")
+
+
+# Independent implementations, from the paper's words and torchvision's layout.
+
+
+class Weights:
+    """A state dict, read by scope and, for one that goes in order, by position."""
+
+    def __init__(self, state: dict[str, Tensor]) -> None:
+        self.state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+
+    def at(self, scope: str) -> Weights:
+        start = f"{scope}."
+        return Weights(
+            {k.removeprefix(start): v for k, v in self.state.items() if k.startswith(start)}
+        )
+
+    def scopes(self, word: str) -> list[Weights]:
+        names = dict.fromkeys(k.partition(".")[0] for k in self.state if k.startswith(word))
+        return [self.at(name) for name in names]
+
+    def conv(self, name: str, x: Tensor, stride: int = 1) -> Tensor:
+        weight = self.state[f"{name}.weight"]
+        return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
+
+    def bn_relu(self, name: str, x: Tensor) -> Tensor:
+        names = ("running_mean", "running_var", "weight", "bias")
+        mean, var, scale, shift = (self.state[f"{name}.{n}"][:, None, None] for n in names)
+        return ((x - mean) / (var + 1e-5).sqrt() * scale + shift).clamp(min=0)
+
+
+def preact_units(weights: Weights, x: Tensor) -> Tensor:
+    for unit in weights.scopes("unit"):
+        x = preact_unit(unit, x)
+    return x
+
+
+def preact_unit(unit: Weights, x: Tensor) -> Tensor:
+    y = unit.conv("conv1", unit.bn_relu("norm1", x))
+    y = unit.conv("conv2", unit.bn_relu("norm2", y))
+    return x + unit.conv("conv3", unit.bn_relu("norm3", y))
+
+
+def encoder_decoder(weights: Weights, x: Tensor, depth: int) -> Tensor:
+    """Section 3.1 as one pass down and one up, instead of the emitted recursion."""
+    levels = [weights]
+    for _ in range(depth - 1):
+        levels.append(levels[-1].at("inner"))
+    sizes, skips, y = [], [], x
+    for level in levels:
+        sizes.append(y.shape[-2:])
+        y = preact_units(level.at("down"), F.max_pool2d(y, 3, 2, ceil_mode=True))
+        if level is not levels[-1]:
+            skips.append(preact_unit(level.at("skip"), y))
+    for level, size in zip(levels[::-1], sizes[::-1], strict=True):
+        if level is not levels[-1]:
+            y = preact_units(level.at("up"), y + skips.pop())
+        y = F.interpolate(y, size=tuple(size), mode="bilinear", align_corners=True)
+    return y
+
+
+def attention_module(weights: Weights, x: Tensor, config: AttentionConfig) -> Tensor:
+    x = preact_units(weights.at("pre"), x)
+    trunk, mask = preact_units(weights.at("trunk"), x), weights.at("mask")
+    if config.mask.structure == "local":
+        y = preact_units(mask.at("units"), x)
+    else:
+        y = encoder_decoder(mask.at("hourglass"), x, config.mask.depth)
+    y = mask.conv("conv2", mask.bn_relu("norm2", mask.conv("conv1", mask.bn_relu("norm1", y))))
+    activations: dict[str, Callable[[], Tensor]] = {
+        "mixed": lambda: 1 / (1 + torch.exp(-y)),
+        "channel": lambda: y / y.square().sum(dim=1, keepdim=True).sqrt(),
+        "spatial": lambda: 1 / (1 + torch.exp(-standardised(y))),
+    }
+    m = activations[config.mask.activation]()
+    gated = (1 + m) * trunk if config.learning == "residual" else m * trunk
+    return preact_units(weights.at("post"), gated)
+
+
+def standardised(y: Tensor) -> Tensor:
+    mean = y.mean(dim=(2, 3), keepdim=True)
+    return (y - mean) / (y.var(dim=(2, 3), keepdim=True, unbiased=False) + 1e-5).sqrt()
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["", "_naive", "_channel", "_spatial", "_local"])
+def test_attention_module_against_plain_tensors(kind: str, stage: int) -> None:
+    small = Emitted(archcompiler.compile(ROOT / f"specs/attention56_cifar{kind}.toml"))
+    block = small.network.graph.root.step(f"stage{stage}").body.step("attention1").body
+    module = small.model().get_submodule(f"stage{stage}.attention1")
+    x = torch.randn(2, block.input.channels, block.input.height, block.input.width)
+    weights = Weights(small.state).at(f"stage{stage}.attention1")
+    with torch.no_grad():
+        expected = attention_module(weights, x, block.config)
+        torch.testing.assert_close(module(x), expected, **CLOSE)
+
+
+def resnet(state: dict[str, Tensor], units: tuple[int, ...], groups: int, x: Tensor) -> Tensor:
+    """ResNet of torchvision in eval mode; its weights come in the order of its own state dict."""
+    tensors = iter([v for k, v in state.items() if not k.endswith("num_batches_tracked")])
+
+    def conv_bn(x: Tensor, stride: int = 1, groups: int = 1) -> Tensor:
+        kernel = next(tensors)
+        scale, shift, mean, var = (next(tensors) for _ in range(4))
+        x = F.conv2d(x, kernel, stride=stride, padding=kernel.shape[-1] // 2, groups=groups)
+        return F.batch_norm(x, mean, var, scale, shift)
+
+    x = F.max_pool2d(F.relu(conv_bn(x, 2)), 3, 2, padding=1)
+    for layer, count in enumerate(units):
+        for unit in range(count):
+            stride = 2 if layer and not unit else 1
+            y = F.relu(conv_bn(x))
+            y = F.relu(conv_bn(y, stride, groups))
+            y = conv_bn(y)
+            x = F.relu(y + (x if unit else conv_bn(x, stride)))
+    logits = F.linear(x.mean(dim=(2, 3)), next(tensors), next(tensors))
+    assert next(tensors, None) is None
+    return logits
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "groups"),
+    [
+        ("resnet50", (3, 4, 6, 3), 1),
+        ("resnet152", (3, 8, 36, 3), 1),
+        ("resnext101_32x4d", (3, 4, 23, 3), 32),
+    ],
+)
+def test_baseline_against_another_implementation(
+    name: str, units: tuple[int, ...], groups: int
+) -> None:
+    baseline = Emitted(archcompiler.compile(ROOT / f"specs/baselines/{name}.toml"))
+    with torch.no_grad():
+        logits = resnet(baseline.state, units, groups, baseline.x)
+    torch.testing.assert_close(baseline.logits, logits, **CLOSE)

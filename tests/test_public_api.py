@@ -1,0 +1,144 @@
+"""The public surface, pinned: a change here is a change for everybody who uses the package."""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+import importlib
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import archcompiler
+
+ROOT = Path(__file__).parents[1]
+SIGNATURES = {
+    "check": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'list[Diagnostic]'",
+    "compile": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'CompiledNetwork'",
+    "CompileError": "(*diagnostics: 'Diagnostic') -> 'None'",
+}
+MEMBERS = {
+    "graph": "field",
+    "loaded": "field",
+    "module": "(self, **overrides: 'float') -> 'nn.Module'",
+    "name": "property",
+    "path": "(self, directory: 'str | Path' = 'generated') -> 'Path'",
+    "source": "property",
+    "spec": "property",
+    "warnings": "field",
+    "write": "(self, directory: 'str | Path' = 'generated', *, force: 'bool' = False) -> 'Path'",
+}
+"""Of `CompiledNetwork`."""
+
+
+def test_names() -> None:
+    assert archcompiler.__all__ == [
+        "CompileError",
+        "CompiledNetwork",
+        "Diagnostic",
+        "check",
+        "compile",
+    ]
+    for name in archcompiler.__all__:
+        assert getattr(archcompiler, name).__name__ == name
+        assert getattr(archcompiler, name).__doc__
+    assert dir(archcompiler) == sorted([*archcompiler.__all__, "__version__"])
+    with pytest.raises(AttributeError, match="no attribute 'compiel'"):
+        archcompiler.compiel  # noqa: B018
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_signatures(name: str) -> None:
+    assert str(inspect.signature(getattr(archcompiler, name))) == SIGNATURES[name]
+
+
+def test_members_of_a_compiled_network() -> None:
+    cls = archcompiler.CompiledNetwork
+    members = {f.name: "field" for f in dataclasses.fields(cls)}
+    for name, member in vars(cls).items():
+        if not name.startswith("_") and name not in members:
+            function = inspect.isfunction(member)
+            members[name] = str(inspect.signature(member)) if function else "property"
+    assert members == MEMBERS
+
+
+def test_a_diagnostic_and_its_error() -> None:
+    assert [f.name for f in dataclasses.fields(archcompiler.Diagnostic)] == [
+        "code",
+        "severity",
+        "message",
+        "span",
+        "notes",
+        "help",
+    ]
+    with pytest.raises(archcompiler.CompileError) as caught:
+        archcompiler.compile({"name": "tiny"})
+    assert list(caught.value.diagnostics) == archcompiler.check({"name": "tiny"})
+    assert "error[E202]" in str(caught.value)
+
+
+HEAVY = {"torch", "jinja2", "networkx", "pydantic", "fvcore", "numpy", "click"}
+CLI = "from archcompiler.cli import group; group({}, standalone_mode=False)"
+IMPORTS = {
+    "import archcompiler": set(),
+    "from archcompiler import Diagnostic": set(),
+    CLI.format("['--help']"): {"click"},
+    CLI.format("['build', '--help']"): {
+        "click",
+        "pydantic",
+    },
+    CLI.format("['check', SPEC]"): {
+        "click",
+        "networkx",
+        "pydantic",
+    },
+    CLI.format("['build', '-o', OUT, SPEC]"): {
+        "click",
+        "jinja2",
+        "networkx",
+        "pydantic",
+    },
+}
+"""What each statement may import of the heavy packages."""
+
+
+@pytest.mark.parametrize(
+    "statement", IMPORTS, ids=lambda s: s.partition("group(")[2].partition(", s")[0] or s
+)
+def test_imports_no_more_than_it_needs(statement: str, tmp_path: Path) -> None:
+    spec, out = str(ROOT / "specs/attention56.toml"), str(tmp_path)
+    script = f"import sys; SPEC, OUT = {spec!r}, {out!r}; {statement}; print('|', *sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert set(result.stdout.rpartition("|")[2].split()) & HEAVY <= IMPORTS[statement]
+
+
+def test_the_typing_marker_is_there() -> None:
+    assert (ROOT / "archcompiler/py.typed").exists()
+
+
+MODULES = sorted(
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+    for path in (ROOT / "archcompiler").rglob("*.py")
+    if ">>>" in path.read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name: str) -> None:
+    failed, tried = doctest.testmod(importlib.import_module(name))
+    assert tried
+    assert not failed
+
+
+def test_a_network_is_written_and_built(tmp_path: Path) -> None:
+    network = archcompiler.compile(ROOT / "specs/attention56_cifar.toml", ["classes=7"])
+    assert network.name == network.graph.name == network.spec.name == "attention56_cifar"
+    assert network.write(tmp_path) == network.path(tmp_path) == tmp_path / "attention56_cifar.py"
+    assert network.path(tmp_path).read_text() == network.source
+    assert network.module(in_channels=1).head.classifier.out_features == 7
