@@ -125,8 +125,6 @@ def command(
     """
     if depth is not None and view != "module":
         raise click.UsageError("--depth is for --by module.")
-    if origins and view != "network":
-        raise click.UsageError("--ref compares whole networks; leave out --by.")
 
     from archcompiler.analysis.roofline import accelerator
     from archcompiler.tables.columns import chosen, column
@@ -214,7 +212,7 @@ def _render(reports: Sequence[Report], keys: Sequence[str], format: TableFormat)
     if format == "csv":
         return csv.render(reports)
     grids = []
-    if not reports[0].origins or keys:
+    if not reports[0].origins or keys or reports[0].view != "network":
         grids.append(cost_grid(reports, keys))
     if reports[0].origins:
         grids.append(reference_grid(reports))

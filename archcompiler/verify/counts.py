@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcompiler.analysis.costs import ROOT, CostModel, Place, total
@@ -73,23 +74,35 @@ class _Expected:
 
 def verify_counts(network: CompiledNetwork, graph: Graph | None = None) -> Counts:
     """Count the emitted module three ways, at the spec's own input size or at that of `graph`."""
-    with torch.device("meta"):
+    with _NoRandomness():
         module = network.module()
     return count(graph or network.graph, module)
+
+
+class _NoRandomness(TorchFunctionMode):
+    """Leaves weights as they are allocated: drawing them takes longer than counting."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in ("normal_", "uniform_"):
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 def count(graph: Graph, module: nn.Module) -> Counts:
     """Compare a module with what the graph says; counts are at batch 1, in inference.
 
-    The module must be on the meta device, and is left there with its counts taken from a copy of
-    zeros: fvcore has to run it.
+    The module must be on the CPU, where fvcore has to run it; its weights are set to 0.
     """
     x = graph.input
+    image = torch.zeros(1, x.channels, x.height, x.width)
     expected = dict(_expected(CostModel(graph), graph.root, ROOT, ""))
     module.eval()
     differences = list(_parameters(expected, module))
-    with torch.no_grad(), FlopCounterMode(display=False, depth=999) as counter:
-        module(torch.empty(1, x.channels, x.height, x.width, device="meta"))
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.zero_()
+        with FlopCounterMode(display=False, depth=999) as counter:
+            module(image)
     flop_counter = counter.get_total_flops()
     if flop_counter != 2 * expected[""].cost.macs:
         by_module = {
@@ -99,7 +112,7 @@ def count(graph: Graph, module: nn.Module) -> Counts:
         }
         macs = {name: 2 * entry.cost.macs for name, entry in expected.items()}
         differences += _first(macs, by_module, expected, "torch's FlopCounterMode counts")
-    fvcore, found = _fvcore(module, x)
+    fvcore, found = _fvcore(module, image)
     differences += found
     flops = {name: entry.cost.fvcore_flops for name, entry in expected.items()}
     if fvcore[""] != flops[""]:
@@ -107,18 +120,15 @@ def count(graph: Graph, module: nn.Module) -> Counts:
     return Counts(graph.name, x, fvcore, flop_counter, tuple(differences))
 
 
-def _fvcore(module: nn.Module, x: TensorType) -> tuple[dict[str, int], list[str]]:
+def _fvcore(module: nn.Module, image: torch.Tensor) -> tuple[dict[str, int], list[str]]:
     """One trace: counts by module, and what fvcore left out that it should not."""
     with warnings.catch_warnings():
         # fvcore scripts a function when it is imported, which torch calls deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
         from fvcore.nn import FlopCountAnalysis
 
-        module = module.to_empty(device="cpu")
         with torch.no_grad():
-            for tensor in (*module.parameters(), *module.buffers()):
-                tensor.zero_()
-            analysis: Any = FlopCountAnalysis(module, torch.zeros(1, x.channels, x.height, x.width))
+            analysis: Any = FlopCountAnalysis(module, image)
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             analysis.tracer_warnings("none")
             by_module = analysis.by_module_and_operator()
