@@ -1,0 +1,23 @@
+"""What autograd really keeps: torch's saved-tensor hooks on the meta device."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def saved_bytes(module: nn.Module, channels: int, height: int, width: int, batch: int = 1) -> int:
+    """Bytes of distinct storages kept by a forward pass in training, without weights and buffers."""
+    module = module.to("meta").train()
+    own = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage  # held, so that its address is not used again
+        return tensor
+
+    image = torch.empty(batch, channels, height, width, device="meta")
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        module(image)
+    return sum(storage.nbytes() for key, storage in kept.items() if key not in own)
