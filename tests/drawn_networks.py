@@ -12,9 +12,7 @@ UNITS = ["preact_bottleneck", "bottleneck", {"type": "resnext", "groups": 4}, "i
 @st.composite
 def small_specs(draw: st.DrawFn) -> dict[str, Any]:
     """One or two stages with attention modules of any kind, on 20 to 28 pixels a side."""
-    depths = draw(
-        st.lists(st.tuples(st.integers(1, 2), st.integers(0, 2)), min_size=1, max_size=2)
-    )
+    depths = draw(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 2)), min_size=1, max_size=2))
     unit = st.sampled_from(UNITS)
     mask = {
         "unit": draw(unit),
@@ -44,7 +42,9 @@ def small_specs(draw: st.DrawFn) -> dict[str, Any]:
         "input": [3, draw(st.integers(20, 28)), draw(st.integers(20, 28))],
         "classes": draw(st.integers(2, 12)),
         "stem": draw(
-            st.sampled_from([stem, {**stem, "norm": True}, {"type": "conv_pool", "channels": 32, "stride": 1}])
+            st.sampled_from(
+                [stem, {**stem, "norm": True}, {"type": "conv_pool", "channels": 32, "stride": 1}]
+            )
         ),
         "unit": draw(unit),
         "attention": {

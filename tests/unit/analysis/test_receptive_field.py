@@ -67,9 +67,7 @@ def seen(module: Seeing, x: torch.Tensor, axis: Axis, faintest: float) -> list[t
     output = module(x)
     windows = []
     for position in range(output.shape[dim]):
-        (gradient,) = torch.autograd.grad(
-            output.select(dim, position).sum(), x, retain_graph=True
-        )
+        (gradient,) = torch.autograd.grad(output.select(dim, position).sum(), x, retain_graph=True)
         other = tuple(d for d in range(4) if d != dim)
         used = gradient.abs().sum(other)
         (where,) = torch.nonzero(used > faintest * used.max(), as_tuple=True)
