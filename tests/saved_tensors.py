@@ -7,7 +7,7 @@ from torch import nn
 
 
 def saved_bytes(module: nn.Module, channels: int, height: int, width: int, batch: int = 1) -> int:
-    """Bytes of distinct storages kept by a forward pass in training, without weights and buffers."""
+    """Bytes of distinct storages that a training forward keeps, without weights and buffers."""
     module = module.to("meta").train()
     own = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
     kept: dict[int, torch.UntypedStorage] = {}

@@ -192,7 +192,9 @@ def _measure(
     except ImportError as missing:
         from archcompiler.diagnostics import error
 
-        names = ", ".join(("fvcore", "torch") if missing.name is None else (missing.name,))
+        names = ", ".join(
+            ("fvcore", "torch") if missing.name is None else (missing.name.partition(".")[0],)
+        )
         return [None] * len(graphs), error(
             "E503",
             f"the counts are not verified: {names} cannot be imported",

@@ -16,6 +16,11 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Block, Graph, TensorType
 from archcompiler.ops.cost import Cost
 
+with warnings.catch_warnings():
+    # fvcore scripts a function when it is imported, which torch calls deprecated.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from fvcore.nn import FlopCountAnalysis
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -129,10 +134,8 @@ def count(graph: Graph, module: nn.Module) -> Counts:
 def _fvcore(module: nn.Module, image: torch.Tensor) -> tuple[dict[str, int], set[str], set[str]]:
     """One trace: counts by module, operators without a rule, modules never called."""
     with warnings.catch_warnings():
-        # fvcore scripts a function when it is imported, which torch calls deprecated.
+        # The tracer warns of its own deprecated parts.
         warnings.simplefilter("ignore", DeprecationWarning)
-        from fvcore.nn import FlopCountAnalysis
-
         with torch.no_grad():
             analysis: Any = FlopCountAnalysis(module, image)
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)

@@ -107,7 +107,8 @@ def test_every_window_is_what_gradients_see(spec: dict[str, Any]) -> None:
 def averaging() -> Any:
     """Max pooling passes a gradient to one element of its window, an average to all; a sigmoid
     passes nothing on where it saturates, a softsign always something, and so for a norm over
-    channels, which like the two is an operator on each position by itself."""
+    channels, which like the two is an operator on each position by itself.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "sigmoid", lambda x: 0.5 + 0.5 * F.softsign(x))
         patch.setattr(F, "max_pool2d", average)

@@ -49,7 +49,7 @@ def network(op: Operator) -> Graph:
 
 
 def test_an_operator_without_a_rule_is_an_error() -> None:
-    with pytest.raises(MissingRule, match="`cube` states no `(work|saved)`"):
+    with pytest.raises(MissingRule, match=r"`cube` states no `(work|saved)`"):
         total(CostModel(network(Cube())).network)
 
 
