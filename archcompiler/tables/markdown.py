@@ -38,6 +38,6 @@ def _line(cells: Sequence[str], *, escape: bool = True) -> str:
 
 def _escape(text: str) -> str:
     indent = len(text) - len(text.lstrip(" "))
-    for character in "\\|_*<[`":
+    for character in "\\|*<[`":
         text = text.replace(character, f"\\{character}")
     return "&emsp;" * (indent // 2) + text.lstrip(" ")
