@@ -1,4 +1,4 @@
-"""What autograd really keeps: torch's saved-tensor hooks on the meta device."""
+"""What autograd really keeps, by torch's saved-tensor hooks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 
-def saved_bytes(module: nn.Module, channels: int, height: int, width: int, batch: int = 1) -> int:
+def saved_bytes(module: nn.Module, shape: tuple[int, int, int, int], device: str = "meta") -> int:
     """Bytes of distinct storages that a training forward keeps, without weights and buffers."""
-    module = module.to("meta").train()
+    module = module.to(device).train()
     own = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -17,7 +17,7 @@ def saved_bytes(module: nn.Module, channels: int, height: int, width: int, batch
         kept[storage._cdata] = storage  # held, so that its address is not used again
         return tensor
 
-    image = torch.empty(batch, channels, height, width, device="meta")
+    image = torch.zeros(shape, device=device)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         module(image)
     return sum(storage.nbytes() for key, storage in kept.items() if key not in own)
