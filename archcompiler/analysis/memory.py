@@ -1,8 +1,8 @@
 """Which feature maps autograd keeps, without flattening the graph.
 
-Values that share memory (a ReLU in place and what it overwrites) are one *storage*, named after
-the step that made it. A block tells its surroundings only three things, so that equal blocks are
-looked at once.
+Values that share memory are one *storage*, named after the step that made it: a map that several
+operators keep is kept once, and an empty run of units hands its input on. A block tells its
+surroundings only three things, so that equal blocks are looked at once.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def storages(block: Block, known: dict[Block, Storages]) -> Storages:
                 if inner.keeps_output:
                     kept.add(of[step.name])
             else:
-                of[step.name] = first if step.body.in_place else step.name
+                of[step.name] = step.name
                 saved = step.body.saved(input_types(block, step), step.type)
                 kept.update(of[step.inputs[i]] for i in saved.inputs)
                 if saved.output:

@@ -25,12 +25,12 @@ class Relu(Pointwise):
     """max(x, 0)."""
 
     kind: ClassVar[str] = "relu"
-    in_place: ClassVar[bool] = True
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel)
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # In place or not: nothing may keep what a ReLU overwrites.
         return Saved(output=True)
 
 

@@ -34,8 +34,6 @@ class Operator:
     """
 
     kind: ClassVar[str]
-    in_place: ClassVar[bool] = False
-    """Whether the output takes the memory of the first input, in emitted code."""
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         """Output type, (C, H, W), for the input types. Raises ShapeError."""
