@@ -90,16 +90,22 @@ def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
     ('tiny', 10)
     """
     from archcompiler.lower import lower
-    from archcompiler.passes import run_passes
 
     loaded = load(spec, settings)
     graph = lower(loaded)
-    every = [finding.diagnostic(loaded.written, loaded.span) for finding in run_passes(graph)]
-    # Wherever else the same value of the spec leads to the same mistake, it is one cause.
-    found = tuple({(d.code, d.span): d for d in reversed(every)}.values())[::-1]
+    found = diagnose(loaded, graph)
     if any(d.severity is Severity.ERROR for d in found):
         raise CompileError(*found)
     return CompiledNetwork(loaded, graph, found)
+
+
+def diagnose(loaded: LoadedSpec, graph: Graph) -> tuple[Diagnostic, ...]:
+    """What the passes find in a graph, each with its place in the spec that it was lowered from."""
+    from archcompiler.passes import run_passes
+
+    every = [finding.diagnostic(loaded.written, loaded.span) for finding in run_passes(graph)]
+    # Wherever else the same value of the spec leads to the same mistake, it is one cause.
+    return tuple({(d.code, d.span): d for d in reversed(every)}.values())[::-1]
 
 
 def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:

@@ -46,11 +46,22 @@ def schema() -> None:
     (ROOT / SCHEMA_FILE).write_text(schema_text(), encoding="utf-8", newline="\n")
 
 
+def tables() -> None:
+    """The README's complexity table, and the cost tables of the specs in `golden/`."""
+    from test_tables import GOLDEN, README, in_readme, printed, readme_table, table_path
+
+    text = README.read_text(encoding="utf-8")
+    README.write_text(in_readme(text, readme_table()), encoding="utf-8", newline="\n")
+    for spec in GOLDEN:
+        table_path(spec).write_text(printed(spec), encoding="utf-8", newline="\n")
+
+
 KINDS: dict[str, Callable[[], None]] = {
     "errors": errors,
     "generated": generated,
     "golden": golden,
     "schema": schema,
+    "tables": tables,
 }
 
 

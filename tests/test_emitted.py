@@ -1,7 +1,8 @@
 """The emitted file of every shipped spec does what a PyTorch model is expected to do.
 
-Networks for 224×224 are run at 64×64, the deepest of those for 32×32 at 16×16. BN and weights are moved away from their initial values
-first, so that logits depend on the whole network and on the image.
+Networks for 224×224 are run at 64×64, the deepest of those for 32×32 at 16×16. BN and weights are
+moved away from their initial values first, so that logits depend on the whole network and on the
+image.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "build": "Compile specs to standalone PyTorch files.",
     "check": "Check specs as graphs, without importing a framework.",
     "explain": "Explain the code of a diagnostic.",
+    "flops": "Count parameters, MACs, activations and memory; compare and verify.",
     "schema": "Print the JSON Schema of specs, for editors.",
     "show": "Print a resolved spec and where each value comes from.",
     "verify": "Prove that emitted modules are the checked graphs.",

@@ -17,15 +17,21 @@ from archcompiler.cli.report import DiagnosticFormat
 def command(
     specs: tuple[Path, ...], settings: tuple[str, ...], diagnostic_format: DiagnosticFormat
 ) -> None:
-    """Trace the module emitted for each SPEC and prove that it is the checked graph."""
+    """Trace the module emitted for each SPEC and prove that it is the checked graph.
+
+    Its operations are counted by fvcore and by torch, and must be the graph's.
+    """
     networks = compile_all(specs, settings, diagnostic_format)
 
     from archcompiler.verify import verify
+    from archcompiler.verify.counts import verify_counts
 
     failed = False
     for network in networks:
         proof = verify(network)
-        failed |= not proof.holds
         click.echo(str(proof))
+        counts = verify_counts(network)
+        click.echo(str(counts))
+        failed |= not (proof.holds and counts.verified)
     if failed:
         sys.exit(1)

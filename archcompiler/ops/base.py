@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from archcompiler.ir import TensorType
+from archcompiler.ops.cost import MissingRule, Saved, Work
 
 
 class ShapeError(Exception):
@@ -42,9 +43,46 @@ class Operator:
         """The role of each of `count` inputs, in order."""
         return ("data",) * count
 
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        """Arithmetic in inference, one image. Raises MissingRule: there is no default."""
+        raise MissingRule(self.kind, "work")
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        """What autograd keeps of a forward pass in training. Raises MissingRule."""
+        raise MissingRule(self.kind, "saved")
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        """First and last position, along one axis, that one output position reads of each input.
+
+        `size` and `output_size` are the pixels of input and output on that axis; a window may
+        hang over the edge. Raises MissingRule.
+        """
+        raise MissingRule(self.kind, "window")
+
+    @property
+    def step(self) -> int:
+        """Input positions from one output position to the next, the stride."""
+        return 1
+
+    def moved(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        """Elements of maps that inference reads and writes. An input may give its size alone."""
+        roles = self.roles(len(inputs))
+        read = sum(x.numel for x, role in zip(inputs, roles, strict=True) if role != "size")
+        return read + output.numel
+
+    @property
+    def label(self) -> str:
+        """How tables call it."""
+        return self.kind.replace("_", " ")
+
     @property
     def parameters(self) -> int:
         """Learnable parameters."""
+        return 0
+
+    @property
+    def buffers(self) -> int:
+        """Elements of state that is not learnt."""
         return 0
 
     @property

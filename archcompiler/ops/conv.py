@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.cost import Saved, Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +53,33 @@ class Conv(Operator):
             return 0
         return (pixels + 2 * self.padding - self.kernel) // self.stride + 1
 
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        macs = self._weights * output.pixels
+        return Work(macs=macs, fvcore_flops=macs, activations=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0,))
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        first = position * self.stride - self.padding
+        return first, first + self.kernel - 1
+
+    @property
+    def step(self) -> int:
+        return self.stride
+
+    @property
+    def label(self) -> str:
+        grouped = ", grouped" if self.groups > 1 else ""
+        return f"conv {self.kernel}×{self.kernel}{grouped}"
+
+    @property
+    def _weights(self) -> int:
+        return self.out_channels * (self.in_channels // self.groups) * self.kernel**2
+
     @property
     def parameters(self) -> int:
-        weights = self.out_channels * (self.in_channels // self.groups) * self.kernel**2
-        return weights + (self.out_channels if self.bias else 0)
+        return self._weights + (self.out_channels if self.bias else 0)
 
     @property
     def layers(self) -> int:

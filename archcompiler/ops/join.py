@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator, ShapeError, same_type
+from archcompiler.ops.cost import Saved, Work
 
 Learning = Literal["residual", "naive"]
 
@@ -19,6 +20,15 @@ class Add(Operator):
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         return same_type(inputs, "an addition")
 
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved()
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        return position, position
+
 
 @dataclass(frozen=True)
 class Gate(Operator):
@@ -30,6 +40,15 @@ class Gate(Operator):
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         return same_type(inputs, "an attention gate")
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0, 1))
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        return position, position
 
     def roles(self, count: int) -> tuple[str, ...]:
         return ("trunk", "mask")
@@ -53,6 +72,15 @@ class Concat(Operator):
                     result,
                 )
         return result
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved()
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        return position, position
 
     def roles(self, count: int) -> tuple[str, ...]:
         return tuple(f"part{i}" for i in range(1, count + 1))

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.cost import BYTES, Saved, Work
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,23 @@ class BatchNorm(Operator):
             )
         return x
 
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(fvcore_flops=2 * output.numel, elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # Mean and inverse deviation of the batch; the running statistics are buffers.
+        return Saved(inputs=(0,), batch_bytes=2 * BYTES * self.channels)
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        return position, position
+
     @property
     def parameters(self) -> int:
         return 2 * self.channels
+
+    @property
+    def buffers(self) -> int:
+        return 2 * self.channels + 1  # running mean and variance, number of batches
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,17 @@ class SpatialNorm(Operator):
             )
         return x
 
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        # fvcore counts an instance norm without scale and shift as 4 an element.
+        return Work(fvcore_flops=4 * output.numel, elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # Mean and inverse deviation of each map of each image.
+        return Saved(inputs=(0,), image_bytes=2 * BYTES * output.channels)
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        return 0, size - 1
+
 
 @dataclass(frozen=True)
 class ChannelNorm(Operator):
@@ -62,3 +88,13 @@ class ChannelNorm(Operator):
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         (x,) = inputs
         return x
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # The norm at each position, before and after it is kept away from zero.
+        return Saved(inputs=(0,), image_bytes=2 * BYTES * output.pixels)
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        return position, position

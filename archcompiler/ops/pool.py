@@ -7,6 +7,10 @@ from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.cost import Saved, Work
+
+INDEX_BYTES = 8
+"""Bytes of an int64, torch's type for the place of a maximum."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,20 @@ class MaxPool(Operator):
             size -= 1
         return size
 
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(elements=inputs[0].numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0,), image_bytes=INDEX_BYTES * output.numel)
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        first = position * self.stride - self.padding
+        return first, first + self.kernel - 1
+
+    @property
+    def step(self) -> int:
+        return self.stride
+
 
 class GlobalAvgPool(Operator):
     """Mean over all positions: (C, H, W) to (C, 1, 1) for any H and W."""
@@ -54,3 +72,12 @@ class GlobalAvgPool(Operator):
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         (x,) = inputs
         return x if x.empty else TensorType(x.channels, 1, 1)
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(fvcore_flops=inputs[0].numel, elements=inputs[0].numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved()
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        return 0, size - 1

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
+from archcompiler.ops.cost import Saved, Work
 
 InterpolationMode = Literal["bilinear", "nearest"]
 
@@ -23,6 +24,25 @@ class Interpolate(Operator):
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         data, target = inputs
         return TensorType(data.channels, target.height, target.width)
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        flops = 4 if self.mode == "bilinear" else 1
+        return Work(fvcore_flops=flops * output.numel, elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved()
+
+    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+        if self.mode == "nearest":
+            nearest = position * size // output_size
+            return nearest, nearest
+        if self.align_corners:
+            above, below = position * (size - 1), max(1, output_size - 1)
+        else:
+            above = max(0, (2 * position + 1) * size - output_size)
+            below = 2 * output_size
+        # The two positions around the fraction above / below, or the one that it hits.
+        return above // below, min(size - 1, -(-above // below))
 
     def roles(self, count: int) -> tuple[str, ...]:
         return ("data", "size")

@@ -1,0 +1,159 @@
+"""Costs of a network, from its graph alone.
+
+A block's cost depends on three things beside the block: the branch it stands in, whether its
+surroundings keep its output for the backward pass, and whether it answers for its own input. Each
+distinct block is costed once for each of these, so that ten thousand equal modules cost as much
+as one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from archcompiler.analysis.memory import Storages, input_types, keeps_input, storages
+from archcompiler.blocks import HEAD, MASK, STEM
+from archcompiler.ir import INPUT, Block, Graph, Step
+from archcompiler.ops import Operator
+from archcompiler.ops.cost import BYTES, Cost
+
+Branch = Literal["stem", "trunk", "mask", "head"]
+BRANCHES: tuple[Branch, ...] = ("stem", "trunk", "mask", "head")
+_BRANCH_OF: dict[str, Branch] = {STEM: "stem", MASK: "mask", HEAD: "head"}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A line of a breakdown: an operator, as tables call it, in one branch."""
+
+    branch: Branch
+    op: str
+    label: str
+
+
+Cells = Mapping[Kind, Cost]
+"""Costs by kind; their sum is the cost of the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a block's cost depends on beside the block."""
+
+    branch: Branch = "trunk"
+    output_kept: bool = False
+    """Whether an operator outside keeps the block's output."""
+    owns_input: bool = False
+    """Whether the block's input counts as the block's: the image, which no operator makes."""
+    input_has_gradient: bool = True
+
+
+ROOT = Place(owns_input=True, input_has_gradient=False)
+
+
+def total(cells: Cells) -> Cost:
+    return sum(cells.values(), Cost())
+
+
+class CostModel:
+    """Costs of the scopes of one graph at its input size, one image."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self._storages: dict[Block, Storages] = {}
+        self._cells: dict[tuple[Block, Place], Cells] = {}
+
+    @property
+    def network(self) -> Cells:
+        """Costs of the whole network."""
+        return self.cells(self.graph.root, ROOT)
+
+    def cells(self, block: Block, place: Place) -> Cells:
+        """Costs below `block`, by branch and operator."""
+        key = block, place
+        if key not in self._cells:
+            self._cells[key] = self._sum(block, place)
+        return self._cells[key]
+
+    def steps(self, block: Block, place: Place) -> Iterator[tuple[Step, Place, Cells]]:
+        """Each step of a block with its place and its costs, which add up to the block's."""
+        for step, inner in self._places(block, place):
+            if isinstance(step.body, Block):
+                yield step, inner, self.cells(step.body, inner)
+            else:
+                yield step, inner, {_kind(step.body, inner): _cost(block, step, step.body, inner)}
+
+    def _sum(self, block: Block, place: Place) -> Cells:
+        repeats: Counter[tuple[Block, Place]] = Counter()
+        cells: dict[Kind, Cost] = {}
+        for step, inner in self._places(block, place):
+            if isinstance(step.body, Block):
+                repeats[step.body, inner] += 1
+            else:
+                kind = _kind(step.body, inner)
+                cost = _cost(block, step, step.body, inner)
+                cells[kind] = cells[kind] + cost if kind in cells else cost
+        for (body, inner), times in repeats.items():
+            for kind, cost in self.cells(body, inner).items():
+                cells[kind] = cells.get(kind, Cost()) + cost * times
+        return cells
+
+    def _places(self, block: Block, place: Place) -> Iterator[tuple[Step, Place]]:
+        memory = storages(block, self._storages)
+        kept = memory.kept | {memory.output} if place.output_kept else memory.kept
+        # The image is charged once, to the first step that keeps it.
+        owner = None
+        if place.owns_input and INPUT in kept:
+            keepers = (s.name for s in block.steps if keeps_input(block, s, self._storages))
+            owner = next(keepers, None)
+        graded = {INPUT: place.input_has_gradient}
+        for step in block.steps:
+            has_gradient = any(graded[name] for name in step.inputs)
+            branch = place.branch
+            if isinstance(step.body, Block):
+                branch = _BRANCH_OF.get(step.body.kind, branch)
+            # A network begins with a convolution, so that no block before it lacks weights.
+            graded[step.name] = (
+                has_gradient or isinstance(step.body, Block) or step.body.parameters > 0
+            )
+            made_here = memory.of[step.name] == step.name
+            yield (
+                step,
+                Place(
+                    branch,
+                    output_kept=made_here and step.name in kept,
+                    owns_input=step.name == owner,
+                    input_has_gradient=has_gradient,
+                ),
+            )
+
+
+def _kind(op: Operator, place: Place) -> Kind:
+    return Kind(place.branch, op.kind, op.label)
+
+
+def _cost(block: Block, step: Step, op: Operator, place: Place) -> Cost:
+    inputs, output = input_types(block, step), step.type
+    work, saved = op.work(inputs, output), op.saved(inputs, output)
+    moved = op.moved(inputs, output)
+    own_bytes = BYTES * output.numel if place.output_kept else 0
+    if place.owns_input:
+        own_bytes += BYTES * block.input.numel
+    reread = sum(inputs[i].numel for i in saved.inputs) + (output.numel if saved.output else 0)
+    return Cost(
+        operators=1,
+        params=op.parameters,
+        buffers=op.buffers,
+        macs=work.macs,
+        fvcore_flops=work.fvcore_flops,
+        elements=work.elements,
+        activations=work.activations,
+        # Backwards: one product for the weights, and one for the input unless it is the image.
+        train_macs=work.macs * (3 if place.input_has_gradient else 2),
+        saved_bytes=own_bytes + saved.image_bytes + saved.batch_bytes,
+        saved_batch_bytes=saved.batch_bytes,
+        param_bytes=BYTES * (op.parameters + op.buffers),
+        map_bytes=BYTES * moved,
+        train_map_bytes=BYTES * (2 * moved + reread) + saved.image_bytes + saved.batch_bytes,
+    )

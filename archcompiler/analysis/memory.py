@@ -1,0 +1,76 @@
+"""Which feature maps autograd keeps, without flattening the graph.
+
+Values that share memory are one *storage*, named after the step that made it: a map that several
+operators keep is kept once, and an empty run of units hands its input on. A block tells its
+surroundings only three things, so that equal blocks are looked at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archcompiler.ir import INPUT, Block, Step, TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Storages:
+    """Memory inside one block."""
+
+    of: dict[str, str]
+    """The storage of each value, by the name of the step that made it, or `INPUT`."""
+    kept: frozenset[str]
+    """Storages that an operator of this block keeps."""
+    output: str
+
+    @property
+    def keeps_input(self) -> bool:
+        return INPUT in self.kept
+
+    @property
+    def keeps_output(self) -> bool:
+        return self.output in self.kept
+
+    @property
+    def passes_through(self) -> bool:
+        """Whether the output is the memory of the input."""
+        return self.output == INPUT
+
+
+def storages(block: Block, known: dict[Block, Storages]) -> Storages:
+    """Storages of `block`, computed once per distinct block in `known`."""
+    if block not in known:
+        of = {INPUT: INPUT}
+        kept: set[str] = set()
+        for step in block.steps:
+            first = of[step.inputs[0]]
+            if isinstance(step.body, Block):
+                inner = storages(step.body, known)
+                of[step.name] = first if inner.passes_through else step.name
+                if inner.keeps_input:
+                    kept.add(first)
+                if inner.keeps_output:
+                    kept.add(of[step.name])
+            else:
+                of[step.name] = step.name
+                saved = step.body.saved(input_types(block, step), step.type)
+                kept.update(of[step.inputs[i]] for i in saved.inputs)
+                if saved.output:
+                    kept.add(of[step.name])
+        known[block] = Storages(of, frozenset(kept), of[block.output])
+    return known[block]
+
+
+def keeps_input(block: Block, step: Step, known: dict[Block, Storages]) -> bool:
+    """Whether `step` itself keeps the memory of the block's input."""
+    here = storages(block, known)
+    first = here.of[step.inputs[0]]
+    if isinstance(step.body, Block):
+        inner = storages(step.body, known)
+        return first == INPUT and inner.keeps_input
+    saved = step.body.saved(input_types(block, step), step.type)
+    read = any(here.of[step.inputs[i]] == INPUT for i in saved.inputs)
+    return read or (saved.output and here.of[step.name] == INPUT)
+
+
+def input_types(block: Block, step: Step) -> tuple[TensorType, ...]:
+    return tuple(block.type_of(name) for name in step.inputs)

@@ -1,0 +1,114 @@
+"""How much of the input one position of a feature map depends on.
+
+An output position reads an interval of rows (and, apart from that, of columns), so a map is
+described by the first and the last input row of each of its rows. Branches that meet are united:
+the result is exact for every path through a branching network, the resampling of the mask
+included, whose windows differ from position to position.
+
+The *receptive field* is the largest such interval of an unbounded image, the usual definition: at
+the edges, windows reach past the image by the grid's own step. Within the image (`clip`), a window
+ends at the edge; that is what gradients can see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from typing import Literal
+
+from archcompiler.blocks import MASK
+from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.ops import Operator
+
+Axis = Literal["height", "width"]
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Per position of a map, the first and last input position that it depends on."""
+
+    first: Sequence[int]
+    last: Sequence[int]
+    step: int
+    """Input positions from one position to the next, as the strides say."""
+
+    @property
+    def size(self) -> int:
+        """Pixels of the largest window."""
+        return max(b - a for a, b in zip(self.first, self.last, strict=True)) + 1
+
+
+class ReceptiveField:
+    """Receptive fields of the scopes of one graph."""
+
+    def __init__(self, graph: Graph, *, clip: bool = False, masks: bool = True) -> None:
+        self.graph = graph
+        self.clip = clip
+        self.masks = masks
+        """Whether paths through the masks count; without them only the trunk does."""
+        self._blocks: dict[tuple[Block, Axis], Windows] = {}
+
+    def network(self, axis: Axis, until: str | None = None) -> Windows:
+        """Windows of the network's output, or of the output of its step `until`."""
+        windows = self.steps(self.graph.root, axis, identity(self.graph.input, axis))
+        return windows[until or self.graph.root.output]
+
+    def steps(self, block: Block, axis: Axis, entering: Windows) -> dict[str, Windows]:
+        """Windows of every step of a block whose input has the windows `entering`."""
+        known = {INPUT: entering}
+        for step in block.steps:
+            inputs = [known[name] for name in step.inputs if name in known]
+            if isinstance(step.body, Block):
+                if self.masks or step.body.kind != MASK:
+                    known[step.name] = self._then(inputs[0], self.block(step.body, axis))
+                continue
+            size, output = getattr(block.type_of(step.inputs[0]), axis), getattr(step.type, axis)
+            known[step.name] = self._apply(step.body, inputs, size, output)
+        return known
+
+    def block(self, block: Block, axis: Axis) -> Windows:
+        """Windows of a block's output in positions of the block's own input."""
+        key = block, axis
+        if key not in self._blocks:
+            windows = self.steps(block, axis, identity(block.input, axis))
+            self._blocks[key] = windows[block.output]
+        return self._blocks[key]
+
+    def _apply(self, op: Operator, inputs: list[Windows], size: int, output: int) -> Windows:
+        spans = [op.window(position, size, output) for position in range(output)]
+        first, last = [a for a, _ in spans], [b for _, b in spans]
+        roles = op.roles(len(inputs))
+        # What gives its size alone is not read, but its grid is the grid of the output.
+        grid = [x for x, role in zip(inputs, roles, strict=False) if role == "size"]
+        read = [x for x, role in zip(inputs, roles, strict=False) if role != "size"]
+        parts = [self._then(x, Windows(first, last, op.step)) for x in read]
+        return Windows(
+            [min(row) for row in zip(*(part.first for part in parts), strict=True)],
+            [max(row) for row in zip(*(part.last for part in parts), strict=True)],
+            grid[0].step if grid else parts[0].step,
+        )
+
+    def _then(self, outer: Windows, inner: Windows) -> Windows:
+        """Windows of `inner`, whose input has the windows `outer`."""
+        if self.clip:
+            end = len(outer.first) - 1
+            first = [outer.first[min(max(i, 0), end)] for i in inner.first]
+            last = [outer.last[min(max(i, 0), end)] for i in inner.last]
+        else:
+            first = list(map(_at, repeat(outer.first), repeat(outer.step), inner.first))
+            last = list(map(_at, repeat(outer.last), repeat(outer.step), inner.last))
+        return Windows(first, last, outer.step * inner.step)
+
+
+def identity(type_: TensorType, axis: Axis) -> Windows:
+    positions = range(getattr(type_, axis))
+    return Windows(positions, positions, 1)
+
+
+def _at(values: Sequence[int], step: int, index: int) -> int:
+    """`values[index]`, continued past both ends by `step`."""
+    if index < 0:
+        return values[0] + step * index
+    end = len(values) - 1
+    return values[index] if index <= end else values[end] + step * (index - end)

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from archcompiler.cli.compiling import compile_all
+from archcompiler.cli.options import set_option, specs_argument
+from archcompiler.cli.report import report as report_diagnostics
+
+if TYPE_CHECKING:
+    from archcompiler.analysis.references import Origin
+    from archcompiler.analysis.roofline import Precision
+    from archcompiler.compiler import CompiledNetwork
+    from archcompiler.diagnostics import Diagnostic
+    from archcompiler.ir import Graph
+    from archcompiler.tables.report import Report, View
+    from archcompiler.verify.counts import Counts
+
+TableFormat = Literal["table", "md", "csv", "json", "latex"]
+LARGEST = 65_536
+"""Pixels of a side, as in a spec."""
+
+
+def _sizes(
+    _: click.Context, __: click.Parameter, value: str | None
+) -> tuple[tuple[int, int], ...] | None:
+    """`224,320x480`: a side of a square, or height × width."""
+    if value is None:
+        return None
+    sizes = []
+    for part in value.split(","):
+        match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", part, re.ASCII)
+        if match is None:
+            raise click.BadParameter(f"`{part}` is no size; 224, or 224x320 for height × width.")
+        height, width = int(match[1]), int(match[2] or match[1])
+        if not (0 < height <= LARGEST and 0 < width <= LARGEST):
+            raise click.BadParameter(f"`{part}` is not between 1 and {LARGEST} pixels.")
+        sizes.append((height, width))
+    return tuple(dict.fromkeys(sizes))
+
+
+def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from archcompiler.tables.json import schema_text
+
+        click.echo(schema_text(), nl=False)
+        ctx.exit()
+
+
+@click.command("flops")
+@specs_argument
+@set_option
+@click.option(
+    "--by",
+    "view",
+    type=click.Choice(["network", "stage", "module", "branch", "op"]),
+    default="network",
+    show_default=True,
+    help="Rows of the table; branches are stem, trunk, mask and head.",
+)
+@click.option(
+    "--depth", type=click.IntRange(1, 64), metavar="N", help="Levels of --by module; 2 by default."
+)
+@click.option("--res", "sizes", callback=_sizes, metavar="SIZES", help="Input sizes: 224,320x480.")
+@click.option("--columns", metavar="NAMES", help="Columns to show, as in the JSON; or `all`.")
+@click.option("--sort", metavar="COLUMN", help="Sort rows, largest first; or by `name`.")
+@click.option(
+    "--ref",
+    "origins",
+    type=click.Choice(["paper", "release"]),
+    multiple=True,
+    help="Compare with published sizes; may be given twice.",
+)
+@click.option(
+    "--device", "devices", multiple=True, metavar="NAME", help="Roofline of an accelerator: h100."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["half", "single"]),
+    default="half",
+    show_default=True,
+    help="Numbers of the roofline: 16-bit floats or float32.",
+)
+@click.option(
+    "--verify", is_flag=True, help="Measure with fvcore and torch; exit 1 on a difference."
+)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "md", "csv", "json", "latex"]),
+    default="table",
+    show_default=True,
+)
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON Schema of --format json.",
+)
+def command(
+    specs: tuple[Path, ...],
+    settings: tuple[str, ...],
+    view: View,
+    depth: int | None,
+    sizes: tuple[tuple[int, int], ...] | None,
+    columns: str | None,
+    sort: str | None,
+    origins: tuple[Origin, ...],
+    devices: tuple[str, ...],
+    precision: Precision,
+    verify: bool,
+    format: TableFormat,
+) -> None:
+    """Count what each SPEC costs: parameters, MACs, activations, memory.
+
+    Counts come from the graph, without a framework; --verify holds them against fvcore and torch.
+    """
+    if depth is not None and view != "module":
+        raise click.UsageError("--depth is for --by module.")
+
+    from archcompiler.analysis.roofline import accelerator
+    from archcompiler.tables.columns import chosen, column
+    from archcompiler.tables.report import Report
+
+    keys = [key.strip() for key in columns.split(",")] if columns else []
+    chosen(view, keys, measured=verify)
+    if sort is not None and sort != "name":
+        column(sort)
+    named = tuple(accelerator(name) for name in dict.fromkeys(devices))
+
+    networks = compile_all(specs, settings)
+    graphs = _graphs(networks, sizes)
+    measured, missing = _measure(graphs) if verify else ([None] * len(graphs), None)
+    reports = [
+        Report(
+            network,
+            graph,
+            view,
+            depth or 2,
+            tuple(dict.fromkeys(origins)),
+            named,
+            precision,
+            counts,
+            sort,
+        )
+        for (network, graph), counts in zip(graphs, measured, strict=True)
+    ]
+    click.echo(_render(reports, keys, format), nl=False)
+    if missing is not None:
+        report_diagnostics([missing])
+        sys.exit(2)
+    if verify:
+        _conclude([counts for counts in measured if counts is not None])
+
+
+def _graphs(
+    networks: Sequence[CompiledNetwork], sizes: Sequence[tuple[int, int]] | None
+) -> list[tuple[CompiledNetwork, Graph]]:
+    """Every network at every size. Raises CompileError with all sizes that a network refuses."""
+    from archcompiler.analysis.resolution import at_size
+    from archcompiler.diagnostics import CompileError
+
+    if sizes is None:
+        return [(network, network.graph) for network in networks]
+    graphs: list[tuple[CompiledNetwork, Graph]] = []
+    found: list[Diagnostic] = []
+    for network in networks:
+        for size in sizes:
+            try:
+                graphs.append((network, at_size(network, *size)))
+            except CompileError as error:
+                found += error.diagnostics
+    if found:
+        raise CompileError(*found)
+    return graphs
+
+
+def _measure(
+    graphs: Sequence[tuple[CompiledNetwork, Graph]],
+) -> tuple[list[Counts | None], Diagnostic | None]:
+    """What fvcore and torch count; nothing, and what to install, where one is missing."""
+    try:
+        from archcompiler.verify.counts import verify_counts
+    except ImportError as missing:
+        from archcompiler.diagnostics import error
+
+        names = ", ".join(
+            ("fvcore", "torch") if missing.name is None else (missing.name.partition(".")[0],)
+        )
+        return [None] * len(graphs), error(
+            "E503",
+            f"the counts are not verified: {names} cannot be imported",
+            notes=(str(missing),),
+            help="pip install torch fvcore",
+        )
+    return [verify_counts(network, graph) for network, graph in graphs], None
+
+
+def _render(reports: Sequence[Report], keys: Sequence[str], format: TableFormat) -> str:
+    from archcompiler.tables import csv, json, latex, markdown, text
+    from archcompiler.tables.grid import cost_grid, reference_grid, roofline_grid
+
+    reports = _sorted(reports)
+    if format == "json":
+        return json.render(reports)
+    if format == "csv":
+        return csv.render(reports)
+    grids = []
+    if not reports[0].origins or keys or reports[0].view != "network":
+        grids.append(cost_grid(reports, keys))
+    if reports[0].origins:
+        grids.append(reference_grid(reports))
+    if reports[0].accelerators:
+        grids.append(roofline_grid(reports))
+    if format == "md":
+        return markdown.render(grids)
+    if format == "latex":
+        return latex.render(grids)
+    return text.render(grids, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def _sorted(reports: Sequence[Report]) -> Sequence[Report]:
+    from archcompiler.tables.columns import sort_key
+
+    key = reports[0].sort
+    if key is None or reports[0].view != "network":
+        return reports
+    return sorted(reports, key=lambda report: sort_key(report, report.total, key))
+
+
+def _conclude(measured: Sequence[Counts]) -> None:
+    """Say what was verified, on stderr so that a table can be piped; exit 1 on a difference."""
+    for counts in measured:
+        click.echo(str(counts), err=True)
+    if not all(counts.verified for counts in measured):
+        sys.exit(1)

@@ -1,0 +1,104 @@
+"""What an operator states about its cost, and how costs add up.
+
+Everything is for one image. Counts are plain numbers, sizes are bytes of float32 unless an
+operator says otherwise (the indices of a max pooling are int64).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+BYTES = 4
+"""Bytes of a float32."""
+
+
+class MissingRule(NotImplementedError):
+    """An operator does not state something that a table needs; a silent 0 would be a lie."""
+
+    def __init__(self, kind: str, rule: str) -> None:
+        super().__init__(f"operator `{kind}` states no `{rule}`: define it beside its shape rule")
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Arithmetic of one operator in inference."""
+
+    macs: int = 0
+    """Multiply-accumulates of convolutions and linear layers, without bias."""
+    fvcore_flops: int = 0
+    """What fvcore counts for it: MACs, 2 per BN element, 4 per bilinear output, 1 per averaged."""
+    elements: int = 0
+    """Elements of operators that have no MACs: what they compute, for pooling what they read."""
+    activations: int = 0
+    """Output elements of convolutions and linear layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What autograd keeps of one operator's forward pass for its backward pass."""
+
+    inputs: tuple[int, ...] = ()
+    """Positions of the inputs that are kept. A map kept by several operators is kept once."""
+    output: bool = False
+    image_bytes: int = 0
+    """Bytes beyond maps of the graph, for each image."""
+    batch_bytes: int = 0
+    """Bytes beyond maps of the graph that do not grow with the batch: statistics of BN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Sum over operators."""
+
+    operators: int = 0
+    params: int = 0
+    buffers: int = 0
+    """Elements that are state, but not learnt."""
+    macs: int = 0
+    fvcore_flops: int = 0
+    elements: int = 0
+    activations: int = 0
+    train_macs: int = 0
+    """MACs of a forward and a backward pass; the image itself needs no gradient."""
+    saved_bytes: int = 0
+    """What autograd keeps at batch 1."""
+    saved_batch_bytes: int = 0
+    """The part of it that does not grow with the batch."""
+    param_bytes: int = 0
+    map_bytes: int = 0
+    """Maps read and written in inference, each operator by itself."""
+    train_map_bytes: int = 0
+    """The same in training: forward, kept maps read again, gradients read and written."""
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+
+    def __mul__(self, times: int) -> Cost:
+        return Cost(*(times * value for value in _values(self)))
+
+    @property
+    def flops(self) -> int:
+        """2 per multiply-accumulate."""
+        return 2 * self.macs
+
+    @property
+    def bytes_moved(self) -> int:
+        """Bytes of maps and parameters, inference at batch 1, no two operators fused."""
+        return self.map_bytes + self.param_bytes
+
+    @property
+    def train_bytes_moved(self) -> int:
+        """The same for a forward and a backward pass; weights are read twice, gradients written."""
+        return self.train_map_bytes + 3 * self.param_bytes
+
+    @property
+    def intensity(self) -> float:
+        """FLOP per byte in inference."""
+        return self.flops / self.bytes_moved if self.bytes_moved else 0.0
+
+
+_NAMES = tuple(field.name for field in fields(Cost))
+
+
+def _values(cost: Cost) -> tuple[int, ...]:
+    return tuple(getattr(cost, name) for name in _NAMES)

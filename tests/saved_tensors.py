@@ -1,0 +1,23 @@
+"""What autograd really keeps, by torch's saved-tensor hooks."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+def saved_bytes(module: nn.Module, shape: tuple[int, int, int, int], device: str = "meta") -> int:
+    """Bytes of distinct storages that a training forward keeps, without weights and buffers."""
+    module = module.to(device).train()
+    own = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage._cdata] = storage  # held, so that its address is not used again
+        return tensor
+
+    image = torch.zeros(shape, device=device)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        module(image)
+    return sum(storage.nbytes() for key, storage in kept.items() if key not in own)

@@ -1,0 +1,67 @@
+"""Bytes kept for the backward pass, to the byte, against torch's saved-tensor hooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from drawn_networks import small_specs
+from hypothesis import given
+from saved_tensors import saved_bytes
+
+import archcompiler
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.ops.cost import Cost
+
+IMAGENET = ["attention56", "attention92", "attentionnext56", "attentionnext92"]
+OTHER_RULES = [
+    "attention56_cifar_channel",
+    "attention56_cifar_spatial",
+    "attention56_cifar_local",
+    "attention56_cifar_naive",
+    "attentioninception56",
+    "baselines/resnet50",
+]
+
+
+def analytic(network: CompiledNetwork) -> Cost:
+    return total(CostModel(network.graph).network)
+
+
+def measured(network: CompiledNetwork, batch: int = 1, device: str = "meta") -> int:
+    x = network.graph.input
+    return saved_bytes(network.module(), (batch, x.channels, x.height, x.width), device)
+
+
+@pytest.mark.parametrize("name", [*IMAGENET, *OTHER_RULES])
+def test_one_image(name: str) -> None:
+    network = archcompiler.compile(f"specs/{name}.toml")
+    assert analytic(network).saved_bytes == measured(network)
+
+
+@given(small_specs())
+def test_a_batch_of_a_drawn_network(spec: dict[str, Any]) -> None:
+    """Statistics of BN are kept once a batch; all else grows with it."""
+    network = archcompiler.compile(spec)
+    cost = analytic(network)
+    image = cost.saved_bytes - cost.saved_batch_bytes
+    # Small networks run faster on the CPU, which keeps what the meta device keeps.
+    assert 2 * image + cost.saved_batch_bytes == measured(network, batch=2, device="cpu")
+
+
+def test_a_network_counted_by_hand() -> None:
+    spec = {
+        "name": "net",
+        "input": [3, 8, 6],
+        "classes": 5,
+        "stem": {"type": "conv", "channels": 4, "kernel": 5, "stride": 2},
+        "unit": {"type": "preact_bottleneck", "reduction": 1},
+        "stages": [{"channels": 4}],
+    }
+    # Each of four BN keeps what it reads, and its ReLU, in place, what the next operator reads;
+    # nothing keeps the unit's last convolution, whose sum the head's BN keeps.
+    image, maps, pooled, statistics = 3 * 8 * 6, 8 * (4 * 4 * 3), 4, 4 * (2 * 4)
+    network = archcompiler.compile(spec)
+    assert analytic(network).saved_bytes == 4 * (image + maps + pooled + statistics)
+    assert measured(network) == 4 * (image + maps + pooled + statistics)
