@@ -19,7 +19,7 @@ from archcompiler.figure.scene import (
 from archcompiler.figure.words import FORMS
 
 LINE = 8.4
-PAD = 4.0
+PAD = 3.4
 SLANT = 3.0
 """What the slanted sides of a pooling or interpolation take from the room for text."""
 

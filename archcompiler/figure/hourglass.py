@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from archcompiler.blocks import HOURGLASS, MaskConfig
-from archcompiler.figure.cards import card, card_size, wire
+from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.scene import Label, Node, Wire
 from archcompiler.figure.words import operator_words, pixels_words
@@ -21,17 +21,20 @@ class Columns:
     """Widths that decide where a staircase of some depth has its parts, from left to right."""
 
     unit: float
+    low: float
+    """The lowest units and, above them, the skip units."""
     pool: float
     resample: float
     gap: float
 
-    def down(self, level: int) -> float:
+    def down(self, level: int, depth: int) -> float:
         """Centre of the units at `level` (1 is the first below full size) on the way down."""
-        return self.pool + self.gap + self.unit / 2 + (level - 1) * (self.unit + self.gap)
+        own = self.low if level == depth else self.unit
+        return self.pool + self.gap + own / 2 + (level - 1) * (self.unit + self.gap)
 
     def bottom_right(self, depth: int) -> float:
         """Centre of the interpolation beside the lowest units."""
-        return self.down(depth) + self.unit / 2 + self.gap + self.resample / 2
+        return self.down(depth, depth) + self.low / 2 + self.gap + self.resample / 2
 
     def up(self, level: int, depth: int) -> float:
         """Centre of the interpolation out of `level`; the sum of the level above is over it."""
@@ -69,19 +72,21 @@ def unit_lines(symbol: str, count: int) -> tuple[str, str]:
     return (f"unit × {symbol}", f"{symbol} = {count}")
 
 
-def columns_for(mask: Block, unit_width: float, gap: float) -> Columns:
+def columns_for(mask: Block, unit: float, low: float, gap: float) -> Columns:
     """Widths for a mask, from the text that its parts carry."""
     found = levels(mask)
     pool = resample = 0.0
     for level in found:
-        pool = max(pool, card_size(operator_words(_op(level, "pool")), "pool")[0])
-        words = operator_words(_op(level, "interpolate"))
-        resample = max(resample, card_size(words, "resample")[0])
-    return Columns(unit_width, pool, resample, gap)
+        pool = max(pool, card_size(_words(level, "pool"), "pool")[0])
+        resample = max(resample, card_size(_words(level, "interpolate"), "resample")[0])
+    return Columns(unit, low, pool, resample, gap)
 
 
-def _op(block: Block, name: str):  # type: ignore[no-untyped-def]
-    return block.step(name).body
+def _words(block: Block, name: str) -> tuple[str, ...]:
+    """As elsewhere, but short: a mask has no other pooling, and its columns are narrow."""
+    body = block.step(name).body
+    assert not isinstance(body, Block)
+    return tuple(word.removeprefix("max ") for word in operator_words(body))
 
 
 def draw_hourglass(
@@ -91,22 +96,22 @@ def draw_hourglass(
     stairs = Staircase(folded=len(levels(mask)) - drawn)
     assert isinstance(mask.config, MaskConfig)
     r = mask.config.r
-    size = (columns.unit, 2 * 8.4 + 4.4)
     chain = levels(mask)[:drawn]
     path = f"{scope}/hourglass"
 
     def place(key: str, step: Step, at: str, x: float, row: int, **kind: object) -> Node:
         y = top + (row - 1) * PITCH
-        node = _node(drawing, key, step, at, (x, y), size, r, **kind)  # type: ignore[arg-type]
+        width = columns.low if x == center else columns.unit
+        node = _node(drawing, key, step, at, (x, y), (width, 2 * LINE + 4.4), r, **kind)  # type: ignore[arg-type]
         stairs.nodes.append(node)
         return node
 
     before: Node | None = None
     skips: list[tuple[Node, int, Block, str]] = []
-    center = left + columns.down(drawn)
+    center = left + columns.down(drawn, drawn)
     for level, block in enumerate(chain, 1):
-        x = left + columns.down(level)
-        above = left + columns.pool / 2 if level == 1 else left + columns.down(level - 1)
+        x = left + columns.down(level, drawn)
+        above = left + columns.pool / 2 if level == 1 else left + columns.down(level - 1, drawn)
         pool = place(f"pool{level}", block.step("pool"), path, above, level)
         if before is not None:
             stairs.wires.append(wire(before, pool, start="bottom", end="top"))
@@ -156,7 +161,7 @@ def _node(
 ) -> Node:
     body = step.body
     if not isinstance(body, Block):
-        words = operator_words(body)
+        words = tuple(word.removeprefix("max ") for word in operator_words(body))
         role = {"add": "join", "pool": "pool", "interpolate": "resample"}[step.name]
         name = f"{' '.join(words)} to {pixels_words(step.type)}"
         info = drawing.info(scope, step, " ".join(words))

@@ -34,7 +34,7 @@ LANE = 3.5
 TRUNK = 30.0
 GAP = 6.0
 TITLE = 13.0
-MIN_GAP = 4.4
+MIN_GAP = 4.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def measure(attention: Block, width: float | None = None) -> Measure | None:
         if tight.width <= width + 0.01:
             # The width is linear in the gap.
             slope = _measure(attention, config, mask, drawn, MIN_GAP + 1).width - tight.width
-            gap = min(12.0, MIN_GAP + (width - tight.width) / slope)
+            gap = min(15.0, MIN_GAP + (width - tight.width) / slope)
             return _measure(attention, config, mask, drawn, gap)
     return None
 
@@ -76,13 +76,14 @@ def measure(attention: Block, width: float | None = None) -> Measure | None:
 def _measure(
     attention: Block, config: AttentionConfig, mask: Block, drawn: int, gap: float
 ) -> Measure:
-    r, symbols = config.mask.r, [("p", config.p), ("t", config.t)]
-    symbols += [("r", config.mask.r), ("2r", 2 * r)] if levels(mask) else [("", 1)]
-    lines = [line for symbol in symbols for line in unit_lines(*symbol)]
-    unit = max(card_size([line])[0] for line in lines) - 1.0
-    if not levels(mask):
-        unit = max(unit, card_size([f"× {config.mask.units}"])[0])
-    columns = columns_for(mask, unit, gap)
+    r = config.mask.r
+    lines = [line for symbol in (("p", config.p), ("t", config.t), ("r", r)) for line in unit_lines(*symbol)]
+    unit = low = max(card_size([line])[0] for line in lines)
+    if levels(mask):
+        low = max(unit, *(card_size([line])[0] for line in unit_lines("2r", 2 * r)))
+    else:
+        unit = low = max(unit, card_size([f"× {config.mask.units}"])[0])
+    columns = columns_for(mask, unit, low, gap)
     head = max(card_size(words, role)[0] for _, words, role in _head_cards(mask))
     head = max(head, card_size([gate_words(config.learning)], "join")[0])
     left = STUB + unit + gap + LANE
@@ -147,7 +148,7 @@ class _Module:
             ),
         )
         self.labels += [
-            Label(lane_left + 4, TITLE + 9, "trunk branch T", role="muted", anchor="start"),
+            Label(lane_left + 4, TITLE + 9, "trunk T", role="muted", anchor="start"),
             *self._mask_title(),
             *self._heading(title, letter),
         ]
@@ -168,7 +169,7 @@ class _Module:
 
     def _mask_title(self) -> list[Label]:
         x, y = self.split_x + 6, self.mask_top + 9
-        words = ["soft mask branch M", attention_words(self.config.mask)]
+        words = ["soft mask M", attention_words(self.config.mask)]
         return [
             Label(x, y + i * LINE, line, anchor="start", role="muted")
             for i, line in enumerate(words)
@@ -191,7 +192,7 @@ class _Module:
         pre_x = STUB + m.unit / 2
         post_x = self.head_x + m.head / 2 + LANE + m.gap + m.unit / 2
         trunk_x = m.left + (
-            m.columns.down(m.drawn) if self.has_levels else (self.head_x - m.left) / 2
+            m.columns.down(m.drawn, m.drawn) if self.has_levels else (self.head_x - m.left) / 2
         )
         step = self.attention.step("gate")
         words = gate_words(self.config.learning)

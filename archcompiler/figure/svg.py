@@ -96,7 +96,8 @@ def shapes(outline: Outline, style: str) -> str:
     r = outline.rect
     if outline.form in ("narrowing", "widening", "bevel"):
         return f'<polygon points="{_points(outline.polygon())}" {style}/>'
-    radius = {"pill": r.height / 2, "rect": 0.0}.get(outline.form, min(3.0, r.height / 2))
+    square = outline.form == "rect" or outline.role == "conv"
+    radius = 0.0 if square else r.height / 2 if outline.form == "pill" else min(3.0, r.height / 2)
 
     def rect(dx: float, dy: float, inset: float = 0.0) -> str:
         rx = max(0.0, radius - inset)
@@ -108,7 +109,7 @@ def shapes(outline: Outline, style: str) -> str:
         )
 
     if outline.form == "stack":
-        return rect(2.2, -2.2) + rect(1.1, -1.1) + rect(0, 0)
+        return rect(1.8, -1.8) + rect(0.9, -0.9) + rect(0, 0)
     if outline.form == "double":
         return rect(0, 0) + rect(0, 0, 1.5)
     return rect(0, 0)

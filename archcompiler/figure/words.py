@@ -85,7 +85,7 @@ def operator_words(op: Operator) -> tuple[str, ...]:
             groups = f", {op.groups} groups" if op.groups > 1 else ""
             return (f"{op.kernel}×{op.kernel} conv", f"{op.out_channels}{stride}{groups}")
         case MaxPool():
-            return ("pool", f"{op.kernel}×{op.kernel} /{op.stride}")
+            return ("max pool", f"{op.kernel}×{op.kernel} /{op.stride}")
         case GlobalAvgPool():
             return ("global pool",)
         case Linear():
@@ -149,3 +149,19 @@ def plural(count: int, noun: str) -> str:
 def enumerate_words(words: Sequence[str]) -> str:
     """a, b and c"""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def block_words(block: Block, count: int, step: str) -> tuple[str, ...]:
+    """A scope on a card: `unit × 3`, `attention`, `module × 6`."""
+    times = f" × {count}" if count > 1 else ""
+    if block.kind == UNITS:
+        inside = len(block.steps)
+        stride = getattr(getattr(block.steps[0].body, "config", None), "stride", 1)
+        first = "first: " if inside > 1 else ""
+        note = (f"{first}stride {stride}",) if stride > 1 else ()
+        return (f"unit × {inside}" if inside > 1 else "unit", *note)
+    if block.kind == UNIT:
+        return (f"unit{times}",)
+    if block.kind == ATTENTION:
+        return ("attention", f"module{times}")
+    return (f"{step}{times}",)
