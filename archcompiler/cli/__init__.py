@@ -16,6 +16,7 @@ from archcompiler.diagnostics import CompileError
 COMMANDS: Final = {
     "build": "Compile specs to standalone PyTorch files.",
     "check": "Check specs as graphs, without importing a framework.",
+    "diagram": "Draw architecture figures for a paper and for a browser.",
     "explain": "Explain the code of a diagnostic.",
     "schema": "Print the JSON Schema of specs, for editors.",
     "show": "Print a resolved spec and where each value comes from.",

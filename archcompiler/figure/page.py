@@ -103,12 +103,13 @@ def _modules(
             rows.append([(group, need)])
     shelves: list[list[Panel]] = []
     for row in rows:
-        spare = (width - sum(w for _, w in row) - APART * (len(row) - 1)) / len(row)
+        tight = sum(w for _, w in row)
+        stretch = (width - APART * (len(row) - 1)) / tight
         shelf: list[Panel] = []
         for group, need in row:
             try:
                 panel = draw_module(
-                    drawing, group.block, group.scope, group.title, need + spare,
+                    drawing, group.block, group.scope, group.title, need * stretch,
                     next(letters),  # type: ignore[call-overload]
                 )  # fmt: skip
             except ValueError as reason:

@@ -79,6 +79,14 @@ class Outline:
     def moved(self, dx: float, dy: float) -> Outline:
         return replace(self, rect=self.rect.moved(dx, dy))
 
+    @property
+    def radius(self) -> float:
+        """Of the corners. Convolutions keep theirs square, also where several are stacked."""
+        if self.form == "rect" or self.role == "conv":
+            return 0.0
+        half = min(self.rect.width, self.rect.height) / 2
+        return half if self.form == "pill" else min(3.0, half)
+
     def polygon(self) -> tuple[Point, ...]:
         """Corners of the forms that are not rectangles."""
         r, cut = self.rect, min(self.rect.height / 3, 5.0)
@@ -172,7 +180,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One laid out drawing. Later parts are drawn over earlier ones: lanes, wires, nodes, labels."""
+    """One laid out drawing. Later parts cover earlier ones: lanes, frames, wires, nodes, labels."""
 
     id: str
     title: str
@@ -185,6 +193,15 @@ class Panel:
 
     def node(self, key: str) -> Node:
         return next(node for node in self.nodes if node.key == key)
+
+    @property
+    def frames(self) -> tuple[Node, ...]:
+        """Nodes that others stand in."""
+        return tuple(node for node in self.nodes if node.outline.role == "stage")
+
+    @property
+    def cards(self) -> tuple[Node, ...]:
+        return tuple(node for node in self.nodes if node.outline.role != "stage")
 
     def all_labels(self) -> Iterator[Label]:
         for node in self.nodes:

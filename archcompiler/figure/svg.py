@@ -50,9 +50,11 @@ def paint(panel: Panel, theme: Theme) -> Iterator[str]:
     """The elements of a panel, back to front."""
     for lane in panel.lanes:
         yield _outline(lane, theme)
+    for node in panel.frames:
+        yield _node(node, theme)
     for wire in panel.wires:
         yield _wire(wire, theme)
-    for node in panel.nodes:
+    for node in panel.cards:
         yield _node(node, theme)
     for label in panel.labels:
         yield _label(label, theme)
@@ -96,8 +98,7 @@ def shapes(outline: Outline, style: str) -> str:
     r = outline.rect
     if outline.form in ("narrowing", "widening", "bevel"):
         return f'<polygon points="{_points(outline.polygon())}" {style}/>'
-    square = outline.form == "rect" or outline.role == "conv"
-    radius = 0.0 if square else r.height / 2 if outline.form == "pill" else min(3.0, r.height / 2)
+    radius = outline.radius
 
     def rect(dx: float, dy: float, inset: float = 0.0) -> str:
         rx = max(0.0, radius - inset)
