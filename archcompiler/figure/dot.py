@@ -94,7 +94,7 @@ class _Dot:
                 self.outline(self.fresh("sheet"), back)
         round_ = outline.form == "pill" and r.width - r.height < 1
         stroke = paint.fill if outline.form == "plain" else paint.stroke
-        inset = 1.5 if outline.form == "double" else 0.0
+        inset = 4.0 if outline.form == "double" else 0.0
         self.source.node(
             name,
             shape="circle" if round_ else _SHAPES.get(outline.form, "box"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 
 from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Wire
@@ -46,25 +46,31 @@ def to_svg(panel: Panel, theme: Theme, description: str, margin: float = 4.0) ->
     )
 
 
-def paint(panel: Panel, theme: Theme) -> Iterator[str]:
-    """The elements of a panel, back to front."""
+def paint(
+    panel: Panel, theme: Theme, group: Callable[[Node, str], str] | None = None
+) -> Iterator[str]:
+    """The elements of a panel, back to front; `group` wraps those of a node."""
+    group = group or _group
     for lane in panel.lanes:
         yield _outline(lane, theme)
     for node in panel.frames:
-        yield _node(node, theme)
+        yield group(node, _drawn(node, theme))
     for wire in panel.wires:
         yield _wire(wire, theme)
     for node in panel.cards:
-        yield _node(node, theme)
+        yield group(node, _drawn(node, theme))
     for label in panel.labels:
         yield _label(label, theme)
 
 
-def _node(node: Node, theme: Theme) -> str:
-    labels = "".join(_label(label, theme) for label in node.labels)
+def _drawn(node: Node, theme: Theme) -> str:
+    return _outline(node.outline, theme) + "".join(_label(label, theme) for label in node.labels)
+
+
+def _group(node: Node, drawn: str) -> str:
     return (
         f'<g id="{quote(node.key)}" role="img" aria-label="{quote(node.name)}">'
-        f"<title>{quote(tooltip(node))}</title>{_outline(node.outline, theme)}{labels}</g>"
+        f"<title>{quote(tooltip(node))}</title>{drawn}</g>"
     )
 
 
