@@ -10,7 +10,7 @@ from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.module import draw_module, measure
 from archcompiler.figure.overview import draw_overview
-from archcompiler.figure.scene import Label, Panel
+from archcompiler.figure.scene import Panel
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.words import shape_words
 from archcompiler.ir import Block
@@ -35,7 +35,8 @@ class Sheet:
 def draw_atlas(drawing: Drawing, dot: Dot) -> list[Sheet]:
     """The network and every distinct scope below it, with links from cards to panels."""
     scopes = _distinct(drawing)
-    sheets = [Sheet(draw_overview(drawing, WIDTH), "", drawing.title, ())]
+    overview = _without_heading(draw_overview(drawing, WIDTH))
+    sheets = [Sheet(overview, "", drawing.title, ())]
     ids = {"": "network"} | {path: _id(path) for path, _ in scopes}
     for path, block in scopes:
         parts = path.split("/")
@@ -58,8 +59,7 @@ def _module_width(block: Block) -> float:
 
 def _without_heading(panel: Panel) -> Panel:
     """The browser shows the title above the panel."""
-    labels: tuple[Label, ...] = tuple(label for label in panel.labels if not label.bold)
-    return replace(panel, labels=labels)
+    return replace(panel, labels=tuple(label for label in panel.labels if not label.bold))
 
 
 def _id(path: str) -> str:

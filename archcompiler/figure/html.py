@@ -22,6 +22,7 @@ from archcompiler.figure.themes import THEMES, Paint, Theme, ThemeName
 from archcompiler.figure.words import CLASS_NAMES
 
 MARGIN = 10.0
+LEAST = (520.0, 160.0)
 
 
 def to_html(drawing: Drawing, dot: Dot, theme: ThemeName) -> str:
@@ -77,7 +78,9 @@ def _used(sheets: list[Sheet], role: str) -> bool:
 
 def _svg(sheet: Sheet, theme: Theme) -> str:
     panel = sheet.panel
-    box = (-MARGIN, -MARGIN, panel.width + 2 * MARGIN, panel.height + 2 * MARGIN)
+    # A small panel keeps air around it, so that its text is not blown up to fill the window.
+    width, height = max(panel.width + 2 * MARGIN, LEAST[0]), max(panel.height + 2 * MARGIN, LEAST[1])
+    box = ((panel.width - width) / 2, (panel.height - height) / 2, width, height)
     body = "".join(paint(panel, _by_variable(theme), _group(panel.id)))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(number, box))}" '

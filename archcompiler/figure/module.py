@@ -16,6 +16,7 @@ from archcompiler.figure.hourglass import (
     levels,
     unit_lines,
 )
+from archcompiler.figure.metrics import shorten
 from archcompiler.figure.scene import Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.words import (
     attention_words,
@@ -100,7 +101,8 @@ def _head_cards(mask: Block) -> list[tuple[list[Step], tuple[str, ...], str]]:
     if convs:
         cards.append(([s for s, _ in convs], operator_words(convs[0][1])[:1], "conv"))
     after = steps[steps.index(convs[-1]) + 1 :] if convs else steps
-    cards += [([s], operator_words(op), "norm") for s, op in after]
+    # That its norm is spatial is said by the title of the lane.
+    cards += [([s], (operator_words(op)[0].removeprefix("spatial "),), "norm") for s, op in after]
     return cards
 
 
@@ -165,7 +167,9 @@ class _Module:
 
     def _heading(self, title: str, letter: str) -> list[Label]:
         labels = [Label(0, 7.5, letter, 8, "start", bold=True)] if letter else []
-        return [*labels, Label(14 if letter else 0, 7.5, title, 7.5, "start", bold=True)]
+        x = 14 if letter else 0
+        fitting = shorten(title, 7.5, self.m.width - x, bold=True)
+        return [*labels, Label(x, 7.5, fitting, 7.5, "start", bold=True)]
 
     def _mask_title(self) -> list[Label]:
         x, y = self.split_x + 6, self.mask_top + 9

@@ -47,9 +47,27 @@ class Column:
     height: float
 
 
-def columns_of(drawing: Drawing, detailed: bool = True) -> list[Column]:
-    """Stem, stages and head, equal neighbours folded; with what is inside them if `detailed`."""
-    return [_column(drawing, run, detailed) for run in runs(drawing.graph.root)]
+def columns_of(drawing: Drawing, detailed: bool = True, most: int = 0) -> list[Column]:
+    """Stem, stages and head, equal neighbours folded; with what is inside them if `detailed`.
+
+    With more than `most` columns those in the middle become one.
+    """
+    columns = [_column(drawing, run, detailed) for run in runs(drawing.graph.root)]
+    if not most or len(columns) <= most:
+        return columns
+    first, last = most // 2, len(columns) - (most - most // 2 - 1)
+    return [*columns[:first], _folded(columns[first:last]), *columns[last:]]
+
+
+def _folded(columns: list[Column]) -> Column:
+    """Columns that differ, as one without an inside."""
+    run = Run(tuple(step for column in columns for step in column.run.steps))
+    counts = Counts(0, 0)
+    for column in columns:
+        counts += column.counts
+    title = run.name.replace("stage", "stages ")
+    width = text_width(title, TEXT, True) + 2 * PAD
+    return Column(run, title, (), counts, width, HEADER + 2 * PAD)
 
 
 def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
@@ -71,10 +89,10 @@ def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
 
 
 def draw_overview(
-    drawing: Drawing, width: float, letter: str = "", detailed: bool = True, strip: bool = True
+    drawing: Drawing, width: float, letter: str = "", detailed: bool = True, most: int = 0
 ) -> Panel:
     """The row, broken into several where it is too long for the page."""
-    columns = columns_of(drawing, detailed)
+    columns = columns_of(drawing, detailed, most)
     narrowest = max(column.width for column in columns)
     per_row = max(1, int((width - FIRST - OUT) // (narrowest + GAP)))
     lines = [columns[i : i + per_row] for i in range(0, len(columns), per_row)]
@@ -83,7 +101,7 @@ def draw_overview(
         even = -(-len(columns) // len(lines))
         lines = [columns[i : i + even] for i in range(0, len(columns), even)]
     each = min(WIDEST, (width - FIRST - OUT) / len(lines[0]) - GAP)
-    drawn = _Overview(drawing, each, strip)
+    drawn = _Overview(drawing, each, columns)
     top = 14.0
     for index, line in enumerate(lines):
         top = drawn.row(line, top, index == 0, index == len(lines) - 1) + ROW_GAP
@@ -98,14 +116,16 @@ def draw_overview(
 
 
 class _Overview:
-    def __init__(self, drawing: Drawing, each: float, strip: bool) -> None:
-        self.drawing, self.each, self.strip = drawing, each, strip
+    def __init__(self, drawing: Drawing, each: float, columns: list[Column]) -> None:
+        self.drawing, self.each = drawing, each
         self.shape = drawing.graph.input
         self.nodes: list[Node] = []
         self.wires: list[Wire] = []
         self.labels: list[Label] = []
         self.lanes: list[Outline] = []
-        self.most = columns_most(drawing)
+        self.most = Counts(
+            max(c.counts.parameters for c in columns), max(c.counts.macs for c in columns)
+        )
         self.before = "input"
 
     def row(self, columns: list[Column], top: float, first: bool, last: bool) -> float:
@@ -140,7 +160,7 @@ class _Overview:
         else:
             self.wires.append(Wire(((start, middle), (start + OUT, middle)), source=self.before))
         bottom = cards + height
-        return self._strip(columns, bottom + 5) if self.strip else bottom
+        return self._strip(columns, bottom + 5)
 
     def _edge_shape(self, x: float, top: float, middle: float) -> None:
         self.labels.append(Label(x, top + 6.5, shape_words(self.shape), role="muted"))
@@ -210,10 +230,3 @@ class _Overview:
                     self.lanes.append(Outline(Rect(x, y + 9.6, filled, 2.4), role, "plain"))
         return top + 2 * STRIP - 3
 
-
-def columns_most(drawing: Drawing) -> Counts:
-    """The largest parameters and the largest MACs of a card: full bars."""
-    counts = [
-        drawing.counts(run.first, run.count) for run in runs(drawing.graph.root)
-    ]
-    return Counts(max(c.parameters for c in counts), max(c.macs for c in counts))

@@ -23,8 +23,8 @@ SHELF = 14.0
 """Space between rows of panels."""
 APART = 10.0
 """Space between panels of a row."""
-PORTRAIT = 1.36
-"""Height of a page's text block over its width: 9.5 by 7 inches."""
+BLOCK = (504.0, 684.0)
+"""A page's text block, 7 by 9.5 inches; one column of it is as high."""
 
 
 @dataclass
@@ -42,28 +42,34 @@ def compose(
     """One page `width` points wide. `auto` takes the deepest level that fits it."""
     if level != "auto":
         return _compose(drawing, width, level, dot, extra)
+    room = BLOCK[1] * max(1.0, width / BLOCK[0])
     levels: tuple[Level, ...] = ("unit", "module", "stage", "network")
     for index, candidate in enumerate(levels):
         page = _compose(drawing, width, candidate, dot, extra)
-        if page.panel.height <= width * PORTRAIT or candidate == "network":
+        most = len(drawing.graph.root.steps)
+        while candidate == "network" and page.panel.height > room and most > 6:
+            most = most * 4 // 5
+            page = _compose(drawing, width, candidate, dot, extra, most)
+        if page.panel.height <= room or candidate == "network":
             if index:
                 page.notes.insert(
                     0,
                     f"folded to `--level {candidate}`: more does not fit a page of "
-                    f"{width / 72:.3g} by {width * PORTRAIT / 72:.3g} inches",
+                    f"{width / 72:.3g} by {room / 72:.3g} inches",
                 )
             return page
     raise AssertionError("the last level always fits")
 
 
 def _compose(
-    drawing: Drawing, width: float, level: Level, dot: Dot | None, extra: Sequence[Panel]
+    drawing: Drawing, width: float, level: Level, dot: Dot | None, extra: Sequence[Panel],
+    most: int = 0,
 ) -> Page:
-    notes: list[str] = []
+    notes = ["stages in the middle share one card"] if most else []
     lettered = level in ("module", "unit") or bool(extra)
     letters = (f"({letter})" for letter in "abcdefghijklmnopqrstuvwxyz" * 40)
     overview = draw_overview(
-        drawing, width, next(letters) if lettered else "", detailed=level != "network"
+        drawing, width, next(letters) if lettered else "", detailed=level != "network", most=most
     )
     shelves: list[list[Panel]] = [[overview]]
     if extra:
@@ -72,7 +78,7 @@ def _compose(
         shelves += _modules(drawing, module_groups(drawing.graph), width, letters, notes)
         if level == "unit" and dot is not None:
             units = [
-                _unit(drawing, group, dot, next(letters)) for group in unit_groups(drawing.graph)
+                _unit(drawing, group, dot, next(letters), width) for group in unit_groups(drawing.graph)
             ]
             fitting = [unit for unit in units if unit.width <= width]
             if len(fitting) < len(units):
@@ -123,8 +129,8 @@ def _modules(
     return shelves
 
 
-def _unit(drawing: Drawing, group: UnitGroup, dot: Dot, letter: str) -> Panel:
-    return draw_scope(drawing, group.block, group.scope, group.title, dot, letter, group.note)
+def _unit(drawing: Drawing, group: UnitGroup, dot: Dot, letter: str, width: float) -> Panel:
+    return draw_scope(drawing, group.block, group.scope, group.title, dot, letter, group.note, width)
 
 
 def _shelve(panels: Sequence[Panel], width: float) -> list[list[Panel]]:

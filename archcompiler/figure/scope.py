@@ -8,7 +8,8 @@ from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import Run, runs
-from archcompiler.figure.scene import Info, Label, Node, Panel, Point, Wire
+from archcompiler.figure.metrics import shorten
+from archcompiler.figure.scene import TEXT, Info, Label, Node, Panel, Point, Wire
 from archcompiler.figure.words import block_words, operator_words, role_of, shape_words
 from archcompiler.ir import INPUT, Block
 
@@ -56,9 +57,16 @@ def cells(block: Block) -> list[Cell]:
 
 
 def draw_scope(
-    drawing: Drawing, block: Block, scope: str, title: str, dot: Dot, letter: str = "", note: str = ""
+    drawing: Drawing,
+    block: Block,
+    scope: str,
+    title: str,
+    dot: Dot,
+    letter: str = "",
+    note: str = "",
+    room: float = 1e9,
 ) -> Panel:
-    """The panel of a scope, from left to right."""
+    """The panel of a scope, from left to right, or downwards where that is wider than `room`."""
     graph = cells(block)
     owner = {INPUT: INPUT} | {
         step.name: cell.key for cell in graph for run in cell.runs for step in run.steps
@@ -70,6 +78,10 @@ def draw_scope(
     ]
     sizes = {cell.key: _size(cell) for cell in graph}
     places, curves, (width, height) = _layout(graph, edges, sizes, owner[block.output], dot)
+    if width > room:
+        places, curves, (width, height) = _layout(
+            graph, edges, sizes, owner[block.output], dot, "TB"
+        )
     nodes = tuple(_draw(drawing, cell, scope, places[cell.key], sizes[cell.key]) for cell in graph)
     wires = [
         Wire(
@@ -92,7 +104,9 @@ def draw_scope(
         words += f" to {shape_words(block.output_type)}"
     if note:
         words += f"; {note}"
-    labels.append(Label(14 if letter else 0, TITLE + 3.5, words, role="muted", anchor="start"))
+    x = 14 if letter else 0
+    words = shorten(words, TEXT, max(width, room) - x)
+    labels.append(Label(x, TITLE + 3.5, words, role="muted", anchor="start"))
     width = max(width, *(label.bounds.right for label in labels))
     return Panel(
         panel_id(scope), title, width, height + top, drawn.nodes, drawn.wires, tuple(labels)
@@ -152,12 +166,13 @@ def _layout(
     sizes: dict[str, Point],
     output: str,
     dot: Dot,
+    direction: str = "LR",
 ) -> tuple[dict[str, Point], list[tuple[str, str, tuple[Point, ...]]], Point]:
     """Centres, curves and the size of the whole, by `dot -Tplain`."""
     import graphviz
 
     source = graphviz.Digraph(
-        graph_attr={"rankdir": "LR", "nodesep": "0.08", "ranksep": "0.14"},
+        graph_attr={"rankdir": direction, "nodesep": "0.08", "ranksep": "0.14"},
         node_attr={"shape": "box", "fixedsize": "true", "label": ""},
         edge_attr={"arrowhead": "none"},
     )
