@@ -15,7 +15,7 @@ UNITS = {"in": INCH, "cm": INCH / 2.54, "mm": INCH / 25.4, "pt": 1.0}
 NARROWEST, WIDEST = 3.0, 60.0
 
 
-class Length(click.ParamType):
+class Length(click.ParamType[float]):
     """7in, 17.8cm, 178mm or 504pt, in points."""
 
     name = "length"
@@ -34,7 +34,7 @@ class Length(click.ParamType):
         return points
 
 
-class Formats(click.ParamType):
+class Formats(click.ParamType[tuple[str, ...]]):
     """One format or several with commas between them."""
 
     name = "formats"
@@ -54,7 +54,9 @@ class Formats(click.ParamType):
 
 
 @click.command("diagram")
-@click.argument("specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument(
+    "specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @set_option
 @click.option(
     "--level", type=click.Choice(LEVELS), default="auto", show_default=True,
@@ -101,5 +103,3 @@ def command(
         click.echo(path)
         for note in notes:
             click.echo(f"note: {note}", err=True)
-
-

@@ -8,7 +8,8 @@ from archcompiler.blocks import ATTENTION, HOURGLASS, MASK, UNITS
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import digest, runs
-from archcompiler.figure.module import draw_module, measure
+from archcompiler.figure.module import draw_module
+from archcompiler.figure.module_size import measure
 from archcompiler.figure.overview import draw_overview
 from archcompiler.figure.scene import Panel
 from archcompiler.figure.scope import draw_scope
@@ -78,7 +79,9 @@ def _distinct(drawing: Drawing) -> list[tuple[str, Block]]:
             if not isinstance(body, Block) or not body.steps:
                 continue
             inner = f"{path}/{run.first.name}" if path else run.first.name
-            if body.kind in (MASK, HOURGLASS) or (body.kind == UNITS and len(list(runs(body))) == 1):
+            if body.kind in (MASK, HOURGLASS) or (
+                body.kind == UNITS and len(list(runs(body))) == 1
+            ):
                 # A module's panel shows its mask; a run of equal units needs none but the unit's.
                 queue.append((inner, body))
                 continue

@@ -61,7 +61,12 @@ def centered(lines: Sequence[str], center: Point, role: str = "ink") -> tuple[La
 
 
 def wire(
-    source: Node, target: Node, *via: Point, start: str = "right", end: str = "left", role: str = "flow"
+    source: Node,
+    target: Node,
+    *via: Point,
+    start: str = "right",
+    end: str = "left",
+    role: str = "flow",
 ) -> Wire:
     """A wire from a side of one node, over corners, to a side of another."""
     points = (_side(source.outline, start), *via, _side(target.outline, end))

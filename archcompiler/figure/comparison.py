@@ -16,7 +16,7 @@ from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.metrics import shorten
 from archcompiler.figure.page import Page, footer_words
-from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
+from archcompiler.figure.scene import TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.themes import THEMES
 from archcompiler.figure.words import block_words, shape_words
 from archcompiler.ir import Block, Step
@@ -81,9 +81,7 @@ def pairs(left: Drawing, right: Drawing) -> list[Pair]:
     stages = max(len(a), len(b)) - 2
     found = [Pair(a[0], b[0])]
     for i in range(1, stages + 1):
-        found.append(
-            Pair(a[i] if i < len(a) - 1 else None, b[i] if i < len(b) - 1 else None)
-        )
+        found.append(Pair(a[i] if i < len(a) - 1 else None, b[i] if i < len(b) - 1 else None))
     return [*found, Pair(a[-1], b[-1])]
 
 
@@ -192,7 +190,7 @@ class _Comparison:
             labels.append(Label(rect.right - 6, y + 28, mark, role="accent", anchor="end"))
         info = drawing.info("", step, inside)
         key = f"{'ab'[side]}.{step.name}"
-        form = "double" if pair.differs else "round"
+        form: Form = "double" if pair.differs else "round"
         spoken = f"{name}, {'differs' if pair.differs else 'equal'}, {inside}, {info.shape}"
         return Node(key, spoken, Outline(rect, role, form), tuple(labels), info)
 

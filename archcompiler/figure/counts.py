@@ -49,7 +49,7 @@ def _macs(op: Operator, output: TensorType) -> int:
 
 def short(number: int) -> str:
     """Three digits and a prefix, as tables print it: 6.27 G."""
-    for bound, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for bound, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= bound * 0.9995:
             value = number / bound
             digits = 2 if value < 9.995 else 1 if value < 99.95 else 0

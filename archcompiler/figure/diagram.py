@@ -159,7 +159,9 @@ def _expanded(drawing: Drawing, scope: str, request: Request, dot: Dot | None) -
     return draw_scope(drawing, block, scope, title, dot or require_dot(request, "svg"))
 
 
-def operators(network: CompiledNetwork, request: Request, formats: Iterable[Format]) -> dict[Format, bytes]:
+def operators(
+    network: CompiledNetwork, request: Request, formats: Iterable[Format]
+) -> dict[Format, bytes]:
     """Files of `--level op`: every operator, laid out by Graphviz."""
     from archcompiler.figure.oplevel import operator_dot
 

@@ -1,8 +1,9 @@
-"""Panels as DOT with positions: `neato -n2` and every `dot` that reads `layout=nop2` redraw them."""
+"""Panels as DOT with positions, which any Graphviz redraws: `layout=nop2` is in the file."""
 
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from archcompiler.figure.metrics import CAP_HEIGHT
@@ -34,7 +35,13 @@ def to_dot(panel: Panel, theme: Theme, description: str, margin: float = 4.0) ->
             "outputorder": "nodesfirst",
             "pad": "0",
         },
-        node_attr={"fixedsize": "true", "fontname": _FONT, "penwidth": "0.7", "label": "", "margin": "0"},
+        node_attr={
+            "fixedsize": "true",
+            "fontname": _FONT,
+            "penwidth": "0.7",
+            "label": "",
+            "margin": "0",
+        },
         edge_attr={"penwidth": "0.8", "arrowsize": "0.36"},
     )
     drawn.page()
@@ -72,7 +79,10 @@ class _Dot:
 
     def page(self) -> None:
         """Two invisible points that keep the margins."""
-        corners = ((-self.margin, -self.margin), (self.panel.width + self.margin, self.panel.height + self.margin))
+        corners = (
+            (-self.margin, -self.margin),
+            (self.panel.width + self.margin, self.panel.height + self.margin),
+        )
         for x, y in corners:
             self._point(self.fresh("corner"), (x, y))
 
@@ -170,7 +180,7 @@ class _Dot:
 def _bezier(points: tuple[Point, ...]) -> tuple[Point, ...]:
     """A polyline as control points of cubic curves."""
     found = [points[0]]
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(points):
         dx, dy = (bx - ax) / 3, (by - ay) / 3
         found += [(ax + dx, ay + dy), (bx - dx, by - dy), (bx, by)]
     return tuple(found)

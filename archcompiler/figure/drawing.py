@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from archcompiler.blocks import UNITS
+from archcompiler.blocks import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.counts import Counter, Counts
 from archcompiler.figure.scene import Info
@@ -34,6 +35,12 @@ class Drawing:
     @property
     def sha256(self) -> str:
         return self.network.loaded.sha256
+
+    @cached_property
+    def unit_types(self) -> frozenset[str]:
+        """Registered names of all unit types of the network."""
+        configs = (block.config for _, block in self.graph.blocks())
+        return frozenset(c.unit.type for c in configs if isinstance(c, UnitConfig))
 
     @property
     def totals(self) -> Counts:

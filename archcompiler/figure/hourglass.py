@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from archcompiler.blocks import HOURGLASS, MaskConfig
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
-from archcompiler.figure.scene import Label, Node, Wire
+from archcompiler.figure.scene import Form, Label, Node, Wire
 from archcompiler.figure.words import operator_words, pixels_words
 from archcompiler.ir import Block, Step
 
@@ -130,7 +130,9 @@ def draw_hourglass(
 
     lowest = chain[-1]
     path = f"{scope}/hourglass" + "/inner" * (drawn - 1)
-    rise = place(f"up{drawn}", lowest.step("interpolate"), path, left + columns.up(drawn, drawn), drawn)
+    rise = place(
+        f"up{drawn}", lowest.step("interpolate"), path, left + columns.up(drawn, drawn), drawn
+    )
     assert before is not None
     stairs.wires.append(wire(before, rise))
     for skip, level, block, path in reversed(skips):
@@ -179,10 +181,12 @@ def _node(
     if body.kind == HOURGLASS:
         count = len(levels(body)) + 1
         info = drawing.info(scope, step, f"{count} more levels")
-        return card(key, info.what, center, ("levels", f"+ {count}"), "other", size=size, info=info)
+        return card(
+            key, info.what, center, (f"{count} more", "levels"), "other", size=size, info=info
+        )
     symbol, count = ("2r", 2 * r) if bottom else ("r", r)
     info = drawing.info(scope, step, f"{symbol} = {count} residual units")
-    form = "stack" if count > 1 else None
+    form: Form | None = "stack" if count > 1 else None
     return card(
         key, info.what, center, unit_lines(symbol, count), "unit", size=size, form=form,
         info=info, link=link,

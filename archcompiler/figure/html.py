@@ -46,14 +46,14 @@ def to_html(drawing: Drawing, dot: Dot, theme: ThemeName) -> str:
             {
                 "id": sheet.panel.id,
                 "title": sheet.title,
-                "svg": Markup(_svg(sheet, light)),  # noqa: S704
+                "svg": Markup(_svg(sheet, light)),
                 "trail": [(id, titles[id]) for id in (*sheet.trail, sheet.panel.id)],
             }
             for sheet in sheets
         ],
-        data=Markup(_data(drawing, sheets)),  # noqa: S704
-        style=Markup(_asset("figure.css")),  # noqa: S704
-        script=Markup(script),  # noqa: S704
+        data=Markup(_data(drawing, sheets)),
+        style=Markup(_asset("figure.css")),
+        script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         light=_variables(light),
         dark=_variables(THEMES["dark"]),
@@ -79,13 +79,16 @@ def _used(sheets: list[Sheet], role: str) -> bool:
 def _svg(sheet: Sheet, theme: Theme) -> str:
     panel = sheet.panel
     # A small panel keeps air around it, so that its text is not blown up to fill the window.
-    width, height = max(panel.width + 2 * MARGIN, LEAST[0]), max(panel.height + 2 * MARGIN, LEAST[1])
+    width, height = (
+        max(panel.width + 2 * MARGIN, LEAST[0]),
+        max(panel.height + 2 * MARGIN, LEAST[1]),
+    )
     box = ((panel.width - width) / 2, (panel.height - height) / 2, width, height)
     body = "".join(paint(panel, _by_variable(theme), _group(panel.id)))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(number, box))}" '
         f'role="group" aria-label="{quote(sheet.title)}" '
-        f'font-family="Helvetica, Arial, \'Liberation Sans\', Arimo, sans-serif">{body}</svg>'
+        f"font-family=\"Helvetica, Arial, 'Liberation Sans', Arimo, sans-serif\">{body}</svg>"
     )
 
 

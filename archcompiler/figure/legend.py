@@ -18,7 +18,9 @@ def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
     """Swatches in as few rows as `width` allows."""
     shown = list(panels)
     used = {node.outline.role for panel in shown for node in panel.nodes}
-    entries = [(role, CLASS_NAMES[role]) for role in ROLES if role in used and role in CLASS_NAMES]
+    entries: list[tuple[str, str]] = [
+        (role, CLASS_NAMES[role]) for role in ROLES if role in used and role in CLASS_NAMES
+    ]
     if any(wire.role == "skip" for panel in shown for wire in panel.wires):
         entries.append(("skip", "skip connection"))
     # One width for all entries: columns line up.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from archcompiler.figure.scene import TEXT, Label, Panel, Point, Rect, Wire
 
@@ -50,7 +50,7 @@ def _cards(panel: Panel) -> Iterator[str]:
 def _lines(panel: Panel, labels: list[Label]) -> Iterator[str]:
     for wire in panel.wires:
         points = _flatten(wire)
-        for a, b in zip(points, points[1:], strict=False):
+        for a, b in pairwise(points):
             for label in labels:
                 if _crosses(a, b, _core(label)):
                     yield f"{wire.source or '?'} → {wire.target or '?'} crosses `{label.text}`"

@@ -1,109 +1,40 @@
-"""One attention module, as in the paper's Figure 2: trunk above, mask below, the gate joins them."""
+"""One attention module, as in the paper's Figure 2: trunk above, mask below, joined by the gate."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from archcompiler.blocks import AttentionConfig
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.hourglass import (
     PITCH,
-    Columns,
     Staircase,
-    columns_for,
     draw_hourglass,
     levels,
     unit_lines,
 )
-from archcompiler.figure.metrics import shorten
-from archcompiler.figure.scene import Label, Node, Outline, Panel, Rect, Wire
+from archcompiler.figure.metrics import shorten, text_width
+from archcompiler.figure.module_size import (
+    LANE,
+    STUB,
+    Measure,
+    block_of,
+    config_of,
+    head_cards,
+    measure,
+)
+from archcompiler.figure.scene import TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.words import (
     attention_words,
     gate_words,
-    operator_words,
     pixels_words,
-    plural,
-    shape_words,
+    unit_words,
 )
 from archcompiler.ir import Block, Step
 
-STUB = 6.0
-"""Length of the arrows into and out of the module."""
-LANE = 3.5
-"""Lanes reach this far beyond what they hold."""
 TRUNK = 30.0
 GAP = 6.0
 TITLE = 13.0
-MIN_GAP = 4.2
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """Where the columns of one module stand."""
-
-    columns: Columns
-    unit: float
-    head: float
-    gap: float
-    drawn: int
-    width: float
-
-    @property
-    def left(self) -> float:
-        """Left edge of the first pooling: the split is above its middle."""
-        return STUB + self.unit + self.gap + LANE
-
-
-def measure(attention: Block, width: float | None = None) -> Measure | None:
-    """Columns of the module, stretched to `width`; its deep levels folded if they must.
-
-    None if not even one level fits. Without a width, the tightest that shows every level.
-    """
-    config, mask = _config(attention), _block(attention, "mask")
-    most = max(1, len(levels(mask)))
-    for drawn in range(most, 0, -1):
-        tight = _measure(attention, config, mask, drawn, MIN_GAP)
-        if width is None:
-            return tight
-        if tight.width <= width + 0.01:
-            # The width is linear in the gap.
-            slope = _measure(attention, config, mask, drawn, MIN_GAP + 1).width - tight.width
-            gap = min(15.0, MIN_GAP + (width - tight.width) / slope)
-            return _measure(attention, config, mask, drawn, gap)
-    return None
-
-
-def _measure(
-    attention: Block, config: AttentionConfig, mask: Block, drawn: int, gap: float
-) -> Measure:
-    r = config.mask.r
-    lines = [line for symbol in (("p", config.p), ("t", config.t), ("r", r)) for line in unit_lines(*symbol)]
-    unit = low = max(card_size([line])[0] for line in lines)
-    if levels(mask):
-        low = max(unit, *(card_size([line])[0] for line in unit_lines("2r", 2 * r)))
-    else:
-        unit = low = max(unit, card_size([f"× {config.mask.units}"])[0])
-    columns = columns_for(mask, unit, low, gap)
-    head = max(card_size(words, role)[0] for _, words, role in _head_cards(mask))
-    head = max(head, card_size([gate_words(config.learning)], "join")[0])
-    left = STUB + unit + gap + LANE
-    rise = columns.up(1, drawn) if levels(mask) else columns.unit * 2 + gap * 3
-    width = left + rise + head / 2 + LANE + gap + unit + STUB
-    return Measure(columns, unit, head, gap, drawn, width)
-
-
-def _head_cards(mask: Block) -> list[tuple[list[Step], tuple[str, ...], str]]:
-    """The steps after the hourglass, convolutions counted together and activations by name."""
-    steps = [(s, s.body) for s in mask.steps if not isinstance(s.body, Block)]
-    convs = [(s, op) for s, op in steps if op.kind == "conv"]
-    cards: list[tuple[list[Step], tuple[str, ...], str]] = []
-    if convs:
-        cards.append(([s for s, _ in convs], operator_words(convs[0][1])[:1], "conv"))
-    after = steps[steps.index(convs[-1]) + 1 :] if convs else steps
-    # That its norm is spatial is said by the title of the lane.
-    cards += [([s], (operator_words(op)[0].removeprefix("spatial "),), "norm") for s, op in after]
-    return cards
 
 
 def draw_module(
@@ -121,8 +52,8 @@ class _Module:
 
     def __init__(self, drawing: Drawing, attention: Block, scope: str, m: Measure) -> None:
         self.drawing, self.attention, self.scope, self.m = drawing, attention, scope, m
-        self.config = _config(attention)
-        self.mask = _block(attention, "mask")
+        self.config = config_of(attention)
+        self.mask = block_of(attention, "mask")
         self.nodes: list[Node] = []
         self.wires: list[Wire] = []
         self.labels: list[Label] = []
@@ -140,9 +71,7 @@ class _Module:
         m = self.m
         lane_left, lane_right = m.left - LANE, self.head_x + m.head / 2 + LANE
         lanes = (
-            Outline(
-                Rect(lane_left, TITLE + 1, lane_right - lane_left, TRUNK), "trunk", "round"
-            ),
+            Outline(Rect(lane_left, TITLE + 1, lane_right - lane_left, TRUNK), "trunk", "round"),
             Outline(
                 Rect(lane_left, self.mask_top, lane_right - lane_left, bottom - self.mask_top),
                 "mask",
@@ -150,7 +79,7 @@ class _Module:
             ),
         )
         self.labels += [
-            Label(lane_left + 4, TITLE + 9, "trunk T", role="muted", anchor="start"),
+            Label(lane_left + 4, TITLE + 9, self._trunk_title(), role="muted", anchor="start"),
             *self._mask_title(),
             *self._heading(title, letter),
         ]
@@ -171,9 +100,19 @@ class _Module:
         fitting = shorten(title, 7.5, self.m.width - x, bold=True)
         return [*labels, Label(x, 7.5, fitting, 7.5, "start", bold=True)]
 
+    def _trunk_title(self) -> str:
+        if len(self.drawing.unit_types) == 1:
+            return "trunk T"
+        trunk = next(node for node in self.nodes if node.key == "trunk")
+        room = trunk.outline.rect.x - self.m.left - 4
+        words = f"trunk T, {unit_words(self.config.trunk.type)}"
+        return words if text_width(words, TEXT) <= room else "trunk T"
+
     def _mask_title(self) -> list[Label]:
         x, y = self.split_x + 6, self.mask_top + 9
         words = ["soft mask M", attention_words(self.config.mask)]
+        if len(self.drawing.unit_types) > 1:
+            words.append(f"{unit_words(self.config.mask.unit.type)} units")
         return [
             Label(x, y + i * LINE, line, anchor="start", role="muted")
             for i, line in enumerate(words)
@@ -227,14 +166,12 @@ class _Module:
         scope = f"{self.scope}/mask"
         y = self.mask_top + 5.0
         above = gate
-        for steps, words, role in reversed(_head_cards(self.mask)):
+        for steps, words, role in reversed(head_cards(self.mask)):
             height = 13.0
             node = self._head(steps, words, role, (x, y + height / 2), scope)
             self.wires.append(wire(node, above, start="top", end="bottom"))
             above, y = node, y + height + 7.0
-        self.labels.append(
-            Label(x + 4, self.mask_top - 3.4, "M", role="muted", anchor="start")
-        )
+        self.labels.append(Label(x + 4, self.mask_top - 3.4, "M", role="muted", anchor="start"))
         row = y + 1 + (2 * LINE + 4.4) / 2
         split = (self.split_x, self.trunk_y)
         if not self.has_levels:
@@ -248,7 +185,13 @@ class _Module:
             )  # fmt: skip
             self.nodes.append(node)
             self.wires += [
-                Wire((split, (split[0], row), (node.outline.rect.x, row)), "flow", True, source, "units"),
+                Wire(
+                    (split, (split[0], row), (node.outline.rect.x, row)),
+                    "flow",
+                    True,
+                    source,
+                    "units",
+                ),
                 wire(node, above, (x, row), end="bottom"),
             ]
             return row + LINE + 2.2 + 6.0
@@ -257,26 +200,22 @@ class _Module:
         self._sizes(row)
         return row + (m.drawn - 1) * PITCH + LINE + 2.2 + 6.0
 
-    def _join(self, stairs: Staircase, split: tuple[float, float], source: str, above: Node) -> None:
+    def _join(
+        self, stairs: Staircase, split: tuple[float, float], source: str, above: Node
+    ) -> None:
         nodes = {node.key: node for node in stairs.nodes}
         self.nodes += stairs.nodes
         self.wires += stairs.wires
         top = nodes["pool1"].outline.rect.y
         self.wires.append(Wire((split, (split[0], top)), "flow", True, source, "pool1"))
         self.wires.append(wire(nodes["up1"], above, start="top", end="bottom"))
-        if stairs.folded:
-            note = f"{plural(stairs.folded, 'more level')} below, folded to fit"
-            at = nodes["down%d" % self.m.drawn].outline.rect
-            self.labels.append(Label(at.cx, at.bottom + 8, note, role="muted"))
 
     def _sizes(self, row: float) -> None:
         """H×W of every row, in the margin beside the lane."""
         x = self.m.left - LANE - 4
         full = self.attention.output_type
         y = self.trunk_y + 2 * LINE
-        self.labels.append(
-            Label(STUB + self.m.unit / 2, y + 2, pixels_words(full), role="muted")
-        )
+        self.labels.append(Label(STUB + self.m.unit / 2, y + 2, pixels_words(full), role="muted"))
         for level, block in enumerate(levels(self.mask)[: self.m.drawn]):
             words = pixels_words(block.step("pool").type)
             self.labels.append(
@@ -284,7 +223,12 @@ class _Module:
             )
 
     def _head(
-        self, steps: list[Step], words: tuple[str, ...], role: str, at: tuple[float, float], scope: str
+        self,
+        steps: list[Step],
+        words: tuple[str, ...],
+        role: str,
+        at: tuple[float, float],
+        scope: str,
     ) -> Node:
         infos = [self.drawing.info(scope, step, words[0]) for step in steps]
         first = infos[0]
@@ -296,7 +240,7 @@ class _Module:
                 count=len(infos),
             )
         width = self.m.head if role == "conv" else card_size(words, role)[0]
-        form = "stack" if len(steps) > 1 else None
+        form: Form | None = "stack" if len(steps) > 1 else None
         if form:
             x, y = at[0] - width / 2 - 3, at[1] + 2.5
             self.labels.append(Label(x, y, f"{len(steps)} ×", anchor="end"))
@@ -306,18 +250,3 @@ class _Module:
         )  # fmt: skip
         self.nodes.append(node)
         return node
-
-
-def _config(attention: Block) -> AttentionConfig:
-    assert isinstance(attention.config, AttentionConfig)
-    return attention.config
-
-
-def _block(parent: Block, name: str) -> Block:
-    body = parent.step(name).body
-    assert isinstance(body, Block)
-    return body
-
-
-def module_title(attention: Block, places: str) -> str:
-    return f"Attention module of {places}, {shape_words(attention.output_type)}"

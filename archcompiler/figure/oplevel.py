@@ -53,9 +53,7 @@ class _Writer:
     def __init__(self, theme: Theme, counter: Counter) -> None:
         self.theme, self.counter, self.count = theme, counter, 0
 
-    def block(
-        self, into: graphviz.Digraph, block: Block, path: str, known: dict[str, str]
-    ) -> str:
+    def block(self, into: graphviz.Digraph, block: Block, path: str, known: dict[str, str]) -> str:
         """Write the steps of a scope and return the node that its output comes from."""
         names = {INPUT: known[INPUT]}
         for step in block.steps:
@@ -81,9 +79,7 @@ class _Writer:
             )  # fmt: skip
             return self.block(inside, body, scope, {INPUT: source})
 
-    def _operator(
-        self, into: graphviz.Digraph, step: Step, scope: str, inputs: list[str]
-    ) -> str:
+    def _operator(self, into: graphviz.Digraph, step: Step, scope: str, inputs: list[str]) -> str:
         assert not isinstance(step.body, Block)
         role, paint = role_of(step.body), self.theme.paint(role_of(step.body))
         self.count += 1
@@ -101,7 +97,9 @@ class _Writer:
         )
         for source, part in zip(inputs, step.body.roles(len(inputs)), strict=True):
             dashed = part == "size"
-            into.edge(source, name, **({"style": "dashed", "constraint": "false"} if dashed else {}))
+            into.edge(
+                source, name, **({"style": "dashed", "constraint": "false"} if dashed else {})
+            )
         return name
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.blocks import STAGE, UNITS
-from archcompiler.figure.cards import LINE, PAD, card, card_size
+from archcompiler.blocks import UNITS
+from archcompiler.figure.cards import PAD, card, card_size
 from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import Run, runs
@@ -31,6 +31,8 @@ SHAPE = 12.0
 HEADER = 12.0
 BETWEEN = 7.0
 STRIP = 16.0
+STRIP_TEXT = 52.0
+"""Room for a figure and its share."""
 ROW_GAP = 12.0
 
 
@@ -67,7 +69,7 @@ def _folded(columns: list[Column]) -> Column:
         counts += column.counts
     title = run.name.replace("stage", "stages ")
     width = text_width(title, TEXT, True) + 2 * PAD
-    return Column(run, title, (), counts, width, HEADER + 2 * PAD)
+    return Column(run, title, (), counts, max(width, STRIP_TEXT), HEADER + 2 * PAD)
 
 
 def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
@@ -75,7 +77,7 @@ def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
     assert isinstance(block, Block)
     title = run.name.replace("stage", "stage ") + (f", × {run.count}" if run.count > 1 else "")
     rows: list[tuple[Run, tuple[str, ...]]] = []
-    for inner in runs(block) if detailed or block.kind != STAGE else ():
+    for inner in runs(block) if detailed else ():
         body = inner.body
         if isinstance(body, Block):
             if body.kind != UNITS or body.steps:
@@ -84,6 +86,7 @@ def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
             rows.append((inner, operator_words(body)))
     sizes = [card_size(words, role_of(inner.body)) for inner, words in rows]
     width = max([w for w, _ in sizes] + [text_width(title, TEXT, True)]) + 2 * PAD
+    width = max(width, STRIP_TEXT)
     height = HEADER + sum(h for _, h in sizes) + BETWEEN * max(0, len(rows) - 1) + 2 * PAD
     return Column(run, title, tuple(rows), drawing.counts(run.first, run.count), width, height)
 
@@ -132,7 +135,8 @@ class _Overview:
         """Draw one row of cards below `top` and return where it ends."""
         cards = top + SHAPE
         height = max(column.height for column in columns)
-        middle = cards + HEADER + (height - HEADER) / 2
+        empty = not any(column.rows for column in columns)
+        middle = cards + height / 2 if empty else cards + HEADER + (height - HEADER) / 2
         x = FIRST
         if first:
             size = card_size(("input",), "io")
@@ -146,7 +150,13 @@ class _Overview:
         for column in columns:
             left = x + GAP
             self.wires.append(
-                Wire(((start, middle), (left, middle)), "flow", True, self.before, column.run.first.name)
+                Wire(
+                    ((start, middle), (left, middle)),
+                    "flow",
+                    True,
+                    self.before,
+                    column.run.first.name,
+                )
             )
             if self.shape != shown:
                 self._edge_shape((start + left) / 2, top, middle)
@@ -175,7 +185,14 @@ class _Overview:
         words = f"{column.title}, {info.shape}, {short(column.counts.parameters)} parameters"
         title = Label(rect.cx, top + 9, column.title, bold=True)
         self.nodes.append(
-            Node(name, words, Outline(rect, "stage", "round"), (title,), info, self.drawing.link(block))
+            Node(
+                name,
+                words,
+                Outline(rect, "stage", "round"),
+                (title,),
+                info,
+                self.drawing.link(block),
+            )
         )
         inner = [(run, lines, card_size(lines, role_of(run.body))) for run, lines in column.rows]
         used = sum(size[1] for _, _, size in inner) + BETWEEN * max(0, len(inner) - 1)
@@ -220,13 +237,10 @@ class _Overview:
                 share = f"{100 * value / total:.0f} %" if total else "0 %"
                 if 0 < value < total / 200:
                     share = "< 1 %"
-                self.labels.append(
-                    Label(x + self.each, y + 7, share, role="muted", anchor="end")
-                )
+                self.labels.append(Label(x + self.each, y + 7, share, role="muted", anchor="end"))
                 self.lanes.append(Outline(Rect(x, y + 9.6, self.each, 2.4), "track", "plain"))
                 filled = self.each * value / most if most else 0.0
                 if filled > 0.05:
                     role = ("parameters", "macs")[row]
                     self.lanes.append(Outline(Rect(x, y + 9.6, filled, 2.4), role, "plain"))
         return top + 2 * STRIP - 3
-

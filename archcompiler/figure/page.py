@@ -1,4 +1,4 @@
-"""Panels on one page: the network, its distinct attention modules, its units, a legend, a footer."""
+"""One page of panels: the network, its distinct attention modules, its units, a legend."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.legend import draw_legend
 from archcompiler.figure.metrics import shorten
-from archcompiler.figure.module import draw_module, measure
+from archcompiler.figure.module import draw_module
+from archcompiler.figure.module_size import measure
 from archcompiler.figure.overview import draw_overview
 from archcompiler.figure.scene import TEXT, Label, Panel, Wire, merge
 from archcompiler.figure.scope import draw_scope
@@ -62,7 +63,11 @@ def compose(
 
 
 def _compose(
-    drawing: Drawing, width: float, level: Level, dot: Dot | None, extra: Sequence[Panel],
+    drawing: Drawing,
+    width: float,
+    level: Level,
+    dot: Dot | None,
+    extra: Sequence[Panel],
     most: int = 0,
 ) -> Page:
     notes = ["stages in the middle share one card"] if most else []
@@ -78,7 +83,8 @@ def _compose(
         shelves += _modules(drawing, module_groups(drawing.graph), width, letters, notes)
         if level == "unit" and dot is not None:
             units = [
-                _unit(drawing, group, dot, next(letters), width) for group in unit_groups(drawing.graph)
+                _unit(drawing, group, dot, next(letters), width)
+                for group in unit_groups(drawing.graph)
             ]
             fitting = [unit for unit in units if unit.width <= width]
             if len(fitting) < len(units):
@@ -122,7 +128,7 @@ def _modules(
                 notes.append(str(reason))
                 continue
             shelf.append(panel)
-            if any("folded to fit" in label.text for label in panel.labels):
+            if any(node.name.endswith("more levels") for node in panel.nodes):
                 notes.append(f"the mask of {group.scope} is folded below its upper levels")
         if shelf:
             shelves.append(shelf)
@@ -130,7 +136,9 @@ def _modules(
 
 
 def _unit(drawing: Drawing, group: UnitGroup, dot: Dot, letter: str, width: float) -> Panel:
-    return draw_scope(drawing, group.block, group.scope, group.title, dot, letter, group.note, width)
+    return draw_scope(
+        drawing, group.block, group.scope, group.title, dot, letter, group.note, width
+    )
 
 
 def _shelve(panels: Sequence[Panel], width: float) -> list[list[Panel]]:
@@ -157,9 +165,7 @@ def _append_legend(shelves: list[list[Panel]], width: float) -> None:
         shelves.append([draw_legend(panels, width)])
 
 
-def _stack(
-    drawing: Drawing, shelves: list[list[Panel]], width: float, notes: list[str]
-) -> Page:
+def _stack(drawing: Drawing, shelves: list[list[Panel]], width: float, notes: list[str]) -> Page:
     placed: list[Panel] = []
     y = 0.0
     for shelf in shelves:

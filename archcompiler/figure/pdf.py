@@ -91,7 +91,9 @@ class _Painter:
 
     def rect(self, r: Rect, radius: float, fill: str, stroke: str) -> None:
         if radius <= 0:
-            self._path(((r.x, r.y), (r.right, r.y), (r.right, r.bottom), (r.x, r.bottom)), fill, stroke)
+            self._path(
+                ((r.x, r.y), (r.right, r.y), (r.right, r.bottom), (r.x, r.bottom)), fill, stroke
+            )
             return
         k = radius * (1 - KAPPA)
         steps = [f"{_at(r.x + radius, r.y)} m", f"{_at(r.right - radius, r.y)} l"]

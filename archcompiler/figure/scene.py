@@ -13,7 +13,9 @@ from archcompiler.figure.metrics import CAP_HEIGHT, DESCENT, text_width
 
 Point = tuple[float, float]
 Anchor = Literal["start", "middle", "end"]
-Form = Literal["rect", "round", "pill", "narrowing", "widening", "bevel", "double", "stack", "plain"]
+Form = Literal[
+    "rect", "round", "pill", "narrowing", "widening", "bevel", "double", "stack", "plain"
+]
 
 TEXT = 7.0
 """The smallest text of a figure: readable when the page is printed at its own width."""

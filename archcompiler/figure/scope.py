@@ -71,11 +71,7 @@ def draw_scope(
     owner = {INPUT: INPUT} | {
         step.name: cell.key for cell in graph for run in cell.runs for step in run.steps
     }
-    edges = [
-        (owner[name], cell.key)
-        for cell in graph
-        for name in cell.runs[0].first.inputs
-    ]
+    edges = [(owner[name], cell.key) for cell in graph for name in cell.runs[0].first.inputs]
     sizes = {cell.key: _size(cell) for cell in graph}
     places, curves, (width, height) = _layout(graph, edges, sizes, owner[block.output], dot)
     if width > room:
@@ -222,7 +218,8 @@ def _parse(
         elif words[0] == "edge":
             count = int(words[3])
             numbers = [float(word) * 72 for word in words[4 : 4 + 2 * count]]
-            points = tuple((x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True))
+            points = tuple(
+                (x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)
+            )
             curves.append((keys[words[1]], keys[words[2]], points))
     return places, curves, (width, height)
-

@@ -35,7 +35,7 @@ _SPECIAL |= {'"': "''", "`": "'", "'": "'"}
 
 
 def to_tikz(panel: Panel, theme: Theme, description: str) -> str:
-    """A document that compiles as it is; the picture alone can be cut out or `\\input`."""
+    """A document that compiles as it is; the picture alone can be cut out of it."""
     roles = list(dict.fromkeys(
         [lane.role for lane in panel.lanes] + [node.outline.role for node in panel.nodes]
     ))  # fmt: skip
@@ -65,9 +65,10 @@ def to_tikz(panel: Panel, theme: Theme, description: str) -> str:
 
 
 def escape_tex(text: str) -> str:
-    """Text that TeX prints and never executes; what pdflatex has no glyph for is a question mark."""
+    """Text that TeX prints and never executes; a question mark where pdflatex has no glyph."""
     return "".join(
-        _SPECIAL.get(c) or (c if 32 <= ord(c) < 127 or (0xC0 <= ord(c) <= 0xFF and c not in "×÷ÐÞðþ") else "?")
+        _SPECIAL.get(c)
+        or (c if 32 <= ord(c) < 127 or (0xC0 <= ord(c) <= 0xFF and c not in "×÷ÐÞðþ") else "?")
         for c in text
     )
 
@@ -92,7 +93,7 @@ def _styles(panel: Panel, roles: list[str]) -> list[str]:
     forms = {"unit": "rounded corners=3pt", "attention": "rounded corners=3pt,double"}
     forms |= {"io": "rounded corners=3pt", "stage": "rounded corners=3pt"}
     forms |= {"join": "rounded corners=5.4pt"}
-    forms |= {lane: "rounded corners=3pt" for lane in ("trunk", "mask")}
+    forms |= dict.fromkeys(("trunk", "mask"), "rounded corners=3pt")
     styles = [
         "ac box/.style={line width=0.7pt}",
         *(
@@ -106,7 +107,8 @@ def _styles(panel: Panel, roles: list[str]) -> list[str]:
         "ac guide/.style={draw=ac-wire-guide,line width=0.4pt}",
         "ac rule/.style={draw=ac-wire-rule,line width=0.5pt}",
         "ac arrow/.style={-latex}",
-        r"ac text/.style={inner sep=0pt,outer sep=0pt,font=\sffamily\fontsize{7bp}{8.4bp}\selectfont}",
+        r"ac text/.style={inner sep=0pt,outer sep=0pt,"
+        r"font=\sffamily\fontsize{7bp}{8.4bp}\selectfont}",
         r"ac title/.style={inner sep=0pt,outer sep=0pt,"
         r"font=\sffamily\bfseries\fontsize{7.5bp}{9bp}\selectfont}",
         "ac ink/.style={text=ac-text-ink}",
@@ -151,11 +153,9 @@ def _wire(wire: Wire) -> str:
 def _label(label: Label) -> str:
     anchor = {"start": "base west", "middle": "base", "end": "base east"}[label.anchor]
     style = "ac title" if label.bold else "ac text"
-    return f"\\node[{style},ac {label.role},anchor={anchor}] at {_at((label.x, label.y))} {{{escape_tex(label.text)}}};"
+    style += f",ac {label.role},anchor={anchor}"
+    return f"\\node[{style}] at {_at((label.x, label.y))} {{{escape_tex(label.text)}}};"
 
 
 def _at(point: Point) -> str:
     return f"({number(point[0])},{number(point[1])})"
-
-
-

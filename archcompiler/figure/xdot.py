@@ -118,7 +118,8 @@ class _Pen:
         if label.anchor == "start":
             place = f"{number(self.left + bounds.x)} {number(self.top - label.y)}"
         self._text(
-            f"T {place} {'-1' if label.anchor == 'start' else '0'} {number(bounds.width)}", label.text
+            f"T {place} {'-1' if label.anchor == 'start' else '0'} {number(bounds.width)}",
+            label.text,
         )
 
 
