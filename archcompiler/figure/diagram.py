@@ -156,7 +156,8 @@ def _expanded(drawing: Drawing, scope: str, request: Request, dot: Dot | None) -
     title = f"{scope or 'network'}, {shape_words(block.output_type)}"
     if block.kind == ATTENTION:
         return draw_module(drawing, block, scope, title, request.width)
-    return draw_scope(drawing, block, scope, title, dot or require_dot(request, "svg"))
+    dot = dot or require_dot(request, "svg")
+    return draw_scope(drawing, block, scope, title, dot, room=request.width)
 
 
 def operators(

@@ -27,7 +27,7 @@ def to_dot(panel: Panel, theme: Theme, description: str, margin: float = 4.0) ->
     drawn = _Dot(panel, theme, margin)
     drawn.source = graphviz.Digraph(
         name=safe(panel.title) or "figure",
-        comment=" ".join(description.split()),
+        comment="".join(c if c.isprintable() else " " for c in description),
         graph_attr={
             "layout": "nop2",
             "bb": f"0,0,{number(panel.width + 2 * margin)},{number(panel.height + 2 * margin)}",

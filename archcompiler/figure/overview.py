@@ -9,7 +9,7 @@ from archcompiler.figure.cards import PAD, card, card_size
 from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import Run, runs
-from archcompiler.figure.metrics import text_width
+from archcompiler.figure.metrics import shorten, text_width
 from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.words import (
     FORMS,
@@ -109,7 +109,9 @@ def draw_overview(
     for index, line in enumerate(lines):
         top = drawn.row(line, top, index == 0, index == len(lines) - 1) + ROW_GAP
     title = drawing.title
-    labels = [Label(14 if letter else 0, 7.5, title, 7.5, "start", bold=True)]
+    indent = 14.0 if letter else 0.0
+    shown = shorten(title, 7.5, width - indent, bold=True)
+    labels = [Label(indent, 7.5, shown, 7.5, "start", bold=True)]
     if letter:
         labels.append(Label(0, 7.5, letter, 8, "start", bold=True))
     return Panel(

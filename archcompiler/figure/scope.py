@@ -90,9 +90,12 @@ def draw_scope(
         for a, b, points in curves
     ]
     top = TITLE + 10
+    x = 14.0 if letter else 0.0
     labels = [
         Label(0, 7.5, letter, 8, "start", bold=True),
-        Label(14 if letter else 0, 7.5, title, 7.5, "start", bold=True),
+        Label(
+            x, 7.5, shorten(title, 7.5, max(width, room) - x, bold=True), 7.5, "start", bold=True
+        ),
     ]
     drawn = Panel("", "", 0, 0, nodes, tuple(wires)).moved(0, top)
     words = shape_words(block.input)
@@ -100,7 +103,6 @@ def draw_scope(
         words += f" to {shape_words(block.output_type)}"
     if note:
         words += f"; {note}"
-    x = 14 if letter else 0
     words = shorten(words, TEXT, max(width, room) - x)
     labels.append(Label(x, TITLE + 3.5, words, role="muted", anchor="start"))
     width = max(width, *(label.bounds.right for label in labels))
