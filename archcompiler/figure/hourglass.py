@@ -102,6 +102,9 @@ def draw_hourglass(
     def place(key: str, step: Step, at: str, x: float, row: int, **kind: object) -> Node:
         y = top + (row - 1) * PITCH
         width = columns.low if x == center else columns.unit
+        if key.startswith("skip"):
+            # Narrow, so that the dashes on both sides of it show.
+            width = columns.unit * 0.75
         node = _node(drawing, key, step, at, (x, y), (width, 2 * LINE + 4.4), r, **kind)  # type: ignore[arg-type]
         stairs.nodes.append(node)
         return node
