@@ -95,6 +95,10 @@ def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Diff
         x, y = a.get(path, "–"), b.get(path, "–")
         if x == y or path in ignored:
             continue
+        stage = path.partition(".")[0]
+        if path != stage and (stage in found):
+            # A stage that one network lacks is one difference, not one a value.
+            continue
         inherited = path.partition(".")[2] if path.startswith("stages[") else ""
         if inherited in found and found[inherited][1:] == (x, y):
             continue
@@ -112,6 +116,7 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
             yield from _flat(inner, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list) and path == "stages":
         for index, inner in enumerate(value):
+            yield f"{path}[{index}]", "a stage"
             yield from _flat(inner, f"{path}[{index}]")
     elif value is not None:
         yield path, json.dumps(value, ensure_ascii=False)

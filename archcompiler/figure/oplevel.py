@@ -31,7 +31,8 @@ def operator_dot(drawing: Drawing, theme: Theme, scope: str = "") -> str:
         name=drawing.graph.name,
         graph_attr={
             "bgcolor": theme.page, "fontname": "Helvetica", "fontsize": "8", "nodesep": "0.15",
-            "ranksep": "0.18", "fontcolor": theme.text["muted"],
+            "ranksep": "0.18",
+            "labeljust": "l", "fontcolor": theme.text["muted"],
         },
         node_attr={
             "fontname": "Helvetica", "fontsize": "8", "shape": "box", "height": "0.25",
@@ -43,6 +44,9 @@ def operator_dot(drawing: Drawing, theme: Theme, scope: str = "") -> str:
     shape = shape_words(block.input)
     source.node(INPUT, f"input\\n{shape}", fillcolor=theme.page, color=theme.paint("io").stroke)
     writer.block(source, block, path, {INPUT: INPUT})
+    # Inside a cluster, an edge would pull the node that it comes from into it.
+    for tail, head, attributes in writer.edges:
+        source.edge(tail, head, **attributes)
     text: str = source.source
     return text
 
@@ -52,6 +56,7 @@ class _Writer:
 
     def __init__(self, theme: Theme, counter: Counter) -> None:
         self.theme, self.counter, self.count = theme, counter, 0
+        self.edges: list[tuple[str, str, dict[str, str]]] = []
 
     def block(self, into: graphviz.Digraph, block: Block, path: str, known: dict[str, str]) -> str:
         """Write the steps of a scope and return the node that its output comes from."""
@@ -97,9 +102,8 @@ class _Writer:
         )
         for source, part in zip(inputs, step.body.roles(len(inputs)), strict=True):
             dashed = part == "size"
-            into.edge(
-                source, name, **({"style": "dashed", "constraint": "false"} if dashed else {})
-            )
+            attributes = {"style": "dashed", "constraint": "false"} if dashed else {}
+            self.edges.append((source, name, attributes))
         return name
 
 

@@ -148,7 +148,7 @@ class _Overview:
             start = node.outline.rect.right
         else:
             start = FIRST - 14
-        shown: TensorType | None = None if first else self.shape
+        shown: TensorType | None = None
         for column in columns:
             left = x + GAP
             self.wires.append(

@@ -11,13 +11,13 @@ from archcompiler.figure.contents import ModuleGroup, UnitGroup, module_groups, 
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.legend import draw_legend
-from archcompiler.figure.metrics import shorten
+from archcompiler.figure.metrics import wrap
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.module_size import measure
 from archcompiler.figure.overview import draw_overview
 from archcompiler.figure.scene import TEXT, Label, Panel, Wire, merge
 from archcompiler.figure.scope import draw_scope
-from archcompiler.figure.words import shape_words
+from archcompiler.figure.words import CLASS_NAMES, shape_words
 
 Level = Literal["auto", "network", "stage", "module", "unit", "op"]
 SHELF = 14.0
@@ -157,6 +157,8 @@ def _append_legend(shelves: list[list[Panel]], width: float) -> None:
     room = width - sum(panel.width + 2 * APART for panel in shelves[-1])
     tall = max(panel.height for panel in shelves[-1])
     beside = draw_legend(panels, room) if room > 100 else None
+    if not any(node.outline.role in CLASS_NAMES for panel in panels for node in panel.nodes):
+        return
     if beside is not None and beside.width <= room and beside.height <= tall:
         # Its right edge on the page's, its middle on theirs.
         free = width - beside.width - sum(panel.width + APART for panel in shelves[-1])
@@ -174,8 +176,9 @@ def _stack(drawing: Drawing, shelves: list[list[Panel]], width: float, notes: li
             placed.append(panel.moved(x, y))
             x += panel.width + APART
         y += max(panel.height for panel in shelf) + SHELF
-    placed.append(footer(drawing, width).moved(0, y - 4))
-    size = (width, y - 4 + 12)
+    foot = footer(drawing, width).moved(0, y - 4)
+    placed.append(foot)
+    size = (width, y - 4 + foot.height)
     parts = tuple(panel for shelf in shelves for panel in shelf)
     return Page(merge("page", drawing.title, size, placed), parts, notes)
 
@@ -195,9 +198,12 @@ def footer_words(drawing: Drawing) -> str:
 
 def footer(drawing: Drawing, width: float) -> Panel:
     """Totals, name and hash of the spec under a rule."""
-    text = shorten(footer_words(drawing), TEXT, width)
+    lines = wrap(footer_words(drawing), TEXT, width)
     return Panel(
-        "footer", "", width, 12.0,
+        "footer", "", width, 3.0 + 9.0 * len(lines),
         wires=(Wire(((0, 0), (width, 0)), "rule", False),),
-        labels=(Label(0, 9.5, text, role="muted", anchor="start"),),
+        labels=tuple(
+            Label(0, 9.5 + 9 * i, line, role="muted", anchor="start")
+            for i, line in enumerate(lines)
+        ),
     )  # fmt: skip

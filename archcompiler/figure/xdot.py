@@ -10,6 +10,7 @@ from archcompiler.figure.svg import arrow, number
 from archcompiler.figure.themes import Theme
 
 KAPPA = 0.5523
+CHUNK = 4_000
 
 
 def to_xdot(panel: Panel, theme: Theme, dpi: int, margin: float = 4.0) -> str:
@@ -21,11 +22,18 @@ def to_xdot(panel: Panel, theme: Theme, dpi: int, margin: float = 4.0) -> str:
         f'{name} [shape=point style=invis width=0.001 pos="{x},{y}"];'
         for name, x, y in (("a", "0", "0"), ("b", number(width), number(height)))
     )
-    text = " ".join(pen.operations).replace("\\", "\\\\").replace('"', '\\"')
+    text = _quoted(" ".join(pen.operations))
     return (
         f'digraph {{\ngraph [layout=nop2 dpi={dpi} pad=0 bgcolor="{theme.page}" '
-        f'bb="0,0,{number(width)},{number(height)}" _background="{text}"];\n{corners}\n}}\n'
+        f'bb="0,0,{number(width)},{number(height)}" _background={text}];\n{corners}\n}}\n'
     )
+
+
+def _quoted(text: str) -> str:
+    """A DOT string in pieces: older Graphviz reads none longer than 16 kB."""
+    pieces = [text[i : i + CHUNK] for i in range(0, len(text), CHUNK)]
+    escaped = (piece.replace("\\", "\\\\").replace('"', '\\"') for piece in pieces)
+    return " +\n".join(f'"{piece}"' for piece in escaped)
 
 
 class _Pen:
