@@ -25,7 +25,8 @@ Format = Literal["svg", "png", "pdf", "dot", "json", "html", "tikz"]
 FORMATS: Final[tuple[Format, ...]] = ("svg", "png", "pdf", "dot", "json", "html", "tikz")
 SUFFIXES: Final = {"tikz": "tex"}
 DPI: Final = 300
-OPERATOR_DPI: Final = 72
+MAX_OPERATORS: Final = 20_000
+"""Graphviz takes minutes for more, and nobody reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,16 @@ def operators(
     drawing = Drawing(network)
     theme = THEMES[request.theme]
     scope = request.expand[0] if request.expand else ""
-    find_scope(drawing.graph.root, scope)
+    block = find_scope(drawing.graph.root, scope)
+    if block.operator_count > MAX_OPERATORS:
+        raise CompileError(
+            error(
+                "E606",
+                f"{block.operator_count:,} operators are too many for one figure",
+                notes=(f"the bound is {MAX_OPERATORS:,}",),
+                help="draw a scope of it with `--expand stage1/attention1`, or another level",
+            )
+        )
     source = operator_dot(drawing, theme, scope)
     files: dict[Format, bytes] = {}
     for format in formats:

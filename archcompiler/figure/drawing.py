@@ -8,6 +8,7 @@ from functools import cached_property
 from archcompiler.blocks import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.counts import Counter, Counts
+from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
 from archcompiler.figure.words import shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
@@ -30,7 +31,7 @@ class Drawing:
     @property
     def title(self) -> str:
         spec = self.network.spec
-        return spec.title or class_name(spec)
+        return printable(" ".join((spec.title or class_name(spec)).split()))
 
     @property
     def sha256(self) -> str:

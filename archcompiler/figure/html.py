@@ -15,6 +15,7 @@ from markupsafe import Markup
 from archcompiler.figure.atlas import Sheet, draw_atlas
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
+from archcompiler.figure.metrics import printable
 from archcompiler.figure.page import footer_words
 from archcompiler.figure.scene import Node
 from archcompiler.figure.svg import number, paint, quote
@@ -22,7 +23,7 @@ from archcompiler.figure.themes import THEMES, Paint, Theme, ThemeName
 from archcompiler.figure.words import CLASS_NAMES
 
 MARGIN = 10.0
-LEAST = (520.0, 160.0)
+LEAST = (380.0, 150.0)
 
 
 def to_html(drawing: Drawing, dot: Dot, theme: ThemeName) -> str:
@@ -40,7 +41,7 @@ def to_html(drawing: Drawing, dot: Dot, theme: ThemeName) -> str:
     titles = {sheet.panel.id: _crumb(sheet, drawing) for sheet in sheets}
     return environment.get_template("figure.html.jinja").render(
         title=drawing.title,
-        description=drawing.network.spec.description or "",
+        description=printable(drawing.network.spec.description or ""),
         footer=footer_words(drawing),
         sheets=[
             {

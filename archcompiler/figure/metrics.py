@@ -47,9 +47,14 @@ def _em(character: str) -> int:
     return 1000 if unicodedata.east_asian_width(character) in "WF" else 700
 
 
+def printable(text: str) -> str:
+    """Text without control characters, which no output format can carry."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 def shorten(text: str, size: float, room: float, bold: bool = False) -> str:
     """One line of `text`, with an ellipsis where it does not fit into `room` points."""
-    line = " ".join(text.split())
+    line = printable(" ".join(text.split()))
     if text_width(line, size, bold) <= room:
         return line
     while line and text_width(line + "…", size, bold) > room:

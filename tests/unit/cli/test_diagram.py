@@ -34,6 +34,11 @@ def test_all_operators(tmp_path: Path) -> None:
         run(SPEC, "--level", "op", "--format", "html", "-o", str(tmp_path))
 
 
+def test_too_many_operators_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match="E606"):
+        run(SPEC, "--set", "stages.0.modules=500", "--level", "op", "-o", str(tmp_path))
+
+
 def test_two_specs(tmp_path: Path) -> None:
     assert "attention56_cifar_vs_attention452.svg" in run(
         SPEC, str(SPECS / "attention452.toml"), "-o", str(tmp_path)

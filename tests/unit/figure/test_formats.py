@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,19 @@ def test_png_is_large_enough_for_print(attention56: CompiledNetwork) -> None:
     with Image.open(BytesIO(render(attention56, "png"))) as image:
         assert image.width == pytest.approx(512 / 72 * 300, abs=12)
         assert len(image.convert("RGB").getcolors(1 << 20) or ()) > 20
+
+
+def test_control_characters_reach_no_format(make: Callable[..., CompiledNetwork]) -> None:
+    network = make(title="a\x00b\x1b[31m\u202e\nc\x7f")
+    figure = draw(network, Request())
+    for format in FORMATS:
+        data = figure.render(format)
+        if format in ("svg", "dot", "json", "html", "tikz"):
+            assert not set(data.decode()) & set("\x00\x1b\x7f\u202e") - {"\n"}, format
+
+
+def test_hostile_text_is_drawn_in_png(hostile: CompiledNetwork) -> None:
+    assert render(hostile, "png").startswith(b"\x89PNG")
 
 
 def test_json_states_shapes_and_counts(attention56: CompiledNetwork) -> None:
