@@ -56,8 +56,16 @@ def tables() -> None:
         table_path(spec).write_text(printed(spec), encoding="utf-8", newline="\n")
 
 
+def figures() -> None:
+    """The gallery in `docs/gallery/` and the golden figures."""
+    from test_figures import regenerate
+
+    regenerate()
+
+
 KINDS: dict[str, Callable[[], None]] = {
     "errors": errors,
+    "figures": figures,
     "generated": generated,
     "golden": golden,
     "schema": schema,

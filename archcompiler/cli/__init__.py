@@ -16,6 +16,7 @@ from archcompiler.diagnostics import CompileError
 COMMANDS: Final = {
     "build": "Compile specs to standalone PyTorch files.",
     "check": "Check specs as graphs, without importing a framework.",
+    "diagram": "Draw architecture figures for a paper and for a browser.",
     "explain": "Explain the code of a diagnostic.",
     "flops": "Count parameters, MACs, activations and memory; compare and verify.",
     "schema": "Print the JSON Schema of specs, for editors.",

@@ -36,7 +36,7 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
             raise CompileError(_refused(path, "was edited by hand"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        replace_file(path, text.encode())
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise CompileError(error("E403", f"cannot write `{path}`: {reason.lower()}")) from None
@@ -79,13 +79,13 @@ def _refused(path: Path, why: str) -> Diagnostic:
     )
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Through a temporary file beside it, so that a crash leaves the old file or the new one."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()

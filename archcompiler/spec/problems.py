@@ -99,7 +99,7 @@ def _wrong_type(
         help = f"write `{value:.0f}`"
     elif _is_written(value, expected):
         help = f"write `{value}`, without quotes"
-    elif expected == "true or false" and value in _BOOLEANS:
+    elif expected == "true or false" and isinstance(value, str | int) and value in _BOOLEANS:
         help = f"write `{_BOOLEANS[value]}`"
     elif expected == "an array" and isinstance(value, dict) and path == ("stages",):
         help = "each stage starts with `[[stages]]`, with two brackets"

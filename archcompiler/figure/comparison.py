@@ -1,0 +1,263 @@
+"""Two networks side by side, stage by stage, with what differs marked and listed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from archcompiler.blocks import UNITS
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.figure.counts import short
+from archcompiler.figure.diagram import Figure, Request
+from archcompiler.figure.drawing import Drawing
+from archcompiler.figure.folding import digest, runs
+from archcompiler.figure.metrics import shorten
+from archcompiler.figure.page import Page, footer_words
+from archcompiler.figure.scene import TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
+from archcompiler.figure.themes import THEMES
+from archcompiler.figure.words import block_words, shape_words
+from archcompiler.ir import Block, Step
+
+GUTTER = 20.0
+CARD = 33.0
+BETWEEN = 9.0
+LINE = 10.0
+MOST_LISTED = 30
+
+Difference = tuple[str, str, str]
+"""Path in the spec, and the value on either side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The parts of both networks that stand in one row; None where one has no such part."""
+
+    left: Step | None
+    right: Step | None
+
+    @property
+    def differs(self) -> bool:
+        if self.left is None or self.right is None:
+            return True
+        a, b = self.left.body, self.right.body
+        assert isinstance(a, Block)
+        assert isinstance(b, Block)
+        return digest(a, relative=False) != digest(b, relative=False)
+
+
+def compare(left: CompiledNetwork, right: CompiledNetwork, request: Request) -> Figure:
+    """The figure of two networks. Levels and scopes do not apply to it."""
+    a, b = Drawing(left), Drawing(right)
+    differences = spec_differences(left, right)
+    panel = _Comparison(a, b, request.width).panel(differences)
+    note = "the two networks are equal" if not any(p.differs for p in pairs(a, b)) else ""
+
+    def to_json() -> str:
+        return _to_json(a, b, differences)
+
+    def to_html() -> str:
+        raise CompileError(
+            error("E604", "a comparison of two specs has no html", help="draw each spec by itself")
+        )
+
+    return Figure(
+        f"{left.name}_vs_{right.name}",
+        THEMES[request.theme],
+        request,
+        f"{footer_words(a)}\n{footer_words(b)}",
+        Page(panel, (panel,)),
+        to_json,
+        to_html,
+        [note] if note else [],
+    )
+
+
+def pairs(left: Drawing, right: Drawing) -> list[Pair]:
+    """Stem with stem, stages by their number, head with head."""
+    a, b = left.graph.root.steps, right.graph.root.steps
+    stages = max(len(a), len(b)) - 2
+    found = [Pair(a[0], b[0])]
+    for i in range(1, stages + 1):
+        found.append(Pair(a[i] if i < len(a) - 1 else None, b[i] if i < len(b) - 1 else None))
+    return [*found, Pair(a[-1], b[-1])]
+
+
+def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Difference]:
+    """Values of the resolved specs that differ; what every stage inherits is said once."""
+    a = dict(_flat(left.spec.model_dump(mode="json"), ""))
+    b = dict(_flat(right.spec.model_dump(mode="json"), ""))
+    ignored = ("name", "title", "description", "class_name")
+    found: dict[str, Difference] = {}
+    for path in sorted({*a, *b}, key=_order):
+        x, y = a.get(path, "–"), b.get(path, "–")
+        if x == y or path in ignored:
+            continue
+        stage = path.partition(".")[0]
+        if path != stage and (stage in found):
+            # A stage that one network lacks is one difference, not one a value.
+            continue
+        inherited = path.partition(".")[2] if path.startswith("stages[") else ""
+        if inherited in found and found[inherited][1:] == (x, y):
+            continue
+        found[path] = (path, x, y)
+    return list(found.values())
+
+
+def _order(path: str) -> tuple[bool, str]:
+    return path.startswith("stages["), path
+
+
+def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and path == "stages":
+        for index, inner in enumerate(value):
+            yield f"{path}[{index}]", "a stage"
+            yield from _flat(inner, f"{path}[{index}]")
+    elif value is not None:
+        yield path, json.dumps(value, ensure_ascii=False)
+
+
+class _Comparison:
+    def __init__(self, left: Drawing, right: Drawing, width: float) -> None:
+        self.sides = (left, right)
+        self.width = width
+        self.each = (width - GUTTER) / 2
+        self.nodes: list[Node] = []
+        self.wires: list[Wire] = []
+        self.labels: list[Label] = []
+
+    def panel(self, differences: list[Difference]) -> Panel:
+        y = self._heads()
+        rows = pairs(*self.sides)
+        before = ["", ""]
+        for pair in rows:
+            for side, step in enumerate((pair.left, pair.right)):
+                if step is None:
+                    continue
+                node = self._card(side, step, y, pair)
+                x = node.outline.rect.cx
+                start = y - BETWEEN
+                if before[side]:
+                    above = next(n for n in self.nodes if n.key == before[side])
+                    start = above.outline.rect.bottom
+                    self.wires.append(Wire(((x, start), (x, y)), "flow", True, above.key, node.key))
+                before[side] = node.key
+                self.nodes.append(node)
+            y += CARD + BETWEEN
+        y = self._list(differences, y + 6)
+        return Panel(
+            "comparison",
+            f"{self.sides[0].title} and {self.sides[1].title}",
+            self.width,
+            self._foot(y),
+            tuple(self.nodes),
+            tuple(self.wires),
+            tuple(self.labels),
+        )
+
+    def _x(self, side: int) -> float:
+        return side * (self.each + GUTTER)
+
+    def _heads(self) -> float:
+        for side, drawing in enumerate(self.sides):
+            x, totals = self._x(side), drawing.totals
+            title = shorten(drawing.title, 8.5, self.each, bold=True)
+            self.labels.append(Label(x, 8, title, 8.5, "start", bold=True))
+            words = (
+                f"{short(totals.parameters)} parameters · {short(totals.macs)} MACs at "
+                f"{shape_words(drawing.graph.input)}"
+            )
+            text = shorten(words, TEXT, self.each)
+            self.labels.append(Label(x, 18, text, role="muted", anchor="start"))
+        return 26.0
+
+    def _card(self, side: int, step: Step, y: float, pair: Pair) -> Node:
+        drawing = self.sides[side]
+        rect = Rect(self._x(side), y, self.each, CARD)
+        counts = drawing.counts(step)
+        name = step.name.replace("stage", "stage ")
+        role = "different" if pair.differs else "stage"
+        inside = shorten(_inside(step), TEXT, self.each - 12)
+        words = f"{short(counts.parameters)} parameters · {short(counts.macs)} MACs"
+        labels = [
+            Label(rect.x + 6, y + 10, name, anchor="start", bold=True),
+            Label(rect.right - 6, y + 10, shape_words(step.type), role="muted", anchor="end"),
+            Label(rect.x + 6, y + 19, inside, anchor="start"),
+            Label(rect.x + 6, y + 28, words, anchor="start", role="muted"),
+        ]
+        if pair.differs:
+            mark = "only here" if None in (pair.left, pair.right) else "differs"
+            labels.append(Label(rect.right - 6, y + 28, mark, role="accent", anchor="end"))
+        info = drawing.info("", step, inside)
+        key = f"{'ab'[side]}.{step.name}"
+        form: Form = "double" if pair.differs else "round"
+        spoken = f"{name}, {'differs' if pair.differs else 'equal'}, {inside}, {info.shape}"
+        return Node(key, spoken, Outline(rect, role, form), tuple(labels), info)
+
+    def _list(self, differences: list[Difference], y: float) -> float:
+        self.labels.append(Label(0, y, "Differences of the specs", 7.5, "start", bold=True))
+        if not differences:
+            self.labels.append(Label(0, y + LINE, "none", role="muted", anchor="start"))
+            return y + 2 * LINE
+        column = self.width / 3
+        for index, difference in enumerate(differences[:MOST_LISTED]):
+            row = y + 2 + (index + 1) * LINE
+            for i, text in enumerate(difference):
+                role = "ink" if i else "muted"
+                shown = shorten(text, TEXT, column - 8)
+                self.labels.append(Label(i * column, row, shown, role=role, anchor="start"))
+        rest = len(differences) - MOST_LISTED
+        y += 2 + (min(len(differences), MOST_LISTED) + 1) * LINE
+        if rest > 0:
+            self.labels.append(Label(0, y, f"and {rest} more", role="muted", anchor="start"))
+            y += LINE
+        return y
+
+    def _foot(self, y: float) -> float:
+        self.wires.append(Wire(((0, y), (self.width, y)), "rule", False))
+        for drawing in self.sides:
+            y += LINE
+            text = shorten(footer_words(drawing), TEXT, self.width)
+            self.labels.append(Label(0, y, text, role="muted", anchor="start"))
+        return y + 2
+
+
+def _inside(step: Step) -> str:
+    """`unit, attention module × 6, unit`"""
+    assert isinstance(step.body, Block)
+    words = []
+    for run in runs(step.body):
+        if not isinstance(run.body, Block):
+            words.append(run.body.kind.replace("_", " "))
+        elif run.body.kind != UNITS or run.body.steps:
+            words.append(" ".join(block_words(run.body, run.count, run.first.name)))
+    return ", ".join(words)
+
+
+def _to_json(left: Drawing, right: Drawing, differences: list[Difference]) -> str:
+    data = {
+        side: {
+            "name": drawing.graph.name,
+            "title": drawing.title,
+            "spec_sha256": drawing.sha256,
+            "parameters": drawing.totals.parameters,
+            "macs": drawing.totals.macs,
+        }
+        for side, drawing in (("left", left), ("right", right))
+    } | {
+        "rows": [
+            {
+                "left": pair.left.name if pair.left else None,
+                "right": pair.right.name if pair.right else None,
+                "differs": pair.differs,
+            }
+            for pair in pairs(left, right)
+        ],
+        "differences": [dict(zip(("path", "left", "right"), d, strict=True)) for d in differences],
+    }
+    return json.dumps(data, indent=1, ensure_ascii=True) + "\n"

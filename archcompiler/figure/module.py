@@ -1,0 +1,252 @@
+"""One attention module, as in the paper's Figure 2: trunk above, mask below, joined by the gate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from archcompiler.figure.cards import LINE, card, card_size, wire
+from archcompiler.figure.drawing import Drawing
+from archcompiler.figure.hourglass import (
+    PITCH,
+    Staircase,
+    draw_hourglass,
+    levels,
+    unit_lines,
+)
+from archcompiler.figure.metrics import shorten, text_width
+from archcompiler.figure.module_size import (
+    LANE,
+    STUB,
+    Measure,
+    block_of,
+    config_of,
+    head_cards,
+    measure,
+)
+from archcompiler.figure.scene import TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
+from archcompiler.figure.words import (
+    attention_words,
+    gate_words,
+    pixels_words,
+    unit_words,
+)
+from archcompiler.ir import Block, Step
+
+TRUNK = 30.0
+GAP = 6.0
+TITLE = 13.0
+
+
+def draw_module(
+    drawing: Drawing, attention: Block, scope: str, title: str, width: float, letter: str = ""
+) -> Panel:
+    """The panel of a module. Raises ValueError if it does not fit into `width`."""
+    found = measure(attention, width)
+    if found is None:
+        raise ValueError(f"an attention module does not fit into {width:.0f} points")
+    return _Module(drawing, attention, scope, found).panel(title, letter)
+
+
+class _Module:
+    """The drawing of one module; split up because its parts share a dozen coordinates."""
+
+    def __init__(self, drawing: Drawing, attention: Block, scope: str, m: Measure) -> None:
+        self.drawing, self.attention, self.scope, self.m = drawing, attention, scope, m
+        self.config = config_of(attention)
+        self.mask = block_of(attention, "mask")
+        self.nodes: list[Node] = []
+        self.wires: list[Wire] = []
+        self.labels: list[Label] = []
+        self.has_levels = bool(levels(self.mask))
+        self.trunk_y = TITLE + TRUNK / 2 + 1
+        self.mask_top = TITLE + TRUNK + 12.0
+        self.head_x = m.left + (
+            m.columns.up(1, m.drawn) if self.has_levels else m.columns.unit * 2 + m.gap * 3
+        )
+        self.split_x = m.left + (m.columns.pool / 2 if self.has_levels else 3.0)
+
+    def panel(self, title: str, letter: str) -> Panel:
+        gate = self._trunk()
+        bottom = self._mask(gate)
+        m = self.m
+        lane_left, lane_right = m.left - LANE, self.head_x + m.head / 2 + LANE
+        lanes = (
+            Outline(Rect(lane_left, TITLE + 1, lane_right - lane_left, TRUNK), "trunk", "round"),
+            Outline(
+                Rect(lane_left, self.mask_top, lane_right - lane_left, bottom - self.mask_top),
+                "mask",
+                "round",
+            ),
+        )
+        self.labels += [
+            Label(lane_left + 4, TITLE + 9, self._trunk_title(), role="muted", anchor="start"),
+            *self._mask_title(),
+            *self._heading(title, letter),
+        ]
+        return Panel(
+            f"module-{self.scope.replace('/', '-')}",
+            title,
+            m.width,
+            bottom,
+            tuple(self.nodes),
+            tuple(self.wires),
+            tuple(self.labels),
+            lanes,
+        )
+
+    def _heading(self, title: str, letter: str) -> list[Label]:
+        labels = [Label(0, 7.5, letter, 8, "start", bold=True)] if letter else []
+        x = 14 if letter else 0
+        fitting = shorten(title, 7.5, self.m.width - x, bold=True)
+        return [*labels, Label(x, 7.5, fitting, 7.5, "start", bold=True)]
+
+    def _trunk_title(self) -> str:
+        if len(self.drawing.unit_types) == 1:
+            return "trunk T"
+        trunk = next(node for node in self.nodes if node.key == "trunk")
+        room = trunk.outline.rect.x - self.m.left - 4
+        words = f"trunk T, {unit_words(self.config.trunk.type)}"
+        return words if text_width(words, TEXT) <= room else "trunk T"
+
+    def _mask_title(self) -> list[Label]:
+        x, y = self.split_x + 6, self.mask_top + 9
+        words = ["soft mask M", attention_words(self.config.mask)]
+        if len(self.drawing.unit_types) > 1:
+            words.append(f"{unit_words(self.config.mask.unit.type)} units")
+        return [
+            Label(x, y + i * LINE, line, anchor="start", role="muted")
+            for i, line in enumerate(words)
+        ]
+
+    def _units(self, key: str, symbol: str, count: int, x: float, y: float) -> Node:
+        step = self.attention.step(key)
+        assert isinstance(step.body, Block)
+        info = self.drawing.info(self.scope, step, f"{symbol} = {count} residual units")
+        node = card(
+            key, f"{key}: {info.what}", (x, y), unit_lines(symbol, count), "unit",
+            size=(self.m.unit, 2 * LINE + 4.4), form="stack" if count > 1 else "round",
+            info=info, link=self.drawing.link(step.body),
+        )  # fmt: skip
+        self.nodes.append(node)
+        return node
+
+    def _trunk(self) -> Node:
+        m, y = self.m, self.trunk_y
+        pre_x = STUB + m.unit / 2
+        post_x = self.head_x + m.head / 2 + LANE + m.gap + m.unit / 2
+        trunk_x = m.left + (
+            m.columns.down(m.drawn, m.drawn) if self.has_levels else (self.head_x - m.left) / 2
+        )
+        step = self.attention.step("gate")
+        words = gate_words(self.config.learning)
+        gate = card(
+            "gate", f"attention gate: {words}", (self.head_x, y), (words,), "join",
+            size=(m.head, 14), info=self.drawing.info(self.scope, step, words),
+        )  # fmt: skip
+        trunk = self._units("trunk", "t", self.config.t, trunk_x, y)
+        self.nodes.append(gate)
+        self.wires.append(wire(trunk, gate))
+        if self.config.p:
+            pre = self._units("pre", "p", self.config.p, pre_x, y)
+            post = self._units("post", "p", self.config.p, post_x, y)
+            self.wires += [wire(pre, trunk), wire(gate, post)]
+            self.wires += [Wire(((0, y), (STUB, y)), target="pre")]
+            self.wires += [Wire(((m.width - STUB, y), (m.width, y)), source="post")]
+        else:
+            self.wires += [
+                Wire(((0, y), (trunk.outline.rect.x, y)), target="trunk"),
+                Wire(((gate.outline.rect.right, y), (m.width, y)), source="gate"),
+            ]
+        return gate
+
+    def _mask(self, gate: Node) -> float:
+        """Draw the mask branch and return where its lane ends."""
+        m, x = self.m, self.head_x
+        source = "pre" if self.config.p else ""
+        scope = f"{self.scope}/mask"
+        y = self.mask_top + 5.0
+        above = gate
+        for steps, words, role in reversed(head_cards(self.mask)):
+            height = 13.0
+            node = self._head(steps, words, role, (x, y + height / 2), scope)
+            self.wires.append(wire(node, above, start="top", end="bottom"))
+            above, y = node, y + height + 7.0
+        self.labels.append(Label(x + 4, self.mask_top - 3.4, "M", role="muted", anchor="start"))
+        row = y + 1 + (2 * LINE + 4.4) / 2
+        split = (self.split_x, self.trunk_y)
+        if not self.has_levels:
+            step = self.mask.step("units")
+            assert isinstance(step.body, Block)
+            info = self.drawing.info(scope, step, f"{self.config.mask.units} residual units")
+            node = card(
+                "units", info.what, (m.left + (x - m.left) / 2, row),
+                ("unit", f"× {self.config.mask.units}"), "unit", form="stack",
+                size=(m.unit, 2 * LINE + 4.4), info=info, link=self.drawing.link(step.body),
+            )  # fmt: skip
+            self.nodes.append(node)
+            self.wires += [
+                Wire(
+                    (split, (split[0], row), (node.outline.rect.x, row)),
+                    "flow",
+                    True,
+                    source,
+                    "units",
+                ),
+                wire(node, above, (x, row), end="bottom"),
+            ]
+            return row + LINE + 2.2 + 6.0
+        stairs = draw_hourglass(self.drawing, self.mask, scope, m.columns, m.left, row, m.drawn)
+        self._join(stairs, split, source, above)
+        self._sizes(row)
+        return row + (m.drawn - 1) * PITCH + LINE + 2.2 + 6.0
+
+    def _join(
+        self, stairs: Staircase, split: tuple[float, float], source: str, above: Node
+    ) -> None:
+        nodes = {node.key: node for node in stairs.nodes}
+        self.nodes += stairs.nodes
+        self.wires += stairs.wires
+        top = nodes["pool1"].outline.rect.y
+        self.wires.append(Wire((split, (split[0], top)), "flow", True, source, "pool1"))
+        self.wires.append(wire(nodes["up1"], above, start="top", end="bottom"))
+
+    def _sizes(self, row: float) -> None:
+        """H×W of every row, in the margin beside the lane."""
+        x = self.m.left - LANE - 4
+        full = self.attention.output_type
+        y = self.trunk_y + 2 * LINE
+        self.labels.append(Label(STUB + self.m.unit / 2, y + 2, pixels_words(full), role="muted"))
+        for level, block in enumerate(levels(self.mask)[: self.m.drawn]):
+            words = pixels_words(block.step("pool").type)
+            self.labels.append(
+                Label(x, row + level * PITCH + 2.5, words, role="muted", anchor="end")
+            )
+
+    def _head(
+        self,
+        steps: list[Step],
+        words: tuple[str, ...],
+        role: str,
+        at: tuple[float, float],
+        scope: str,
+    ) -> Node:
+        infos = [self.drawing.info(scope, step, words[0]) for step in steps]
+        first = infos[0]
+        if len(infos) > 1:
+            first = replace(
+                first,
+                parameters=sum(info.parameters or 0 for info in infos),
+                macs=sum(info.macs or 0 for info in infos),
+                count=len(infos),
+            )
+        width = self.m.head if role == "conv" else card_size(words, role)[0]
+        form: Form | None = "stack" if len(steps) > 1 else None
+        if form:
+            x, y = at[0] - width / 2 - 3, at[1] + 2.5
+            self.labels.append(Label(x, y, f"{len(steps)} ×", anchor="end"))
+        node = card(
+            steps[0].name, f"mask head: {words[0]}", at, words, role, size=(width, 13),
+            form=form, info=first,
+        )  # fmt: skip
+        self.nodes.append(node)
+        return node

@@ -1,0 +1,157 @@
+"""Panels as PDF without any library: vectors, and text in the Helvetica that every viewer has."""
+
+from __future__ import annotations
+
+from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
+from archcompiler.figure.svg import arrow, number
+from archcompiler.figure.themes import Theme
+
+KAPPA = 0.5523
+"""Control points of a quarter circle."""
+
+
+def to_pdf(panel: Panel, theme: Theme, margin: float = 4.0) -> bytes:
+    """A PDF of one page. Characters outside Windows' Western code page become question marks."""
+    width, height = panel.width + 2 * margin, panel.height + 2 * margin
+    painter = _Painter(theme)
+    painter.rect(Rect(-margin, -margin, width, height), 0.0, theme.page, "")
+    for lane in panel.lanes:
+        painter.outline(lane)
+    for node in panel.frames:
+        painter.node(node)
+    for wire in panel.wires:
+        painter.wire(wire)
+    for node in panel.cards:
+        painter.node(node)
+    for label in panel.labels:
+        painter.label(label)
+    flip = f"1 0 0 -1 {number(margin)} {number(height - margin)} cm\n"
+    content = (flip + "\n".join(painter.lines)).encode("cp1252", "replace")
+    title = panel.title.encode("utf-16-be", "replace").hex()
+    return _document(content, width, height, title)
+
+
+def _document(content: bytes, width: float, height: float, title: str) -> bytes:
+    def font(name: str) -> bytes:
+        return (
+            f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>"
+        ).encode()
+
+    box = f"[0 0 {number(width)} {number(height)}]"
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Contents 4 0 R "
+        f"/Resources << /Font << /F1 5 0 R /F2 6 0 R >> >> >>".encode(),
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        font("Helvetica"),
+        font("Helvetica-Bold"),
+        f"<< /Title <feff{title}> /Producer (archcompiler) >>".encode(),
+    ]
+    out = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+    offsets = []
+    for index, body in enumerate(objects, 1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (index, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    for offset in offsets:
+        out += b"%010d 00000 n \n" % offset
+    out += b"trailer\n<< /Size %d /Root 1 0 R /Info 7 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
+        len(objects) + 1,
+        start,
+    )
+    return bytes(out)
+
+
+class _Painter:
+    def __init__(self, theme: Theme) -> None:
+        self.theme = theme
+        self.lines: list[str] = []
+
+    def node(self, node: Node) -> None:
+        self.outline(node.outline)
+        for label in node.labels:
+            self.label(label)
+
+    def outline(self, outline: Outline) -> None:
+        paint, r = self.theme.paint(outline.role), outline.rect
+        stroke = "" if outline.form == "plain" or paint.fill == paint.stroke else paint.stroke
+        self.lines.append("[2.4 1.6] 0 d" if outline.dashed else "[] 0 d")
+        self.lines.append("0.7 w")
+        if outline.form in ("narrowing", "widening", "bevel"):
+            self._path(outline.polygon(), paint.fill, stroke)
+            return
+        radius = outline.radius
+        offsets = (1.8, 0.9, 0.0) if outline.form == "stack" else (0.0,)
+        for offset in offsets:
+            self.rect(r.moved(offset, -offset), radius, paint.fill, stroke)
+        if outline.form == "double":
+            self.rect(r.grown(-1.5), radius - 1.5, paint.fill, stroke)
+
+    def rect(self, r: Rect, radius: float, fill: str, stroke: str) -> None:
+        if radius <= 0:
+            self._path(
+                ((r.x, r.y), (r.right, r.y), (r.right, r.bottom), (r.x, r.bottom)), fill, stroke
+            )
+            return
+        k = radius * (1 - KAPPA)
+        steps = [f"{_at(r.x + radius, r.y)} m", f"{_at(r.right - radius, r.y)} l"]
+
+        def corner(a: Point, b: Point, to: Point) -> None:
+            steps.append(f"{_at(*a)} {_at(*b)} {_at(*to)} c")
+
+        corner((r.right - k, r.y), (r.right, r.y + k), (r.right, r.y + radius))
+        steps.append(f"{_at(r.right, r.bottom - radius)} l")
+        corner((r.right, r.bottom - k), (r.right - k, r.bottom), (r.right - radius, r.bottom))
+        steps.append(f"{_at(r.x + radius, r.bottom)} l")
+        corner((r.x + k, r.bottom), (r.x, r.bottom - k), (r.x, r.bottom - radius))
+        steps.append(f"{_at(r.x, r.y + radius)} l")
+        corner((r.x, r.y + k), (r.x + k, r.y), (r.x + radius, r.y))
+        self._finish(steps, fill, stroke)
+
+    def _path(self, points: tuple[Point, ...], fill: str, stroke: str) -> None:
+        first, *rest = points
+        self._finish([f"{_at(*first)} m", *(f"{_at(*p)} l" for p in rest)], fill, stroke)
+
+    def _finish(self, steps: list[str], fill: str, stroke: str) -> None:
+        self.lines.append(_color(fill, "rg"))
+        if stroke:
+            self.lines.append(_color(stroke, "RG"))
+        self.lines += [*steps, "h B" if stroke else "h f"]
+
+    def wire(self, wire: Wire) -> None:
+        color = self.theme.lines[wire.role]
+        points, head = arrow(wire) if wire.arrow else (wire.points, ())
+        width = {"guide": 0.4, "rule": 0.5}.get(wire.role, 0.8)
+        dash = "[2.4 1.6] 0 d" if wire.role == "skip" else "[] 0 d"
+        self.lines += [f"{width} w", dash, _color(color, "RG")]
+        first, *rest = points
+        steps = [f"{_at(*first)} m"]
+        if wire.curved:
+            for i in range(0, len(rest), 3):
+                steps.append(" ".join(_at(*p) for p in rest[i : i + 3]) + " c")
+        else:
+            steps += [f"{_at(*p)} l" for p in rest]
+        self.lines += [*steps, "S"]
+        if head:
+            self._path(head, color, "")
+
+    def label(self, label: Label) -> None:
+        encoded = label.text.encode("cp1252", "replace").hex()
+        font = "F2" if label.bold else "F1"
+        self.lines += [
+            _color(self.theme.text[label.role], "rg"),
+            # The page is upside down, its text must not be.
+            f"BT /{font} {number(label.size)} Tf 1 0 0 -1 {_at(label.bounds.x, label.y)} Tm "
+            f"<{encoded}> Tj ET",
+        ]
+
+
+def _at(x: float, y: float) -> str:
+    return f"{number(x)} {number(y)}"
+
+
+def _color(color: str, operator: str) -> str:
+    values = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return " ".join(f"{value:.3f}" for value in values) + f" {operator}"

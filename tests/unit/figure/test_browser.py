@@ -1,0 +1,228 @@
+"""The HTML view: its bytes, and what a real Chromium makes of them."""
+
+import json
+import os
+import re
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from archcompiler import CompiledNetwork
+from archcompiler.figure.diagram import Request, draw
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None and "CI" not in os.environ:
+    needs_browser = pytest.mark.skip(reason="chromium is not installed (apt-get install chromium)")
+else:
+    # In CI a missing browser is an error, not a reason to test less.
+    needs_browser = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def html(attention56: CompiledNetwork) -> str:
+    return draw(attention56, Request()).render("html").decode()
+
+
+def test_one_small_file_that_loads_nothing(html: str, attention452: CompiledNetwork) -> None:
+    assert len(html.encode()) < 400_000
+    assert len(draw(attention452, Request()).render("html")) < 400_000
+    assert not re.search(r"(?:src|href)\s*=\s*[\"']?(?!#)", html.split("<script>")[0])
+    assert "url(" not in html
+    assert "default-src 'none'" in html
+
+
+def test_every_link_leads_to_a_panel(html: str) -> None:
+    panels = set(re.findall(r'id="panel-([^"]+)"', html))
+    links = set(re.findall(r'data-link="([^"]+)"', html))
+    assert links - {"network"} <= panels
+    assert panels <= links | {"network"}, "a panel that nothing leads to"
+
+
+def test_nodes_have_accessible_names_and_ids_of_their_own(html: str) -> None:
+    nodes = re.findall(
+        r'<g class="node" id="([^"]+)" tabindex="0" role="(\w+)" aria-label="([^"]*)"', html
+    )
+    assert len(nodes) == html.count('<g class="node"') == len({id for id, _, _ in nodes})
+    assert all(label for _, _, label in nodes)
+
+
+def test_hostile_text_stays_text(hostile: CompiledNetwork) -> None:
+    text = draw(hostile, Request()).render("html").decode()
+
+    class Parser(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scripts: list[dict[str, str | None]] = []
+            self.bold = 0
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            self.bold += tag == "b"
+            if tag == "script":
+                self.scripts.append(dict(attrs))
+
+    parser = Parser()
+    parser.feed(text)
+    assert parser.scripts == [{"type": "application/json", "id": "data"}, {}]
+    assert parser.bold == 0
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api") if "CI" not in os.environ else None
+    if playwright is None:
+        from playwright import sync_api as playwright
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--headless", "--no-sandbox", "--disable-gpu"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def errors() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def page(browser: Any, html: str, tmp_path: Path, errors: list[str]) -> Iterator[Any]:
+    file = tmp_path / "attention56.html"
+    file.write_text(html, encoding="utf-8")
+    tab = browser.new_page(viewport={"width": 1200, "height": 760}, color_scheme="light")
+    tab.on("console", lambda message: errors.append(message.text))
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    tab.on(
+        "request",
+        lambda request: errors.append(request.url) if request.url.startswith("http") else None,
+    )
+    tab.goto(file.as_uri())
+    yield tab
+    tab.close()
+    assert errors == []
+
+
+def shown(page: Any) -> str:
+    """Id of the panel on screen."""
+    (panel,) = page.eval_on_selector_all(".panel", "ps => ps.filter(p => !p.hidden).map(p => p.id)")
+    return str(panel).removeprefix("panel-")
+
+
+def follow(page: Any, link: str) -> None:
+    node = page.locator(f'.panel:not([hidden]) [data-link="{link}"].node').first
+    # At the edge: the middle of a frame belongs to the cards in it.
+    node.click(position={"x": 8, "y": 8})
+    page.wait_for_function(f"location.hash === '#{link}'")
+
+
+@needs_browser
+class TestInChromium:
+    def test_drill_down_and_back(self, page: Any) -> None:
+        assert shown(page) == "network"
+        follow(page, "s-stage1")
+        follow(page, "s-stage1-attention1")
+        assert page.locator("#trail [aria-current=page]").inner_text() == "attention1"
+        assert page.get_by_role("img", name="attention gate: (1 + M)·T").first.is_visible()
+        page.go_back()
+        assert shown(page) == "s-stage1"
+        page.go_back()
+        assert shown(page) == "network"
+        page.go_forward()
+        assert shown(page) == "s-stage1"
+
+    def test_search(self, page: Any) -> None:
+        page.keyboard.press("/")
+        page.keyboard.type("stage2 gate")
+        assert page.locator("#hits [role=option]").count() == 1
+        page.keyboard.press("Enter")
+        page.wait_for_function("location.hash === '#s-stage2-attention1:gate'")
+        assert shown(page) == "s-stage2-attention1"
+        assert page.locator(".found").get_attribute("aria-label") == "attention gate: (1 + M)·T"
+        page.keyboard.press("/")
+        page.keyboard.type("no such thing")
+        assert page.locator("#hits").inner_text() == "nothing found"
+
+    def test_deep_link_and_broken_link(self, page: Any) -> None:
+        address = page.url
+        page.goto(address + "#s-stage3-attention1:gate")
+        page.reload()
+        assert shown(page) == "s-stage3-attention1"
+        assert page.locator(".found").count() == 1
+        page.goto(address + "#nowhere%")
+        page.reload()
+        assert shown(page) == "network"
+
+    def test_tooltip(self, page: Any) -> None:
+        page.goto(page.url + "#s-stage1-attention1")
+        page.locator('.panel:not([hidden]) .node[id$=":trunk"]').hover()
+        text = page.locator("#tip").inner_text()
+        for words in ("stage1/attention1/trunk", "56×56×256", "140,800", "stages[0].attention"):
+            assert words in text
+
+    def test_keyboard_alone(self, page: Any) -> None:
+        page.keyboard.press("ArrowRight")
+        for _ in range(2):
+            page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.classList.contains('node')")
+        page.locator("[id='network:stage1']").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("location.hash === '#s-stage1'")
+        page.keyboard.press("Escape")
+        page.wait_for_function("location.hash === '#network'")
+        assert shown(page) == "network"
+
+    def test_dark_mode(self, page: Any) -> None:
+        color = "getComputedStyle(document.body).backgroundColor"
+        assert page.evaluate(color) == "rgb(255, 255, 255)"
+        page.emulate_media(color_scheme="dark")
+        assert page.evaluate(color) == "rgb(20, 24, 30)"
+        page.keyboard.press("d")
+        assert page.evaluate(color) == "rgb(255, 255, 255)"
+
+    def test_pan_and_zoom(self, page: Any) -> None:
+        box = "document.querySelector('.panel:not([hidden]) svg').getAttribute('viewBox')"
+        whole = page.evaluate(box)
+        page.mouse.move(600, 400)
+        page.mouse.wheel(0, -300)
+        page.wait_for_function(f"{box} !== '{whole}'")
+        near = page.evaluate(box)
+        page.mouse.down()
+        page.mouse.move(660, 430, steps=4)
+        page.mouse.up()
+        assert page.evaluate(box) not in (whole, near)
+        page.keyboard.press("0")
+        assert page.evaluate(box) == whole
+
+    def test_download_of_the_panel(self, page: Any) -> None:
+        page.goto(page.url + "#s-stage1-attention1")
+        with page.expect_download() as found:
+            page.get_by_role("button", name="SVG").click()
+        assert found.value.suggested_filename == "attention56-s-stage1-attention1.svg"
+        text = Path(found.value.path()).read_text(encoding="utf-8")
+        assert "var(" not in text
+        assert ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+
+    def test_hostile_text_does_nothing(
+        self, browser: Any, hostile: CompiledNetwork, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "hostile.html"
+        file.write_bytes(draw(hostile, Request()).render("html"))
+        tab = browser.new_page()
+        found: list[str] = []
+        tab.on("dialog", lambda dialog: found.append(dialog.message) or dialog.dismiss())
+        tab.on("console", lambda message: found.append(message.text))
+        tab.goto(file.as_uri())
+        assert tab.locator("h1").first.inner_text() == " ".join(str(hostile.spec.title).split())
+        assert found == []
+        tab.close()
+
+
+def test_the_data_is_json(html: str) -> None:
+    text = html.split('id="data">')[1].split("</script>")[0]
+    data = json.loads(text)
+    assert data["nodes"]["network:stage1"]["parameters"] > 1_000_000

@@ -1,0 +1,32 @@
+import json
+from collections.abc import Callable
+
+from archcompiler import CompiledNetwork
+from archcompiler.figure.comparison import compare, spec_differences
+from archcompiler.figure.diagram import Request
+
+
+def test_what_differs_is_marked_and_listed(make: Callable[..., CompiledNetwork]) -> None:
+    stage = {"channels": 64, "modules": 1, "depth": 1}
+    left = make(name="left", stages=[stage, stage | {"channels": 128}])
+    right = make(
+        name="right", stages=[stage, stage | {"channels": 128, "modules": 3}, stage], classes=100
+    )
+    figure = compare(left, right, Request())
+    marked = {n.key for n in figure.page.panel.nodes if n.outline.role == "different"}
+    assert marked == {"a.stage2", "b.stage2", "b.stage3", "a.head", "b.head"}
+    data = json.loads(figure.render("json"))
+    paths = {d["path"]: (d["left"], d["right"]) for d in data["differences"]}
+    assert paths["classes"] == ("10", "100")
+    assert paths["stages[1].modules"] == ("1", "3")
+    assert "name" not in paths
+
+
+def test_an_inherited_difference_is_said_once(make: Callable[..., CompiledNetwork]) -> None:
+    found = spec_differences(make(), make(attention={"t": 4}))
+    assert found == [("attention.t", "2", "4")]
+
+
+def test_equal_networks_are_called_equal(make: Callable[..., CompiledNetwork]) -> None:
+    figure = compare(make(), make(), Request())
+    assert figure.notes == ["the two networks are equal"]

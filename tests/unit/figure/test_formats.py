@@ -1,0 +1,179 @@
+"""Structure, escaping and determinism of every output format."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archcompiler import CompiledNetwork
+from archcompiler.figure.diagram import FORMATS, Request, draw
+from archcompiler.figure.engine import find_dot
+from archcompiler.figure.themes import ROLES, THEMES
+from archcompiler.figure.tikz import escape_tex
+from archcompiler.figure.words import FORMS
+
+ROOT = Path(__file__).parents[3]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def render(network: CompiledNetwork, format: str, **request: object) -> bytes:
+    return draw(network, Request(**request)).render(format)  # type: ignore[arg-type]
+
+
+class TestSvg:
+    def test_nodes_have_names_and_text_is_text(self, attention56: CompiledNetwork) -> None:
+        root = ET.fromstring(render(attention56, "svg"))
+        groups = root.findall(f"{SVG}g")
+        assert len(groups) > 50
+        assert all(group.get("aria-label") for group in groups)
+        texts = {text.text for text in root.iter(f"{SVG}text")}
+        assert {"(1 + M)·T", "unit × 2r", "p = 1", "t = 2", "28×28×512"} <= texts
+
+    def test_the_width_is_what_was_asked_for(self, attention56: CompiledNetwork) -> None:
+        root = ET.fromstring(render(attention56, "svg", width=600.0))
+        assert root.get("width") == "608pt"
+
+    def test_hostile_text_stays_text(self, hostile: CompiledNetwork) -> None:
+        root = ET.fromstring(render(hostile, "svg"))
+        assert {element.tag.removeprefix(SVG) for element in root.iter()} == {
+            "svg", "title", "desc", "rect", "g", "text", "polyline", "polygon", "path",
+        }  # fmt: skip
+        assert root.find(f"{SVG}title").text == hostile.spec.title  # type: ignore[union-attr]
+
+
+class TestDot:
+    def test_graphviz_redraws_it(self, hostile: CompiledNetwork) -> None:
+        dot = find_dot()
+        assert dot is not None
+        drawn = ET.fromstring(dot.render(render(hostile, "dot").decode(), "svg", "neato"))
+        tags = {element.tag.removeprefix(SVG) for element in drawn.iter()}
+        assert "script" not in tags
+        texts = [text.text or "" for text in drawn.iter(f"{SVG}text")]
+        assert any(text.startswith("</script><script>") for text in texts)
+
+    def test_nodes_are_named_after_scopes(self, attention56: CompiledNetwork) -> None:
+        text = render(attention56, "dot").decode()
+        assert '"module-stage1-attention1.skip1" -> "module-stage1-attention1.add1"' in text
+
+
+class TestTikz:
+    def test_braces_and_environments_balance(self, hostile: CompiledNetwork) -> None:
+        text = render(hostile, "tikz").decode()
+        body = re.sub(r"\\[{}]", "", text)
+        assert body.count("{") == body.count("}")
+        assert text.count(r"\begin{") == text.count(r"\end{")
+        assert r"\input" not in text
+        assert text.isascii() or all(ord(c) <= 0xFF for c in text)
+
+    def test_every_style_that_is_used_is_defined(self, attention56: CompiledNetwork) -> None:
+        text = render(attention56, "tikz").decode()
+        used = set(re.findall(r"\\(?:path|draw|node)\[(ac \w+)", text))
+        used |= set(re.findall(r",(ac \w+)[,\]]", text))
+        assert used <= set(re.findall(r"(ac \w+)/\.style", text))
+        colors = set(re.findall(r"(?:fill|draw|text)=(ac-[\w-]+)", text))
+        assert colors <= set(re.findall(r"definecolor\{(ac-[\w-]+)\}", text))
+
+    def test_special_characters(self) -> None:
+        assert escape_tex(r"\a{b}$#%&_^~") == (
+            r"\textbackslash{}a\{b\}\$\#\%\&\_\textasciicircum{}\textasciitilde{}"
+        )
+        assert escape_tex("3×3 é 网") == r"3$\times$3 é ?"
+
+
+class TestPdf:
+    def test_offsets_point_at_objects(self, hostile: CompiledNetwork) -> None:
+        data = render(hostile, "pdf")
+        assert data.startswith(b"%PDF-1.4")
+        start = int(re.findall(rb"startxref\n(\d+)", data)[0])
+        assert data[start:].startswith(b"xref")
+        for number, offset in enumerate(re.findall(rb"(\d{10}) 00000 n", data[start:]), 1):
+            assert data[int(offset) :].startswith(b"%d 0 obj" % number)
+        length = int(re.findall(rb"/Length (\d+)", data)[0])
+        body = data.split(b"stream\n")[1].removesuffix(b"\nend")
+        assert len(body) == length
+
+
+def test_png_is_large_enough_for_print(attention56: CompiledNetwork) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    with Image.open(BytesIO(render(attention56, "png"))) as image:
+        assert image.width == pytest.approx(512 / 72 * 300, abs=12)
+        assert len(image.convert("RGB").getcolors(1 << 20) or ()) > 20
+
+
+def test_control_characters_reach_no_format(make: Callable[..., CompiledNetwork]) -> None:
+    network = make(title="a\x00b\x1b[31m\u202e\nc\x7f")
+    figure = draw(network, Request())
+    for format in FORMATS:
+        data = figure.render(format)
+        if format in ("svg", "dot", "json", "html", "tikz"):
+            assert not set(data.decode()) & set("\x00\x1b\x7f\u202e") - {"\n"}, format
+
+
+def test_hostile_text_is_drawn_in_png(hostile: CompiledNetwork) -> None:
+    assert render(hostile, "png").startswith(b"\x89PNG")
+
+
+def test_json_states_shapes_and_counts(attention56: CompiledNetwork) -> None:
+    data = json.loads(render(attention56, "json"))
+    assert data["parameters"] == 31_810_728
+    assert data["spec_sha256"] == attention56.loaded.sha256
+    (page,) = data["panels"]
+    gate = next(n for n in page["nodes"] if n["id"] == "module-stage1-attention1.gate")
+    assert gate["scope"] == "stage1/attention1/gate"
+    assert gate["shape"] == "56×56×256"
+    assert gate["spec"] == "stages[0].attention.learning"
+    ids = {node["id"] for node in page["nodes"]} | {None}
+    assert all({edge["from"], edge["to"]} <= ids for edge in page["edges"])
+
+
+def test_every_class_has_a_colour_and_a_form_of_its_own() -> None:
+    shown = [role for role in ROLES if role not in ("io", "other")]
+    for theme in THEMES.values():
+        assert len({theme.paint(role) for role in shown}) == len(shown)
+    assert len({FORMS[role] for role in shown}) == len(shown)
+
+
+@pytest.mark.parametrize("theme", ["paper", "dark", "cvd"])
+def test_text_stands_out_from_what_it_is_on(theme: str) -> None:
+    def luminance(color: str) -> float:
+        values = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(a: str, b: str) -> float:
+        low, high = sorted((luminance(a), luminance(b)))
+        return (high + 0.05) / (low + 0.05)
+
+    found = THEMES[theme]
+    for role in ROLES:
+        assert contrast(found.text["ink"], found.paint(role).fill) >= 7, role
+    for place in (found.page, found.paint("trunk").fill, found.paint("mask").fill):
+        assert contrast(found.text["muted"], place) >= 4.5
+
+
+def test_the_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
+    sums = []
+    for seed in ("0", "1"):
+        folder = tmp_path / seed
+        command = [sys.executable, "-m", "archcompiler", "diagram", "specs/attention56_cifar.toml"]
+        formats = ",".join(FORMATS)
+        subprocess.run(
+            [*command, "--format", formats, "-o", str(folder)],
+            check=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+        )
+        sums.append({p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in folder.iterdir()})
+    assert len(sums[0]) == len(FORMATS)
+    assert sums[0] == sums[1]

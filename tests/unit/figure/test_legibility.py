@@ -1,0 +1,113 @@
+"""Every page of every spec: text of 7 pt or more, nothing over anything else, lines beside text."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import archcompiler
+from archcompiler import CompiledNetwork
+from archcompiler.figure.comparison import compare
+from archcompiler.figure.diagram import Request, draw
+from archcompiler.figure.legibility import problems
+from archcompiler.figure.scene import Label, Panel, Wire
+
+SPECS = Path(__file__).parents[3] / "specs"
+ALL = sorted([*SPECS.rglob("*.toml"), *SPECS.rglob("*.json")])
+STAGE: dict[str, Any] = {"channels": 64, "modules": 1, "depth": 2}
+EXTREME: dict[str, dict[str, Any]] = {
+    "deep": {"input": [3, 512, 512], "stages": [{"channels": 64, "modules": 2, "depth": 7}]},
+    "no-p": {"attention": {"p": 0, "t": 100, "r": 1000}},
+    "naive": {"attention": {"learning": "naive", "mask": {"activation": "channel"}}},
+    "many": {"stages": [STAGE | {"channels": 64 + 32 * i, "modules": i % 2} for i in range(30)]},
+    "equal": {"stages": [STAGE] * 300},
+    "units": {
+        "unit": "resnext",
+        "stages": [STAGE | {"channels": 256}],
+        "attention": {"p": 12, "trunk": "inception", "mask": {"unit": "bottleneck"}},
+    },
+    "wide": {
+        "input": [3, 4096, 4096],
+        "classes": 1_000_000,
+        "stages": [{"channels": 65536}, {"channels": 65536, "modules": 100, "depth": 2}],
+    },
+    "title": {"title": "W" * 300},
+}
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_the_page_of_every_spec_is_legible(path: Path) -> None:
+    figure = draw(archcompiler.compile(path), Request())
+    assert list(problems(figure.page.panel)) == []
+    assert figure.page.panel.width == 504
+    assert figure.page.panel.height <= 684
+    assert figure.notes == [], "a shipped spec fits a page without more folding"
+
+
+@pytest.mark.parametrize("width", [252.0, 504.0, 720.0])
+@pytest.mark.parametrize("name", EXTREME)
+def test_extreme_networks_fold_rather_than_shrink(
+    make: Callable[..., CompiledNetwork], name: str, width: float
+) -> None:
+    figure = draw(make(**EXTREME[name]), Request(width=width))
+    assert list(problems(figure.page.panel)) == []
+    assert figure.page.panel.height <= 684 * max(1, width / 504)
+
+
+def test_what_was_folded_is_said(make: Callable[..., CompiledNetwork]) -> None:
+    assert draw(make(**EXTREME["many"]), Request()).notes
+    assert any("mask" in note for note in draw(make(**EXTREME["deep"]), Request()).notes)
+
+
+@pytest.mark.parametrize("level", ["network", "stage", "module", "unit"])
+def test_every_level_is_legible(attention56: CompiledNetwork, level: Any) -> None:
+    assert list(problems(draw(attention56, Request(level=level)).page.panel)) == []
+
+
+@pytest.mark.parametrize(
+    "scope",
+    ["stage2/attention1", "stage4/before/unit1", "stem", "stage1", "stage1/attention1/mask"],
+)
+def test_every_scope_expands(attention56: CompiledNetwork, scope: str) -> None:
+    figure = draw(attention56, Request(expand=(scope,)))
+    assert list(problems(figure.page.panel)) == []
+    assert any(scope.replace("/", "-") in node.key for node in figure.page.panel.nodes)
+
+
+def test_a_comparison_is_legible(
+    attention56: CompiledNetwork, attention452: CompiledNetwork
+) -> None:
+    assert list(problems(compare(attention56, attention452, Request()).page.panel)) == []
+
+
+class TestTheCheckItself:
+    def page(self, network: CompiledNetwork) -> Panel:
+        return draw(network, Request()).page.panel
+
+    def test_finds_small_text(self, attention56: CompiledNetwork) -> None:
+        page = self.page(attention56)
+        small = replace(page, labels=(Label(400, 600, "tiny", size=6.5),))
+        assert "`tiny` is 6.5 pt" in list(problems(small))
+
+    def test_finds_a_line_through_text(self, attention56: CompiledNetwork) -> None:
+        page = self.page(attention56)
+        label = next(iter(page.all_labels()))
+        y = label.bounds.cy
+        crossing = Wire(((label.bounds.x - 2, y), (label.bounds.right + 2, y)))
+        found = problems(replace(page, wires=(*page.wires, crossing)))
+        assert any(f"crosses `{label.text}`" in problem for problem in found)
+
+    def test_finds_text_over_text_and_cards_over_cards(self, attention56: CompiledNetwork) -> None:
+        page = self.page(attention56)
+        card = page.cards[3]
+        moved = replace(card.moved(2, 2), key="copy")
+        found = list(problems(replace(page, nodes=(*page.nodes, moved))))
+        assert any(problem.endswith("overlaps copy") for problem in found)
+        assert any("` overlaps `" in problem for problem in found)
+
+    def test_finds_what_leaves_the_page(self, attention56: CompiledNetwork) -> None:
+        page = self.page(attention56)
+        found = problems(replace(page, labels=(Label(500, 20, "far out"),)))
+        assert "`far out` leaves the page" in list(found)
