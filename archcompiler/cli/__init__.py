@@ -16,9 +16,12 @@ from archcompiler.diagnostics import CompileError
 COMMANDS: Final = {
     "build": "Compile specs to standalone PyTorch files.",
     "check": "Check specs as graphs, without importing a framework.",
+    "eval": "Evaluate a trained network.",
     "explain": "Explain the code of a diagnostic.",
+    "masks": "Draw the attention masks of a trained network over images.",
     "schema": "Print the JSON Schema of specs, for editors.",
     "show": "Print a resolved spec and where each value comes from.",
+    "train": "Train a network by a recipe, in one process or many.",
     "verify": "Prove that emitted modules are the checked graphs.",
 }
 """Every command with its line in `--help`; each lives in the module of its name."""
@@ -62,12 +65,15 @@ def group() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line; errors of specs go to stderr, never as a traceback."""
+def main(*before: str) -> None:
+    """Run the command line; errors of specs go to stderr, never as a traceback.
+
+    `before` stands before the arguments: the name of a command that has a program of its own.
+    """
     # A compilation allocates much and frees little: collecting less often saves a tenth of it.
     gc.set_threshold(100_000, 20, 20)
     try:
-        group(prog_name="archcompiler")
+        group([*before, *sys.argv[1:]], prog_name="archcompiler")
     except CompileError as error:
         from archcompiler.cli.report import report
 

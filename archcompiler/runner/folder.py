@@ -1,0 +1,101 @@
+"""A run folder: everything that a run leaves, and what is needed to go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.loading import LoadedRecipe
+from archcompiler.runner.recipe import Recipe
+from archcompiler.runner.toml_text import toml_text
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files of a run."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def table(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.toml"
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def module(self) -> Path:
+        return self.path / "model.py"
+
+    @property
+    def started(self) -> bool:
+        """Whether a run has left a checkpoint here."""
+        return any(self.checkpoints.glob("*.pt"))
+
+    def prepare(self, network: CompiledNetwork, recipe: Recipe) -> None:
+        """Write the resolved spec and recipe and the emitted module.
+
+        Raises CompileError E710 if they cannot be written.
+        """
+        spec = network.spec.model_dump(mode="json", exclude_none=True)
+        values = recipe.model_dump(mode="json", exclude_none=True)
+        self.write_text(self.spec, toml_text(spec))
+        self.write_text(self.recipe, toml_text(values))
+        self.write_text(self.module, network.source)
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a file of the run whole or not at all. Raises CompileError E710."""
+        from archcompiler.runner.checkpoint import unwritable, write_whole
+
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            write_whole(path, lambda file: file.write(text.encode()))
+        except OSError as exc:
+            raise CompileError(unwritable(path, exc, [])) from None
+
+    def require(self, *, resume: bool, network: CompiledNetwork | None = None) -> None:
+        """Raise CompileError E705 unless a run may start here, or go on."""
+        if not self.started:
+            return
+        if not resume:
+            raise CompileError(
+                error(
+                    "E705",
+                    f"`{self.path}` holds a run already",
+                    help="go on with it by `--resume`, or name another folder with `--out`",
+                )
+            )
+        if network is None or not self.spec.is_file():
+            return
+        from archcompiler.spec.loader import load
+
+        if load(self.spec).sha256 != network.loaded.sha256:
+            raise CompileError(
+                error(
+                    "E705",
+                    f"the run in `{self.path}` has trained another network than "
+                    f"`{network.loaded.source.name}` describes",
+                    notes=(f"its own spec is `{self.spec}`",),
+                    help="resume without naming a spec, or start in another folder with `--out`",
+                )
+            )
+
+
+def default_folder(network: CompiledNetwork, recipe: LoadedRecipe) -> Path:
+    """`runs/SPEC-RECIPE`."""
+    return Path("runs", f"{network.name}-{recipe.name}")
