@@ -162,20 +162,22 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Through a temporary file in the same folder: after a crash there is the old file or the new
-    one, and nothing is called done before the disk has it.
+def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, durable: bool = True) -> None:
+    """Through a temporary file in the same folder: a killed process leaves the old file or the new
+    one. So does a power cut if it is `durable`, which waits for the disk.
     """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from inspect import signature
 from typing import Any, Literal
 
 import torch
@@ -105,13 +106,13 @@ def distribute(
         return network
     if world.size == 1:
         return network
-    return DistributedDataParallel(
-        network,
-        device_ids=[device] if device.type == "cuda" else None,
-        # BN's statistics are each process's own; see above.
-        broadcast_buffers=False,
-        gradient_as_bucket_view=True,
-    )
+    # BN's statistics are each process's own; see above. torch 2.13 has renamed the argument.
+    arguments = signature(DistributedDataParallel).parameters
+    name = "forward_sync_buffers" if "forward_sync_buffers" in arguments else "broadcast_buffers"
+    options: dict[str, Any] = {name: False, "gradient_as_bucket_view": True}
+    if device.type == "cuda":
+        options["device_ids"] = [device]
+    return DistributedDataParallel(network, **options)
 
 
 def _shard(network: nn.Module, world: World, device: torch.device) -> None:

@@ -64,7 +64,7 @@ class RunFolder:
 
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda file: file.write(text.encode()))
+            write_whole(path, lambda file: file.write(text.encode()), durable=False)
         except OSError as exc:
             raise CompileError(unwritable(path, exc, [])) from None
 

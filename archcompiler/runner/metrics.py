@@ -31,7 +31,7 @@ class Metrics:
         kept = [row for row in read_metrics(self.path) if row["iteration"] <= iteration]
         text = "".join(map(_line, kept))
         try:
-            write_whole(self.path, lambda file: file.write(text.encode()))
+            write_whole(self.path, lambda file: file.write(text.encode()), durable=False)
         except OSError as exc:
             raise CompileError(unwritable(self.path, exc, [])) from None
 

@@ -188,7 +188,10 @@ class _Run:
         recipe, device = self.recipe, hardware.device
         torch.manual_seed(word(recipe.seed, Stream.INIT, 0, 0))
         network = self.job.network.module(checkpointing=recipe.speed.checkpointing)
-        network = network.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
+        # fully_shard takes parameters in the plain memory order only; activations have their own.
+        sharded = self.job.strategy == "fully_shard" and self.world.size > 1
+        order = torch.contiguous_format if sharded else hardware.memory_format
+        network = network.to(device, memory_format=order)  # type: ignore[call-overload]
         if recipe.speed.sync_bn:
             network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         if hardware.compile:
