@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.loading import LoadedRecipe
 from archcompiler.runner.recipe import Recipe
 from archcompiler.runner.toml_text import toml_text
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,11 @@ class RunFolder:
 
         Raises CompileError E710 if they cannot be written.
         """
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            reason = (exc.strerror or str(exc)).lower()
+            raise CompileError(error("E710", f"cannot write to `{self.path}`: {reason}")) from None
         spec = network.spec.model_dump(mode="json", exclude_none=True)
         values = recipe.model_dump(mode="json", exclude_none=True)
         self.write_text(self.spec, toml_text(spec))
@@ -59,14 +69,24 @@ class RunFolder:
         self.write_text(self.module, network.source)
 
     def write_text(self, path: Path, text: str) -> None:
+        """Write a text of the run whole or not at all. Raises CompileError E710."""
+        self.write(path, text.encode())
+
+    def write(self, path: Path, data: bytes) -> None:
         """Write a file of the run whole or not at all. Raises CompileError E710."""
         from archcompiler.runner.checkpoint import unwritable, write_whole
 
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda file: file.write(text.encode()), durable=False)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, lambda file: file.write(data), durable=False)
         except OSError as exc:
             raise CompileError(unwritable(path, exc, [])) from None
+
+    def save_picture(self, picture: Image.Image, path: Path) -> None:
+        """Write a PNG. Raises CompileError E710."""
+        data = io.BytesIO()
+        picture.save(data, "PNG", optimize=True)
+        self.write(path, data.getvalue())
 
     def require(self, *, resume: bool, network: CompiledNetwork | None = None) -> None:
         """Raise CompileError E705 unless a run may start here, or go on."""

@@ -62,7 +62,7 @@ class Mixer:
 
     @staticmethod
     def _box(share: Tensor, draws: Draws, images: Tensor) -> Tensor:
-        """(N, 1, H, W) bool: a box with 1 - share of the image's area and its shape, cut at edges."""
+        """(N, 1, H, W) bool: a box of the image's shape, 1 - share of its area, cut at edges."""
         height, width = images.shape[-2:]
         side = (1 - share).sqrt()
         half_height, half_width = (

@@ -11,7 +11,7 @@ import torch
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.runner.checkpoint import Checkpoints, Contents, read
-from archcompiler.runner.curves import draw_curves
+from archcompiler.runner.curves import write_curves
 from archcompiler.runner.data.opening import open_data
 from archcompiler.runner.distributed import Strategy, World, distribute, joined, read_world, warm_up
 from archcompiler.runner.failures import explained
@@ -182,7 +182,7 @@ class _Run:
         """What is derived from the metrics."""
         rows = read_metrics(self.job.folder.metrics)
         self.job.folder.write_text(self.job.folder.table, table_text(rows))
-        draw_curves(rows, self.job.network.name, self.job.folder.path)
+        write_curves(rows, self.job.network.name, self.job.folder)
 
     def _build(self, hardware: Hardware) -> tuple[TrainingState, torch.nn.Module]:
         recipe, device = self.recipe, hardware.device

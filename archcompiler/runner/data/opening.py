@@ -24,8 +24,20 @@ class OpenedData:
     test: TestData
 
 
-def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedData:
-    """The data of a recipe as the spec's input.
+@dataclass(frozen=True)
+class TestView:
+    """How photographs are brought to size in a test other than the recipe's."""
+
+    resize: int
+    """Shorter side, in pixels."""
+    crop: tuple[int, int]
+    """(H, W) of the middle that is kept."""
+
+
+def open_data(
+    loaded: LoadedRecipe, spec: Spec, device: torch.device, view: TestView | None = None
+) -> OpenedData:
+    """The data of a recipe as the spec's input; photographs of the test as a `view` has them.
 
     Raises CompileError: E703 if they do not fit the spec, E704 if a file is not as it should be.
     """
@@ -39,9 +51,10 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
         train, test = list_images(data)
         _require_fit(loaded, spec, (3, height, width), train.classes)
         size = (height, width)
+        view = view or TestView(data.resize, size)
         return OpenedData(
             StreamedTraining(train, data, size, recipe.seed, device),
-            StreamedTest(test, data, size, device),
+            StreamedTest(test, view.resize, view.crop, data.workers, device),
         )
 
     from archcompiler.runner.data.resident import Resident, ResidentTest

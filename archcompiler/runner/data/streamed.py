@@ -60,13 +60,18 @@ class StreamedTest:
     """Central crops of test images."""
 
     def __init__(
-        self, files: ImageFiles, data: Folder, size: tuple[int, int], device: torch.device
+        self,
+        files: ImageFiles,
+        resize: int,
+        size: tuple[int, int],
+        workers: int,
+        device: torch.device,
     ) -> None:
         self.classes = files.classes
         self.device = device
         self.labels = torch.tensor(files.labels)
-        self._images = Centred(files, data.resize, size)
-        self._workers = data.workers
+        self._images = Centred(files, resize, size)
+        self._workers = workers
 
     def __len__(self) -> int:
         return len(self.labels)
