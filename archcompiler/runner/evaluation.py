@@ -13,8 +13,8 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.augment import Normaliser
 from archcompiler.runner.confusion import draw_confusion
 from archcompiler.runner.crops import Crops, padded, resized, single_crop, ten_crop
-from archcompiler.runner.data.opening import TestView, open_data
-from archcompiler.runner.data.source import TestPlan
+from archcompiler.runner.data.opening import EvaluationView, open_data
+from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.evaluate import Score, evaluate
 from archcompiler.runner.hardware import resolve_device, settle
 from archcompiler.runner.recipe import Folder
@@ -48,7 +48,7 @@ def evaluate_trained(
         resize = round(data.resize * height / spec.input[1])
         room = (resize, resize) if crops == 10 else (height, width)
         views: Crops = ten_crop((height, width)) if crops == 10 else single_crop
-        opened = open_data(trained.loaded, spec, device, TestView(resize, room))
+        opened = open_data(trained.loaded, spec, device, EvaluationView(resize, room))
     else:
         opened = open_data(trained.loaded, spec, device)
         margin = max(height // 8, 1)
@@ -57,7 +57,7 @@ def evaluate_trained(
     network = trained.module.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
     score = evaluate(
         network,
-        opened.test.batches(TestPlan(max(recipe.evaluation_batch // crops, 1), limit)),
+        opened.test.batches(EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)),
         Normaliser.of(data.mean, data.std, device),
         hardware,
         classes=spec.classes,

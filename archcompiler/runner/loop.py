@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.augment import Draws, Normaliser, augment, noisy_labels
 from archcompiler.runner.data.opening import OpenedData
-from archcompiler.runner.data.source import Batch, TestPlan
+from archcompiler.runner.data.source import Batch, EvaluationPlan
 from archcompiler.runner.distributed import StopVote, World, averaged_buffers, reshard, synchronised
 from archcompiler.runner.evaluate import Score, evaluate
 from archcompiler.runner.hardware import Hardware
@@ -214,7 +214,7 @@ class Loop:
         """Evaluate the weights that a checkpoint would have for the emitted file."""
         recipe = self.recipe
         size = max(recipe.evaluation_batch // self.world.size, 1)
-        plan = TestPlan(size, recipe.evaluation_images, self.world.rank, self.world.size)
+        plan = EvaluationPlan(size, recipe.evaluation_images, self.world.rank, self.world.size)
         with self._final_weights():
             return evaluate(
                 self.state.network,

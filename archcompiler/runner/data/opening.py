@@ -10,7 +10,7 @@ import torch
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.data.images import Splits
-from archcompiler.runner.data.source import TestData, TrainingData
+from archcompiler.runner.data.source import EvaluationData, TrainingData
 from archcompiler.runner.loading import LoadedRecipe
 from archcompiler.runner.recipe import Folder, Small
 from archcompiler.spec.model import Spec
@@ -21,11 +21,11 @@ class OpenedData:
     """Both splits, ready to be trained and tested on."""
 
     train: TrainingData
-    test: TestData
+    test: EvaluationData
 
 
 @dataclass(frozen=True)
-class TestView:
+class EvaluationView:
     """How photographs are brought to size in a test other than the recipe's."""
 
     resize: int
@@ -35,7 +35,7 @@ class TestView:
 
 
 def open_data(
-    loaded: LoadedRecipe, spec: Spec, device: torch.device, view: TestView | None = None
+    loaded: LoadedRecipe, spec: Spec, device: torch.device, view: EvaluationView | None = None
 ) -> OpenedData:
     """The data of a recipe as the spec's input; photographs of the test as a `view` has them.
 
@@ -51,7 +51,7 @@ def open_data(
         train, test = list_images(data)
         _require_fit(loaded, spec, (3, height, width), train.classes)
         size = (height, width)
-        view = view or TestView(data.resize, size)
+        view = view or EvaluationView(data.resize, size)
         return OpenedData(
             StreamedTraining(train, data, size, recipe.seed, device),
             StreamedTest(test, view.resize, view.crop, data.workers, device),

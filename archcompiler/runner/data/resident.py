@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from archcompiler.runner.data.images import Images
-from archcompiler.runner.data.source import Batch, Tested, TestPlan
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
 from archcompiler.runner.order import Parts, Samples
 
 
@@ -42,8 +42,8 @@ class Resident:
 class ResidentTest(Resident):
     """The same for tests."""
 
-    def batches(self, plan: TestPlan) -> Iterator[Tested]:  # type: ignore[override]
-        """See `TestData`."""
+    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:  # type: ignore[override]
+        """See `EvaluationData`."""
         for index, weight in plan.indices(len(self)):
             index = index.to(self.device)
             yield Tested(self.pixels[index], self.labels[index], weight.to(self.device))

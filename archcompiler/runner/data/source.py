@@ -46,19 +46,19 @@ class TrainingData(Protocol):
         ...
 
 
-class TestData(Protocol):
+class EvaluationData(Protocol):
     """What is tested on."""
 
     classes: tuple[str, ...]
 
     def __len__(self) -> int: ...
 
-    def batches(self, plan: TestPlan) -> Iterator[Tested]:
+    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:
         """The images of a plan that fall to this process, in order."""
         ...
 
 
-class TestPlan(NamedTuple):
+class EvaluationPlan(NamedTuple):
     """Which test images, how many at a time, and how they fall to the processes."""
 
     size: int

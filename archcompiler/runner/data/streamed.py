@@ -17,7 +17,7 @@ from archcompiler.runner.data.folder import (
     TrainingCrops,
     collate,
 )
-from archcompiler.runner.data.source import Batch, Tested, TestPlan
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
 from archcompiler.runner.order import Parts, Samples
 from archcompiler.runner.recipe import Folder
 
@@ -76,8 +76,8 @@ class StreamedTest:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, plan: TestPlan) -> Iterator[Tested]:
-        """See `TestData`."""
+    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:
+        """See `EvaluationData`."""
         chosen = list(plan.indices(len(self)))
         keys = [index.tolist() for index, _ in chosen]
         loader = _loader(self._images, keys, self._workers, self.device)
