@@ -60,8 +60,7 @@ def test_recipes_are_there() -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-@pytest.mark.parametrize("workers", [0])
-def test_every_recipe_takes_two_steps(tmp_path: Path, name: str, workers: int) -> None:
+def test_every_recipe_takes_two_steps(tmp_path: Path, name: str) -> None:
     spec, settings = dict(TINY), ["iterations=2", "batch_size=8", "device=cpu", "log_every=1"]
     match load_recipe(name).recipe.data.type:
         case "fashion_mnist":
@@ -71,7 +70,7 @@ def test_every_recipe_takes_two_steps(tmp_path: Path, name: str, workers: int) -
         case "folder":
             write_photographs(tmp_path / "data")
             spec |= {"input": [3, 48, 48], "classes": 2}
-            settings += [f"data.workers={workers}", "data.resize=56"]
+            settings += ["data.workers=0", "data.resize=56"]
     if (tmp_path / "data").exists():
         settings.append(f"data.path={tmp_path / 'data'}")
     recipe = load_recipe(name, settings)
@@ -128,10 +127,9 @@ def test_the_run_folder(job: Jobs, tmp_path: Path) -> None:
     recipe = tomllib.loads((run / "recipe.toml").read_text(encoding="utf-8"))
     assert recipe["optimizer"]["lr"] == 0.01
     assert recipe["speed"]["precision"] == "float32"
-    assert (
-        load_recipe(run / "recipe.toml").recipe.model_dump()
-        == load_recipe(run / "recipe.toml").recipe.model_dump()
-    )
+    again = load_recipe(run / "recipe.toml").recipe
+    assert again.optimizer == made.loaded.recipe.optimizer
+    assert again.data == made.loaded.recipe.data
     text = (run / "metrics.csv").read_text(encoding="utf-8")
     assert text.startswith("iteration,split,loss,accuracy,")
     assert text.count("\n") == 1 + len(read_metrics(run / "metrics.jsonl"))
