@@ -30,44 +30,39 @@ _BOUND = {"greater_than_equal": ("ge", "at least"), "greater_than": ("gt", "more
           "less_than_equal": ("le", "at most"), "less_than": ("lt", "less than")}  # fmt: skip
 
 
-def validate(values: Located, model: type[M], root: str = "the spec") -> M:
-    """The model of these values. Raises CompileError with one diagnostic per mistake.
-
-    `root` is what messages call the outermost table.
-    """
+def validate(values: Located, model: type[M]) -> M:
+    """The model of these values. Raises CompileError with one diagnostic per mistake."""
     try:
         return model.model_validate(values.plain())
     except ValidationError as exc:
-        found = [_diagnostic(values, model, e, root) for e in exc.errors(include_url=False)]
+        found = [_diagnostic(values, model, e) for e in exc.errors(include_url=False)]
     # What every stage inherits from the network's `attention` is wrong once, not once a stage; and
     # an array with bad entries counts as short, though nothing is missing.
     distinct = {(d.code, d.span): d for d in reversed(found) if d is not None}
     raise CompileError(*reversed(distinct.values())) from None
 
 
-def _diagnostic(
-    values: Located, model: type[BaseModel], problem: ErrorDetails, root: str
-) -> Diagnostic | None:
+def _diagnostic(values: Located, model: type[BaseModel], problem: ErrorDetails) -> Diagnostic | None:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
-    name = f"`{path[-1]}`" if path else root
+    name = f"`{path[-1]}`" if path else "the spec"
 
     if kind == "extra_forbidden":
-        return _unknown_key(node, root, _models_at(model, loc[:-1]))
+        return _unknown_key(node, _models_at(model, loc[:-1]))
     if kind == "missing":
         key = str(rest[-1]) if rest else str(loc[-1])
         return error(
             "E202",
-            f"missing key `{key}` in {_place(node, root)}",
+            f"missing key `{key}` in {_place(node)}",
             node.span("table"),
             help=_describe(_models_at(model, loc[:-1]), key),
         )
     if kind == "union_tag_not_found":
-        return error("E202", f"missing key `type` in {_place(node, root)}", node.span("table"))
+        return error("E202", f"missing key `type` in {_place(node)}", node.span("table"))
     if kind == "union_tag_invalid":
         tag = node.child("type") or node
         expected = [t.strip(" '") for t in str(context["expected_tags"]).split(",")]
-        return _choice(tag, f"{_place(node, root)} has no type", str(context["tag"]), expected)
+        return _choice(tag, f"{_place(node)} has no type", str(context["tag"]), expected)
     if kind == "literal_error":
         expected = list(_literals(str(context["expected"])))
         return _choice(node, f"{name} cannot be", str(node.value), expected)
@@ -117,25 +112,25 @@ def _choice(node: Located, what: str, given: str, expected: list[str]) -> Diagno
     )
 
 
-def _unknown_key(node: Located, root: str, models: list[type[BaseModel]]) -> Diagnostic:
+def _unknown_key(node: Located, models: list[type[BaseModel]]) -> Diagnostic:
     key = str(node.path[-1])
     known = sorted({name for model in models for name in model.model_fields})
     guess = did_you_mean(key, known)
     return error(
         "E201",
-        f"unknown key `{key}` in {_dotted(node.path[:-1], root)}",
+        f"unknown key `{key}` in {_dotted(node.path[:-1])}",
         node.span("key"),
         notes=() if guess else (f"known: {', '.join(known)}",),
         help=f"did you mean `{guess}`?" if guess else None,
     )
 
 
-def _place(node: Located, root: str) -> str:
-    return _dotted(node.path, root)
+def _place(node: Located) -> str:
+    return _dotted(node.path)
 
 
-def _dotted(path: tuple[str | int, ...], root: str) -> str:
-    return f"`{'.'.join(map(str, path))}`" if path else root
+def _dotted(path: tuple[str | int, ...]) -> str:
+    return f"`{'.'.join(map(str, path))}`" if path else "the spec"
 
 
 def _descend(
