@@ -1,35 +1,16 @@
-"""A network and a recipe that train in a second."""
-
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from unit.runner.jobs import QUICK, TINY, Jobs
 
 import archcompiler
 from archcompiler.runner.folder import RunFolder
 from archcompiler.runner.loading import load_recipe
 from archcompiler.runner.training import Job
-
-TINY: dict[str, Any] = {
-    "name": "tiny",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv", "channels": 4, "stride": 4},
-    "stages": [{"channels": 8, "modules": 1, "depth": 1}],
-}
-QUICK = (
-    "iterations=12",
-    "checkpoint_every=4",
-    "batch_size=16",
-    "evaluation_images=50",
-    "log_every=5",
-)
-
-Jobs = Callable[..., Job]
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from unit.runner.standin import write_cifar10, write_cifar100, write_idx, write_photographs
 
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.cifar import CIFAR10, CIFAR100, read_cifar
@@ -18,7 +19,6 @@ from archcompiler.runner.data.folder import Key, TrainingCrops, centred, list_im
 from archcompiler.runner.data.idx import read_fashion_mnist
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.recipe import Folder
-from tests.unit.runner.standin import write_cifar10, write_cifar100, write_idx, write_photographs
 
 
 def test_the_embedded_subset_is_stratified() -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from unit.runner.jobs import TINY, Jobs
+from unit.runner.processes import free_port, run_alone, run_together
 
 from archcompiler.runner.checkpoint import read
 from archcompiler.runner.distributed import Strategy
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import Job
-from tests.unit.runner.conftest import TINY, Jobs
-from tests.unit.runner.processes import free_port, run_alone, run_together
 
 EVERYTHING = ("ema=0.9", "optimizer.clip=1.0", "augment.mixup=0.2", "log_every=1")
 

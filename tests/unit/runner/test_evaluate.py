@@ -11,12 +11,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
+from unit.runner.jobs import Jobs
 
 from archcompiler.cli import group
 from archcompiler.runner.crops import resized, single_crop, ten_crop
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.training import train
-from tests.unit.runner.conftest import Jobs
 
 
 @pytest.fixture

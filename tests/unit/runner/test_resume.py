@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from unit.runner.jobs import Jobs
+from unit.runner.processes import forked, run_alone, run_one
 
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.checkpoint import read
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import Job, train
-from tests.unit.runner.conftest import Jobs
-from tests.unit.runner.processes import forked, run_alone, run_one
 
 FULL = (
     "augment.crop_padding=2",

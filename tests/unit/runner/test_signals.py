@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from unit.runner.jobs import TINY
 
 from archcompiler.runner.signals import EXIT_STOPPED, StopSignals
-from tests.unit.runner.conftest import TINY
 
 
 def test_sigterm_exits_with_the_stated_code(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import IO, Any
 
 import pytest
 import torch
+from unit.runner.jobs import TINY, Jobs
+from unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 import archcompiler
 from archcompiler.diagnostics import CompileError
@@ -21,8 +23,6 @@ from archcompiler.runner.loading import load_recipe, recipe_folder
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import Job, train
 from archcompiler.spec.loader import load
-from tests.unit.runner.conftest import TINY, Jobs
-from tests.unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 SMALL: dict[str, Any] = {
     "name": "small",
