@@ -62,14 +62,12 @@ def _bar() -> Bar:
         MofNCompleteColumn,
         Progress,
         TextColumn,
-        TimeRemainingColumn,
     )
 
     return Progress(
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TextColumn("{task.fields[numbers]}"),
-        TimeRemainingColumn(),
         transient=True,
     )
 

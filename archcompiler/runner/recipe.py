@@ -163,7 +163,7 @@ class Speed(Model):
     deterministic: bool = False
     """Ask torch for algorithms that repeat to the bit on CUDA; the CPU's do always."""
     sync_bn: bool = False
-    """BN over all processes. Off: each process normalises its own part, as in the paper."""
+    """BN over all processes. Off: each process normalises its own part."""
 
 
 class Recipe(Model):

@@ -26,7 +26,8 @@ SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".ppm"})
 class ImageFiles:
     """One split: the files and the label of each."""
 
-    paths: tuple[Path, ...]
+    paths: tuple[str, ...]
+    """As strings: every worker process gets a copy, of a million for ImageNet."""
     labels: tuple[int, ...]
     classes: tuple[str, ...]
     """Names, by label: the folders' names, sorted."""
@@ -56,7 +57,7 @@ def _list(folder: Path) -> ImageFiles:
             help="name the folder above it with `--set data.path=FOLDER`",
         )
     classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    paths: list[Path] = []
+    paths: list[str] = []
     labels: list[int] = []
     for label, name in enumerate(classes):
         found = sorted(p for p in (folder / name).iterdir() if p.suffix.lower() in SUFFIXES)
@@ -64,7 +65,7 @@ def _list(folder: Path) -> ImageFiles:
             raise bad_data(
                 f"images: no image in `{folder / name}`", f"known: {', '.join(sorted(SUFFIXES))}"
             )
-        paths += found
+        paths += map(str, found)
         labels += [label] * len(found)
     if not paths:
         raise bad_data(f"images: `{folder}` has no folders, so there are no classes")
@@ -162,7 +163,7 @@ def _bytes(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image, np.uint8)).permute(2, 0, 1).contiguous()
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: str) -> Image.Image:
     """The image in colour. Raises CompileError E704."""
     try:
         with Image.open(path) as image:
