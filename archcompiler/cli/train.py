@@ -88,7 +88,7 @@ def command(
         from archcompiler.runner.signals import EXIT_STOPPED
         from archcompiler.runner.training import Job, train
 
-        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet)
+        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, report)
         outcome = train(job)
     except CompileError as exc:
         # All processes of a run fail for one reason: one of them reports it.

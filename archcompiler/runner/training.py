@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +42,8 @@ class Job:
     strategy: Strategy = "ddp"
     tensorboard: bool = False
     quiet: bool = False
+    warn: Callable[[Sequence[Diagnostic]], object] | None = None
+    """Told of corrupt checkpoints and the like before the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ class _Run:
             f"{recipe.speed.precision}: iterations {state.iteration} to {recipe.iterations}, "
             f"{self.job.folder.path}"
         )
+        if self.warnings and self.job.warn is not None:
+            self.job.warn(self.warnings)
         self._from = state.iteration
         with self.progress:
             finished = self.loop.run(signals) if state.iteration < recipe.iterations else True

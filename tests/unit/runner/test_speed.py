@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.checkpoint import read
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import train
-from unit.runner.jobs import Jobs
 
 
 @pytest.mark.parametrize(
