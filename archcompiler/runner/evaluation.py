@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.augment import Normaliser
 from archcompiler.runner.confusion import draw_confusion
 from archcompiler.runner.crops import Crops, padded, resized, single_crop, ten_crop
@@ -41,7 +39,7 @@ def evaluate_trained(
     device = resolve_device(recipe.device)
     hardware = settle(trained.loaded, device)
     height, width = (size, size) if size else spec.input[1:]
-    _require_valid(trained, height, width)
+    trained.require_size(height, width)
     data = recipe.data
     if isinstance(data, Folder):
         # The margin around the crop grows with it; ten crops need all of it.
@@ -89,20 +87,3 @@ def _written(
     sheet = draw_confusion(np.asarray(score.confusion), classes, title)
     trained.folder.save_picture(sheet, picture)
     return Evaluation(score, picture, report)
-
-
-def _require_valid(trained: Trained, height: int, width: int) -> None:
-    """Raise CompileError E703 if the network runs out of pixels at this size."""
-    module = trained.module
-    channels = trained.compiled.spec.input[0]
-    try:
-        with torch.inference_mode():
-            module(torch.zeros(1, channels, height, width))
-    except RuntimeError as exc:
-        raise CompileError(
-            error(
-                "E703",
-                f"`{trained.compiled.name}` cannot take {height}×{width} pixels",
-                notes=(str(exc).splitlines()[0],),
-            )
-        ) from None

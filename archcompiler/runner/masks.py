@@ -35,6 +35,7 @@ def draw_masks(
     """
     spec = trained.compiled.spec
     height, width = (size, size) if size else spec.input[1:]
+    trained.require_size(height, width)
     pictures = [_open(path, (height, width)) for path in images]
     batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     if spec.input[0] == 1:

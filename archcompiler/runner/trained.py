@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from archcompiler.compiler import CompiledNetwork, compile
@@ -24,6 +25,20 @@ class Trained:
     compiled: CompiledNetwork
     loaded: LoadedRecipe
     module: nn.Module
+
+    def require_size(self, height: int, width: int) -> None:
+        """Raise CompileError E703 if the network runs out of pixels at this size."""
+        try:
+            with torch.inference_mode():
+                self.module(torch.zeros(1, self.compiled.spec.input[0], height, width))
+        except RuntimeError as exc:
+            raise CompileError(
+                error(
+                    "E703",
+                    f"`{self.compiled.name}` cannot take {height}×{width} pixels",
+                    notes=(str(exc).splitlines()[0],),
+                )
+            ) from None
 
 
 def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
