@@ -23,6 +23,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from shipped import ROOT
+from shipped import TOML_SPECS as SPECS
 from torch import Tensor, nn
 
 import archcompiler
@@ -31,8 +33,6 @@ from archcompiler.blocks import AttentionConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.emit.load import load_module
 
-ROOT = Path(__file__).parents[1]
-SPECS = sorted(ROOT.glob("specs/**/*.toml"))
 CLOSE = {"rtol": 1e-3, "atol": 1e-3}
 """For float32 logits of unit scale from two programs that add in a different order."""
 

@@ -8,18 +8,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from shipped import ROOT, SPECS
 
 import archcompiler
 from archcompiler.emit.header import parse_emitted, without_source
 from archcompiler.verify import verify
 
-ROOT = Path(__file__).parents[1]
-SPECS = sorted(
-    path
-    for folder in (ROOT / "specs", ROOT / "specs" / "baselines")
-    for path in folder.iterdir()
-    if path.suffix in (".toml", ".json")
-)
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*/spec.toml"))
 
 

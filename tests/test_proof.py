@@ -7,19 +7,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from shipped import TOML_SPECS
 from strategies import valid_specs
 
 import archcompiler
 from archcompiler.verify import verify
 
-SPECS = sorted(
-    path
-    for folder in ("specs", "specs/baselines")
-    for path in (Path(__file__).parents[1] / folder).glob("*.toml")
-)
 
-
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.stem)
+@pytest.mark.parametrize("spec", TOML_SPECS, ids=lambda spec: spec.stem)
 def test_every_shipped_network_is_proved(spec: Path) -> None:
     proof = verify(archcompiler.compile(spec))
     assert proof.holds, str(proof)

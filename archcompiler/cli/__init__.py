@@ -17,10 +17,13 @@ COMMANDS: Final = {
     "build": "Compile specs to standalone PyTorch files.",
     "check": "Check specs as graphs, without importing a framework.",
     "diagram": "Draw architecture figures for a paper and for a browser.",
+    "eval": "Evaluate a trained network.",
     "explain": "Explain the code of a diagnostic.",
     "flops": "Count parameters, MACs, activations and memory; compare and verify.",
+    "masks": "Draw the attention masks of a trained network over images.",
     "schema": "Print the JSON Schema of specs, for editors.",
     "show": "Print a resolved spec and where each value comes from.",
+    "train": "Train a network by a recipe, in one process or many.",
     "verify": "Prove that emitted modules are the checked graphs.",
 }
 """Every command with its line in `--help`; each lives in the module of its name."""
@@ -64,14 +67,17 @@ def group() -> None:
     """
 
 
-def main() -> None:
-    """Run the command line; errors of specs go to stderr, never as a traceback."""
+def main(*before: str) -> None:
+    """Run the command line; errors of specs go to stderr, never as a traceback.
+
+    `before` stands before the arguments: the name of a command that has a program of its own.
+    """
     # A compilation allocates much and frees little: collecting less often saves a tenth of it.
     gc.set_threshold(100_000, 20, 20)
     # No plugin has a part in our models, and looking for one opens every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        group(prog_name="archcompiler")
+        group([*before, *sys.argv[1:]], prog_name="archcompiler")
     except CompileError as error:
         from archcompiler.cli.report import report
 

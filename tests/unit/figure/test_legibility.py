@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shipped import ROOT
+from shipped import SPECS as ALL
 
 import archcompiler
 from archcompiler import CompiledNetwork
@@ -14,8 +16,7 @@ from archcompiler.figure.diagram import Request, draw
 from archcompiler.figure.legibility import problems
 from archcompiler.figure.scene import Label, Panel, Wire
 
-SPECS = Path(__file__).parents[3] / "specs"
-ALL = sorted([*SPECS.rglob("*.toml"), *SPECS.rglob("*.json")])
+SPECS = ROOT / "specs"
 STAGE: dict[str, Any] = {"channels": 64, "modules": 1, "depth": 2}
 EXTREME: dict[str, dict[str, Any]] = {
     "deep": {"input": [3, 512, 512], "stages": [{"channels": 64, "modules": 2, "depth": 7}]},

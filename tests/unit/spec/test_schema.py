@@ -6,10 +6,10 @@ from typing import Any
 import jsonschema
 import pytest
 from click.testing import CliRunner
+from shipped import ROOT, SPECS
 
 from archcompiler.spec.schema import SCHEMA_FILE, schema_text, spec_schema
 
-ROOT = Path(__file__).parents[3]
 VALIDATOR = jsonschema.Draft202012Validator(spec_schema())
 NET: dict[str, Any] = {
     "name": "net",
@@ -39,7 +39,7 @@ def test_the_command_prints_it() -> None:
     assert CliRunner().invoke(group, ["schema"]).output == schema_text()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.name)
 def test_every_shipped_spec_is_valid(path: Path) -> None:
     read = json.loads if path.suffix == ".json" else tomllib.loads
     assert mistakes(read(path.read_text(encoding="utf-8"))) == []

@@ -2,14 +2,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from shipped import SPECS
 
 from archcompiler.spec.loader import load
 from archcompiler.spec.show import show
 
-SPECS = Path(__file__).parents[3] / "specs"
 
-
-@pytest.mark.parametrize("path", sorted(SPECS.rglob("*.*")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.name)
 def test_what_is_shown_is_the_same_spec(path: Path) -> None:
     loaded = load(path)
     text = show(loaded)

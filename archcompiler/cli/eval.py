@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+
+@click.command("eval")
+@click.argument("run", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
+@click.option(
+    "--crops",
+    type=click.Choice(["1", "10"]),
+    default="1",
+    show_default=True,
+    help="The whole image, or four corners and the middle, each also mirrored.",
+)
+@click.option("--size", type=click.IntRange(1, 65_536), help="Pixels a side, e.g. 320.")
+@click.option("--images", type=click.IntRange(1), help="At most so many test images.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe."
+)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto")
+def command(
+    run: Path,
+    crops: Literal["1", "10"],
+    size: int | None,
+    images: int | None,
+    settings: tuple[str, ...],
+    device: str,
+) -> None:
+    """Evaluate the best weights of RUN, or those of CHECKPOINT, on the test images of its recipe.
+
+    Writes eval.json and confusion.png into the run folder.
+    """
+    from archcompiler.runner.evaluation import evaluate_trained
+    from archcompiler.runner.trained import load_trained
+
+    portable = (f"device={device}", "speed.precision=auto", "speed.compile=off")
+    trained = load_trained(run, (*portable, "speed.channels_last=auto", *settings))
+    found = evaluate_trained(trained, crops=int(crops), size=size, limit=images)
+    score = found.score
+    click.echo(
+        f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} images, "
+        f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
+    )
+    click.echo(f"{found.report}\n{found.picture}")

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("masks")
+@click.argument("run", metavar="CHECKPOINT|RUN", type=click.Path(path_type=Path))
+@click.argument(
+    "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--size", type=click.IntRange(1, 65_536), help="Pixels a side; by default the spec's."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The picture, a PNG; by default masks.png in the run folder.",
+)
+def command(run: Path, images: tuple[Path, ...], size: int | None, output: Path | None) -> None:
+    """Draw what each attention module of a trained network weighs up in each IMAGE."""
+    from archcompiler.runner.masks import draw_masks
+    from archcompiler.runner.trained import load_trained
+
+    trained = load_trained(run)
+    path = output or trained.folder.path / "masks.png"
+    rows, columns = draw_masks(trained, images, size, path)
+    click.echo(f"{path}  {rows} images, {columns} masks each")

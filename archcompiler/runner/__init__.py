@@ -1,0 +1,1 @@
+"""Training of compiled networks. A recipe is checked before torch is imported."""

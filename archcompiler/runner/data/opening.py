@@ -1,0 +1,144 @@
+"""Opens the data of a recipe for a spec, or says why the two do not go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.runner.data.images import Splits
+from archcompiler.runner.data.source import EvaluationData, TrainingData
+from archcompiler.runner.loading import LoadedRecipe
+from archcompiler.runner.recipe import Folder, Small
+from archcompiler.spec.model import Spec
+
+
+@dataclass(frozen=True)
+class OpenedData:
+    """Both splits, ready to be trained and tested on."""
+
+    train: TrainingData
+    test: EvaluationData
+
+
+@dataclass(frozen=True)
+class EvaluationView:
+    """How photographs are brought to size in a test other than the recipe's."""
+
+    resize: int
+    """Shorter side, in pixels."""
+    crop: tuple[int, int]
+    """(H, W) of the middle that is kept."""
+
+
+def open_data(
+    loaded: LoadedRecipe, spec: Spec, device: torch.device, view: EvaluationView | None = None
+) -> OpenedData:
+    """The data of a recipe as the spec's input; photographs of the test as a `view` has them.
+
+    Raises CompileError: E703 if they do not fit the spec, E704 if a file is not as it should be.
+    """
+    recipe = loaded.recipe
+    data = recipe.data
+    channels, height, width = spec.input
+    if isinstance(data, Folder):
+        from archcompiler.runner.data.folder import list_images
+        from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
+
+        train, test = list_images(data)
+        _require_fit(loaded, spec, (3, height, width), train.classes)
+        size = (height, width)
+        view = view or EvaluationView(data.resize, size)
+        return OpenedData(
+            StreamedTraining(train, data, size, recipe.seed, device),
+            StreamedTest(test, view.resize, view.crop, data.workers, device),
+        )
+
+    from archcompiler.runner.data.resident import Resident, ResidentTest
+
+    splits = read_small(data)
+    pixels = splits.train.pixels.shape
+    grey = pixels[1] == 1 and data.grey == "repeat"
+    shape = (channels if grey else pixels[1], pixels[2] + 2 * data.pad, pixels[3] + 2 * data.pad)
+    _require_fit(loaded, spec, shape, splits.train.classes)
+    return OpenedData(
+        Resident(splits.train.padded(data.pad), device),
+        ResidentTest(splits.test.padded(data.pad), device),
+    )
+
+
+def read_small(data: Small) -> Splits:
+    """The images of a small data set as its files have them. Raises CompileError E704."""
+    return _reader(data)()
+
+
+def _reader(data: Small) -> Callable[[], Splits]:
+    from archcompiler.runner.recipe import Cifar10, Cifar100, Embedded, FashionMnist
+
+    match data:
+        case Embedded():
+            from archcompiler.runner.data.embedded import read_embedded
+
+            return read_embedded
+        case FashionMnist():
+            from archcompiler.runner.data.idx import read_fashion_mnist
+
+            return lambda: read_fashion_mnist(Path(data.path))
+        case Cifar10() | Cifar100():
+            from archcompiler.runner.data.cifar import CIFAR10, CIFAR100, read_cifar
+
+            layout = CIFAR10 if isinstance(data, Cifar10) else CIFAR100
+            return lambda: read_cifar(Path(data.path), layout)
+    raise TypeError(f"no reader for {type(data).__name__}")
+
+
+def _require_fit(
+    loaded: LoadedRecipe, spec: Spec, shape: tuple[int, int, int], classes: tuple[str, ...]
+) -> None:
+    found: list[Diagnostic] = []
+    name, kind = spec.name, loaded.recipe.data.type
+    if shape != spec.input:
+        found.append(
+            error(
+                "E703",
+                f"`{name}` takes {_shape(spec.input)}, but `{kind}` gives {_shape(shape)}",
+                loaded.span(("data",), "key"),
+                help=_shape_help(shape, spec.input),
+            )
+        )
+    if len(classes) != spec.classes:
+        found.append(
+            error(
+                "E703",
+                f"`{name}` has {spec.classes} classes, but `{kind}` has {len(classes)}",
+                loaded.span(("data",), "key"),
+                help=f"`--set classes={len(classes)}` changes the spec for this run",
+            )
+        )
+    channels = len(loaded.recipe.data.mean)
+    if shape == spec.input and channels != shape[0]:
+        found.append(
+            error(
+                "E703",
+                f"`mean` has {channels} channels, but the images have {shape[0]}",
+                loaded.span(("data", "mean")),
+            )
+        )
+    if found:
+        raise CompileError(*found)
+
+
+def _shape(shape: tuple[int, int, int]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _shape_help(shape: tuple[int, int, int], wanted: tuple[int, int, int]) -> str | None:
+    if shape[0] == 1 and wanted[0] != 1:
+        return '`grey = "repeat"` under `[data]` fills every channel'
+    missing = wanted[1] - shape[1]
+    if missing > 0 and missing % 2 == 0 and wanted[2] - shape[2] == missing:
+        return f"{missing // 2} more pixels of `pad` under `[data]` make the sizes equal"
+    return None

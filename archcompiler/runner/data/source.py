@@ -1,0 +1,78 @@
+"""Data sets as the loop sees them: batches of bytes on the device, in the order of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from archcompiler.runner.order import Parts, Samples
+
+
+class Batch(NamedTuple):
+    """One part of a batch of training images."""
+
+    images: Tensor
+    """(n, C, H, W) bytes"""
+    labels: Tensor
+    """(n,) int64"""
+    samples: Samples
+
+
+class Tested(NamedTuple):
+    """Some test images. Every process gets as many: what is too much has weight 0."""
+
+    images: Tensor
+    """(n, C, H, W) bytes"""
+    labels: Tensor
+    """(n,) int64"""
+    weight: Tensor
+    """(n,) 0 or 1, float32"""
+
+
+class TrainingData(Protocol):
+    """What is trained on."""
+
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    """(C, H, W) of an image on its way into the network; C is 1 for grey ones."""
+
+    def __len__(self) -> int: ...
+
+    def batches(self, parts: Parts, start: int) -> Iterator[Batch]:
+        """Every part of every step from `start` on, without end."""
+        ...
+
+
+class EvaluationData(Protocol):
+    """What is tested on."""
+
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:
+        """The images of a plan that fall to this process, in order."""
+        ...
+
+
+class EvaluationPlan(NamedTuple):
+    """Which test images, how many at a time, and how they fall to the processes."""
+
+    size: int
+    """Images at a time and process."""
+    limit: int | None = None
+    """At most so many, evenly spread."""
+    rank: int = 0
+    world: int = 1
+
+    def indices(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Indices, (size,) int64, and weights, (size,), for one batch after the other."""
+        used = min(self.limit or count, count)
+        index = torch.arange(used) * count // used
+        step = self.size * self.world
+        for start in range(self.rank * self.size, -(-used // step) * step, step):
+            place = torch.arange(start, start + self.size)
+            yield index[place % used], (place < used).float()

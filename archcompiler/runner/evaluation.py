@@ -1,0 +1,89 @@
+"""`archcompiler eval`: a trained network on its test images, in one crop or ten, at any size."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from archcompiler.runner.augment import Normaliser
+from archcompiler.runner.confusion import draw_confusion
+from archcompiler.runner.crops import Crops, padded, resized, single_crop, ten_crop
+from archcompiler.runner.data.opening import EvaluationView, open_data
+from archcompiler.runner.data.source import EvaluationPlan
+from archcompiler.runner.evaluate import Score, evaluate
+from archcompiler.runner.hardware import resolve_device, settle
+from archcompiler.runner.recipe import Folder
+from archcompiler.runner.trained import Trained
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation and where its picture is."""
+
+    score: Score
+    picture: Path
+    report: Path
+
+
+def evaluate_trained(
+    trained: Trained, *, crops: int, size: int | None, limit: int | None
+) -> Evaluation:
+    """Evaluate and write `eval.json` and `confusion.png` into the run folder.
+
+    Raises CompileError E703 or E704 for the data, E707 for the device.
+    """
+    recipe, spec = trained.loaded.recipe, trained.compiled.spec
+    device = resolve_device(recipe.device)
+    hardware = settle(trained.loaded, device)
+    height, width = (size, size) if size else spec.input[1:]
+    trained.require_size(height, width)
+    data = recipe.data
+    if isinstance(data, Folder):
+        # The margin around the crop grows with it; ten crops need all of it.
+        resize = round(data.resize * height / spec.input[1])
+        room = (resize, resize) if crops == 10 else (height, width)
+        views: Crops = ten_crop((height, width)) if crops == 10 else single_crop
+        opened = open_data(trained.loaded, spec, device, EvaluationView(resize, room))
+    else:
+        opened = open_data(trained.loaded, spec, device)
+        margin = max(height // 8, 1)
+        views = padded(ten_crop((height, width)), margin) if crops == 10 else single_crop
+        views = resized(views, (height, width))
+    network = trained.module.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
+    score = evaluate(
+        network,
+        opened.test.batches(EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)),
+        Normaliser.of(data.mean, data.std, device),
+        hardware,
+        classes=spec.classes,
+        crops=views,
+    )
+    return _written(trained, score, opened.test.classes, crops, height)
+
+
+def _written(
+    trained: Trained, score: Score, classes: tuple[str, ...], crops: int, size: int
+) -> Evaluation:
+    folder = trained.folder.path
+    name = "" if (crops, size) == (1, trained.compiled.spec.input[1]) else f"-{crops}crop-{size}"
+    report, picture = folder / f"eval{name}.json", folder / f"confusion{name}.png"
+    values = {
+        "checkpoint": trained.checkpoint.resolve().name,
+        "iteration": trained.iteration,
+        "images": score.images,
+        "crops": crops,
+        "size": size,
+        "loss": score.loss,
+        "top1": score.top1,
+        "top5": score.top5,
+        "classes": list(classes),
+        "confusion": score.confusion.tolist(),
+    }
+    trained.folder.write_text(report, json.dumps(values) + "\n")
+    title = f"{trained.compiled.name}: {score.top1:.2%} of {score.images:,} right"
+    sheet = draw_confusion(np.asarray(score.confusion), classes, title)
+    trained.folder.save_picture(sheet, picture)
+    return Evaluation(score, picture, report)

@@ -1,0 +1,146 @@
+"""The device, and how fast things are done on it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.loading import LoadedRecipe
+from archcompiler.runner.recipe import Speed
+
+_PEAK = {
+    "H200": 989e12,
+    "H100 PCIe": 756e12,
+    "H100": 989e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "L4": 121e12,
+    "A10": 125e12,
+    "V100": 125e12,
+    "T4": 65e12,
+    "RTX 4090": 165e12,
+    "RTX 3090": 71e12,
+}
+"""Operations a second in half precision without sparsity, from the vendor's data sheets."""
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Everything that `auto` stood for, settled."""
+
+    device: torch.device
+    precision: torch.dtype
+    channels_last: bool
+    compile: bool
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context of a forward pass."""
+        return torch.autocast(
+            self.device.type, self.precision, enabled=self.precision is not torch.float32
+        )
+
+    def peak(self) -> float | None:
+        """Operations a second at best, in half precision; None where that is not known."""
+        if self.device.type != "cuda" or self.precision is torch.float32:
+            return None
+        name = torch.cuda.get_device_name(self.device)
+        return next((peak for known, peak in _PEAK.items() if known in name), None)
+
+    def speed(self, speed: Speed) -> Speed:
+        """The recipe's settings with every `auto` replaced by what it came to."""
+        return speed.model_copy(
+            update={
+                "precision": str(self.precision).removeprefix("torch."),
+                "channels_last": "on" if self.channels_last else "off",
+                "compile": "on" if self.compile else "off",
+            }
+        )
+
+
+def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
+    """The device of this process. Raises CompileError E707 if it is not there."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        wanted = next(name for name, there in available.items() if there)
+    if not available[wanted]:
+        raise CompileError(
+            error(
+                "E707",
+                f"there is no device `{wanted}` here",
+                notes=(f"torch {torch.__version__} sees: {_listed(available)}",),
+                help="`--set device=auto` takes the fastest that is there",
+            )
+        )
+    if wanted == "cuda":
+        if local_rank >= torch.cuda.device_count():
+            raise CompileError(
+                error("E707", f"process {local_rank} of this machine has no GPU of its own")
+            )
+        torch.cuda.set_device(local_rank)
+        return torch.device("cuda", local_rank)
+    return torch.device(wanted)
+
+
+def settle(loaded: LoadedRecipe, device: torch.device) -> Hardware:
+    """Settle every `auto` and set torch's switches. Raises CompileError E707."""
+    speed = loaded.recipe.speed
+    cuda = device.type == "cuda"
+    precision = speed.precision
+    if precision == "auto":
+        precision = "bfloat16" if cuda and torch.cuda.is_bf16_supported() else "float32"
+    _require(loaded, device)
+    torch.backends.cuda.matmul.allow_tf32 = speed.tf32 and not speed.deterministic
+    torch.backends.cudnn.allow_tf32 = speed.tf32 and not speed.deterministic
+    torch.backends.cudnn.benchmark = cuda and not speed.deterministic
+    if speed.deterministic:
+        # cuBLAS reads it when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # Max pooling warns in any case, though it repeats to the bit in the plain memory order.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    plain = device.type == "mps" or speed.deterministic
+    return Hardware(
+        device,
+        getattr(torch, precision),
+        speed.channels_last == "on" or (speed.channels_last == "auto" and not plain),
+        speed.compile == "on" or (speed.compile == "auto" and cuda and not speed.deterministic),
+    )
+
+
+def _require(loaded: LoadedRecipe, device: torch.device) -> None:
+    speed = loaded.recipe.speed
+    found = []
+    if speed.sync_bn and device.type != "cuda":
+        found.append(
+            error(
+                "E707",
+                f"torch has no BN over processes on `{device.type}`",
+                loaded.span(("speed", "sync_bn")),
+            )
+        )
+    if speed.precision == "float16" and device.type == "cpu":
+        found.append(
+            error(
+                "E707",
+                "float16 is of no use on a CPU",
+                loaded.span(("speed", "precision")),
+                help="`bfloat16` is, where the processor has it",
+            )
+        )
+    if found:
+        raise CompileError(*found)
+
+
+def _listed(available: dict[str, bool]) -> str:
+    return ", ".join(name for name, there in available.items() if there)

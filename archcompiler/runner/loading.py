@@ -1,0 +1,153 @@
+"""Recipe name or path → validated recipe, with the same located diagnostics as a spec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+
+import archcompiler
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.ir import SpecPath
+from archcompiler.runner.recipe import Recipe
+from archcompiler.source import Source, Span
+from archcompiler.spec.located import Located, locate, merge
+from archcompiler.spec.model import Spec
+from archcompiler.spec.problems import validate
+from archcompiler.spec.settings import parse_setting
+from archcompiler.suggest import did_you_mean
+from archcompiler.syntax import parse
+from archcompiler.syntax.document import Part
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A valid recipe with the text behind each of its values."""
+
+    name: str
+    recipe: Recipe
+    values: Located
+
+    def span(self, path: SpecPath, part: Part = "value") -> Span:
+        """Where the value at `path` is written; for a default, where it would be."""
+        node = self.values
+        for step in path:
+            child = node.child(step)
+            if child is None:
+                return node.span("table")
+            node = child
+        return node.span(part)
+
+
+def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> LoadedRecipe:
+    """Read, merge and validate a recipe, given by its name or as a path.
+
+    Raises CompileError with everything that is wrong.
+    """
+    path = _find(name)
+    document = parse(Source.read(path))
+    values = locate(document.values, document)
+    values = reduce(merge, map(parse_setting, settings), values)
+    loaded = LoadedRecipe(path.stem, _validate(values), values)
+    problems = list(_broken_rules(loaded))
+    if problems:
+        raise CompileError(*problems)
+    return loaded
+
+
+def _validate(values: Located) -> Recipe:
+    try:
+        return validate(values, Recipe)
+    except CompileError as exc:
+        # What is said of specs is true of recipes, but for the name of the outermost table.
+        raise CompileError(
+            *(replace(d, message=_renamed(d.message)) for d in exc.diagnostics)
+        ) from None
+
+
+def _renamed(message: str) -> str:
+    return re.sub(r"\bthe spec\b", "the recipe", message)
+
+
+def split_settings(settings: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Settings of the spec and of the recipe: no key is in both, so the first key decides."""
+    spec: list[str] = []
+    recipe: list[str] = []
+    for setting in settings:
+        first = setting.partition("=")[0].split(".")[0].strip()
+        (spec if first in Spec.model_fields else recipe).append(setting)
+    return spec, recipe
+
+
+def recipe_folder() -> Path:
+    """Where the recipes are that come with the package."""
+    package = Path(archcompiler.__file__).parent
+    installed = package / "runner" / "recipes"
+    return installed if installed.is_dir() else package.parent / "specs" / "recipes"
+
+
+def _find(name: str | Path) -> Path:
+    text = str(name)
+    if isinstance(name, Path) or "/" in text or "\\" in text or Path(text).suffix:
+        return Path(name)
+    folder = recipe_folder()
+    path = folder / f"{text}.toml"
+    if not path.is_file():
+        known = sorted(p.stem for p in folder.glob("*.toml"))
+        guess = did_you_mean(text, known)
+        raise CompileError(
+            error(
+                "E701",
+                f"there is no recipe `{text}`",
+                notes=(f"known: {', '.join(known)}",),
+                help=f"did you mean `{guess}`?"
+                if guess
+                else "a path such as `./my.toml` works too",
+            )
+        )
+    return path
+
+
+def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
+    recipe = loaded.recipe
+    parts = recipe.speed.accumulate
+    if recipe.batch_size % parts:
+        yield error(
+            "E702",
+            f"a batch of {recipe.batch_size} images cannot be computed in {parts} equal parts",
+            loaded.span(("speed", "accumulate")),
+        )
+    if len(recipe.data.mean) != len(recipe.data.std):
+        yield error(
+            "E702",
+            f"`std` has {len(recipe.data.std)} channels, but `mean` has {len(recipe.data.mean)}",
+            loaded.span(("data", "std")),
+        )
+    schedule = recipe.schedule
+    if schedule.type == "steps" and any(
+        a >= b for a, b in zip(schedule.at, schedule.at[1:], strict=False)
+    ):
+        yield error("E702", "the iterations in `at` must rise", loaded.span(("schedule", "at")))
+    if recipe.optimizer.nesterov and recipe.optimizer.momentum == 0:
+        yield error(
+            "E702",
+            "Nesterov's method needs momentum",
+            loaded.span(("optimizer", "nesterov")),
+            help="set `nesterov = false`, or a `momentum`",
+        )
+    if recipe.data.type == "folder" and (
+        recipe.data.scale[0] > recipe.data.scale[1] or recipe.data.ratio[0] > recipe.data.ratio[1]
+    ):
+        key = "scale" if recipe.data.scale[0] > recipe.data.scale[1] else "ratio"
+        yield error(
+            "E702", f"`{key}` must be the smallest and the largest", loaded.span(("data", key))
+        )
+    if recipe.speed.sync_bn and recipe.speed.checkpointing:
+        yield error(
+            "E702",
+            "`sync_bn` and `checkpointing` cannot be combined",
+            loaded.span(("speed", "sync_bn")),
+            notes=("the recomputed pass would count each batch twice in the running statistics",),
+        )

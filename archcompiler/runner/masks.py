@@ -1,0 +1,109 @@
+"""Attention masks over images: one contact sheet, as figure 1 of the paper shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.augment import Normaliser
+from archcompiler.runner.data.folder import centred
+from archcompiler.runner.trained import Trained
+
+_CELL, _GAP, _TOP, _LEFT = 192, 8, 64, 16
+_HEAT = np.array(
+    [[13, 8, 60], [84, 15, 109], [187, 55, 84], [249, 142, 9], [252, 255, 164]], np.float64
+)
+"""Colours from the lowest to the highest value of a mask."""
+_OPACITY = 0.6
+
+Picture = npt.NDArray[np.uint8]
+
+
+def draw_masks(
+    trained: Trained, images: Sequence[Path], size: int | None, path: Path
+) -> tuple[int, int]:
+    """Draw a row for each image and a column for each attention module; returns both numbers.
+
+    A mask is shown as its mean over channels, from its lowest value to its highest.
+    Raises CompileError E712 for an image that cannot be read, E703 for a network without masks.
+    """
+    spec = trained.compiled.spec
+    height, width = (size, size) if size else spec.input[1:]
+    trained.require_size(height, width)
+    pictures = [_open(path, (height, width)) for path in images]
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    if spec.input[0] == 1:
+        batch = batch.float().mean(1, keepdim=True).round().byte()
+    data = trained.loaded.recipe.data
+    normalise = Normaliser.of(data.mean, data.std, torch.device("cpu"))
+    with torch.inference_mode():
+        masks = trained.module.attention_masks(normalise(batch))  # type: ignore[operator]
+    if not masks:
+        raise CompileError(error("E703", f"`{trained.compiled.name}` has no attention modules"))
+    sheet = _sheet(
+        pictures,
+        {name: mask.float().mean(1).numpy() for name, mask in masks.items()},
+        [path.name for path in images],
+    )
+    trained.folder.save_picture(sheet, path)
+    return len(pictures), len(masks)
+
+
+def _open(path: Path, size: tuple[int, int]) -> Picture:
+    """(H, W, 3): shorter side to the size, the middle of the longer one."""
+    try:
+        with Image.open(path) as image:
+            fitted = centred(image.convert("RGB"), min(size), size)
+            return np.array(fitted, np.uint8)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as exc:
+        raise CompileError(error("E712", f"cannot read the image `{path}`: {exc}")) from None
+
+
+def _sheet(
+    pictures: Sequence[Picture], masks: dict[str, npt.NDArray[np.float32]], names: Sequence[str]
+) -> Image.Image:
+    columns, rows = len(masks) + 1, len(pictures)
+    width = 2 * _LEFT + columns * (_CELL + _GAP) - _GAP
+    sheet = Image.new("RGB", (width, _TOP + rows * (_CELL + _GAP + 22) + 8), "white")
+    draw = ImageDraw.Draw(sheet)
+    font, small = ImageFont.load_default(18), ImageFont.load_default(14)
+    for column, name in enumerate(("image", *masks)):
+        x = _LEFT + column * (_CELL + _GAP)
+        stage, _, module = name.removesuffix(".mask").partition(".")
+        draw.text((x, 26), stage, "#1f2328", font, "lm")
+        draw.text((x, 48), module, "#57606a", small, "lm")
+    for row, picture in enumerate(pictures):
+        y = _TOP + row * (_CELL + _GAP + 22)
+        sheet.paste(_enlarged(Image.fromarray(picture)), (_LEFT, y))
+        for column, mask in enumerate(masks.values(), 1):
+            cell = _overlay(picture, mask[row])
+            sheet.paste(cell, (_LEFT + column * (_CELL + _GAP), y))
+        draw.text((_LEFT, y + _CELL + 13), names[row], "#57606a", small, "lm")
+    return sheet
+
+
+def _overlay(picture: Picture, mask: npt.NDArray[np.float32]) -> Image.Image:
+    """The heat-map of a mask, (h, w), over the image in grey."""
+    low, high = float(mask.min()), float(mask.max())
+    level = Image.fromarray((mask - low) / max(high - low, 1e-9)).resize(
+        (_CELL, _CELL), Image.Resampling.BILINEAR
+    )
+    position = np.clip(np.asarray(level, np.float64), 0, 1) * (len(_HEAT) - 1)
+    below = np.minimum(position.astype(int), len(_HEAT) - 2)
+    part = (position - below)[..., None]
+    heat = _HEAT[below] * (1 - part) + _HEAT[below + 1] * part
+    grey = np.asarray(_enlarged(Image.fromarray(picture)).convert("L"), np.float64)[..., None]
+    mixed = heat * _OPACITY + grey * (1 - _OPACITY)
+    return Image.fromarray(mixed.round().astype(np.uint8))
+
+
+def _enlarged(image: Image.Image) -> Image.Image:
+    """To a cell; pixels of small images stay visible, and so does the shape of others."""
+    method = Image.Resampling.NEAREST if image.width < 64 else Image.Resampling.BICUBIC
+    return image.resize((_CELL, _CELL), method)

@@ -1,0 +1,183 @@
+"""The runner against a bare loop: images a second on resident data, and start to first step.
+
+    python benchmarks/runner.py [--spec SPEC] [--device cpu] [--batch 32] [--steps 20]
+
+Both train the same network with the same optimizer on the same bytes on the device. The bare loop
+slices the data in order and does nothing else: no augmentation, no order, no log, no checkpoint.
+Rounds of both take turns, so that a busy machine slows both, and the median of the rounds counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+import archcompiler
+from archcompiler.runner.augment import Normaliser
+from archcompiler.runner.data.opening import OpenedData, open_data
+from archcompiler.runner.distributed import World
+from archcompiler.runner.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.loading import LoadedRecipe, load_recipe
+from archcompiler.runner.loop import Loop
+from archcompiler.runner.metrics import Row
+from archcompiler.runner.optimizer import make_optimizer
+from archcompiler.runner.signals import StopSignals
+from archcompiler.runner.state import TrainingState
+
+
+class Silent:
+    """A listener that keeps nothing."""
+
+    def step(self, done: int) -> None: ...
+    def measured(self, row: Row) -> None: ...
+    def save(self, *, best: bool) -> None: ...
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--spec", default="specs/attention56_cifar.toml")
+    parser.add_argument("--recipe", default="smoke")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+
+    steps, batch = arguments.steps, arguments.batch
+    settings = [
+        f"device={arguments.device}",
+        f"batch_size={batch}",
+        f"iterations={(arguments.rounds + 1) * steps}",
+        "checkpoint_every=1000000",
+        "log_every=50",
+    ]
+    network = archcompiler.compile(arguments.spec)
+    loaded = load_recipe(arguments.recipe, settings)
+    device = resolve_device(arguments.device)
+    hardware = settle(loaded, device)
+    data = open_data(loaded, network.spec, device)
+    runner = runner_steps(network, loaded, hardware, data)
+    bare = bare_steps(network, loaded, hardware, data)
+    rounds = []
+    for _ in range(arguments.rounds + 1):
+        rounds.append([timed(run, steps, device) for run in (bare, runner)])
+    # The first round compiles, tunes and allocates.
+    speeds = [statistics.median(batch * steps / r[i] for r in rounds[1:]) for i in (0, 1)]
+    print(f"{network.name}, {arguments.recipe}, {device}, torch {torch.__version__}, batch {batch}")
+    print(f"bare loop  {speeds[0]:10.1f} images/s")
+    print(f"runner     {speeds[1]:10.1f} images/s, {speeds[1] / speeds[0]:.3f} of the bare loop")
+    print(f"start to first step {first_step(arguments.spec, arguments.recipe, settings):.1f} s")
+
+
+def timed(run: Callable[[int], None], steps: int, device: torch.device) -> float:
+    """Seconds of so many steps."""
+    start = time.perf_counter()
+    run(steps)
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - start
+
+
+def runner_steps(
+    network: archcompiler.CompiledNetwork,
+    loaded: LoadedRecipe,
+    hardware: Hardware,
+    data: OpenedData,
+) -> Callable[[int], None]:
+    """The runner's own loop, from which only evaluations and files are left out."""
+    recipe = loaded.recipe
+    module = network.module().to(hardware.device, memory_format=hardware.memory_format)
+    if hardware.compile:
+        module.compile()
+    optimizer = make_optimizer(module, recipe.optimizer, hardware.device)
+    scaler = torch.amp.GradScaler(hardware.device.type, enabled=False)
+    state = TrainingState(module, optimizer, None, scaler)
+
+    def run(steps: int) -> None:
+        until = recipe.model_copy(
+            update={"iterations": state.iteration + steps + 1, "evaluate_every": 10**9}
+        )
+        loop = Loop(until, state, module, data, hardware, World(), Silent(), 0)
+        signals = StopSignals()
+        # The last iteration evaluates: stop one before it, as a signal would.
+        loop.listener = _Stopping(signals, state.iteration + steps)
+        loop.run(signals)
+
+    return run
+
+
+class _Stopping(Silent):
+    def __init__(self, signals: StopSignals, last: int) -> None:
+        self.signals = signals
+        self.last = last
+
+    def step(self, done: int) -> None:
+        if done == self.last:
+            import signal
+
+            self.signals.received = signal.SIGTERM
+
+
+def bare_steps(
+    network: archcompiler.CompiledNetwork,
+    loaded: LoadedRecipe,
+    hardware: Hardware,
+    data: OpenedData,
+) -> Callable[[int], None]:
+    """What one would write in ten lines."""
+    recipe = loaded.recipe
+    module = network.module().to(hardware.device, memory_format=hardware.memory_format)
+    if hardware.compile:
+        module.compile()
+    optimizer = make_optimizer(module, recipe.optimizer, hardware.device)
+    normalise = Normaliser.of(recipe.data.mean, recipe.data.std, hardware.device)
+    pixels, labels = data.train.pixels, data.train.labels  # type: ignore[attr-defined]
+    batch = recipe.batch_size
+    place = 0
+
+    def run(steps: int) -> None:
+        nonlocal place
+        module.train()
+        for _ in range(steps):
+            place = 0 if place + batch > len(labels) else place
+            x = normalise(pixels[place : place + batch])
+            x = x.contiguous(memory_format=hardware.memory_format)
+            with hardware.autocast():
+                loss = F.cross_entropy(module(x), labels[place : place + batch])
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            place += batch
+
+    return run
+
+
+def first_step(spec: str, recipe: str, settings: list[str]) -> float:
+    """Seconds from the start of the command to the end of its first step."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "archcompiler", "train", spec, "--recipe", recipe]
+        words += ["--out", str(Path(folder, "run"))]
+        for setting in settings:
+            words += ["--set", setting]
+        start = time.perf_counter()
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout is not None
+            for line in run.stdout:
+                if line.startswith("first step"):
+                    took = time.perf_counter() - start
+                    run.kill()
+                    return took
+    raise RuntimeError("the run ended before its first step")
+
+
+if __name__ == "__main__":
+    main()

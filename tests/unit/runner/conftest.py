@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from unit.runner.jobs import QUICK, TINY, Jobs
+
+import archcompiler
+from archcompiler.runner.folder import RunFolder
+from archcompiler.runner.loading import load_recipe
+from archcompiler.runner.training import Job
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Jobs:
+    """Jobs of the tiny network in a folder below `tmp_path`, with settings of the recipe."""
+
+    def make(folder: str, *settings: str, recipe: str = "smoke", **options: Any) -> Job:
+        spec = options.pop("spec", TINY)
+        return Job(
+            archcompiler.compile(spec),
+            load_recipe(recipe, (*QUICK, *settings)),
+            RunFolder(tmp_path / folder),
+            quiet=True,
+            **options,
+        )
+
+    return make

@@ -1,0 +1,108 @@
+"""Several processes do what one does, and the end of one is the end of all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from unit.runner.jobs import TINY, Jobs
+from unit.runner.processes import free_port, run_alone, run_together
+
+from archcompiler.runner.checkpoint import read
+from archcompiler.runner.distributed import Strategy
+from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.training import Job
+
+EVERYTHING = ("ema=0.9", "optimizer.clip=1.0", "augment.mixup=0.2", "log_every=1")
+
+
+def _losses(folder: Path) -> list[float]:
+    rows = read_metrics(folder / "metrics.jsonl")
+    return [row["loss"] for row in rows if row["split"] == "train"]
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fully_shard"])
+def test_two_processes_agree_with_one(job: Jobs, tmp_path: Path, strategy: Strategy) -> None:
+    # BN sees the same images together: a part of two in one process, or the part of one of two.
+    run_alone(job("one", *EVERYTHING, "speed.accumulate=2"))
+    run_together(job("two", *EVERYTHING, strategy=strategy))
+    one, two = _losses(tmp_path / "one"), _losses(tmp_path / "two")
+    assert len(one) == 12
+    assert two == pytest.approx(one, rel=1e-5)
+    weights = [read(tmp_path / f / "checkpoints" / "last.pt")["model"] for f in ("one", "two")]
+    for name, tensor in weights[0].items():
+        if "running" not in name and "tracked" not in name:
+            torch.testing.assert_close(weights[1][name], tensor, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fully_shard"])
+def test_two_processes_resume_to_the_bit(job: Jobs, tmp_path: Path, strategy: Strategy) -> None:
+    run_together(job("whole", *EVERYTHING, strategy=strategy))
+    run_together(job("parts", *EVERYTHING, "iterations=8", strategy=strategy))
+    # As if the first had been killed after its second checkpoint: its schedule knew of 12 steps.
+    whole, parts = (tmp_path / name / "checkpoints" for name in ("whole", "parts"))
+    for path in [*parts.iterdir()]:
+        path.unlink()
+    (parts / "iteration-000000008.pt").write_bytes((whole / "iteration-000000008.pt").read_bytes())
+    run_together(job("parts", *EVERYTHING, strategy=strategy, resume=True))
+    one, two = read(whole / "last.pt"), read(parts / "last.pt")
+    for part in ("model", "parameters", "momentum"):
+        for name, tensor in one[part].items():
+            assert torch.equal(tensor, two[part][name]), f"{part}: {name}"
+    for mine, other in zip(one["buffers"], two["buffers"], strict=True):
+        assert all(torch.equal(tensor, other[name]) for name, tensor in mine.items())
+
+
+def test_a_killed_rank_ends_the_job_which_resumes(tmp_path: Path) -> None:
+    spec = tmp_path / "tiny.json"
+    spec.write_text(json.dumps(TINY))
+    out = tmp_path / "run"
+
+    def start(iterations: int, *more: str) -> subprocess.Popen[bytes]:
+        settings = [f"iterations={iterations}", "checkpoint_every=5", "evaluate_every=1000000"]
+        settings += ["batch_size=16", "evaluation_images=50", "log_every=5"]
+        return subprocess.Popen(
+            [
+                sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+                "--master-port", str(free_port()), "-m", "archcompiler.runner",
+                str(spec), "--recipe", "smoke", "--out", str(out), "-q", *more,
+                *(word for s in settings for word in ("--set", s)),
+            ],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    job = start(1_000_000)
+    last = out / "checkpoints" / "last.pt"
+    deadline = time.monotonic() + 120
+    while not last.exists():
+        assert job.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    children = Path(f"/proc/{job.pid}/task/{job.pid}/children")
+    if not children.exists():
+        pytest.skip("needs Linux to find the processes of torchrun")
+    victim = int(children.read_text().split()[-1])
+    os.kill(victim, signal.SIGKILL)
+    killed = time.monotonic()
+    assert job.wait(30) != 0
+    assert time.monotonic() - killed < 30
+    done = read(last)["iteration"]
+    assert start(done + 5, "--resume").wait(120) == 0
+    assert read(last)["iteration"] == done + 5
+
+
+def test_a_batch_that_cannot_be_split_is_refused(job: Jobs) -> None:
+    from archcompiler.diagnostics import CompileError
+    from archcompiler.runner.distributed import World
+    from archcompiler.runner.training import _require_whole_parts
+
+    made: Job = job("run", "batch_size=16")
+    with pytest.raises(CompileError, match="batch_size=18"):
+        _require_whole_parts(made.loaded, World(size=3))

@@ -1,0 +1,147 @@
+"""A run that is killed and resumed ends with the same weights, to the bit."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from unit.runner.jobs import Jobs
+from unit.runner.processes import forked, run_alone, run_one
+
+from archcompiler.diagnostics import CompileError
+from archcompiler.runner.checkpoint import read
+from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.training import Job, train
+
+FULL = (
+    "augment.crop_padding=2",
+    "augment.cutout=4",
+    "augment.mixup=0.2",
+    "augment.cutmix=1.0",
+    "augment.label_noise=0.1",
+    "ema=0.9",
+    "optimizer.clip=1.0",
+    "speed.accumulate=2",
+    "label_smoothing=0.1",
+)
+
+
+def _same(a: Path, b: Path) -> None:
+    one, two = (read(path / "checkpoints" / "last.pt") for path in (a, b))
+    assert one["iteration"] == two["iteration"]
+    for part in ("model", "parameters", "momentum"):
+        assert one[part].keys() == two[part].keys()
+        for name, tensor in one[part].items():
+            assert torch.equal(tensor, two[part][name]), f"{part}: {name}"
+    assert one["best"] == two["best"]
+
+
+def _curve(folder: Path) -> list[tuple[object, ...]]:
+    rows = read_metrics(folder / "metrics.jsonl")
+    return [(r["iteration"], r["split"], r["loss"], r["accuracy"]) for r in rows]
+
+
+def test_killed_twenty_times(job: Jobs, tmp_path: Path) -> None:
+    run_alone(job("first", *FULL))  # The server of the processes imports torch once, for this one.
+    took = run_alone(job("whole", *FULL))
+    moments = random.Random(0)
+    deaths = 0
+    for trial in range(60):
+        folder = f"killed{trial}"
+        victim = forked.Process(target=run_one, args=(job(folder, *FULL),))
+        victim.start()
+        victim.join(moments.uniform(0, took))
+        victim.kill()
+        victim.join(60)
+        if victim.exitcode == 0:
+            continue
+        assert victim.exitcode == -signal.SIGKILL
+        deaths += 1
+        train(job(folder, *FULL, resume=True))
+        _same(tmp_path / "whole", tmp_path / folder)
+        assert _curve(tmp_path / "whole") == _curve(tmp_path / folder)
+        assert not list((tmp_path / folder / "checkpoints").glob(".*"))
+        if deaths == 20:
+            return
+    pytest.fail(f"only {deaths} of 60 runs were killed before they ended")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_with_a_checkpoint(
+    job: Jobs, tmp_path: Path, number: signal.Signals
+) -> None:
+    train(job("whole"))
+    seen = []
+
+    def interrupted(job: Job) -> None:
+        original = torch.optim.SGD.step
+
+        def step(self: torch.optim.SGD, closure: None = None) -> None:
+            original(self)
+            seen.append(1)
+            if len(seen) == 6:
+                os.kill(os.getpid(), number)
+
+        torch.optim.SGD.step = step  # type: ignore[method-assign, assignment]
+        try:
+            outcome = train(job)
+        finally:
+            torch.optim.SGD.step = original  # type: ignore[method-assign]
+        assert not outcome.finished
+        assert outcome.iteration == 6
+
+    interrupted(job("stopped"))
+    assert read(tmp_path / "stopped" / "checkpoints" / "last.pt")["iteration"] == 6
+    assert train(job("stopped", resume=True)).finished
+    _same(tmp_path / "whole", tmp_path / "stopped")
+    assert _curve(tmp_path / "whole") == _curve(tmp_path / "stopped")
+
+
+def test_a_corrupt_checkpoint_is_named_and_the_one_before_used(job: Jobs, tmp_path: Path) -> None:
+    train(job("run"))
+    whole = read(tmp_path / "run" / "checkpoints" / "last.pt")
+    target = (tmp_path / "run" / "checkpoints" / "last.pt").resolve()
+    data = bytearray(target.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 512] = bytes(byte ^ 1 for byte in data[middle : middle + 512])
+    target.write_bytes(data)
+    outcome = train(job("run", resume=True))
+    assert [w.code for w in outcome.warnings] == ["W706"]
+    assert target.name in outcome.warnings[0].message
+    assert "iteration-000000008.pt" in outcome.warnings[0].notes[0]
+    again = read(tmp_path / "run" / "checkpoints" / "last.pt")
+    assert all(torch.equal(t, again["model"][name]) for name, t in whole["model"].items())
+
+
+@pytest.mark.parametrize("damage", ["truncated", "empty", "other"])
+def test_damage_of_any_kind_is_found(job: Jobs, tmp_path: Path, damage: str) -> None:
+    train(job("run", "iterations=4"))
+    target = (tmp_path / "run" / "checkpoints" / "last.pt").resolve()
+    data = target.read_bytes()
+    match damage:
+        case "truncated":
+            target.write_bytes(data[: len(data) // 2])
+        case "empty":
+            target.write_bytes(b"")
+        case "other":
+            torch.save({"weights": torch.zeros(3)}, target)
+    with pytest.raises(CompileError) as caught:
+        train(job("run", resume=True))
+    assert {d.code for d in caught.value.diagnostics} == {"E706"}
+    assert target.name in str(caught.value)
+
+
+def test_weights_load_into_the_bare_emitted_file(job: Jobs, tmp_path: Path) -> None:
+    import runpy
+
+    train(job("run", "ema=0.9"))
+    names = runpy.run_path(str(tmp_path / "run" / "model.py"))
+    model = names["tiny"]()
+    for link in ("last.pt", "best.pt"):
+        contents = torch.load(tmp_path / "run" / "checkpoints" / link, weights_only=True)
+        model.load_state_dict(contents["model"])
+    assert list(contents["model"]) == list(model.state_dict())

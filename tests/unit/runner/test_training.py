@@ -1,0 +1,240 @@
+"""Runs from the recipe to the folder, and what ends them early."""
+
+from __future__ import annotations
+
+import errno
+import json
+import tomllib
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+import torch
+from unit.runner.jobs import TINY, Jobs
+from unit.runner.standin import write_cifar10, write_idx, write_photographs
+
+import archcompiler
+from archcompiler.diagnostics import CompileError
+from archcompiler.runner import checkpoint
+from archcompiler.runner.checkpoint import read
+from archcompiler.runner.failures import explained
+from archcompiler.runner.folder import RunFolder
+from archcompiler.runner.loading import load_recipe, recipe_folder
+from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.training import Job, train
+from archcompiler.spec.loader import load
+
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "input": [3, 32, 32],
+    "classes": 10,
+    "stem": {"type": "conv", "channels": 16, "stride": 2},
+    "stages": [
+        {"channels": 32, "modules": 1, "depth": 1},
+        {"channels": 64, "modules": 0, "stride": 2},
+    ],
+}
+RECIPES = sorted(path.stem for path in recipe_folder().glob("*.toml"))
+
+
+def test_the_smoke_recipe_learns(tmp_path: Path) -> None:
+    recipe = load_recipe("smoke", ("iterations=120", "batch_size=32"))
+    job = Job(archcompiler.compile(SMALL), recipe, RunFolder(tmp_path / "run"), quiet=True)
+    assert train(job).finished
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    tested = [row["accuracy"] for row in rows if row["split"] == "test"]
+    assert tested[-1] > 0.5  # chance is 0.1
+    losses = [row["loss"] for row in rows if row["split"] == "train"]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_recipes_are_there() -> None:
+    assert RECIPES == [
+        "cifar_modern",
+        "cifar_paper",
+        "fashion_mnist",
+        "imagenet_modern",
+        "imagenet_paper",
+        "smoke",
+    ]
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_takes_two_steps(tmp_path: Path, name: str) -> None:
+    spec, settings = dict(TINY), ["iterations=2", "batch_size=8", "device=cpu", "log_every=1"]
+    match load_recipe(name).recipe.data.type:
+        case "fashion_mnist":
+            write_idx(tmp_path / "data")
+        case "cifar10":
+            write_cifar10(tmp_path / "data", python=name == "cifar_paper")
+        case "folder":
+            write_photographs(tmp_path / "data")
+            spec |= {"input": [3, 48, 48], "classes": 2}
+            settings += ["data.workers=0", "data.resize=56"]
+    if (tmp_path / "data").exists():
+        settings.append(f"data.path={tmp_path / 'data'}")
+    recipe = load_recipe(name, settings)
+    job = Job(archcompiler.compile(spec), recipe, RunFolder(tmp_path / "run"), quiet=True)
+    assert train(job).iteration == 2
+    rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert [row["split"] for row in rows] == ["train", "train", "test"]
+    assert all(row["loss"] < 100 for row in rows)
+
+
+def test_worker_processes_give_the_same_run(tmp_path: Path) -> None:
+    write_photographs(tmp_path / "data")
+    spec = TINY | {"input": [3, 48, 48], "classes": 2}
+    last = []
+    for workers in (0, 2):
+        settings = ["iterations=2", "batch_size=8", "device=cpu", f"data.workers={workers}"]
+        settings += [f"data.path={tmp_path / 'data'}", "data.resize=56"]
+        folder = RunFolder(tmp_path / f"run{workers}")
+        recipe = load_recipe("imagenet_modern", settings)
+        train(Job(archcompiler.compile(spec), recipe, folder, quiet=True))
+        last.append(read(folder.checkpoints / "last.pt")["model"])
+    assert all(torch.equal(tensor, last[1][name]) for name, tensor in last[0].items())
+
+
+def test_a_photograph_that_cannot_be_decoded_is_named(tmp_path: Path) -> None:
+    write_photographs(tmp_path / "data")
+    (tmp_path / "data" / "train" / "dog" / "1.jpeg").write_bytes(b"\xff\xd8 no more")
+    spec = TINY | {"input": [3, 48, 48], "classes": 2}
+    settings = ["iterations=9", "batch_size=8", "data.workers=1", "data.resize=56", "device=cpu"]
+    settings.append(f"data.path={tmp_path / 'data'}")
+    job = Job(
+        archcompiler.compile(spec),
+        load_recipe("imagenet_paper", settings),
+        RunFolder(tmp_path / "run"),
+        quiet=True,
+    )
+    with pytest.raises(CompileError, match=r"E704.*cannot decode.*1\.jpeg"):
+        train(job)
+
+
+def test_the_run_folder(job: Jobs, tmp_path: Path) -> None:
+    made: Job = job("run", "optimizer.lr=0.01")
+    train(made)
+    run = tmp_path / "run"
+    assert {path.name for path in run.iterdir()} == {
+        "checkpoints", "curves.png", "curves.svg", "metrics.csv", "metrics.jsonl", "model.py",
+        "recipe.toml", "spec.toml",
+    }  # fmt: skip
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {
+        "best.pt", "last.pt", "iteration-000000004.pt", "iteration-000000008.pt",
+        "iteration-000000012.pt",
+    }  # fmt: skip
+    assert load(run / "spec.toml").sha256 == made.network.loaded.sha256
+    recipe = tomllib.loads((run / "recipe.toml").read_text(encoding="utf-8"))
+    assert recipe["optimizer"]["lr"] == 0.01
+    assert recipe["speed"]["precision"] == "float32"
+    again = load_recipe(run / "recipe.toml").recipe
+    assert again.optimizer == made.loaded.recipe.optimizer
+    assert again.data == made.loaded.recipe.data
+    text = (run / "metrics.csv").read_text(encoding="utf-8")
+    assert text.startswith("iteration,split,loss,accuracy,")
+    assert text.count("\n") == 1 + len(read_metrics(run / "metrics.jsonl"))
+    assert (run / "curves.svg").read_text(encoding="utf-8").startswith("<svg ")
+
+
+def test_only_the_last_checkpoints_and_the_best_are_kept(job: Jobs, tmp_path: Path) -> None:
+    train(job("run", "keep=1", "checkpoint_every=2"))
+    left = {path.resolve().name for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert "iteration-000000012.pt" in left
+    assert len(left) <= 2
+
+
+def test_a_folder_with_a_run_is_not_overwritten(job: Jobs) -> None:
+    train(job("run"))
+    made: Job = job("run")
+    with pytest.raises(CompileError, match=r"E705.*holds a run already"):
+        made.folder.require(resume=False)
+    other = archcompiler.compile(TINY | {"name": "other"})
+    with pytest.raises(CompileError, match=r"E705.*another network"):
+        made.folder.require(resume=True, network=other)
+    made.folder.require(resume=True, network=made.network)
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "message"),
+    [
+        (TINY | {"classes": 7}, (), "`tiny` has 7 classes, but `embedded` has 10"),
+        (TINY | {"input": [3, 64, 64]}, (), "takes 3×64×64, but `embedded` gives 3×32×32"),
+        (TINY, ("data.grey=keep",), "takes 3×32×32, but `embedded` gives 1×32×32"),
+        (TINY, ("data.pad=0",), "2 more pixels of `pad`"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused_before_the_first_step(
+    job: Jobs, tmp_path: Path, spec: dict[str, Any], settings: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(CompileError, match="E703") as caught:
+        train(job("run", *settings, spec=spec))
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(job: Jobs, tmp_path: Path) -> None:
+    settings = ("optimizer.lr=1000", "optimizer.momentum=0.99", "schedule.warmup=0")
+    with pytest.raises(CompileError, match=r"E708.*loss of iteration \d+ is not a finite"):
+        train(job("run", *settings, "iterations=200", "checkpoint_every=2", "log_every=7"))
+    for path in (tmp_path / "run" / "checkpoints").glob("iteration-*.pt"):
+        assert all(t.isfinite().all() for t in read(path)["model"].values())
+
+
+def test_a_full_disk_loses_nothing(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(contents: dict[str, Any], file: IO[bytes]) -> None:
+        if contents["iteration"] == 8:
+            file.write(b"the first part")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(contents, file)
+
+    save = torch.save
+    train(job("whole"))
+    monkeypatch.setattr(checkpoint.torch, "save", full)
+    with pytest.raises(CompileError, match=r"(?s)E710.*the disk is full.*iteration-000000004.pt"):
+        train(job("run"))
+    monkeypatch.undo()
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
+    train(job("run", resume=True))
+    one, two = (read(tmp_path / f / "checkpoints" / "last.pt")["model"] for f in ("run", "whole"))
+    assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_out_of_memory_says_what_to_try() -> None:
+    recipe = load_recipe("smoke").recipe
+    expected = pytest.raises(CompileError, match=r"(?s)E709.*accumulate=2.*batch_size=")
+    with expected as caught, explained(recipe):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+    assert "Tried to allocate" in str(caught.value)
+
+
+def test_the_command_line(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from archcompiler.cli import group
+
+    spec = tmp_path / "tiny.json"
+    spec.write_text(json.dumps(TINY))
+    words = ["train", str(spec), "--recipe", "smoke", "--out", str(tmp_path / "run")]
+    for setting in (
+        "iterations=4",
+        "checkpoint_every=2",
+        "evaluation_images=50",
+        "head.dropout=0.5",
+    ):
+        words += ["--set", setting]
+    done = CliRunner().invoke(group, words)
+    assert done.exit_code == 0, done.output
+    assert "best accuracy" in done.output
+    assert load(tmp_path / "run" / "spec.toml").spec.head.dropout == 0.5
+    assert CliRunner().invoke(group, words).exit_code == 2
+    resumed = ["train", "--out", str(tmp_path / "run"), "--resume", "--set", "iterations=6"]
+    assert CliRunner().invoke(group, resumed).exit_code == 0
+    assert read(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 6
+    target = (tmp_path / "run" / "checkpoints" / "last.pt").resolve()
+    target.write_bytes(target.read_bytes()[:-100])
+    again = CliRunner().invoke(group, resumed)
+    assert again.exit_code == 0
+    assert f"warning[W706]: the checkpoint `{target}` is corrupt" in again.output
+    assert "iteration-000000004.pt`, the one before it, is used instead" in again.output
