@@ -2,7 +2,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from shipped import SPECS
+from shipped import ROOT, SPECS
 
 from archcompiler.spec.loader import load
 from archcompiler.spec.show import show
@@ -64,5 +64,5 @@ def test_text_that_toml_has_to_escape() -> None:
 
 
 def test_a_setting_with_a_line_break_stays_a_comment() -> None:
-    loaded = load(SPECS / "attention56.toml", ["title=a\nname = 'x'"])
+    loaded = load(ROOT / "specs/attention56.toml", ["title=a\nname = 'x'"])
     assert tomllib.loads(show(loaded))["name"] == "attention56"
