@@ -93,7 +93,13 @@ class Emitted:
             for module in model.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.momentum = 1.0
-            model.train()(self.x)  # the statistics are those of this batch
+            # Units near the identity: hundreds of random layers would blow rounding errors up.
+            for name, weight in model.named_parameters():
+                if name.endswith(("conv3.weight", "mask.conv2.weight")):
+                    weight *= 0.3
+            # The statistics are those of this batch: with fewer images, a channel that hardly
+            # varies on the smallest maps would blow rounding errors up.
+            model.train()(torch.randn(16, *self.x.shape[1:]))
             for module in model.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.running_mean += (
@@ -122,6 +128,18 @@ class Emitted:
         assert (logits[0] - logits[1]).abs().max() > 0.1, "the logits ignore the image"
         return logits
 
+    def assert_close(self, logits: Tensor) -> None:
+        """For logits of `x` from a program that adds in another order.
+
+        A deep network of random weights may be ill-conditioned, naive learning above all, so the
+        bound grows with the error of float32 itself against float64.
+        """
+        with torch.no_grad():
+            exact = self.model().double()(self.x.double())
+        rounding = float((self.logits - exact).abs().max())
+        assert rounding < 0.1, "too ill-conditioned to compare programs"
+        torch.testing.assert_close(logits, self.logits, rtol=1e-3, atol=1e-3 + 5 * rounding)
+
     @cached_property
     def deep(self) -> bool:
         """Whether exporters take minutes for it."""
@@ -142,7 +160,11 @@ class Emitted:
             return torch.export.export(self.model(), (self.x,), dynamic_shapes={"x": dims})
 
 
-@pytest.fixture(scope="module", params=SPECS, ids=lambda path: path.stem)
+# One process tests one network, so that its weights are drawn and its graph exported once.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(p, marks=pytest.mark.xdist_group(p.stem), id=p.stem) for p in SPECS],
+)
 def emitted(request: pytest.FixtureRequest) -> Iterator[Emitted]:
     yield Emitted(archcompiler.compile(request.param))
     torch.compiler.reset()
@@ -188,13 +210,13 @@ def test_names_follow_the_scopes(emitted: Emitted) -> None:
 def test_compile(emitted: Emitted) -> None:
     compiled = torch.compile(emitted.model(), backend="eager", fullgraph=True)
     with torch.no_grad():
-        torch.testing.assert_close(compiled(emitted.x), emitted.logits, **CLOSE)
+        emitted.assert_close(compiled(emitted.x))
 
 
 def test_export(emitted: Emitted) -> None:
     program = emitted.exported.module()
     with torch.no_grad():
-        torch.testing.assert_close(program(emitted.x), emitted.logits, **CLOSE)
+        emitted.assert_close(program(emitted.x))
         # Larger than the example: export holds that what was above one pixel stays above it.
         height, width = emitted.x.shape[2:]
         if emitted.any_size:
@@ -217,14 +239,14 @@ def test_onnx(emitted: Emitted) -> None:
     session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
     (entry,) = session.get_inputs()
     (logits,) = session.run(None, {entry.name: emitted.x.numpy()})
-    torch.testing.assert_close(torch.from_numpy(logits), emitted.logits, **CLOSE)
+    emitted.assert_close(torch.from_numpy(logits))
 
 
 def test_channels_last(emitted: Emitted) -> None:
     model = emitted.model().to(memory_format=torch.channels_last)
     x = emitted.x.to(memory_format=torch.channels_last)
     with torch.no_grad():
-        torch.testing.assert_close(model(x), emitted.logits, **CLOSE)
+        emitted.assert_close(model(x))
         for name, feature in model.stage_features(x).items():
             assert feature.is_contiguous(memory_format=torch.channels_last), name
 

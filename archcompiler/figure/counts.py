@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archcompiler.ir import Block, TensorType
-from archcompiler.ops import Conv, Linear, Operator
+from archcompiler.ops import Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,8 @@ class Counter:
 
 
 def _macs(op: Operator, output: TensorType) -> int:
-    match op:
-        case Conv():
-            weights = op.out_channels * (op.in_channels // op.groups) * op.kernel**2
-            return weights * output.pixels
-        case Linear():
-            return op.in_features * op.out_features
-    return 0
+    # Only weighted layers multiply, and how much depends on their output alone.
+    return op.work((), output).macs if op.layers else 0
 
 
 def short(number: int) -> str:

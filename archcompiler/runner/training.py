@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.runner.checkpoint import Checkpoints, Contents, read
@@ -28,7 +29,6 @@ from archcompiler.runner.recipe import Recipe
 from archcompiler.runner.signals import GRACE, StopSignals
 from archcompiler.runner.state import TrainingState
 from archcompiler.runner.tensorboard import Board
-from archcompiler.runner.work import multiply_accumulates
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class _Run:
         self.progress = Progress(
             recipe.iterations, self.state.iteration, silent=job.quiet or not world.first
         )
-        macs = multiply_accumulates(job.network.graph)
+        macs = total(CostModel(job.network.graph).network).macs
         self.loop = Loop(self.recipe, self.state, model, data, hardware, world, self, macs)
         first = (
             next(data.train.batches(self.loop.parts, self.state.iteration))
