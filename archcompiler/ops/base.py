@@ -37,7 +37,7 @@ class Operator:
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         """Output type, (C, H, W), for the input types. Raises ShapeError."""
-        raise NotImplementedError
+        raise MissingRule(self.kind, "shape")
 
     def roles(self, count: int) -> tuple[str, ...]:
         """The role of each of `count` inputs, in order."""

@@ -1,0 +1,114 @@
+"""A model of a shipped network that is like a trained one: for tests of what is emitted."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.emit.load import load_module
+
+CLOSE = {"rtol": 1e-3, "atol": 1e-3}
+"""For float32 logits of unit scale from two programs that add in a different order."""
+
+
+@dataclass
+class Emitted:
+    """One spec's emitted module, and a model of it that is like a trained one."""
+
+    network: CompiledNetwork
+
+    @cached_property
+    def namespace(self) -> Any:
+        return load_module(self.network.name, self.network.source)
+
+    @cached_property
+    def x(self) -> Tensor:
+        channels, height, width = self.network.spec.input
+        generator = torch.Generator().manual_seed(1)
+        side = 16 if self.deep and height <= 32 else 64
+        return torch.randn(2, channels, min(height, side), min(width, side), generator=generator)
+
+    @cached_property
+    def state(self) -> dict[str, Tensor]:
+        """Weights and statistics that are not the initial ones, with logits of unit scale."""
+        torch.manual_seed(0)
+        model = getattr(self.namespace, self.network.name)()
+        with torch.no_grad():
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.weight.uniform_(0.5, 1.5)
+                    module.bias.normal_(std=0.2)
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.momentum = 1.0
+            # Units near the identity: hundreds of random layers would blow rounding errors up.
+            for name, weight in model.named_parameters():
+                if name.endswith(("conv3.weight", "mask.conv2.weight")):
+                    weight *= 0.3
+            # The statistics are those of this batch: with fewer images, a channel that hardly
+            # varies on the smallest maps would blow rounding errors up.
+            model.train()(torch.randn(16, *self.x.shape[1:]))
+            for module in model.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.running_mean += (
+                        0.1 * module.running_var.sqrt() * torch.randn(module.num_features)
+                    )
+            logits = model.eval()(self.x)
+            model.head.classifier.weight /= logits.std()
+        return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+    def model(self, **overrides: float) -> Any:
+        """A new model with the weights of `state`, in eval mode."""
+        model = self.empty(**overrides)
+        model.load_state_dict({n: t.clone() for n, t in self.state.items()}, assign=True)
+        return model.eval()
+
+    def empty(self, **overrides: float) -> Any:
+        with torch.device("meta"):
+            return getattr(self.namespace, self.network.name)(**overrides)
+
+    @cached_property
+    def logits(self) -> Tensor:
+        with torch.no_grad():
+            logits: Tensor = self.model()(self.x)
+        assert logits.isfinite().all()
+        assert logits.std() > 0.5
+        assert (logits[0] - logits[1]).abs().max() > 0.02, "the logits ignore the image"
+        return logits
+
+    def assert_close(self, logits: Tensor) -> None:
+        """For logits of `x` from a program that adds in another order.
+
+        A deep network of random weights may be ill-conditioned, naive learning above all, so the
+        bound grows with the error of float32 itself against float64.
+        """
+        with torch.no_grad():
+            exact = self.model().double()(self.x.double())
+        rounding = float((self.logits - exact).abs().max())
+        assert rounding < 0.1, "too ill-conditioned to compare programs"
+        torch.testing.assert_close(logits, self.logits, rtol=1e-3, atol=1e-3 + 5 * rounding)
+
+    @cached_property
+    def deep(self) -> bool:
+        """Whether exporters take minutes for it."""
+        return self.network.graph.root.operator_count > 700
+
+    @property
+    def any_size(self) -> bool:
+        """Whether export is tried with any height and width."""
+        return not self.deep
+
+    @cached_property
+    def exported(self) -> torch.export.ExportedProgram:
+        """Exported for any batch and, if `any_size`, any height and width."""
+        dynamic = torch.export.Dim.DYNAMIC
+        dims = {0: dynamic, 2: dynamic, 3: dynamic} if self.any_size else {0: dynamic}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(self.model(), (self.x,), dynamic_shapes={"x": dims})
