@@ -14,7 +14,6 @@ from torch import Tensor
 import archcompiler
 from archcompiler.blocks import AttentionConfig
 
-
 # Independent implementations, from the paper's words and torchvision's layout.
 
 
