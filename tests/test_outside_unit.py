@@ -197,7 +197,7 @@ def test_the_emitted_file_prints_the_outside_template(site: Path) -> None:
     assert 'class BasicUnit(nn.Module):\n    """Two 3×3 convolutions, BN after each.\n' in source
     assert "partial(BasicUnit, squeeze=4)" in source
     assert "outside_units" not in source
-    check = ["ruff", "check", "--isolated", "--stdin-filename", "m.py", "-"]
+    check = [sys.executable, "-m", "ruff", "check", "--isolated", "--stdin-filename", "m.py", "-"]
     subprocess.run(check, input=source, text=True, check=True, capture_output=True)
 
 

@@ -103,7 +103,16 @@ def test_a_rectangle_of_valid_sides_is_valid(spec: dict[str, Any]) -> None:
 def test_the_source_is_free_of_lint_and_formatted(spec: dict[str, Any]) -> None:
     source = archcompiler.compile(spec).source
     for arguments in (["check"], ["format", "--check"]):
-        command = ["ruff", *arguments, "--isolated", "--stdin-filename", "m.py", "-"]
+        command = [
+            sys.executable,
+            "-m",
+            "ruff",
+            *arguments,
+            "--isolated",
+            "--stdin-filename",
+            "m.py",
+            "-",
+        ]
         result = subprocess.run(command, input=source, capture_output=True, text=True, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
     assert "noqa" not in source or "noqa" in json.dumps(spec)
