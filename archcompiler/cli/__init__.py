@@ -87,3 +87,8 @@ def main(*before: str) -> None:
         # The reader has gone. Python would complain again when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    finally:
+        # The process ends: looking for cycles among all that was imported would take a quarter of
+        # a build.
+        gc.disable()
+        gc.freeze()
