@@ -50,7 +50,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
                 self.fail(f"no format {word!r}; there are {', '.join(FORMATS)}", param, ctx)
         if not words:
             self.fail("names no format", param, ctx)
-        return tuple(dict.fromkeys(words))
+        return tuple(words)
 
 
 @click.command("diagram")
@@ -64,11 +64,11 @@ class Formats(click.ParamType[tuple[str, ...]]):
 )  # fmt: skip
 @click.option(
     "--expand", multiple=True, metavar="SCOPE",
-    help="Draw the inside of a scope such as stage2/attention1; may be given again.",
+    help="Draw the inside of a scope such as stage2/attention1 too; may be given again.",
 )  # fmt: skip
 @click.option(
-    "--format", "formats", type=Formats(), default="svg", show_default=True,
-    metavar="FORMAT,…", help=f"One or several of {', '.join(FORMATS)}.",
+    "--format", "formats", type=Formats(), multiple=True, default=["svg"], show_default=True,
+    metavar="FORMAT,…", help=f"One or several of {', '.join(FORMATS)}; may be given again.",
 )  # fmt: skip
 @click.option("--theme", type=click.Choice(list(THEMES)), default="paper", show_default=True)
 @click.option("--width", type=Length(), default="7in", show_default=True, metavar="LENGTH")
@@ -85,7 +85,7 @@ def command(
     settings: tuple[str, ...],
     level: str,
     expand: tuple[str, ...],
-    formats: tuple[str, ...],
+    formats: tuple[tuple[str, ...], ...],
     theme: str,
     width: float,
     directory: Path,
@@ -99,7 +99,8 @@ def command(
 
     from archcompiler.figure.files import write_figure
 
-    for path, notes in write_figure(networks, request, formats, directory):  # type: ignore[arg-type]
+    wanted = tuple(dict.fromkeys(format for several in formats for format in several))
+    for path, notes in write_figure(networks, request, wanted, directory):  # type: ignore[arg-type]
         click.echo(path)
         for note in notes:
             click.echo(f"note: {note}", err=True)

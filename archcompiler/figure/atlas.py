@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from archcompiler.blocks import ATTENTION, HOURGLASS, MASK, UNITS
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.module import draw_module
-from archcompiler.figure.module_size import measure
+from archcompiler.figure.module_size import tightest
 from archcompiler.figure.overview import draw_overview
 from archcompiler.figure.scene import Panel
 from archcompiler.figure.scope import draw_scope
@@ -29,33 +29,44 @@ class Sheet:
     panel: Panel
     scope: str
     title: str
+    crumb: str
+    """What the panel is called in the trail that leads to it."""
     trail: tuple[str, ...]
     """Ids of the panels above, the network first."""
+    also: tuple[str, ...] = ()
+    """Paths of the other scopes that look the same and have no panel of their own."""
 
 
-def draw_atlas(drawing: Drawing, dot: Dot) -> list[Sheet]:
-    """The network and every distinct scope below it, with links from cards to panels."""
-    scopes = _distinct(drawing)
-    overview = _without_heading(draw_overview(drawing, WIDTH))
-    sheets = [Sheet(overview, "", drawing.title, ())]
-    ids = {"": "network"} | {path: _id(path) for path, _ in scopes}
-    for path, block in scopes:
-        parts = path.split("/")
-        above = ["/".join(parts[:i]) for i in range(len(parts))]
-        trail = tuple(dict.fromkeys(ids[scope] for scope in above if scope in ids))
-        title = f"{path}, {shape_words(block.output_type)}"
-        if block.kind == ATTENTION:
-            panel = draw_module(drawing, block, path, title, _module_width(block))
+@dataclass(frozen=True, slots=True)
+class Atlas:
+    """The panels of a network, outermost first, and how many scopes have none."""
+
+    sheets: list[Sheet]
+    omitted: int
+
+
+def draw_atlas(drawing: Drawing, dot: Dot, prefix: str = "", above: tuple[str, ...] = ()) -> Atlas:
+    """The network and every distinct scope below it, with links from cards to panels.
+
+    Ids get a prefix and trails begin with `above` where another network is in the same file.
+    """
+    places = _distinct(drawing, prefix)
+    overview = _without_heading(replace(draw_overview(drawing, WIDTH), id=f"{prefix}network"))
+    sheets = [Sheet(overview, "", drawing.title, drawing.title, above)]
+    ids = {"": overview.id} | {found.path: found.id for found in places}
+    for found in places[:MAX_PANELS]:
+        parts = found.path.split("/")
+        outer = ("/".join(parts[:i]) for i in range(len(parts)))
+        trail = (*above, *dict.fromkeys(ids[scope] for scope in outer if scope in ids))
+        title = f"{found.path}, {shape_words(found.block.output_type)}"
+        if found.block.kind == ATTENTION:
+            width = max(MODULE, tightest(found.block).width)
+            panel = draw_module(drawing, found.block, found.path, title, width)
         else:
-            panel = draw_scope(drawing, block, path, title, dot)
-        panel = _without_heading(replace(panel, id=ids[path]))
-        sheets.append(Sheet(panel, path, title, trail))
-    return sheets
-
-
-def _module_width(block: Block) -> float:
-    tight = measure(block)
-    return max(MODULE, tight.width if tight else 0.0)
+            panel = draw_scope(drawing, found.block, found.path, title, dot)
+        panel = _without_heading(replace(panel, id=found.id))
+        sheets.append(Sheet(panel, found.path, title, parts[-1], trail, tuple(found.also)))
+    return Atlas(sheets, len(places) - MAX_PANELS if len(places) > MAX_PANELS else 0)
 
 
 def _without_heading(panel: Panel) -> Panel:
@@ -63,14 +74,19 @@ def _without_heading(panel: Panel) -> Panel:
     return replace(panel, labels=tuple(label for label in panel.labels if not label.bold))
 
 
-def _id(path: str) -> str:
-    return "s-" + path.replace("/", "-")
+@dataclass(slots=True)
+class _Place:
+    """A scope with a panel of its own."""
+
+    id: str
+    path: str
+    block: Block
+    also: list[str] = field(default_factory=list)
 
 
-def _distinct(drawing: Drawing) -> list[tuple[str, Block]]:
+def _distinct(drawing: Drawing, prefix: str) -> list[_Place]:
     """Scopes with a panel of their own, outermost first; equal ones once. Fills `links`."""
-    found: list[tuple[str, Block]] = []
-    known: dict[str, str] = {}
+    found: dict[str, _Place] = {}
     queue: list[tuple[str, Block]] = [("", drawing.graph.root)]
     while queue:
         path, block = queue.pop(0)
@@ -86,15 +102,14 @@ def _distinct(drawing: Drawing) -> list[tuple[str, Block]]:
                 queue.append((inner, body))
                 continue
             key = digest(body, relative=False)
-            if key not in known:
-                if len(found) >= MAX_PANELS:
-                    continue
-                known[key] = _id(inner)
-                found.append((inner, body))
+            if key in found:
+                found[key].also.append(inner)
+            else:
+                found[key] = _Place(f"{prefix}s-" + inner.replace("/", "-"), inner, body)
                 queue.append((inner, body))
-            drawing.links[id(body)] = known[key]
+            drawing.links[id(body)] = found[key].id
     _link_runs(drawing)
-    return found
+    return list(found.values())
 
 
 def _link_runs(drawing: Drawing) -> None:

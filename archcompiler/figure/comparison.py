@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archcompiler.blocks import UNITS
 from archcompiler.compiler import CompiledNetwork
@@ -13,11 +13,12 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.counts import short
 from archcompiler.figure.diagram import Figure, Request
 from archcompiler.figure.drawing import Drawing
-from archcompiler.figure.folding import digest, runs
+from archcompiler.figure.engine import Dot, find_dot
+from archcompiler.figure.folding import Run, digest, runs
 from archcompiler.figure.metrics import shorten
-from archcompiler.figure.page import Page, footer_words
-from archcompiler.figure.scene import TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
-from archcompiler.figure.themes import THEMES
+from archcompiler.figure.page import BLOCK, Page, footer_words
+from archcompiler.figure.scene import MARGIN, TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
+from archcompiler.figure.themes import THEMES, ThemeName
 from archcompiler.figure.words import block_words, shape_words
 from archcompiler.ir import Block, Step
 
@@ -27,51 +28,79 @@ BETWEEN = 9.0
 LINE = 10.0
 MOST_LISTED = 30
 
+if TYPE_CHECKING:
+    from archcompiler.figure.html import View
+
 Difference = tuple[str, str, str]
 """Path in the spec, and the value on either side."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The parts of both networks that stand in one row; None where one has no such part."""
+    """The parts of both networks that stand in one row; empty where one has no such part.
 
-    left: Step | None
-    right: Step | None
+    Several on a side are a run of rows that share one.
+    """
 
-    @property
-    def differs(self) -> bool:
-        if self.left is None or self.right is None:
-            return True
-        a, b = self.left.body, self.right.body
-        assert isinstance(a, Block)
-        assert isinstance(b, Block)
-        return digest(a, relative=False) != digest(b, relative=False)
+    left: tuple[Step, ...]
+    right: tuple[Step, ...]
+    differs: bool
+
+    def __add__(self, other: Pair) -> Pair:
+        return Pair(self.left + other.left, self.right + other.right, self.differs)
+
+    def alike(self, other: Pair) -> bool:
+        """Whether both rows say the same of their parts: equal, different, on one side only."""
+        return (bool(self.left), bool(self.right), self.differs) == (
+            bool(other.left), bool(other.right), other.differs,
+        )  # fmt: skip
+
+
+def _pair(left: Step | None, right: Step | None) -> Pair:
+    if left is None or right is None:
+        return Pair((left,) if left else (), (right,) if right else (), True)
+    assert isinstance(left.body, Block)
+    assert isinstance(right.body, Block)
+    differs = digest(left.body, relative=False) != digest(right.body, relative=False)
+    return Pair((left,), (right,), differs)
 
 
 def compare(left: CompiledNetwork, right: CompiledNetwork, request: Request) -> Figure:
-    """The figure of two networks. Levels and scopes do not apply to it."""
+    """The figure of two networks. Raises CompileError E604: it has one level and no scopes."""
+    if request.level != "auto" or request.expand:
+        raise CompileError(
+            error(
+                "E604",
+                f"a comparison has no `{'--expand' if request.expand else '--level'}`",
+                notes=("it draws both networks stage by stage",),
+                help="draw each spec by itself, or both as html, where every scope opens",
+            )
+        )
     a, b = Drawing(left), Drawing(right)
-    differences = spec_differences(left, right)
-    panel = _Comparison(a, b, request.width).panel(differences)
-    note = "the two networks are equal" if not any(p.differs for p in pairs(a, b)) else ""
+    differences, rows = spec_differences(left, right), pairs(a, b)
+    notes = [] if any(row.differs for row in rows) else ["the two networks are equal"]
+    inner = request.width - 2 * MARGIN
+    room = BLOCK[1] * max(1.0, request.width / BLOCK[0]) - 2 * MARGIN
+    panel = _Comparison(a, b, inner).panel(rows, differences)
+    if panel.height > room:
+        panel = _Comparison(a, b, inner).panel(folded(rows), differences)
+        notes.append("stages in a row that are alike share one card: more does not fit a page")
 
     def to_json() -> str:
         return _to_json(a, b, differences)
 
-    def to_html() -> str:
-        raise CompileError(
-            error("E604", "a comparison of two specs has no html", help="draw each spec by itself")
-        )
+    def to_html(dot: Dot) -> View:
+        return _to_html(Drawing(left), Drawing(right), differences, dot, request.theme)
 
     return Figure(
         f"{left.name}_vs_{right.name}",
         THEMES[request.theme],
-        request,
+        find_dot(request.dot),
         f"{footer_words(a)}\n{footer_words(b)}",
         Page(panel, (panel,)),
         to_json,
         to_html,
-        [note] if note else [],
+        notes,
     )
 
 
@@ -79,10 +108,21 @@ def pairs(left: Drawing, right: Drawing) -> list[Pair]:
     """Stem with stem, stages by their number, head with head."""
     a, b = left.graph.root.steps, right.graph.root.steps
     stages = max(len(a), len(b)) - 2
-    found = [Pair(a[0], b[0])]
+    found = [_pair(a[0], b[0])]
     for i in range(1, stages + 1):
-        found.append(Pair(a[i] if i < len(a) - 1 else None, b[i] if i < len(b) - 1 else None))
-    return [*found, Pair(a[-1], b[-1])]
+        found.append(_pair(a[i] if i < len(a) - 1 else None, b[i] if i < len(b) - 1 else None))
+    return [*found, _pair(a[-1], b[-1])]
+
+
+def folded(rows: list[Pair]) -> list[Pair]:
+    """Rows with neighbours that say the same of their parts as one; stem and head stay."""
+    found = [rows[0]]
+    for index, row in enumerate(rows[1:], 1):
+        if 1 < index < len(rows) - 1 and row.alike(found[-1]):
+            found[-1] += row
+        else:
+            found.append(row)
+    return found
 
 
 def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Difference]:
@@ -131,15 +171,14 @@ class _Comparison:
         self.wires: list[Wire] = []
         self.labels: list[Label] = []
 
-    def panel(self, differences: list[Difference]) -> Panel:
+    def panel(self, rows: list[Pair], differences: list[Difference]) -> Panel:
         y = self._heads()
-        rows = pairs(*self.sides)
         before = ["", ""]
         for pair in rows:
-            for side, step in enumerate((pair.left, pair.right)):
-                if step is None:
+            for side, steps in enumerate((pair.left, pair.right)):
+                if not steps:
                     continue
-                node = self._card(side, step, y, pair)
+                node = self._card(side, steps, y, pair)
                 x = node.outline.rect.cx
                 start = y - BETWEEN
                 if before[side]:
@@ -176,28 +215,32 @@ class _Comparison:
             self.labels.append(Label(x, 18, text, role="muted", anchor="start"))
         return 26.0
 
-    def _card(self, side: int, step: Step, y: float, pair: Pair) -> Node:
-        drawing = self.sides[side]
+    def _card(self, side: int, steps: tuple[Step, ...], y: float, pair: Pair) -> Node:
+        drawing, run = self.sides[side], Run(steps)
+        step = run.first
+        assert isinstance(step.body, Block)
         rect = Rect(self._x(side), y, self.each, CARD)
-        counts = drawing.counts(step)
-        name = step.name.replace("stage", "stage ")
+        name = run.name.replace("stage", "stages " if run.count > 1 else "stage ")
         role = "different" if pair.differs else "stage"
-        inside = shorten(_inside(step), TEXT, self.each - 12)
-        words = f"{short(counts.parameters)} parameters · {short(counts.macs)} MACs"
+        inside = "" if run.count > 1 else shorten(_inside(step), TEXT, self.each - 12)
+        info = drawing.joint_info("", steps, inside or name)
+        words = f"{short(info.parameters or 0)} parameters · {short(info.macs or 0)} MACs"
         labels = [
             Label(rect.x + 6, y + 10, name, anchor="start", bold=True),
-            Label(rect.right - 6, y + 10, shape_words(step.type), role="muted", anchor="end"),
-            Label(rect.x + 6, y + 19, inside, anchor="start"),
+            Label(rect.right - 6, y + 10, info.shape, role="muted", anchor="end"),
             Label(rect.x + 6, y + 28, words, anchor="start", role="muted"),
         ]
+        if inside:
+            labels.append(Label(rect.x + 6, y + 19, inside, anchor="start"))
         if pair.differs:
-            mark = "only here" if None in (pair.left, pair.right) else "differs"
+            mark = "only here" if not (pair.left and pair.right) else "differs"
             labels.append(Label(rect.right - 6, y + 28, mark, role="accent", anchor="end"))
-        info = drawing.info("", step, inside)
         key = f"{'ab'[side]}.{step.name}"
         form: Form = "double" if pair.differs else "round"
-        spoken = f"{name}, {'differs' if pair.differs else 'equal'}, {inside}, {info.shape}"
-        return Node(key, spoken, Outline(rect, role, form), tuple(labels), info)
+        differs = "differs" if pair.differs else "equal"
+        spoken = ", ".join(filter(None, (name, differs, inside, info.shape)))
+        link = drawing.link(step.body) if run.count == 1 else ""
+        return Node(key, spoken, Outline(rect, role, form), tuple(labels), info, link)
 
     def _list(self, differences: list[Difference], y: float) -> float:
         self.labels.append(Label(0, y, "Differences of the specs", 7.5, "start", bold=True))
@@ -239,6 +282,26 @@ def _inside(step: Step) -> str:
     return ", ".join(words)
 
 
+def _to_html(
+    left: Drawing, right: Drawing, differences: list[Difference], dot: Dot, theme: ThemeName
+) -> View:
+    """Both networks and their scopes, each below the comparison."""
+    from archcompiler.figure.atlas import WIDTH, Sheet, draw_atlas
+    from archcompiler.figure.html import to_html
+
+    a, b = (
+        draw_atlas(left, dot, "a-", ("comparison",)),
+        draw_atlas(right, dot, "b-", ("comparison",)),
+    )
+    # Drawn after the scopes, which the cards then link to.
+    panel = _Comparison(left, right, WIDTH).panel(pairs(left, right), differences)
+    home = Sheet(panel, "", panel.title, "comparison", ())
+    name = f"{left.graph.name}_vs_{right.graph.name}"
+    footer = f"{footer_words(left)} | {footer_words(right)}"
+    sheets = [home, *a.sheets, *b.sheets]
+    return to_html(name, sheets, a.omitted + b.omitted, "", footer, theme, panel.id)
+
+
 def _to_json(left: Drawing, right: Drawing, differences: list[Difference]) -> str:
     data = {
         side: {
@@ -252,8 +315,8 @@ def _to_json(left: Drawing, right: Drawing, differences: list[Difference]) -> st
     } | {
         "rows": [
             {
-                "left": pair.left.name if pair.left else None,
-                "right": pair.right.name if pair.right else None,
+                "left": pair.left[0].name if pair.left else None,
+                "right": pair.right[0].name if pair.right else None,
                 "differs": pair.differs,
             }
             for pair in pairs(left, right)

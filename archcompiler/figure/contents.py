@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archcompiler.blocks import ATTENTION, STAGE, UNIT, UnitConfig
+from archcompiler.figure.counts import Counts, short
+from archcompiler.figure.drawing import Drawing, unit_key
 from archcompiler.figure.folding import digest, runs
-from archcompiler.figure.words import enumerate_words, shape_words, unit_words
-from archcompiler.ir import Block, Graph
+from archcompiler.figure.words import enumerate_words, plural, shape_words
+from archcompiler.ir import Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,8 @@ class ModuleGroup:
     block: Block
     scope: str
     title: str
+    note: str
+    """How many there are, and what they cost together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +34,10 @@ class UnitGroup:
     note: str = ""
 
 
-def module_groups(graph: Graph) -> list[ModuleGroup]:
+def module_groups(drawing: Drawing) -> list[ModuleGroup]:
     """The distinct attention modules, in the order of the forward pass."""
     found: dict[str, list[tuple[str, Block, str, int]]] = {}
-    for step in graph.root.steps:
+    for step in drawing.graph.root.steps:
         if not isinstance(step.body, Block) or step.body.kind != STAGE:
             continue
         for run in runs(step.body):
@@ -41,10 +45,10 @@ def module_groups(graph: Graph) -> list[ModuleGroup]:
             if isinstance(body, Block) and body.kind == ATTENTION:
                 place = (step.name, body, f"{step.name}/{run.first.name}", run.count)
                 found.setdefault(digest(body), []).append(place)
-    return [_module_group(places) for places in found.values()]
+    return [_module_group(drawing, places) for places in found.values()]
 
 
-def _module_group(places: list[tuple[str, Block, str, int]]) -> ModuleGroup:
+def _module_group(drawing: Drawing, places: list[tuple[str, Block, str, int]]) -> ModuleGroup:
     _, block, scope, _ = places[0]
     names = [
         name.removeprefix("stage") + (f" (× {count})" if count > 1 else "")
@@ -58,20 +62,24 @@ def _module_group(places: list[tuple[str, Block, str, int]]) -> ModuleGroup:
     title += f", {shape_words(block.output_type)}"
     if len(shapes) > 1:
         title += f" in stage {places[0][0].removeprefix('stage')}"
-    return ModuleGroup(block, scope, title)
+    total = Counts(0, 0)
+    for _, body, _, count in places:
+        total += drawing.counter.of(body, body.output_type) * count
+    modules = plural(sum(count for *_, count in places), "module")
+    note = f"{modules}, {short(total.parameters)} parameters, {short(total.macs)} MACs"
+    return ModuleGroup(block, scope, title, note)
 
 
-def unit_groups(graph: Graph) -> list[UnitGroup]:
-    """One unit of every type; one that keeps its shape if there is one."""
-    units = list(_units(graph.root, ""))
+def unit_groups(drawing: Drawing) -> list[UnitGroup]:
+    """One unit of every type and options; one that keeps its shape if there is one."""
+    same: dict[str, list[tuple[str, Block]]] = {}
+    for path, block in _units(drawing.graph.root, ""):
+        same.setdefault(unit_key(_config(block).unit), []).append((path, block))
     groups: list[UnitGroup] = []
-    for type_ in dict.fromkeys(_config(block).unit.type for _, block in units):
-        same = [(path, block) for path, block in units if _config(block).unit.type == type_]
-        path, block = min(same, key=lambda item: not _keeps_shape(item[1]))
-        note = _difference([b for _, b in same if not _keeps_shape(b) and b is not block])
-        noun = unit_words(type_)
-        title = f"Unit: {noun}"
-        groups.append(UnitGroup(block, path, title, note))
+    for key, units in same.items():
+        path, block = min(units, key=lambda item: not _keeps_shape(item[1]))
+        note = _difference([b for _, b in units if not _keeps_shape(b) and b is not block])
+        groups.append(UnitGroup(block, path, f"Unit: {drawing.unit_names[key]}", note))
     return groups
 
 
@@ -107,7 +115,7 @@ def _difference(changing: list[Block]) -> str:
     """What the units that change the shape do besides."""
     words = []
     if any(step.name == "project" for block in changing for step in block.steps):
-        words.append("1×1 projection on the shortcut")
+        words.append("1×1 projection")
     strides = sorted({_config(block).stride for block in changing} - {1})
     if strides:
         words.append(f"stride {' or '.join(map(str, strides))} where the size changes")

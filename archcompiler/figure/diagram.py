@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from archcompiler.blocks import ATTENTION
 from archcompiler.compiler import CompiledNetwork
@@ -14,19 +15,21 @@ from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import INSTALL, Dot, find_dot
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.page import Level, Page, compose, footer_words
-from archcompiler.figure.scene import Panel
+from archcompiler.figure.scene import MARGIN, Panel
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.themes import THEMES, Theme, ThemeName
 from archcompiler.figure.words import shape_words
 from archcompiler.ir import Block
 from archcompiler.suggest import did_you_mean
 
+if TYPE_CHECKING:
+    from archcompiler.figure.html import View
+
 Format = Literal["svg", "png", "pdf", "dot", "json", "html", "tikz"]
 FORMATS: Final[tuple[Format, ...]] = ("svg", "png", "pdf", "dot", "json", "html", "tikz")
-SUFFIXES: Final = {"tikz": "tex"}
+SUFFIXES: Final = {"tikz": "tikz.tex"}
+"""pdflatex names its PDF after its source: not like the one of `--format pdf`."""
 DPI: Final = 300
-MAX_OPERATORS: Final = 20_000
-"""Graphviz takes minutes for more, and nobody reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Request:
     expand: tuple[str, ...] = ()
     theme: ThemeName = "paper"
     width: float = 504.0
-    """In points; 7 inches is the text width of most pages."""
+    """In points, margins included; 7 inches is the text width of most pages."""
     dot: Path | None = None
 
 
@@ -47,11 +50,11 @@ class Figure:
 
     name: str
     theme: Theme
-    request: Request
+    dot: Dot | None
     description: str
     page: Page
     to_json: Callable[[], str]
-    to_html: Callable[[], str]
+    to_html: Callable[[Dot], View]
     notes: list[str] = field(default_factory=list)
 
     def render(self, format: Format) -> bytes:
@@ -75,53 +78,120 @@ class Figure:
 
                 return to_pdf(panel, self.theme)
             case "png":
-                from archcompiler.figure.xdot import to_xdot
+                from archcompiler.figure.xdot import resolution, to_xdot
 
-                dot = require_dot(self.request, "png")
-                return dot.render(to_xdot(panel, self.theme, DPI), "png", "neato")
+                source = to_xdot(panel, self.theme, resolution(panel, DPI))
+                return require_dot(self.dot, "png").render(source, "png", "neato")
             case "json":
                 return self.to_json().encode()
             case "html":
-                return self.to_html().encode()
+                return self._view.text.encode()
+
+    @cached_property
+    def _view(self) -> View:
+        return self.to_html(require_dot(self.dot, "html"))
+
+    def notes_on(self, format: Format) -> Iterator[str]:
+        """What a reader of the file should know: what was folded, what is plainer than it was."""
+        panel = self.page.panel
+        if format == "html":
+            yield from filter(None, (self._view.note,))
+            return
+        yield from self.notes
+        if format == "png":
+            from archcompiler.figure.xdot import resolution
+
+            dpi = resolution(panel, DPI)
+            if dpi < DPI:
+                yield f"so long a picture has {dpi} dots per inch, not {DPI}: svg has no limit"
+        if format in ("pdf", "tikz"):
+            from archcompiler.figure import pdf, tikz
+
+            module = pdf if format == "pdf" else tikz
+            lost = set[str]().union(*(module.missing(label.text) for label in panel.all_labels()))
+            if lost:
+                yield f"{format} has no glyph for {' '.join(sorted(lost))} and prints `?`: svg has"
+        if format == "pdf":
+            yield "text is set in the viewer's own Helvetica, not embedded"
 
 
-def require_dot(request: Request, format: str) -> Dot:
-    """The `dot` for a format. Raises CompileError E601 if there is none."""
-    dot = find_dot(request.dot, format)
+def require_dot(dot: Dot | None, what: str) -> Dot:
+    """Raises CompileError E601 if there is no `dot`."""
     if dot is None:
         raise CompileError(
-            error("E601", f"no `dot` to make {format} with", help=f"install it with {INSTALL}")
+            error("E601", f"no `dot` to make {what} with", help=f"install it with {INSTALL}")
         )
     return dot
 
 
 def draw(network: CompiledNetwork, request: Request) -> Figure:
-    """Lay out the page of a network. `--level op` is not a page: see `operators`."""
+    """Lay out the page of a network.
+
+    Raises CompileError E601 where the layout needs a missing `dot`, E603 for an unknown scope and
+    E606 for too many operators.
+    """
     drawing = Drawing(network)
     dot = find_dot(request.dot)
-    extra = [_expanded(drawing, scope, request, dot) for scope in request.expand]
-    page = compose(drawing, request.width, request.level, dot, extra)
+    page = compose(drawing, request.width, request.level, dot, _extra(drawing, request, dot))
 
     def to_json() -> str:
         from archcompiler.figure.data import to_json
 
         return to_json(drawing, [page.panel])
 
-    def to_html() -> str:
-        from archcompiler.figure.html import to_html
+    def to_html(dot: Dot) -> View:
+        from archcompiler.figure.html import network_html
 
-        return to_html(drawing, require_dot(request, "html"), request.theme)
+        scope = "/".join(filter(None, request.expand[0].split("/"))) if request.expand else ""
+        return network_html(Drawing(network), dot, request.theme, scope)
 
     return Figure(
         network.name,
         THEMES[request.theme],
-        request,
+        dot,
         footer_words(drawing),
         page,
         to_json,
         to_html,
         page.notes,
     )
+
+
+def _extra(drawing: Drawing, request: Request, dot: Dot | None) -> list[Panel]:
+    """The panels of the scopes that were asked for."""
+    scopes = ["/".join(filter(None, scope.split("/"))) for scope in request.expand]
+    blocks = [find_scope(drawing.graph.root, scope) for scope in scopes]
+    if request.level != "op":
+        return [
+            _expanded(drawing, block, scope, request.width - 2 * MARGIN, dot)
+            for scope, block in zip(scopes, blocks, strict=True)
+        ]
+    from archcompiler.figure.oplevel import draw_operators
+
+    dot = require_dot(dot, "`--level op`")
+    if not scopes:
+        return [draw_operators(drawing, drawing.graph.root, "", dot)]
+    return [
+        draw_operators(drawing, block, scope, dot)
+        for scope, block in zip(scopes, blocks, strict=True)
+    ]
+
+
+def _expanded(drawing: Drawing, block: Block, scope: str, width: float, dot: Dot | None) -> Panel:
+    title = f"{scope or 'network'}, {shape_words(block.output_type)}"
+    if block.kind == ATTENTION:
+        return draw_module(drawing, block, scope, title, width)
+    return draw_scope(
+        drawing, block, scope, title, require_dot(dot, "the layout of a scope"), room=width
+    )
+
+
+def operator_source(network: CompiledNetwork, request: Request) -> str:
+    """DOT of `--level op` for a Graphviz elsewhere. Raises CompileError E603 and E606."""
+    from archcompiler.figure.oplevel import operator_dot
+
+    scope = request.expand[0] if request.expand else ""
+    return operator_dot(find_scope(network.graph.root, scope), scope, network.name)
 
 
 def find_scope(root: Block, scope: str) -> Block:
@@ -151,55 +221,8 @@ def _shown(name: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in name)[:80]
 
 
-def _expanded(drawing: Drawing, scope: str, request: Request, dot: Dot | None) -> Panel:
-    scope = "/".join(filter(None, scope.split("/")))
-    block = find_scope(drawing.graph.root, scope)
-    title = f"{scope or 'network'}, {shape_words(block.output_type)}"
-    if block.kind == ATTENTION:
-        return draw_module(drawing, block, scope, title, request.width)
-    dot = dot or require_dot(request, "svg")
-    return draw_scope(drawing, block, scope, title, dot, room=request.width)
-
-
-def operators(
-    network: CompiledNetwork, request: Request, formats: Iterable[Format]
-) -> dict[Format, bytes]:
-    """Files of `--level op`: every operator, laid out by Graphviz."""
-    from archcompiler.figure.oplevel import operator_dot
-
-    drawing = Drawing(network)
-    theme = THEMES[request.theme]
-    scope = request.expand[0] if request.expand else ""
-    block = find_scope(drawing.graph.root, scope)
-    if block.operator_count > MAX_OPERATORS:
-        raise CompileError(
-            error(
-                "E606",
-                f"{block.operator_count:,} operators are too many for one figure",
-                notes=(f"the bound is {MAX_OPERATORS:,}",),
-                help="draw a scope of it with `--expand stage1/attention1`, or another level",
-            )
-        )
-    source = operator_dot(drawing, theme, scope)
-    files: dict[Format, bytes] = {}
-    for format in formats:
-        if format == "dot":
-            files[format] = source.encode()
-        elif format in ("svg", "png", "json", "pdf"):
-            files[format] = require_dot(request, format).render(source, format)
-        else:
-            raise CompileError(
-                error(
-                    "E604",
-                    f"`--level op` has no {format}",
-                    help="ask for svg, png, pdf, dot or json, or for another level",
-                )
-            )
-    return files
-
-
 def file_name(name: str, format: Format) -> str:
     return f"{name}.{SUFFIXES.get(format, format)}"
 
 
-__all__ = ["FORMATS", "Figure", "Format", "Request", "draw", "file_name", "operators"]
+__all__ = ["FORMATS", "Figure", "Format", "Request", "draw", "file_name", "operator_source"]

@@ -6,8 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from archcompiler.figure.metrics import CAP_HEIGHT
-from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Wire
+from archcompiler.figure.scene import MARGIN, STROKE, Label, Node, Outline, Panel, Point, Wire
 from archcompiler.figure.svg import arrow, number
 from archcompiler.figure.themes import Theme
 
@@ -16,21 +15,22 @@ if TYPE_CHECKING:
 
 _SHAPES = {"narrowing": "invtrapezium", "widening": "trapezium", "bevel": "hexagon"}
 _FONT = "Helvetica"
+SLACK = 1.4
 _RISE = 0.357
 """Graphviz puts a line's baseline this share of its size below the middle of the node."""
 
 
-def to_dot(panel: Panel, theme: Theme, description: str, margin: float = 4.0) -> str:
+def to_dot(panel: Panel, theme: Theme, description: str) -> str:
     """A digraph named after the panel; nodes keep the names of their scopes."""
     import graphviz
 
-    drawn = _Dot(panel, theme, margin)
+    drawn = _Dot(panel, theme)
     drawn.source = graphviz.Digraph(
         name=safe(panel.title) or "figure",
         comment="".join(c if c.isprintable() else " " for c in description),
         graph_attr={
             "layout": "nop2",
-            "bb": f"0,0,{number(panel.width + 2 * margin)},{number(panel.height + 2 * margin)}",
+            "bb": f"0,0,{number(panel.width + 2 * MARGIN)},{number(panel.height + 2 * MARGIN)}",
             "bgcolor": theme.page,
             "outputorder": "nodesfirst",
             "pad": "0",
@@ -38,7 +38,7 @@ def to_dot(panel: Panel, theme: Theme, description: str, margin: float = 4.0) ->
         node_attr={
             "fixedsize": "true",
             "fontname": _FONT,
-            "penwidth": "0.7",
+            "penwidth": str(STROKE),
             "label": "",
             "margin": "0",
         },
@@ -65,8 +65,8 @@ def safe(text: str) -> str:
 class _Dot:
     source: graphviz.Digraph
 
-    def __init__(self, panel: Panel, theme: Theme, margin: float) -> None:
-        self.panel, self.theme, self.margin = panel, theme, margin
+    def __init__(self, panel: Panel, theme: Theme) -> None:
+        self.panel, self.theme = panel, theme
         self.counts: dict[str, int] = {}
 
     def fresh(self, prefix: str) -> str:
@@ -75,13 +75,13 @@ class _Dot:
 
     def at(self, x: float, y: float) -> str:
         """DOT counts upwards."""
-        return f"{number(x + self.margin)},{number(self.panel.height - y + self.margin)}"
+        return f"{number(x + MARGIN)},{number(self.panel.height - y + MARGIN)}"
 
     def page(self) -> None:
         """Two invisible points that keep the margins."""
         corners = (
-            (-self.margin, -self.margin),
-            (self.panel.width + self.margin, self.panel.height + self.margin),
+            (-MARGIN, -MARGIN),
+            (self.panel.width + MARGIN, self.panel.height + MARGIN),
         )
         for x, y in corners:
             self._point(self.fresh("corner"), (x, y))
@@ -99,12 +99,13 @@ class _Dot:
         if outline.dashed:
             styles.append("dashed")
         if outline.form == "stack":
-            for offset in (1.8, 0.9):
-                back = Outline(r.moved(offset, -offset), outline.role, "round")
+            for sheet in outline.sheets[:-1]:
+                back = Outline(sheet, outline.role, "round")
                 self.outline(self.fresh("sheet"), back)
         round_ = outline.form == "pill" and r.width - r.height < 1
         stroke = paint.fill if outline.form == "plain" else paint.stroke
-        inset = 4.0 if outline.form == "double" else 0.0
+        # Graphviz draws the second line 4 points outside the first.
+        inset = min(4.0, r.height / 4) if outline.form == "double" else 0.0
         self.source.node(
             name,
             shape="circle" if round_ else _SHAPES.get(outline.form, "box"),
@@ -142,14 +143,17 @@ class _Dot:
 
     def label(self, label: Label) -> None:
         bounds = label.bounds
-        y = label.y - _RISE * label.size
+        # Room for a wider font than Helvetica, on the side where the text may grow.
+        width = bounds.width * SLACK
+        x = {"start": label.x + width / 2, "middle": label.x, "end": label.x - width / 2}
+        justified = {"start": "\\l", "middle": "", "end": "\\r"}[label.anchor]
         self.source.node(
             self.fresh("text"),
             shape="none",
-            label=_html_free(_text(label.text)),
-            width=f"{bounds.width / 72:.4f}",
-            height=f"{CAP_HEIGHT * label.size / 72:.4f}",
-            pos=self.at(bounds.cx, y),
+            label=_html_free(_text(label.text) + justified),
+            width=f"{width / 72:.4f}",
+            height=f"{1.3 * label.size / 72:.4f}",
+            pos=self.at(x[label.anchor], label.y - _RISE * label.size),
             **self._font(label),
         )
 
@@ -171,9 +175,9 @@ class _Dot:
             *ends,
             pos=prefix + " ".join(self.at(*point) for point in points),
             color=self.theme.lines[wire.role],
-            style="dashed" if wire.role == "skip" else "solid",
+            style="dashed" if wire.dashed else "solid",
             arrowhead="normal" if wire.arrow else "none",
-            penwidth={"guide": "0.4", "rule": "0.5"}.get(wire.role, "0.8"),
+            penwidth=str(wire.line_width),
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
@@ -37,17 +36,10 @@ class Dot:
         return result
 
 
-def find_dot(path: Path | None = None, format: str = "svg") -> Dot | None:
-    """The program to use: the one asked for, the wheel's, the system's. None if there is none.
-
-    Only a system's can write PDF.
-    """
-    if path is not None:
-        return Dot(path)
-    candidates: Sequence[Path | None] = (_from_wheel(), _from_system())
-    if format == "pdf":
-        candidates = (_from_system(),)
-    return next((Dot(candidate) for candidate in candidates if candidate), None)
+def find_dot(path: Path | None = None) -> Dot | None:
+    """The program to use: the one asked for, the wheel's, the system's. None if there is none."""
+    found = path or _from_wheel() or _from_system()
+    return Dot(found) if found else None
 
 
 @cache

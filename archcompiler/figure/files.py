@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.figure.diagram import Figure, Format, Request, draw, file_name, operators
+from archcompiler.figure.diagram import Format, Request, draw, file_name, operator_source
 from archcompiler.figure.engine import INSTALL, find_dot
 
 Written = tuple[Path, list[str]]
@@ -19,49 +19,38 @@ def write_figure(
     formats: Sequence[Format],
     directory: Path,
 ) -> Iterator[Written]:
-    """Write every format and yield its path with notes: what was folded, what is plainer."""
-    if len(networks) == 1 and request.level == "op":
-        yield from _write_operators(networks[0], request, formats, directory)
-        return
-    if len(networks) == 1:
-        figure = draw(networks[0], request)
-    else:
+    """Write every format and yield its path with notes: what was folded, what is plainer.
+
+    Raises CompileError E604 for a comparison with a level or a scope, E605 where a file cannot be
+    written, and what `draw` raises.
+    """
+    if len(networks) == 2:
         from archcompiler.figure.comparison import compare
 
         figure = compare(networks[0], networks[1], request)
-    yield from _write_page(figure, request, formats, directory)
-
-
-def _write_page(
-    figure: Figure, request: Request, formats: Sequence[Format], directory: Path
-) -> Iterator[Written]:
-    notes = list(figure.notes)
+    elif request.level == "op" and find_dot(request.dot) is None:
+        path = directory / file_name(networks[0].name, "dot")
+        write(path, operator_source(networks[0], request).encode())
+        yield path, [_source_instead(formats)]
+        return
+    else:
+        figure = draw(networks[0], request)
+    said: set[str] = set()
     for format in formats:
-        if format == "png" and find_dot(request.dot, "png") is None:
+        if format in ("png", "html") and figure.dot is None:
             path = directory / file_name(figure.name, "dot")
             write(path, figure.render("dot"))
-            yield path, [f"no `dot` to make png with, so this is its source: install {INSTALL}"]
-            continue
-        path = directory / file_name(figure.name, format)
-        write(path, figure.render(format))
-        own = ["text is set in the viewer's own Helvetica, not embedded"] if format == "pdf" else []
-        yield path, notes + own
-        # What was folded is said once.
-        notes = []
+            notes = [*figure.notes, _source_instead([format])]
+        else:
+            path = directory / file_name(figure.name, format)
+            write(path, figure.render(format))
+            notes = list(figure.notes_on(format))
+        yield path, [note for note in notes if note not in said]
+        said.update(notes)
 
 
-def _write_operators(
-    network: CompiledNetwork, request: Request, formats: Sequence[Format], directory: Path
-) -> Iterator[Written]:
-    notes: list[str] = []
-    if any(format != "dot" and find_dot(request.dot, format) is None for format in formats):
-        wanted = ", ".join(format for format in formats if format != "dot")
-        notes = [f"no `dot` to make {wanted} with, so this is its source: install {INSTALL}"]
-        formats = ("dot",)
-    for format, content in operators(network, request, formats).items():
-        path = directory / file_name(network.name, format)
-        write(path, content)
-        yield path, notes
+def _source_instead(formats: Sequence[Format]) -> str:
+    return f"no `dot` to make {', '.join(formats)} with, so this is its source: install {INSTALL}"
 
 
 def write(path: Path, content: bytes) -> None:

@@ -8,7 +8,7 @@ from archcompiler.blocks import HOURGLASS, MaskConfig
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.scene import Form, Label, Node, Wire
-from archcompiler.figure.words import operator_words, pixels_words
+from archcompiler.figure.words import operator_words, pixels_words, plural
 from archcompiler.ir import Block, Step
 
 PITCH = 32.0
@@ -120,7 +120,8 @@ def draw_hourglass(
             stairs.wires.append(wire(before, pool, start="bottom", end="top"))
         last = level == drawn
         if last and stairs.folded:
-            units = place(f"down{level}", block.step("inner"), path, x, level)
+            units = _folded(drawing, block, path, (x, top + (level - 1) * PITCH), columns.low)
+            stairs.nodes.append(units)
         else:
             units = place(f"down{level}", block.step("down"), path, x, level, bottom=last)
         stairs.wires.append(wire(pool, units))
@@ -152,6 +153,18 @@ def draw_hourglass(
     return stairs
 
 
+def _folded(
+    drawing: Drawing, block: Block, scope: str, center: tuple[float, float], width: float
+) -> Node:
+    """One card for all between the pooling and the interpolation of a level that is not lowest."""
+    steps = [step for step in block.steps if step.name not in ("pool", "interpolate")]
+    below = plural(len(levels(block)), "more level")
+    info = drawing.joint_info(scope, steps, f"units, skip and {below}", count=1)
+    lines = ("units,", *below.rsplit(" ", 1))
+    size = (width, len(lines) * LINE + 4.4)
+    return card("folded", info.what, center, lines, "other", size=size, info=info)
+
+
 def _node(
     drawing: Drawing,
     key: str,
@@ -181,12 +194,6 @@ def _node(
             key, "skip unit", center, ("skip", "unit"), "unit", size=size, dashed=True,
             info=info, link=link,
         )  # fmt: skip
-    if body.kind == HOURGLASS:
-        count = len(levels(body)) + 1
-        info = drawing.info(scope, step, f"{count} more levels")
-        return card(
-            key, info.what, center, (f"{count} more", "levels"), "other", size=size, info=info
-        )
     symbol, count = ("2r", 2 * r) if bottom else ("r", r)
     info = drawing.info(scope, step, f"{symbol} = {count} residual units")
     form: Form | None = "stack" if count > 1 else None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,20 +15,90 @@ from markupsafe import Markup
 from archcompiler.figure.atlas import Sheet, draw_atlas
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
+from archcompiler.figure.legend import draw_legend
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.page import footer_words
-from archcompiler.figure.scene import Node
+from archcompiler.figure.scene import Node, Panel
 from archcompiler.figure.svg import number, paint, quote
 from archcompiler.figure.themes import THEMES, Paint, Theme, ThemeName
-from archcompiler.figure.words import CLASS_NAMES
+from archcompiler.figure.words import plural
 
 MARGIN = 10.0
 LEAST = (380.0, 150.0)
+LEGEND = 620.0
 
 
-def to_html(drawing: Drawing, dot: Dot, theme: ThemeName) -> str:
-    """A page that needs no network and no server."""
-    sheets = draw_atlas(drawing, dot)
+MAX_BYTES = 399_000
+"""Of a file that is mailed around, and of what a browser opens at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The bytes of a file to come, and what it leaves out."""
+
+    text: str
+    note: str = ""
+
+
+def network_html(drawing: Drawing, dot: Dot, theme: ThemeName, scope: str = "") -> View:
+    """The browser view of a network, opened at a scope: it needs no connection and no server."""
+    atlas = draw_atlas(drawing, dot)
+    description = printable(drawing.network.spec.description or "")
+    home = next(
+        (s.panel.id for s in atlas.sheets if scope and scope in (s.scope, *s.also)),
+        atlas.sheets[0].panel.id,
+    )
+    return to_html(
+        drawing.graph.name, atlas.sheets, atlas.omitted, description, footer_words(drawing), theme,
+        home,
+    )  # fmt: skip
+
+
+def to_html(
+    name: str,
+    sheets: Sequence[Sheet],
+    omitted: int,
+    description: str,
+    footer: str,
+    theme: ThemeName,
+    home: str,
+) -> View:
+    """One page of panels; `home` is the one that opens.
+
+    The innermost panels are left out where the file would be larger than `MAX_BYTES`.
+    """
+    kept = list(sheets)
+    while True:
+        left_out = omitted + len(sheets) - len(kept)
+        note = (
+            f"{plural(left_out, 'inner scope')} not drawn, to keep the file below "
+            f"{MAX_BYTES // 1000} kB"
+            if left_out
+            else ""
+        )
+        text = _page(name, kept, description, footer, theme, home, note)
+        excess = len(text.encode()) - MAX_BYTES
+        if excess <= 0 or len(kept) == 1:
+            return View(text, note)
+        share = excess / len(text.encode())
+        kept = _outermost(kept, max(1, int(len(kept) * (1 - share)) - 1))
+
+
+def _outermost(sheets: Sequence[Sheet], count: int) -> list[Sheet]:
+    by_depth = sorted(sheets, key=lambda sheet: len(sheet.trail))
+    chosen = {sheet.panel.id for sheet in by_depth[:count]}
+    return [sheet for sheet in sheets if sheet.panel.id in chosen]
+
+
+def _page(
+    name: str,
+    sheets: Sequence[Sheet],
+    description: str,
+    footer: str,
+    theme: ThemeName,
+    home: str,
+    note: str,
+) -> str:
     environment = Environment(
         loader=PackageLoader("archcompiler.figure", "templates"),
         autoescape=True,
@@ -38,28 +108,34 @@ def to_html(drawing: Drawing, dot: Dot, theme: ThemeName) -> str:
     )
     script = _asset("figure.js")
     light = THEMES["paper" if theme == "dark" else theme]
-    titles = {sheet.panel.id: _crumb(sheet, drawing) for sheet in sheets}
+    crumbs = {sheet.panel.id: sheet.crumb for sheet in sheets}
+    legend = draw_legend((sheet.panel for sheet in sheets), LEGEND)
     return environment.get_template("figure.html.jinja").render(
-        title=drawing.title,
-        description=printable(drawing.network.spec.description or ""),
-        footer=footer_words(drawing),
+        title=sheets[0].title,
+        description=description,
+        footer=footer,
+        note=note,
+        home=home,
         sheets=[
             {
                 "id": sheet.panel.id,
                 "title": sheet.title,
-                "svg": Markup(_svg(sheet, light)),
-                "trail": [(id, titles[id]) for id in (*sheet.trail, sheet.panel.id)],
+                "also": sheet.also,
+                "svg": Markup(_svg(sheet.panel, sheet.title, light, crumbs.keys(), LEAST)),
+                "trail": [(id, crumbs[id]) for id in (*sheet.trail, sheet.panel.id)],
             }
             for sheet in sheets
         ],
-        data=Markup(_data(drawing, sheets)),
+        legend=Markup(_svg(legend, "Legend", light, (), (0.0, 0.0))),
+        legend_size=(legend.width + 2 * MARGIN, legend.height + 2 * MARGIN),
+        data=Markup(_data(name, sheets)),
         style=Markup(_asset("figure.css")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         light=_variables(light),
         dark=_variables(THEMES["dark"]),
-        scheme="dark" if theme == "dark" else "",
-        roles=[(role, name) for role, name in CLASS_NAMES.items() if _used(sheets, role)],
+        # There is no dark palette for readers who see fewer colours: only on demand.
+        scheme={"paper": "", "dark": "dark", "cvd": "light"}[theme],
     )
 
 
@@ -67,36 +143,28 @@ def _asset(name: str) -> str:
     return files("archcompiler.figure").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _crumb(sheet: Sheet, drawing: Drawing) -> str:
-    if not sheet.trail:
-        return drawing.title
-    return sheet.scope.rpartition("/")[2]
-
-
-def _used(sheets: list[Sheet], role: str) -> bool:
-    return any(node.outline.role == role for sheet in sheets for node in sheet.panel.nodes)
-
-
-def _svg(sheet: Sheet, theme: Theme) -> str:
-    panel = sheet.panel
+def _svg(
+    panel: Panel, title: str, theme: Theme, drawn: Collection[str], least: tuple[float, float]
+) -> str:
     # A small panel keeps air around it, so that its text is not blown up to fill the window.
-    width, height = (
-        max(panel.width + 2 * MARGIN, LEAST[0]),
-        max(panel.height + 2 * MARGIN, LEAST[1]),
-    )
+    width = max(panel.width + 2 * MARGIN, least[0])
+    height = max(panel.height + 2 * MARGIN, least[1])
     box = ((panel.width - width) / 2, (panel.height - height) / 2, width, height)
-    body = "".join(paint(panel, _by_variable(theme), _group(panel.id)))
+    body = "".join(paint(panel, _by_variable(theme), _group(panel.id, drawn)))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(number, box))}" '
-        f'role="group" aria-label="{quote(sheet.title)}" '
+        f'role="group" aria-label="{quote(title)}" '
         f"font-family=\"Helvetica, Arial, 'Liberation Sans', Arimo, sans-serif\">{body}</svg>"
     )
 
 
-def _group(panel: str) -> Callable[[Node, str], str]:
+def _group(panel: str, panels: Collection[str]) -> Callable[[Node, str], str]:
+    """Names and links of a panel's nodes; only to panels that there are."""
+
     def group(node: Node, drawn: str) -> str:
-        link = f' data-link="{quote(node.link)}"' if node.link else ""
-        role = "button" if node.link else "img"
+        linked = node.link in panels
+        link = f' data-link="{quote(node.link)}"' if linked else ""
+        role = "button" if linked else "img"
         return (
             f'<g class="node" id="{quote(f"{panel}:{node.key}")}" tabindex="0" role="{role}" '
             f'aria-label="{quote(node.name)}"{link}>{drawn}</g>'
@@ -130,7 +198,7 @@ def _variables(theme: Theme) -> list[tuple[str, str]]:
     return pairs
 
 
-def _data(drawing: Drawing, sheets: list[Sheet]) -> str:
+def _data(name: str, sheets: Sequence[Sheet]) -> str:
     """What tooltips and the search know, as JSON that cannot end its script element."""
     nodes = {}
     for sheet in sheets:
@@ -139,7 +207,8 @@ def _data(drawing: Drawing, sheets: list[Sheet]) -> str:
                 info = asdict(node.info)
                 info["class"] = node.outline.role
                 nodes[f"{sheet.panel.id}:{node.key}"] = info
-    data = {"name": drawing.graph.name, "nodes": nodes}
+    also = {path: sheet.panel.id for sheet in sheets for path in sheet.also}
+    data = {"name": name, "title": sheets[0].title, "nodes": nodes, "also": also}
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")

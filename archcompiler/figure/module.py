@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.hourglass import (
@@ -17,61 +15,71 @@ from archcompiler.figure.metrics import shorten, text_width
 from archcompiler.figure.module_size import (
     LANE,
     STUB,
+    HeadCard,
     Measure,
-    block_of,
     config_of,
     head_cards,
+    mask_of,
     measure,
 )
-from archcompiler.figure.scene import TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
+from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.words import (
     attention_words,
     gate_words,
     pixels_words,
-    unit_words,
 )
-from archcompiler.ir import Block, Step
+from archcompiler.ir import Block
 
 TRUNK = 30.0
-GAP = 6.0
 TITLE = 13.0
+NOTE = 9.5
 
 
 def draw_module(
-    drawing: Drawing, attention: Block, scope: str, title: str, width: float, letter: str = ""
+    drawing: Drawing,
+    attention: Block,
+    scope: str,
+    title: str,
+    width: float,
+    letter: str = "",
+    note: str = "",
 ) -> Panel:
     """The panel of a module. Raises ValueError if it does not fit into `width`."""
     found = measure(attention, width)
     if found is None:
         raise ValueError(f"an attention module does not fit into {width:.0f} points")
-    return _Module(drawing, attention, scope, found).panel(title, letter)
+    top = TITLE + (NOTE if note else 0.0)
+    return _Module(drawing, attention, scope, found, top).panel(title, letter, note)
 
 
 class _Module:
     """The drawing of one module; split up because its parts share a dozen coordinates."""
 
-    def __init__(self, drawing: Drawing, attention: Block, scope: str, m: Measure) -> None:
+    def __init__(
+        self, drawing: Drawing, attention: Block, scope: str, m: Measure, top: float
+    ) -> None:
         self.drawing, self.attention, self.scope, self.m = drawing, attention, scope, m
+        self.top = top
         self.config = config_of(attention)
-        self.mask = block_of(attention, "mask")
+        self.mask = mask_of(attention)
         self.nodes: list[Node] = []
         self.wires: list[Wire] = []
         self.labels: list[Label] = []
         self.has_levels = bool(levels(self.mask))
-        self.trunk_y = TITLE + TRUNK / 2 + 1
-        self.mask_top = TITLE + TRUNK + 12.0
+        self.trunk_y = top + TRUNK / 2 + 1
+        self.mask_top = top + TRUNK + 12.0
         self.head_x = m.left + (
             m.columns.up(1, m.drawn) if self.has_levels else m.columns.unit * 2 + m.gap * 3
         )
         self.split_x = m.left + (m.columns.pool / 2 if self.has_levels else 3.0)
 
-    def panel(self, title: str, letter: str) -> Panel:
+    def panel(self, title: str, letter: str, note: str) -> Panel:
         gate = self._trunk()
         bottom = self._mask(gate)
         m = self.m
         lane_left, lane_right = m.left - LANE, self.head_x + m.head / 2 + LANE
         lanes = (
-            Outline(Rect(lane_left, TITLE + 1, lane_right - lane_left, TRUNK), "trunk", "round"),
+            Outline(Rect(lane_left, self.top + 1, lane_right - lane_left, TRUNK), "trunk", "round"),
             Outline(
                 Rect(lane_left, self.mask_top, lane_right - lane_left, bottom - self.mask_top),
                 "mask",
@@ -79,9 +87,9 @@ class _Module:
             ),
         )
         self.labels += [
-            Label(lane_left + 4, TITLE + 9, self._trunk_title(), role="muted", anchor="start"),
+            Label(lane_left + 4, self.top + 9, self._trunk_title(), role="muted", anchor="start"),
             *self._mask_title(),
-            *self._heading(title, letter),
+            *self._heading(title, letter, note),
         ]
         return Panel(
             f"module-{self.scope.replace('/', '-')}",
@@ -94,25 +102,35 @@ class _Module:
             lanes,
         )
 
-    def _heading(self, title: str, letter: str) -> list[Label]:
-        labels = [Label(0, 7.5, letter, 8, "start", bold=True)] if letter else []
-        x = 14 if letter else 0
-        fitting = shorten(title, 7.5, self.m.width - x, bold=True)
-        return [*labels, Label(x, 7.5, fitting, 7.5, "start", bold=True)]
+    def _heading(self, title: str, letter: str, note: str) -> list[Label]:
+        x, room = (14, self.m.width - 14) if letter else (0, self.m.width)
+        fitting = shorten(title, 7.5, room, bold=True)
+        labels = [Label(x, 7.5, fitting, 7.5, "start", bold=True)]
+        if letter:
+            labels.append(Label(0, 7.5, letter, 8, "start", bold=True))
+        if note:
+            fitting = shorten(note, TEXT, room)
+            labels.append(Label(x, 17, fitting, anchor="start", role="muted"))
+        return labels
 
     def _trunk_title(self) -> str:
-        if len(self.drawing.unit_types) == 1:
+        if len(self.drawing.unit_names) == 1:
             return "trunk T"
         trunk = next(node for node in self.nodes if node.key == "trunk")
         room = trunk.outline.rect.x - self.m.left - 4
-        words = f"trunk T, {unit_words(self.config.trunk.type)}"
+        words = f"trunk T, {self.drawing.unit_name(self.config.trunk)}"
         return words if text_width(words, TEXT) <= room else "trunk T"
 
     def _mask_title(self) -> list[Label]:
         x, y = self.split_x + 6, self.mask_top + 9
-        words = ["soft mask M", attention_words(self.config.mask)]
-        if len(self.drawing.unit_types) > 1:
-            words.append(f"{unit_words(self.config.mask.unit.type)} units")
+        # The head of the mask stands to the right, with the number of its convolutions.
+        room = self.head_x - self.m.head / 2 - x
+        attention = attention_words(self.config.mask)
+        if text_width(attention, TEXT) > room:
+            attention = self.config.mask.activation
+        words = ["soft mask M", attention]
+        if len(self.drawing.unit_names) > 1:
+            words.append(shorten(self.drawing.unit_name(self.config.mask.unit), TEXT, room - 14))
         return [
             Label(x, y + i * LINE, line, anchor="start", role="muted")
             for i, line in enumerate(words)
@@ -166,9 +184,9 @@ class _Module:
         scope = f"{self.scope}/mask"
         y = self.mask_top + 5.0
         above = gate
-        for steps, words, role in reversed(head_cards(self.mask)):
+        for found in reversed(head_cards(self.mask)):
             height = 13.0
-            node = self._head(steps, words, role, (x, y + height / 2), scope)
+            node = self._head(found, (x, y + height / 2), scope)
             self.wires.append(wire(node, above, start="top", end="bottom"))
             above, y = node, y + height + 7.0
         self.labels.append(Label(x + 4, self.mask_top - 3.4, "M", role="muted", anchor="start"))
@@ -222,31 +240,16 @@ class _Module:
                 Label(x, row + level * PITCH + 2.5, words, role="muted", anchor="end")
             )
 
-    def _head(
-        self,
-        steps: list[Step],
-        words: tuple[str, ...],
-        role: str,
-        at: tuple[float, float],
-        scope: str,
-    ) -> Node:
-        infos = [self.drawing.info(scope, step, words[0]) for step in steps]
-        first = infos[0]
-        if len(infos) > 1:
-            first = replace(
-                first,
-                parameters=sum(info.parameters or 0 for info in infos),
-                macs=sum(info.macs or 0 for info in infos),
-                count=len(infos),
-            )
-        width = self.m.head if role == "conv" else card_size(words, role)[0]
-        form: Form | None = "stack" if len(steps) > 1 else None
-        if form:
+    def _head(self, found: HeadCard, at: tuple[float, float], scope: str) -> Node:
+        words, count = found.words, found.count
+        info = self.drawing.joint_info(scope, found.steps, words[0], count)
+        width = self.m.head if found.role == "conv" else card_size(words, found.role)[0]
+        if count > 1:
             x, y = at[0] - width / 2 - 3, at[1] + 2.5
-            self.labels.append(Label(x, y, f"{len(steps)} ×", anchor="end"))
+            self.labels.append(Label(x, y, f"{count} ×", anchor="end"))
         node = card(
-            steps[0].name, f"mask head: {words[0]}", at, words, role, size=(width, 13),
-            form=form, info=first,
+            found.steps[-1].name, f"mask head: {words[0]}", at, words, found.role,
+            size=(width, 13), form="stack" if count > 1 else None, info=info,
         )  # fmt: skip
         self.nodes.append(node)
         return node

@@ -14,7 +14,7 @@ STUB = 6.0
 """Length of the arrows into and out of the module."""
 LANE = 3.5
 """Lanes reach this far beyond what they hold."""
-MIN_GAP = 4.2
+MIN_GAP = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +34,21 @@ class Measure:
         return STUB + self.unit + self.gap + LANE
 
 
-def measure(attention: Block, width: float | None = None) -> Measure | None:
+def tightest(attention: Block) -> Measure:
+    """The narrowest columns that show every level of the mask."""
+    mask = mask_of(attention)
+    return _measure(attention, config_of(attention), mask, max(1, len(levels(mask))), MIN_GAP)
+
+
+def measure(attention: Block, width: float) -> Measure | None:
     """Columns of the module, stretched to `width`; its deep levels folded if they must.
 
-    None if not even one level fits. Without a width, the tightest that shows every level.
+    None if not even one level fits.
     """
-    config, mask = config_of(attention), block_of(attention, "mask")
+    config, mask = config_of(attention), mask_of(attention)
     most = max(1, len(levels(mask)))
     for drawn in range(most, 0, -1):
         tight = _measure(attention, config, mask, drawn, MIN_GAP)
-        if width is None:
-            return tight
         if tight.width <= width + 0.01:
             # The width is linear in the gap.
             slope = _measure(attention, config, mask, drawn, MIN_GAP + 1).width - tight.width
@@ -68,7 +72,7 @@ def _measure(
     else:
         unit = low = max(unit, card_size([f"× {config.mask.units}"])[0])
     columns = columns_for(mask, unit, low, gap)
-    head = max(card_size(words, role)[0] for _, words, role in head_cards(mask))
+    head = max(card_size(card.words, card.role)[0] for card in head_cards(mask))
     head = max(head, card_size([gate_words(config.learning)], "join")[0])
     left = STUB + unit + gap + LANE
     rise = columns.up(1, drawn) if levels(mask) else columns.unit * 2 + gap * 3
@@ -76,16 +80,28 @@ def _measure(
     return Measure(columns, unit, head, gap, drawn, width)
 
 
-def head_cards(mask: Block) -> list[tuple[list[Step], tuple[str, ...], str]]:
-    """The steps after the hourglass, convolutions counted together and activations by name."""
+@dataclass(frozen=True, slots=True)
+class HeadCard:
+    """A card of what follows the hourglass in a mask."""
+
+    steps: tuple[Step, ...]
+    words: tuple[str, ...]
+    role: str
+    count: int = 1
+
+
+def head_cards(mask: Block) -> list[HeadCard]:
+    """The convolutions together, with the norms and activations before them, then what follows."""
     steps = [(s, s.body) for s in mask.steps if not isinstance(s.body, Block)]
-    convs = [(s, op) for s, op in steps if op.kind == "conv"]
-    cards: list[tuple[list[Step], tuple[str, ...], str]] = []
+    convs = [i for i, (_, op) in enumerate(steps) if op.kind == "conv"]
+    end = convs[-1] + 1 if convs else 0
+    cards: list[HeadCard] = []
     if convs:
-        cards.append(([s for s, _ in convs], operator_words(convs[0][1])[:1], "conv"))
-    after = steps[steps.index(convs[-1]) + 1 :] if convs else steps
-    # That its norm is spatial is said by the title of the lane.
-    cards += [([s], (operator_words(op)[0].removeprefix("spatial "),), "norm") for s, op in after]
+        words = operator_words(steps[convs[0]][1])[:1]
+        cards.append(HeadCard(tuple(s for s, _ in steps[:end]), words, "conv", len(convs)))
+    for step, op in steps[end:]:
+        # That its norm is spatial is said by the title of the lane.
+        cards.append(HeadCard((step,), (operator_words(op)[0].removeprefix("spatial "),), "norm"))
     return cards
 
 
@@ -94,7 +110,7 @@ def config_of(attention: Block) -> AttentionConfig:
     return attention.config
 
 
-def block_of(parent: Block, name: str) -> Block:
-    body = parent.step(name).body
+def mask_of(attention: Block) -> Block:
+    body = attention.step("mask").body
     assert isinstance(body, Block)
     return body

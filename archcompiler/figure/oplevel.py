@@ -1,114 +1,193 @@
-"""Every operator of a network, scope by scope in nested clusters: DOT that Graphviz lays out."""
+"""Every operator below a scope, in nested frames: laid out by Graphviz, drawn like any panel."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archcompiler.figure.counts import Counter, short
+from archcompiler.blocks import MASK
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
-from archcompiler.figure.themes import Theme
-from archcompiler.figure.words import operator_words, role_of, shape_words, spec_words
+from archcompiler.figure.engine import Dot
+from archcompiler.figure.layout import lay_out
+from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
+from archcompiler.figure.words import operator_words, plural, role_of, shape_words
 from archcompiler.ir import INPUT, Block, Step
 
 if TYPE_CHECKING:
     import graphviz
 
+MAX_OPERATORS = 20_000
+"""Graphviz takes minutes for more, and nobody reads them."""
+TITLE = 14.0
 _SHAPES = {"pool": "invtrapezium", "resample": "trapezium", "linear": "hexagon", "join": "oval"}
-_TINTS = {"mask": "mask", "trunk": "trunk"}
+_TINTS = {MASK: "mask", "trunk": "trunk"}
 
 
-def operator_dot(drawing: Drawing, theme: Theme, scope: str = "") -> str:
-    """DOT of all operators below a scope; thousands of nodes for a deep network."""
-    import graphviz
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A step on its way into the layout; `inputs` are the places that feed an operator."""
 
-    block, path = drawing.graph.root, ""
-    for name in filter(None, scope.split("/")):
-        inner = block.step(name).body
-        assert isinstance(inner, Block)
-        block, path = inner, f"{path}/{name}" if path else name
-    writer = _Writer(theme, drawing.counter)
-    source = graphviz.Digraph(
-        name=drawing.graph.name,
-        graph_attr={
-            "bgcolor": theme.page, "fontname": "Helvetica", "fontsize": "8", "nodesep": "0.15",
-            "ranksep": "0.18",
-            "labeljust": "l", "fontcolor": theme.text["muted"],
-        },
-        node_attr={
-            "fontname": "Helvetica", "fontsize": "8", "shape": "box", "height": "0.25",
-            "margin": "0.06,0.03", "style": "filled", "penwidth": "0.7",
-            "fontcolor": theme.text["ink"],
-        },
-        edge_attr={"penwidth": "0.7", "arrowsize": "0.5", "color": theme.lines["flow"]},
-    )  # fmt: skip
+    scope: str
+    """Of the step around it."""
+    step: Step
+    inputs: tuple[tuple[str, str], ...] = ()
+    """Id and the role of the wire from it."""
+    lines: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        return f"{self.scope}/{self.step.name}" if self.scope else self.step.name
+
+    @property
+    def role(self) -> str:
+        if isinstance(self.step.body, Block):
+            return _TINTS.get(self.step.name, "stage")
+        return role_of(self.step.body)
+
+    @property
+    def size(self) -> Point:
+        return (12.0, 12.0) if self.lines == ("+",) else card_size(self.lines, self.role)
+
+
+def operator_dot(block: Block, scope: str, name: str) -> str:
+    """DOT of all operators below a scope, without positions: any Graphviz lays it out."""
+    source: str = _Operators(block, scope, name).source.source
+    return source
+
+
+def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Panel:
+    """The panel of all operators below a scope; thousands of nodes for a deep network.
+
+    Raises CompileError E602 if `dot` fails and E606 for more than `MAX_OPERATORS`.
+    """
+    operators = _Operators(block, scope, drawing.graph.name)
+    layout = lay_out(operators.source, dot)
     shape = shape_words(block.input)
-    source.node(INPUT, f"input\\n{shape}", fillcolor=theme.page, color=theme.paint("io").stroke)
-    writer.block(source, block, path, {INPUT: INPUT})
-    # Inside a cluster, an edge would pull the node that it comes from into it.
-    for tail, head, attributes in writer.edges:
-        source.edge(tail, head, **attributes)
-    text: str = source.source
-    return text
+    start = card(INPUT, f"input, {shape}", layout.centers[INPUT], ("input", shape), "io")
+    nodes = [_frame(drawing, operators.clusters[name], r) for name, r in layout.clusters.items()]
+    nodes.append(start)
+    for name, place in operators.places.items():
+        what = " ".join(place.lines) if place.lines[0] != "+" else "sum"
+        info = drawing.info(place.scope, place.step, what)
+        at = layout.centers[name]
+        words = f"{what}, {info.shape}"
+        nodes.append(
+            card(place.path, words, at, place.lines, place.role, size=place.size, info=info)
+        )
+    keys = {INPUT: INPUT} | {name: place.path for name, place in operators.places.items()}
+    roles = {(a, b): role for b, place in operators.places.items() for a, role in place.inputs}
+    wires = tuple(
+        Wire(points, roles[a, b], True, keys[a], keys[b], curved=True)
+        for a, b, points in layout.curves
+    )
+    drawn = Panel("", "", 0, 0, tuple(nodes), wires).moved(0, TITLE)
+    title = f"{scope or 'network'}, {plural(block.operator_count, 'operator')}"
+    heading = Label(0, 7.5, title, 7.5, "start", bold=True)
+    width = max(layout.width, heading.bounds.right)
+    return Panel(
+        "operators-" + scope.replace("/", "-"), title, width, layout.height + TITLE,
+        drawn.nodes, drawn.wires, (heading,),
+    )  # fmt: skip
 
 
-class _Writer:
-    """Numbers the nodes in order: a scope could be called anything."""
+def _frame(drawing: Drawing, place: Place, rect: Rect) -> Node:
+    name = place.step.name
+    shown = Label(rect.x + 5, rect.y + 9, name, anchor="start", role="muted")
+    info = drawing.info(place.scope, place.step, name)
+    outline = Outline(rect, place.role, "round")
+    return Node(place.path, f"{place.path}, {info.shape}", outline, (shown,), info)
 
-    def __init__(self, theme: Theme, counter: Counter) -> None:
-        self.theme, self.counter, self.count = theme, counter, 0
-        self.edges: list[tuple[str, str, dict[str, str]]] = []
 
-    def block(self, into: graphviz.Digraph, block: Block, path: str, known: dict[str, str]) -> str:
-        """Write the steps of a scope and return the node that its output comes from."""
-        names = {INPUT: known[INPUT]}
+class _Operators:
+    """A DOT graph of operators, and what each of its names stands for."""
+
+    def __init__(self, block: Block, scope: str, name: str) -> None:
+        if block.operator_count > MAX_OPERATORS:
+            raise CompileError(
+                error(
+                    "E606",
+                    f"{block.operator_count:,} operators are too many for one figure",
+                    notes=(f"the bound is {MAX_OPERATORS:,}",),
+                    help="draw a scope of it with `--expand stage1/attention1`, or another level",
+                )
+            )
+        import graphviz
+
+        self.places: dict[str, Place] = {}
+        self.clusters: dict[str, Place] = {}
+        self.source = graphviz.Digraph(
+            name=name,
+            graph_attr={
+                "nodesep": "0.15", "ranksep": "0.18", "fontname": "Helvetica", "fontsize": "7",
+                "labeljust": "l", "style": "rounded",
+            },
+            node_attr={
+                "fontname": "Helvetica", "fontsize": "7", "shape": "box", "fixedsize": "true",
+            },
+            edge_attr={"arrowhead": "none"},
+        )  # fmt: skip
+        lines = ("input", shape_words(block.input))
+        self._node(self.source, INPUT, lines, "io", card_size(lines, "io"))
+        self._block(self.source, block, scope, INPUT)
+        # Inside a cluster, an edge would pull the node that it comes from into it.
+        for name, place in self.places.items():
+            for tail, role in place.inputs:
+                free = {"style": "dashed", "constraint": "false"} if role == "guide" else {}
+                self.source.edge(tail, name, **free)
+
+    def _block(self, into: graphviz.Digraph, block: Block, scope: str, source: str) -> str:
+        """Add the steps of a scope and return the node that its output comes from."""
+        names = {INPUT: source}
         for step in block.steps:
-            scope = f"{path}/{step.name}" if path else step.name
-            inputs = [names[name] for name in step.inputs]
-            if not isinstance(step.body, Block):
-                names[step.name] = self._operator(into, step, scope, inputs)
-            elif not step.body.steps:
-                names[step.name] = inputs[0]
-            else:
-                names[step.name] = self._cluster(into, step, step.body, scope, inputs[0])
+            body = step.body
+            if isinstance(body, Block):
+                inner = names[step.inputs[0]]
+                names[step.name] = self._cluster(into, step, body, scope, inner)
+                continue
+            name = names[step.name] = f"n{len(self.places) + 1}"
+            roles = body.roles(len(step.inputs))
+            inputs = tuple(
+                (names[source], _wire_role(body.kind, source, role))
+                for source, role in zip(step.inputs, roles, strict=True)
+            )
+            lines = operator_words(body)
+            if block.type_of(step.inputs[0]) != step.type:
+                lines += (shape_words(step.type),)
+            place = self.places[name] = Place(scope, step, inputs, lines)
+            self._node(into, name, lines, place.role, place.size)
         return names[block.output]
 
     def _cluster(
         self, into: graphviz.Digraph, step: Step, body: Block, scope: str, source: str
     ) -> str:
-        tint = self.theme.paint(_TINTS.get(step.name, "stage"))
-        self.count += 1
-        with into.subgraph(name=f"cluster{self.count}") as inside:
-            inside.attr(
-                label=_escaped(step.name), color=self.theme.paint("stage").stroke,
-                style="filled,rounded", fillcolor=tint.fill, tooltip=_escaped(scope),
-            )  # fmt: skip
-            return self.block(inside, body, scope, {INPUT: source})
+        if not body.steps:
+            return source
+        place = Place(scope, step)
+        name = f"cluster{len(self.clusters) + 1}"
+        self.clusters[name] = place
+        with into.subgraph(name=name) as inside:
+            inside.attr(label=_escaped(step.name), margin="6")
+            return self._block(inside, body, place.path, source)
 
-    def _operator(self, into: graphviz.Digraph, step: Step, scope: str, inputs: list[str]) -> str:
-        assert not isinstance(step.body, Block)
-        role, paint = role_of(step.body), self.theme.paint(role_of(step.body))
-        self.count += 1
-        name = f"n{self.count}"
-        counts = self.counter.of(step.body, step.type)
-        tip = f"{scope}, {shape_words(step.type)}, {counts.parameters:,} parameters, "
-        tip += f"{short(counts.macs)} MACs, {spec_words(step.origin)}"
+    def _node(
+        self, into: graphviz.Digraph, name: str, lines: tuple[str, ...], role: str, size: Point
+    ) -> None:
+        width, height = (f"{points / 72:.4f}" for points in size)
         into.node(
-            name,
-            _escaped(" ".join(operator_words(step.body))),
-            fillcolor=paint.fill,
-            color=paint.stroke,
-            shape=_SHAPES.get(role, "box"),
-            tooltip=_escaped(tip),
+            name, _escaped(*lines), shape=_SHAPES.get(role, "box"), width=width, height=height
         )
-        for source, part in zip(inputs, step.body.roles(len(inputs)), strict=True):
-            dashed = part == "size"
-            attributes = {"style": "dashed", "constraint": "false"} if dashed else {}
-            self.edges.append((source, name, attributes))
-        return name
 
 
-def _escaped(text: str) -> str:
+def _wire_role(kind: str, source: str, role: str) -> str:
+    if role == "size":
+        return "guide"
+    return "skip" if kind == "add" and source == INPUT else "flow"
+
+
+def _escaped(*lines: str) -> str:
     import graphviz
 
-    plain: str = graphviz.nohtml(graphviz.escape(text))
+    plain: str = graphviz.nohtml("\\n".join(map(graphviz.escape, lines)))
     return plain

@@ -82,7 +82,7 @@ def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
         if isinstance(body, Block):
             if body.kind != UNITS or body.steps:
                 rows.append((inner, block_words(body, inner.count, inner.first.name)))
-        elif role_of(body) != "norm":
+        elif body.kind not in ("batch_norm", "relu"):
             rows.append((inner, operator_words(body)))
     sizes = [card_size(words, role_of(inner.body)) for inner, words in rows]
     width = max([w for w, _ in sizes] + [text_width(title, TEXT, True)]) + 2 * PAD
@@ -107,7 +107,7 @@ def draw_overview(
     drawn = _Overview(drawing, each, columns)
     top = 14.0
     for index, line in enumerate(lines):
-        top = drawn.row(line, top, index == 0, index == len(lines) - 1) + ROW_GAP
+        top = drawn.row(line, top, index == 0) + ROW_GAP
     title = drawing.title
     indent = 14.0 if letter else 0.0
     shown = shorten(title, 7.5, width - indent, bold=True)
@@ -133,7 +133,7 @@ class _Overview:
         )
         self.before = "input"
 
-    def row(self, columns: list[Column], top: float, first: bool, last: bool) -> float:
+    def row(self, columns: list[Column], top: float, first: bool) -> float:
         """Draw one row of cards below `top` and return where it ends."""
         cards = top + SHAPE
         height = max(column.height for column in columns)
@@ -167,10 +167,7 @@ class _Overview:
             x = start = left + self.each
             self.shape = column.run.steps[-1].type
             self.before = column.run.first.name
-        if last:
-            self.wires.append(Wire(((start, middle), (start + OUT, middle)), source=self.before))
-        else:
-            self.wires.append(Wire(((start, middle), (start + OUT, middle)), source=self.before))
+        self.wires.append(Wire(((start, middle), (start + OUT, middle)), source=self.before))
         bottom = cards + height
         return self._strip(columns, bottom + 5)
 
@@ -183,7 +180,7 @@ class _Overview:
         block = column.run.body
         assert isinstance(block, Block)
         rect = Rect(left, top, self.each, height)
-        info = self.drawing.info("", column.run.first, column.title, column.run.count)
+        info = self.drawing.joint_info("", column.run.steps, column.title)
         words = f"{column.title}, {info.shape}, {short(column.counts.parameters)} parameters"
         title = Label(rect.cx, top + 9, column.title, bold=True)
         self.nodes.append(
@@ -193,7 +190,7 @@ class _Overview:
                 Outline(rect, "stage", "round"),
                 (title,),
                 info,
-                self.drawing.link(block),
+                self.drawing.link(block) if column.run.steps[-1].body is block else "",
             )
         )
         inner = [(run, lines, card_size(lines, role_of(run.body))) for run, lines in column.rows]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.figure.contents import ModuleGroup, UnitGroup, module_groups, unit_groups
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
+from archcompiler.figure.hourglass import levels
 from archcompiler.figure.legend import draw_legend
 from archcompiler.figure.metrics import wrap
 from archcompiler.figure.module import draw_module
-from archcompiler.figure.module_size import measure
+from archcompiler.figure.module_size import mask_of, tightest
 from archcompiler.figure.overview import draw_overview
-from archcompiler.figure.scene import TEXT, Label, Panel, Wire, merge
+from archcompiler.figure.scene import MARGIN, TEXT, Label, Panel, Wire, merge
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.words import CLASS_NAMES, shape_words
 
 Level = Literal["auto", "network", "stage", "module", "unit", "op"]
-SHELF = 14.0
+SHELF = 12.0
 """Space between rows of panels."""
 APART = 10.0
 """Space between panels of a row."""
@@ -37,61 +38,87 @@ class Page:
     notes: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a page shows beside the row of stages."""
+
+    name: str
+    """As a note calls it."""
+    modules: tuple[ModuleGroup, ...] = ()
+    units: tuple[UnitGroup, ...] = ()
+    detailed: bool = True
+    """Whether the stages show what is in them."""
+    most: int = 0
+    """How many cards the row may have; 0 for as many as there are stages."""
+
+
+def plan(drawing: Drawing, level: Level) -> Plan:
+    """The page of a level that was asked for."""
+    return Plan(
+        f"`--level {level}`",
+        tuple(module_groups(drawing)) if level in ("module", "unit") else (),
+        tuple(unit_groups(drawing)) if level == "unit" else (),
+        detailed=level not in ("network", "op"),
+    )
+
+
+def plans(drawing: Drawing, expanded: bool) -> Iterator[Plan]:
+    """Pages from the deepest level to one that fits anywhere; none has more than the one before."""
+    full = plan(drawing, "unit")
+    if not expanded:
+        yield full
+        if full.modules and full.units:
+            yield plan(drawing, "module")
+        if len(full.modules) > 1:
+            deepest = max(full.modules, key=lambda group: len(levels(mask_of(group.block))))
+            yield Plan("its deepest attention module", (deepest,), full.units)
+            yield Plan("its deepest attention module", (deepest,))
+    yield plan(drawing, "stage")
+    yield plan(drawing, "network")
+    most = len(drawing.graph.root.steps)
+    while most > 6:
+        most = most * 4 // 5
+        yield replace(plan(drawing, "network"), most=most)
+
+
 def compose(
     drawing: Drawing, width: float, level: Level, dot: Dot | None, extra: Sequence[Panel] = ()
 ) -> Page:
-    """One page `width` points wide. `auto` takes the deepest level that fits it."""
+    """One page `width` points wide with its margins, or as wide as the widest `extra` panel needs.
+
+    `auto` takes the first of the `plans` that fits a page.
+    """
+    room = BLOCK[1] * max(1.0, width / BLOCK[0]) - 2 * MARGIN
+    inner = max(width - 2 * MARGIN, *(panel.width for panel in extra), 0.0)
     if level != "auto":
-        return _compose(drawing, width, level, dot, extra)
-    room = BLOCK[1] * max(1.0, width / BLOCK[0])
-    levels: tuple[Level, ...] = ("unit", "module", "stage", "network")
-    for index, candidate in enumerate(levels):
-        page = _compose(drawing, width, candidate, dot, extra)
-        most = len(drawing.graph.root.steps)
-        while candidate == "network" and page.panel.height > room and most > 6:
-            most = most * 4 // 5
-            page = _compose(drawing, width, candidate, dot, extra, most)
-        if page.panel.height <= room or candidate == "network":
-            if index:
-                page.notes.insert(
-                    0,
-                    f"folded to `--level {candidate}`: more does not fit a page of "
-                    f"{width / 72:.3g} by {room / 72:.3g} inches",
-                )
-            return page
-    raise AssertionError("the last level always fits")
+        return _compose(drawing, inner, plan(drawing, level), dot, extra)
+    candidates = list(plans(drawing, bool(extra)))
+    for candidate in candidates:
+        page = _compose(drawing, inner, candidate, dot, extra)
+        if page.panel.height <= room:
+            break
+    if candidate is not candidates[0]:
+        size = f"{(inner + 2 * MARGIN) / 72:.3g} by {(room + 2 * MARGIN) / 72:.3g} inches"
+        page.notes.insert(0, f"folded to {candidate.name}: more does not fit a page of {size}")
+    return page
 
 
 def _compose(
-    drawing: Drawing,
-    width: float,
-    level: Level,
-    dot: Dot | None,
-    extra: Sequence[Panel],
-    most: int = 0,
+    drawing: Drawing, width: float, plan: Plan, dot: Dot | None, extra: Sequence[Panel]
 ) -> Page:
-    notes = ["stages in the middle share one card"] if most else []
-    lettered = level in ("module", "unit") or bool(extra)
+    notes = ["stages in the middle share one card"] if plan.most else []
     letters = (f"({letter})" for letter in "abcdefghijklmnopqrstuvwxyz" * 40)
-    overview = draw_overview(
-        drawing, width, next(letters) if lettered else "", detailed=level != "network", most=most
-    )
-    shelves: list[list[Panel]] = [[overview]]
-    if extra:
-        shelves += _shelve(extra, width)
-    elif level in ("module", "unit"):
-        shelves += _modules(drawing, module_groups(drawing.graph), width, letters, notes)
-        if level == "unit" and dot is not None:
-            units = [
-                _unit(drawing, group, dot, next(letters), width)
-                for group in unit_groups(drawing.graph)
-            ]
-            fitting = [unit for unit in units if unit.width <= width]
-            if len(fitting) < len(units):
-                notes.append("a unit is wider than the page and left out")
-            shelves += _shelve(fitting, width)
-        elif level == "unit":
-            notes.append("units are not drawn: no `dot` to lay them out")
+    letter = next(letters) if plan.modules or plan.units else ""
+    shelves = [[draw_overview(drawing, width, letter, detailed=plan.detailed, most=plan.most)]]
+    shelves += _modules(drawing, plan.modules, width, letters, notes)
+    units: list[Panel] = []
+    if plan.units and dot is None:
+        notes.append("units are not drawn: no `dot` to lay them out")
+    elif dot is not None:
+        units = [_unit(drawing, group, dot, next(letters), width) for group in plan.units]
+    if any(unit.width > width for unit in units):
+        notes.append("a unit is wider than the page and left out")
+    shelves += _shelve([*(unit for unit in units if unit.width <= width), *extra], width)
     _append_legend(shelves, width)
     return _stack(drawing, shelves, width, notes)
 
@@ -100,39 +127,34 @@ def _modules(
     drawing: Drawing,
     groups: Sequence[ModuleGroup],
     width: float,
-    letters: object,
+    letters: Iterator[str],
     notes: list[str],
 ) -> list[list[Panel]]:
     rows: list[list[tuple[ModuleGroup, float]]] = []
     for group in groups:
-        found = measure(group.block)
-        if found is None:
-            continue
-        need = min(found.width, width)
+        need = min(tightest(group.block).width, width)
         if rows and sum(w + APART for _, w in rows[-1]) + need <= width:
             rows[-1].append((group, need))
         else:
             rows.append([(group, need)])
     shelves: list[list[Panel]] = []
     for row in rows:
-        tight = sum(w for _, w in row)
-        stretch = (width - APART * (len(row) - 1)) / tight
+        stretch = (width - APART * (len(row) - 1)) / sum(need for _, need in row)
         shelf: list[Panel] = []
         for group, need in row:
             try:
                 panel = draw_module(
-                    drawing, group.block, group.scope, group.title, need * stretch,
-                    next(letters),  # type: ignore[call-overload]
+                    drawing, group.block, group.scope, group.title, need * stretch, next(letters),
+                    group.note,
                 )  # fmt: skip
             except ValueError as reason:
                 notes.append(str(reason))
                 continue
             shelf.append(panel)
-            if any(node.name.endswith("more levels") for node in panel.nodes):
+            if any(node.key == "folded" for node in panel.nodes):
                 notes.append(f"the mask of {group.scope} is folded below its upper levels")
-        if shelf:
-            shelves.append(shelf)
-    return shelves
+        shelves.append(shelf)
+    return [shelf for shelf in shelves if shelf]
 
 
 def _unit(drawing: Drawing, group: UnitGroup, dot: Dot, letter: str, width: float) -> Panel:

@@ -2,36 +2,59 @@
 
 from __future__ import annotations
 
-from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
+from math import ceil
+
+from archcompiler.figure.scene import (
+    DASHES,
+    INSET,
+    MARGIN,
+    STROKE,
+    Label,
+    Outline,
+    Panel,
+    Point,
+    Rect,
+    Wire,
+)  # fmt: skip
 from archcompiler.figure.svg import arrow, number
 from archcompiler.figure.themes import Theme
 
 KAPPA = 0.5523
 """Control points of a quarter circle."""
+LONGEST = 14_400
+"""Points that a page may be long in its own unit (ISO 32000-1, annex C)."""
+_DASHED = f"[{DASHES[0]} {DASHES[1]}] 0 d"
+_SOLID = "[] 0 d"
 
 
-def to_pdf(panel: Panel, theme: Theme, margin: float = 4.0) -> bytes:
+def to_pdf(panel: Panel, theme: Theme) -> bytes:
     """A PDF of one page. Characters outside Windows' Western code page become question marks."""
-    width, height = panel.width + 2 * margin, panel.height + 2 * margin
+    width, height = panel.width + 2 * MARGIN, panel.height + 2 * MARGIN
     painter = _Painter(theme)
-    painter.rect(Rect(-margin, -margin, width, height), 0.0, theme.page, "")
-    for lane in panel.lanes:
-        painter.outline(lane)
-    for node in panel.frames:
-        painter.node(node)
-    for wire in panel.wires:
-        painter.wire(wire)
-    for node in panel.cards:
-        painter.node(node)
-    for label in panel.labels:
-        painter.label(label)
-    flip = f"1 0 0 -1 {number(margin)} {number(height - margin)} cm\n"
+    painter.rect(Rect(-MARGIN, -MARGIN, width, height), 0.0, theme.page, "")
+    for item in panel.layers():
+        match item:
+            case Outline():
+                painter.outline(item)
+            case Wire():
+                painter.wire(item)
+            case Label():
+                painter.label(item)
+    # Viewers take no page longer than this, but a larger unit.
+    unit = max(1, ceil(max(width, height) / LONGEST))
+    scale = number(1 / unit) if unit == 1 else f"{1 / unit:.9f}"
+    flip = f"{scale} 0 0 -{scale} {number(MARGIN / unit)} {number((height - MARGIN) / unit)} cm\n"
     content = (flip + "\n".join(painter.lines)).encode("cp1252", "replace")
     title = panel.title.encode("utf-16-be", "replace").hex()
-    return _document(content, width, height, title)
+    return _document(content, width / unit, height / unit, unit, title)
 
 
-def _document(content: bytes, width: float, height: float, title: str) -> bytes:
+def missing(text: str) -> set[str]:
+    """Characters that the standard fonts of PDF do not have."""
+    return {c for c in text if c.encode("cp1252", "replace") == b"?" != c.encode()}
+
+
+def _document(content: bytes, width: float, height: float, unit: int, title: str) -> bytes:
     def font(name: str) -> bytes:
         return (
             f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>"
@@ -41,14 +64,14 @@ def _document(content: bytes, width: float, height: float, title: str) -> bytes:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /Contents 4 0 R "
+        f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /UserUnit {unit} /Contents 4 0 R "
         f"/Resources << /Font << /F1 5 0 R /F2 6 0 R >> >> >>".encode(),
         b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
         font("Helvetica"),
         font("Helvetica-Bold"),
         f"<< /Title <feff{title}> /Producer (archcompiler) >>".encode(),
     ]
-    out = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+    out = bytearray(b"%PDF-1.6\n%\xe2\xe3\xcf\xd3\n")
     offsets = []
     for index, body in enumerate(objects, 1):
         offsets.append(len(out))
@@ -69,25 +92,17 @@ class _Painter:
         self.theme = theme
         self.lines: list[str] = []
 
-    def node(self, node: Node) -> None:
-        self.outline(node.outline)
-        for label in node.labels:
-            self.label(label)
-
     def outline(self, outline: Outline) -> None:
         paint, r = self.theme.paint(outline.role), outline.rect
         stroke = "" if outline.form == "plain" or paint.fill == paint.stroke else paint.stroke
-        self.lines.append("[2.4 1.6] 0 d" if outline.dashed else "[] 0 d")
-        self.lines.append("0.7 w")
-        if outline.form in ("narrowing", "widening", "bevel"):
+        self.lines += [_DASHED if outline.dashed else _SOLID, f"{STROKE} w"]
+        if outline.is_polygon:
             self._path(outline.polygon(), paint.fill, stroke)
             return
-        radius = outline.radius
-        offsets = (1.8, 0.9, 0.0) if outline.form == "stack" else (0.0,)
-        for offset in offsets:
-            self.rect(r.moved(offset, -offset), radius, paint.fill, stroke)
+        for sheet in outline.sheets:
+            self.rect(sheet, outline.radius, paint.fill, stroke)
         if outline.form == "double":
-            self.rect(r.grown(-1.5), radius - 1.5, paint.fill, stroke)
+            self.rect(r.grown(-INSET), outline.radius - INSET, paint.fill, stroke)
 
     def rect(self, r: Rect, radius: float, fill: str, stroke: str) -> None:
         if radius <= 0:
@@ -123,9 +138,8 @@ class _Painter:
     def wire(self, wire: Wire) -> None:
         color = self.theme.lines[wire.role]
         points, head = arrow(wire) if wire.arrow else (wire.points, ())
-        width = {"guide": 0.4, "rule": 0.5}.get(wire.role, 0.8)
-        dash = "[2.4 1.6] 0 d" if wire.role == "skip" else "[] 0 d"
-        self.lines += [f"{width} w", dash, _color(color, "RG")]
+        dash = _DASHED if wire.dashed else _SOLID
+        self.lines += [f"{wire.line_width} w", dash, _color(color, "RG")]
         first, *rest = points
         steps = [f"{_at(*first)} m"]
         if wire.curved:

@@ -17,6 +17,14 @@ Form = Literal[
     "rect", "round", "pill", "narrowing", "widening", "bevel", "double", "stack", "plain"
 ]
 
+MARGIN = 4.0
+"""Around a page; its width counts this too."""
+FRAMES = frozenset({"stage", "trunk", "mask"})
+"""Roles of what others stand in."""
+STROKE = 0.7
+"""Of outlines, in points, as are the dashes and the inset of a double outline."""
+DASHES = (2.4, 1.6)
+INSET = 1.5
 TEXT = 7.0
 """The smallest text of a figure: readable when the page is printed at its own width."""
 
@@ -82,6 +90,17 @@ class Outline:
         return replace(self, rect=self.rect.moved(dx, dy))
 
     @property
+    def is_polygon(self) -> bool:
+        return self.form in ("narrowing", "widening", "bevel")
+
+    @property
+    def sheets(self) -> tuple[Rect, ...]:
+        """The rectangles of all other forms, back to front: several where units are stacked."""
+        if self.form != "stack":
+            return (self.rect,)
+        return tuple(self.rect.moved(offset, -offset) for offset in (1.8, 0.9, 0.0))
+
+    @property
     def radius(self) -> float:
         """Of the corners. Convolutions keep theirs square, also where several are stacked."""
         if self.form == "rect" or self.role == "conv":
@@ -142,6 +161,14 @@ class Wire:
     target: str = ""
     curved: bool = False
 
+    @property
+    def dashed(self) -> bool:
+        return self.role == "skip"
+
+    @property
+    def line_width(self) -> float:
+        return {"guide": 0.4, "rule": 0.5}.get(self.role, 0.8)
+
     def moved(self, dx: float, dy: float) -> Wire:
         return replace(self, points=tuple((x + dx, y + dy) for x, y in self.points))
 
@@ -199,11 +226,23 @@ class Panel:
     @property
     def frames(self) -> tuple[Node, ...]:
         """Nodes that others stand in."""
-        return tuple(node for node in self.nodes if node.outline.role == "stage")
+        return tuple(node for node in self.nodes if node.outline.role in FRAMES)
 
     @property
     def cards(self) -> tuple[Node, ...]:
-        return tuple(node for node in self.nodes if node.outline.role != "stage")
+        return tuple(node for node in self.nodes if node.outline.role not in FRAMES)
+
+    def layers(self) -> Iterator[Outline | Wire | Label]:
+        """Everything there is to draw, from back to front."""
+        yield from self.lanes
+        for node in self.frames:
+            yield node.outline
+            yield from node.labels
+        yield from self.wires
+        for node in self.cards:
+            yield node.outline
+            yield from node.labels
+        yield from self.labels
 
     def all_labels(self) -> Iterator[Label]:
         for node in self.nodes:

@@ -8,12 +8,19 @@ from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import Run, runs
-from archcompiler.figure.metrics import shorten
-from archcompiler.figure.scene import TEXT, Info, Label, Node, Panel, Point, Wire
+from archcompiler.figure.layout import Layout, lay_out
+from archcompiler.figure.metrics import shorten, wrap
+from archcompiler.figure.scene import TEXT, Label, Node, Panel, Point, Wire
 from archcompiler.figure.words import block_words, operator_words, role_of, shape_words
 from archcompiler.ir import INPUT, Block
 
 TITLE = 14.0
+NOTE = {"LR": 290.0, "TB": 130.0}
+"""Words below the title may be wider than the graph, but leave room for a legend beside it."""
+
+
+Edges = dict[tuple[str, str], str]
+"""Tail and head of every edge, by the keys of cells, with the role of the input it leads to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,43 +78,51 @@ def draw_scope(
     owner = {INPUT: INPUT} | {
         step.name: cell.key for cell in graph for run in cell.runs for step in run.steps
     }
-    edges = [(owner[name], cell.key) for cell in graph for name in cell.runs[0].first.inputs]
+    edges = {
+        (owner[name], cell.key): role
+        for cell in graph
+        for name, role in zip(cell.runs[0].first.inputs, _roles(cell), strict=True)
+    }
     sizes = {cell.key: _size(cell) for cell in graph}
-    places, curves, (width, height) = _layout(graph, edges, sizes, owner[block.output], dot)
-    if width > room:
-        places, curves, (width, height) = _layout(
-            graph, edges, sizes, owner[block.output], dot, "TB"
-        )
-    nodes = tuple(_draw(drawing, cell, scope, places[cell.key], sizes[cell.key]) for cell in graph)
+    direction = "LR"
+    layout = _layout(graph, edges, sizes, owner[block.output], dot, direction)
+    if layout.width > room:
+        direction = "TB"
+        layout = _layout(graph, edges, sizes, owner[block.output], dot, direction)
+    nodes = tuple(
+        _draw(drawing, cell, scope, layout.centers[cell.key], sizes[cell.key]) for cell in graph
+    )
+    skips = _skips(graph, edges, owner[block.output])
     wires = [
         Wire(
             points,
-            "skip" if _is_skip(block, a, b) else "flow",
+            "guide" if edges.get((a, b)) == "size" else "skip" if (a, b) in skips else "flow",
             source="" if a == INPUT else a,
             target="" if b == OUTPUT else b,
             curved=True,
         )
-        for a, b, points in curves
+        for a, b, points in layout.curves
     ]
-    top = TITLE + 10
     x = 14.0 if letter else 0.0
-    labels = [
-        Label(0, 7.5, letter, 8, "start", bold=True),
-        Label(
-            x, 7.5, shorten(title, 7.5, max(width, room) - x, bold=True), 7.5, "start", bold=True
-        ),
-    ]
-    drawn = Panel("", "", 0, 0, nodes, tuple(wires)).moved(0, top)
+    space = max(layout.width, room) - x
+    labels = [Label(x, 7.5, shorten(title, 7.5, space, bold=True), 7.5, "start", bold=True)]
+    if letter:
+        labels.append(Label(0, 7.5, letter, 8, "start", bold=True))
     words = shape_words(block.input)
     if block.output_type != block.input:
         words += f" to {shape_words(block.output_type)}"
     if note:
         words += f"; {note}"
-    words = shorten(words, TEXT, max(width, room) - x)
-    labels.append(Label(x, TITLE + 3.5, words, role="muted", anchor="start"))
-    width = max(width, *(label.bounds.right for label in labels))
+    lines = wrap(words, TEXT, max(layout.width, min(space, NOTE[direction])))
+    labels += [
+        Label(x, TITLE + 3.5 + 9 * i, line, role="muted", anchor="start")
+        for i, line in enumerate(lines)
+    ]
+    top = TITLE + 1 + 9 * len(lines)
+    drawn = Panel("", "", 0, 0, nodes, tuple(wires)).moved(0, top)
+    width = max(layout.width, *(label.bounds.right for label in labels))
     return Panel(
-        panel_id(scope), title, width, height + top, drawn.nodes, drawn.wires, tuple(labels)
+        panel_id(scope), title, width, layout.height + top, drawn.nodes, drawn.wires, tuple(labels)
     )
 
 
@@ -119,9 +134,24 @@ def panel_id(scope: str) -> str:
     return "scope-" + (scope.replace("/", "-") or "network")
 
 
-def _is_skip(block: Block, source: str, target: str) -> bool:
-    """Whether an edge carries a block's input past its other steps."""
-    return source == INPUT and target != OUTPUT and block.step(target).body.kind == "add"
+def _roles(cell: Cell) -> tuple[str, ...]:
+    step = cell.runs[0].first
+    count = len(step.inputs)
+    return ("data",) * count if isinstance(step.body, Block) else step.body.roles(count)
+
+
+def _skips(graph: list[Cell], edges: Edges, output: str) -> set[tuple[str, str]]:
+    """Edges beside the longest path that lead into a sum, through other cells or not."""
+    kinds = {cell.key: cell.runs[0].body.kind for cell in graph}
+    spine = _longest_path(edges, output)
+    beside = [edge for edge in edges if edge not in spine and edges[edge] != "size"]
+    found: set[tuple[str, str]] = set()
+    # Backwards: what leads to a skip that leads to nothing else is part of it.
+    for a, b in reversed(beside):
+        onward = [edge for edge in edges if edge[0] == b]
+        if kinds[b] == "add" or (onward and all(edge in found for edge in onward)):
+            found.add((a, b))
+    return found
 
 
 def _size(cell: Cell) -> Point:
@@ -131,19 +161,9 @@ def _size(cell: Cell) -> Point:
 
 
 def _draw(drawing: Drawing, cell: Cell, scope: str, center: Point, size: Point) -> Node:
-    infos = [drawing.info(scope, run.first, " ".join(cell.lines), run.count) for run in cell.runs]
-    first, last = infos[0], infos[-1]
-    info = Info(
-        first.scope,
-        first.what,
-        last.shape,
-        sum(info.parameters or 0 for info in infos),
-        sum(info.macs or 0 for info in infos),
-        first.spec,
-        first.count,
-    )
-    body = cell.runs[0].body
-    count = cell.runs[0].count
+    body, count = cell.runs[0].body, cell.runs[0].count
+    steps = [step for run in cell.runs for step in run.steps]
+    info = drawing.joint_info(scope, steps, " ".join(cell.lines), count)
     name = " ".join(cell.lines) if cell.lines != ("+",) else "sum"
     return card(
         cell.key,
@@ -160,13 +180,13 @@ def _draw(drawing: Drawing, cell: Cell, scope: str, center: Point, size: Point) 
 
 def _layout(
     graph: list[Cell],
-    edges: list[tuple[str, str]],
+    edges: Edges,
     sizes: dict[str, Point],
     output: str,
     dot: Dot,
-    direction: str = "LR",
-) -> tuple[dict[str, Point], list[tuple[str, str, tuple[Point, ...]]], Point]:
-    """Centres, curves and the size of the whole, by `dot -Tplain`."""
+    direction: str,
+) -> Layout:
+    """The cells and the edges between them, by their keys."""
     import graphviz
 
     source = graphviz.Digraph(
@@ -174,7 +194,6 @@ def _layout(
         node_attr={"shape": "box", "fixedsize": "true", "label": ""},
         edge_attr={"arrowhead": "none"},
     )
-    # Numbers as names: a step's own could be anything, and DOT would read its colons as ports.
     ids = {INPUT: "n0"} | {cell.key: f"n{i}" for i, cell in enumerate(graph, 1)}
     ids[OUTPUT] = f"n{len(ids)}"
     for key, name in ids.items():
@@ -183,12 +202,10 @@ def _layout(
     spine = _longest_path(edges, output)
     for a, b in [*edges, (output, OUTPUT)]:
         source.edge(ids[a], ids[b], weight="50" if (a, b) in spine or b == OUTPUT else "1")
-    keys = {name: key for key, name in ids.items()}
-    text = dot.render(source.source, "plain").decode()
-    return _parse(text, keys)
+    return lay_out(source, dot).renamed({name: key for key, name in ids.items()})
 
 
-def _longest_path(edges: list[tuple[str, str]], output: str) -> set[tuple[str, str]]:
+def _longest_path(edges: Edges, output: str) -> set[tuple[str, str]]:
     """The edges of one longest path to the output: the line that shall stay straight."""
     length: dict[str, int] = {INPUT: 0}
     before: dict[str, str] = {}
@@ -203,25 +220,3 @@ def _longest_path(edges: list[tuple[str, str]], output: str) -> set[tuple[str, s
         path.add((before[node], node))
         node = before[node]
     return path
-
-
-def _parse(
-    text: str, keys: dict[str, str]
-) -> tuple[dict[str, Point], list[tuple[str, str, tuple[Point, ...]]], Point]:
-    places: dict[str, Point] = {}
-    curves: list[tuple[str, str, tuple[Point, ...]]] = []
-    width = height = 0.0
-    for line in text.splitlines():
-        words = line.split()
-        if words[0] == "graph":
-            width, height = float(words[2]) * 72, float(words[3]) * 72
-        elif words[0] == "node":
-            places[keys[words[1]]] = (float(words[2]) * 72, height - float(words[3]) * 72)
-        elif words[0] == "edge":
-            count = int(words[3])
-            numbers = [float(word) * 72 for word in words[4 : 4 + 2 * count]]
-            points = tuple(
-                (x, height - y) for x, y in zip(numbers[::2], numbers[1::2], strict=True)
-            )
-            curves.append((keys[words[1]], keys[words[2]], points))
-    return places, curves, (width, height)

@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from html import escape
 
-from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Wire
+from archcompiler.figure.scene import (
+    DASHES,
+    INSET,
+    MARGIN,
+    STROKE,
+    Label,
+    Node,
+    Outline,
+    Panel,
+    Point,
+    Rect,
+    Wire,
+)
 from archcompiler.figure.themes import Theme
 
 FONT = "Helvetica, Arial, 'Liberation Sans', Arimo, 'DejaVu Sans Condensed', sans-serif"
 ARROW = 3.6
+_DASHED = f' stroke-dasharray="{DASHES[0]} {DASHES[1]}"'
 
 
 def quote(text: str) -> str:
@@ -28,19 +41,19 @@ def number(value: float) -> str:
     return "0" if text == "-0" else text
 
 
-def to_svg(panel: Panel, theme: Theme, description: str, margin: float = 4.0) -> str:
+def to_svg(panel: Panel, theme: Theme, description: str) -> str:
     """A standalone SVG document, `panel.width` points wide and a margin around."""
-    width, height = panel.width + 2 * margin, panel.height + 2 * margin
-    box = " ".join(map(number, (-margin, -margin, width, height)))
+    width, height = panel.width + 2 * MARGIN, panel.height + 2 * MARGIN
+    box = " ".join(map(number, (-MARGIN, -MARGIN, width, height)))
     body = "\n".join(paint(panel, theme))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{number(width)}pt" '
-        f'height="{number(height)}pt" viewBox="{box}" role="img" '
+        f'height="{number(height)}pt" viewBox="{box}" role="graphics-document" '
         f'aria-labelledby="figure-title figure-description" '
         f'font-family="{quote(FONT)}">\n'
         f'<title id="figure-title">{quote(panel.title)}</title>\n'
         f'<desc id="figure-description">{quote(description)}</desc>\n'
-        f'<rect x="{number(-margin)}" y="{number(-margin)}" width="{number(width)}" '
+        f'<rect x="{number(-MARGIN)}" y="{number(-MARGIN)}" width="{number(width)}" '
         f'height="{number(height)}" fill="{theme.page}"/>\n'
         f"{body}\n</svg>\n"
     )
@@ -91,35 +104,32 @@ def tooltip(node: Node) -> str:
 
 def _outline(outline: Outline, theme: Theme) -> str:
     paint = theme.paint(outline.role)
-    style = f'fill="{paint.fill}" stroke="{paint.stroke}" stroke-width="0.7"'
+    style = f'fill="{paint.fill}" stroke="{paint.stroke}" stroke-width="{STROKE}"'
     if outline.form == "plain" or paint.fill == paint.stroke:
         style = f'fill="{paint.fill}"'
     if outline.dashed:
-        style += ' stroke-dasharray="2.4 1.6"'
+        style += _DASHED
     return shapes(outline, style)
 
 
 def shapes(outline: Outline, style: str) -> str:
     """The elements of an outline, each with the attributes of `style`."""
     r = outline.rect
-    if outline.form in ("narrowing", "widening", "bevel"):
+    if outline.is_polygon:
         return f'<polygon points="{_points(outline.polygon())}" {style}/>'
-    radius = outline.radius
-
-    def rect(dx: float, dy: float, inset: float = 0.0) -> str:
-        rx = max(0.0, radius - inset)
-        rounded = f' rx="{number(rx)}"' if rx else ""
-        return (
-            f'<rect x="{number(r.x + dx + inset)}" y="{number(r.y + dy + inset)}" '
-            f'width="{number(r.width - 2 * inset)}" height="{number(r.height - 2 * inset)}"'
-            f"{rounded} {style}/>"
-        )
-
-    if outline.form == "stack":
-        return rect(1.8, -1.8) + rect(0.9, -0.9) + rect(0, 0)
     if outline.form == "double":
-        return rect(0, 0) + rect(0, 0, 1.5)
-    return rect(0, 0)
+        return _rect(r, outline.radius, style) + _rect(
+            r.grown(-INSET), max(0.0, outline.radius - INSET), style
+        )
+    return "".join(_rect(sheet, outline.radius, style) for sheet in outline.sheets)
+
+
+def _rect(r: Rect, radius: float, style: str) -> str:
+    rounded = f' rx="{number(radius)}"' if radius else ""
+    return (
+        f'<rect x="{number(r.x)}" y="{number(r.y)}" width="{number(r.width)}" '
+        f'height="{number(r.height)}"{rounded} {style}/>'
+    )
 
 
 def _points(points: tuple[Point, ...]) -> str:
@@ -128,13 +138,10 @@ def _points(points: tuple[Point, ...]) -> str:
 
 def _wire(wire: Wire, theme: Theme) -> str:
     color = theme.lines[wire.role]
-    style = f'fill="none" stroke="{color}" stroke-width="{_WIDTH.get(wire.role, "0.8")}"'
-    if wire.role == "skip":
-        style += ' stroke-dasharray="2.4 1.6"'
+    style = f'fill="none" stroke="{color}" stroke-width="{wire.line_width}"'
+    if wire.dashed:
+        style += _DASHED
     return wire_shapes(wire, style, f'fill="{color}"')
-
-
-_WIDTH = {"guide": "0.4", "rule": "0.5"}
 
 
 def wire_shapes(wire: Wire, style: str, head_style: str) -> str:

@@ -1,8 +1,9 @@
-r"""Panels as TikZ for pdflatex: `\input` it, and restyle it through its named styles."""
+r"""Panels as TikZ for pdflatex: compile or `\input` it; its named styles are there to change."""
 
 from __future__ import annotations
 
-from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Wire
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.figure.scene import MARGIN, Label, Outline, Panel, Point, Wire
 from archcompiler.figure.svg import number
 from archcompiler.figure.themes import Theme
 
@@ -20,9 +21,10 @@ _SPECIAL = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "`": r"\textasciigrave{}",
-    "'": r"\textquotesingle{}",
+    # Upright quotes need a package; typographic ones do not.
+    '"': "''",
+    "`": "'",
+    "'": "'",
     "×": r"$\times$",
     "·": r"$\cdot$",
     "–": "--",
@@ -30,38 +32,77 @@ _SPECIAL = {
     "…": r"\dots{}",
     "−": "$-$",
 }
-_SPECIAL |= {'"': "''", "`": "'", "'": "'"}
-"""Upright quotes need a package; typographic ones do not."""
 
 
 def to_tikz(panel: Panel, theme: Theme, description: str) -> str:
-    """A document that compiles as it is; the picture alone can be cut out of it."""
+    r"""A document that compiles as it is, and that another one with TikZ can `\input`.
+
+    Raises CompileError E604 for a picture that is longer than TeX can measure.
+    """
+    longest = max(panel.width, panel.height) + 2 * MARGIN
+    if longest > LONGEST:
+        raise CompileError(
+            error(
+                "E604",
+                f"the figure is {longest:,.0f} points long, more than TeX can measure",
+                notes=(f"the bound is {LONGEST:,.0f} points",),
+                help="ask for svg, pdf or dot, or draw a scope of it with `--expand`",
+            )
+        )
     roles = list(dict.fromkeys(
         [lane.role for lane in panel.lanes] + [node.outline.role for node in panel.nodes]
     ))  # fmt: skip
+    corner = (panel.width + MARGIN, panel.height + MARGIN)
     lines = [
         *(f"% {line}" for line in _comment(description)),
-        r"\documentclass{article}",
-        r"\usepackage{tikz}",
-        *_colors(theme, roles),
-        r"\begin{document}",
-        # A page just as large as the picture, without a class that not every TeX has.
-        r"\setbox0=\hbox{%",
+        # A line's end is a space, and all of this may stand in a paragraph.
+        *(f"{line}%" for line in (*_BEGIN, *_colors(theme, roles))),
         r"\begin{tikzpicture}[x=1bp,y=-1bp,",
         *_styles(panel, roles),
         "]",
-        f"\\path[fill=ac-page] (-4,-4) rectangle {_at((panel.width + 4, panel.height + 4))};",
-        *(_outline(lane) for lane in panel.lanes),
-        *(line for node in panel.frames for line in _node(node)),
-        *(_wire(wire) for wire in panel.wires),
-        *(line for node in panel.cards for line in _node(node)),
-        *(_label(label) for label in panel.labels),
-        r"\end{tikzpicture}}",
-        r"\pdfhorigin=0pt \pdfvorigin=0pt \pdfpagewidth=\wd0",
-        r"\pdfpageheight=\dimexpr\ht0+\dp0\relax \shipout\box0",
-        r"\end{document}",
+        f"\\path[fill=ac-page] {_at((-MARGIN, -MARGIN))} rectangle {_at(corner)};",
+        *map(_drawn, panel.layers()),
+        r"\end{tikzpicture}%",
+        *(f"{line}%" for line in _END),
     ]
     return "\n".join(lines) + "\n"
+
+
+LONGEST = 16_000.0
+"""Points; TeX's largest dimension is 16,383.99998 pt."""
+
+_BEGIN = (
+    # In a document, \documentclass has become an error: then this file is only its picture.
+    r"\newif\ifacdocument",
+    r"\makeatletter\ifx\documentclass\@twoclasseserror\else\acdocumenttrue\fi\makeatother",
+    r"\ifacdocument\documentclass{article}\usepackage{tikz}\begin{document}\fi",
+    # Text is set in the font of the document, but never wider than the layout has room for.
+    r"\ifx\acbox\undefined\newsavebox\acbox\fi",
+    r"\providecommand\acfit[2]{\sbox\acbox{#2}",
+    r"  \ifdim\wd\acbox>#1\resizebox{#1}{\height}{\usebox\acbox}\else\usebox\acbox\fi}",
+    # A page just as large as the picture, without a class that not every TeX has.
+    r"\ifacdocument\setbox0=\hbox\bgroup\fi",
+)
+_END = (
+    r"\def\acend{\egroup\pdfhorigin=0pt \pdfvorigin=0pt \pdfpagewidth=\wd0",
+    r"  \pdfpageheight=\dimexpr\ht0+\dp0\relax \shipout\box0 \end{document}}",
+    r"\ifacdocument\else\let\acend\relax\fi\acend",
+)
+
+
+def _drawn(item: Outline | Wire | Label) -> str:
+    match item:
+        case Outline():
+            return _outline(item)
+        case Wire():
+            return _wire(item)
+        case Label():
+            return _label(item)
+
+
+def missing(text: str) -> set[str]:
+    """Characters that pdflatex has no glyph for."""
+    return {c for c in text if c != "?" and escape_tex(c) == "?"}
 
 
 def escape_tex(text: str) -> str:
@@ -90,10 +131,13 @@ def _colors(theme: Theme, roles: list[str]) -> list[str]:
 
 
 def _styles(panel: Panel, roles: list[str]) -> list[str]:
-    forms = {"unit": "rounded corners=3pt", "attention": "rounded corners=3pt,double"}
-    forms |= {"io": "rounded corners=3pt", "stage": "rounded corners=3pt"}
-    forms |= {"join": "rounded corners=5.4pt"}
-    forms |= dict.fromkeys(("trunk", "mask"), "rounded corners=3pt")
+    forms = dict.fromkeys(
+        ("unit", "io", "stage", "trunk", "mask", "norm"), "rounded corners=3pt"
+    ) | {"join": "rounded corners=5.4pt"}
+    # What is between the two lines is white unless it is said.
+    forms |= {
+        role: f"rounded corners=3pt,double=ac-{role}-fill" for role in ("attention", "different")
+    }
     styles = [
         "ac box/.style={line width=0.7pt}",
         *(
@@ -119,22 +163,18 @@ def _styles(panel: Panel, roles: list[str]) -> list[str]:
     return [f"  {style}," for style in styles]
 
 
-def _node(node: Node) -> list[str]:
-    return [_outline(node.outline), *(_label(label) for label in node.labels)]
-
-
 def _outline(outline: Outline) -> str:
     style = f"ac {outline.role}"
     if outline.form == "plain":
         style += ",draw=none"
     if outline.dashed:
         style += ",dash pattern=on 2.4pt off 1.6pt"
-    if outline.form in ("narrowing", "widening", "bevel"):
+    if outline.is_polygon:
         return f"\\path[{style}] {' -- '.join(map(_at, outline.polygon()))} -- cycle;"
-    paths = []
-    for offset in (1.8, 0.9, 0.0) if outline.form == "stack" else (0.0,):
-        r = outline.rect.moved(offset, -offset)
-        paths.append(f"\\path[{style}] {_at((r.x, r.y))} rectangle {_at((r.right, r.bottom))};")
+    paths = (
+        f"\\path[{style}] {_at((r.x, r.y))} rectangle {_at((r.right, r.bottom))};"
+        for r in outline.sheets
+    )
     return " ".join(paths)
 
 
@@ -154,7 +194,8 @@ def _label(label: Label) -> str:
     anchor = {"start": "base west", "middle": "base", "end": "base east"}[label.anchor]
     style = "ac title" if label.bold else "ac text"
     style += f",ac {label.role},anchor={anchor}"
-    return f"\\node[{style}] at {_at((label.x, label.y))} {{{escape_tex(label.text)}}};"
+    text = f"\\acfit{{{number(label.bounds.width)}bp}}{{{escape_tex(label.text)}}}"
+    return f"\\node[{style}] at {_at((label.x, label.y))} {{{text}}};"
 
 
 def _at(point: Point) -> str:

@@ -143,7 +143,7 @@ def spec_words(origin: SpecPath) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def enumerate_words(words: Sequence[str]) -> str:
@@ -156,10 +156,15 @@ def block_words(block: Block, count: int, step: str) -> tuple[str, ...]:
     times = f" × {count}" if count > 1 else ""
     if block.kind == UNITS:
         inside = len(block.steps)
-        stride = getattr(getattr(block.steps[0].body, "config", None), "stride", 1)
-        first = "first: " if inside > 1 else ""
-        note = (f"{first}stride {stride}",) if stride > 1 else ()
-        return (f"unit × {inside}" if inside > 1 else "unit", *note)
+        first = block.steps[0].body
+        assert isinstance(first, Block)
+        stride = getattr(first.config, "stride", 1)
+        note = f"stride {stride}" if stride > 1 else ""
+        if inside == 1:
+            return ("unit", note) if note else ("unit",)
+        if not note and first.input != first.output_type:
+            note = "wider"
+        return (f"unit × {inside}", f"first: {note}") if note else (f"unit × {inside}",)
     if block.kind == UNIT:
         return (f"unit{times}",)
     if block.kind == ATTENTION:

@@ -5,18 +5,36 @@ The wheel's `dot` carries the font whose metrics the layout was made with; no ot
 
 from __future__ import annotations
 
-from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
+from archcompiler.figure.scene import (
+    INSET,
+    MARGIN,
+    STROKE,
+    Label,
+    Outline,
+    Panel,
+    Point,
+    Rect,
+    Wire,
+)
 from archcompiler.figure.svg import arrow, number
 from archcompiler.figure.themes import Theme
 
 KAPPA = 0.5523
 CHUNK = 4_000
+LONGEST = 32_000
+"""Pixels of a PNG's side; Cairo draws no more than 32,767."""
 
 
-def to_xdot(panel: Panel, theme: Theme, dpi: int, margin: float = 4.0) -> str:
+def resolution(panel: Panel, dpi: int) -> int:
+    """Dots per inch, fewer than `dpi` where the picture would be too large."""
+    inches = (max(panel.width, panel.height) + 2 * MARGIN) / 72
+    return max(1, min(dpi, int(LONGEST / inches)))
+
+
+def to_xdot(panel: Panel, theme: Theme, dpi: int) -> str:
     """A DOT file without nodes but for two in the corners; the figure is its background."""
-    width, height = panel.width + 2 * margin, panel.height + 2 * margin
-    pen = _Pen(theme, margin, height - margin)
+    width, height = panel.width + 2 * MARGIN, panel.height + 2 * MARGIN
+    pen = _Pen(theme, MARGIN, height - MARGIN)
     pen.panel(panel)
     corners = "\n".join(
         f'{name} [shape=point style=invis width=0.001 pos="{x},{y}"];'
@@ -42,16 +60,14 @@ class _Pen:
         self.operations: list[str] = []
 
     def panel(self, panel: Panel) -> None:
-        for lane in panel.lanes:
-            self._outline(lane)
-        for node in panel.frames:
-            self._node(node)
-        for wire in panel.wires:
-            self._wire(wire)
-        for node in panel.cards:
-            self._node(node)
-        for label in panel.labels:
-            self._label(label)
+        for item in panel.layers():
+            match item:
+                case Outline():
+                    self._outline(item)
+                case Wire():
+                    self._wire(item)
+                case Label():
+                    self._label(item)
 
     def _text(self, operator: str, text: str) -> None:
         self.operations.append(f"{operator} {len(text.encode())} -{text}")
@@ -64,25 +80,19 @@ class _Pen:
         self._text("S", "dashed" if dashed else "solid")
         self._text("S", f"setlinewidth({width})")
 
-    def _node(self, node: Node) -> None:
-        self._outline(node.outline)
-        for label in node.labels:
-            self._label(label)
-
     def _outline(self, outline: Outline) -> None:
         paint, r = self.theme.paint(outline.role), outline.rect
         bare = outline.form == "plain"
-        self._style(0.7, outline.dashed)
+        self._style(STROKE, outline.dashed)
         self._text("c", paint.fill if bare else paint.stroke)
         self._text("C", paint.fill)
-        if outline.form in ("narrowing", "widening", "bevel"):
+        if outline.is_polygon:
             self._points("P", list(outline.polygon()))
             return
-        radius = outline.radius
-        for offset in (1.8, 0.9, 0.0) if outline.form == "stack" else (0.0,):
-            self._rect(r.moved(offset, -offset), radius)
+        for sheet in outline.sheets:
+            self._rect(sheet, outline.radius)
         if outline.form == "double":
-            self._rect(r.grown(-1.5), radius - 1.5)
+            self._rect(r.grown(-INSET), outline.radius - INSET)
 
     def _rect(self, r: Rect, radius: float) -> None:
         if radius <= 0:
@@ -107,8 +117,7 @@ class _Pen:
     def _wire(self, wire: Wire) -> None:
         color = self.theme.lines[wire.role]
         points, head = arrow(wire) if wire.arrow else (wire.points, ())
-        width = {"guide": 0.4, "rule": 0.5}.get(wire.role, 0.8)
-        self._style(width, wire.role == "skip")
+        self._style(wire.line_width, wire.dashed)
         self._text("c", color)
         self._points("B" if wire.curved else "L", list(points))
         if head:
@@ -117,6 +126,9 @@ class _Pen:
             self._points("P", list(head))
 
     def _label(self, label: Label) -> None:
+        if not label.text:
+            # Graphviz stops reading at a text without a character.
+            return
         bounds = label.bounds
         self._text("c", self.theme.text[label.role])
         font = "Helvetica-Bold" if label.bold else "Helvetica"

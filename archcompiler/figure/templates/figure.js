@@ -6,11 +6,16 @@
     [...document.querySelectorAll(".panel")].map((p) => [p.id.slice("panel-".length), p]),
   );
   const tip = $("tip"), search = $("search"), hits = $("hits");
-  const home = panels.keys().next().value;
-  let current = null, views = new Map();
+  const top = panels.keys().next().value;
+  const home = panels.has(document.documentElement.dataset.home) ? document.documentElement.dataset.home : top;
+  let current = null, views = new Map(), trodden = new Map();
 
   // The hash is the state: `#panel` or `#panel:node`.
-  const go = (hash) => { location.hash = encodeURI(hash); };
+  const go = (hash) => {
+    const before = location.hash;
+    location.hash = encodeURI(hash);
+    if (location.hash === before) show();
+  };
   const state = () => {
     let hash = "";
     try { hash = decodeURI(location.hash.slice(1)); } catch { /* a broken link leads home */ }
@@ -21,16 +26,35 @@
 
   function show() {
     const { panel, node } = state();
+    const first = current === null, left = current;
+    if (left && document.activeElement.closest(".node")) trodden.set(left, document.activeElement.id);
     for (const [id, element] of panels) element.hidden = id !== panel;
     current = panel;
     const section = panels.get(panel);
-    document.title = section.dataset.title;
+    document.title = panel === top ? data.title : section.dataset.title + " · " + data.title;
     trail(section);
-    $("up").disabled = panel === home;
+    $("up").disabled = panel === top;
     document.querySelectorAll(".found").forEach((n) => n.classList.remove("found"));
     hideTip();
     const target = node && document.getElementById(node);
-    if (target) { target.classList.add("found"); target.focus({ preventScroll: true }); }
+    if (target) {
+      target.classList.add("found");
+      target.focus({ preventScroll: true });
+      reveal(target);
+    } else if (!first && left !== panel) {
+      // Where the reader was in this panel, or its heading: the keyboard goes on from there.
+      const before = trodden.get(panel) && document.getElementById(trodden.get(panel));
+      (before || section.querySelector("h1")).focus({ preventScroll: true });
+    }
+  }
+
+  function reveal(node) {
+    const canvas = node.closest(".canvas").getBoundingClientRect(), box = node.getBoundingClientRect();
+    if (box.left >= canvas.left && box.right <= canvas.right && box.top >= canvas.top && box.bottom <= canvas.bottom) return;
+    const v = view(), scale = svg().getScreenCTM().a;
+    v.x += (box.left + box.width / 2 - canvas.left - canvas.width / 2) / scale;
+    v.y += (box.top + box.height / 2 - canvas.top - canvas.height / 2) / scale;
+    apply(v);
   }
 
   function trail(section) {
@@ -90,8 +114,13 @@
     if (!node || !node.matches(":focus-visible")) return;
     const box = node.getBoundingClientRect();
     showTip(node, box.left, box.bottom - 14);
+    node.setAttribute("aria-describedby", "tip");
   });
-  document.addEventListener("focusout", hideTip);
+  document.addEventListener("focusout", (event) => {
+    const node = nodeOf(event);
+    if (node) node.removeAttribute("aria-describedby");
+    hideTip();
+  });
 
   // Pan and zoom, by the view box of each panel.
   const svg = () => panels.get(current).querySelector("svg");
@@ -141,14 +170,37 @@
   });
   addEventListener("pointercancel", () => { drag = null; });
 
-  // Search.
+  // Search: in the words of every node, and by the paths of scopes that share another's panel.
+  const plain = (text) => text.toLowerCase().replaceAll("×", "x").replace(/\bbn\b/g, "bn batch norm");
   const index = Object.entries(data.nodes).map(([id, info]) => ({
-    id, info, text: (info.scope + " " + info.what + " " + info.class + " " + info.spec).toLowerCase(),
+    id, scope: info.scope + (info.count > 1 ? " × " + info.count : ""), words: info.what + " · " + info.shape,
+    text: plain([info.scope, info.what, info.class, info.spec, info.shape].join(" ")),
   })).filter((entry) => document.getElementById(entry.id));
+  for (const [path, id] of Object.entries(data.also)) {
+    const words = "the same as " + panels.get(id).dataset.title;
+    index.push({ id, scope: path, words, text: plain(path + " " + words) });
+  }
+  // A run of equal scopes is drawn once, for its first: `attention4` is found as `attention1`.
+  const runs = Object.values(data.nodes).map((info) => {
+    const parts = /^(.*?)(\d+)$/.exec(info.scope);
+    return parts && info.count > 1 ? { prefix: parts[1].toLowerCase(), first: +parts[2], count: info.count } : null;
+  }).filter(Boolean).sort((a, b) => a.prefix.length - b.prefix.length);
+  function drawn(query) {
+    for (const { prefix, first, count } of runs) {
+      if (!query.startsWith(prefix)) continue;
+      const [number] = /^\d*/.exec(query.slice(prefix.length));
+      if (number && +number >= first && +number < first + count) query = prefix + first + query.slice(prefix.length + number.length);
+    }
+    return query;
+  }
+  const MOST = 40;
+  let rest = 0;
   let found = [], chosen = 0;
   function look() {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    found = words.length ? index.filter((e) => words.every((w) => e.text.includes(w))).slice(0, 40) : [];
+    const words = plain(search.value).split(/\s+/).filter(Boolean);
+    const all = words.length ? index.filter((e) => words.every((w) => e.text.includes(w) || e.text.includes(drawn(w)))) : [];
+    found = all.slice(0, MOST);
+    rest = all.length - found.length;
     chosen = 0;
     hits.hidden = !words.length;
     search.setAttribute("aria-expanded", String(!hits.hidden));
@@ -160,8 +212,8 @@
       item.setAttribute("role", "option");
       item.id = "hit-" + i;
       item.setAttribute("aria-selected", String(i === chosen));
-      item.textContent = entry.info.scope;
-      small.textContent = entry.info.what + " · " + entry.info.shape;
+      item.textContent = entry.scope;
+      small.textContent = entry.words;
       item.append(small);
       item.addEventListener("pointerdown", (event) => { event.preventDefault(); pick(i); });
       return item;
@@ -170,6 +222,11 @@
       const none = document.createElement("li");
       none.className = "none"; none.textContent = "nothing found";
       items.push(none);
+    }
+    if (rest) {
+      const more = document.createElement("li");
+      more.className = "more"; more.textContent = "and " + rest + " more";
+      items.push(more);
     }
     hits.replaceChildren(...items);
     if (found.length) search.setAttribute("aria-activedescendant", "hit-" + chosen);
@@ -198,7 +255,10 @@
   // Light and dark.
   const root = document.documentElement;
   const isDark = () => root.dataset.scheme ? root.dataset.scheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-  const caption = () => { $("scheme").textContent = isDark() ? "Light" : "Dark"; };
+  const caption = () => {
+    $("scheme").textContent = isDark() ? "Light" : "Dark";
+    root.style.colorScheme = isDark() ? "dark" : "light";
+  };
   function toggle() { root.dataset.scheme = isDark() ? "light" : "dark"; caption(); }
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", caption);
 

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,25 @@ def test_one_small_file_that_loads_nothing(html: str, attention452: CompiledNetw
     assert not re.search(r"(?:src|href)\s*=\s*[\"']?(?!#)", html.split("<script>")[0])
     assert "url(" not in html
     assert "default-src 'none'" in html
+
+
+def test_the_scope_that_was_asked_for_opens(attention56: CompiledNetwork) -> None:
+    text = draw(attention56, Request(expand=("stage2/attention1",))).render("html").decode()
+    assert 'data-home="s-stage2-attention1"' in text
+
+
+def test_a_large_network_keeps_the_file_small_and_says_so(
+    make: Callable[..., CompiledNetwork],
+) -> None:
+    stages = [{"channels": 64 + 32 * i, "modules": 1, "depth": 3} for i in range(14)]
+    figure = draw(make(stages=stages), Request())
+    text = figure.render("html").decode()
+    assert len(text.encode()) < 400_000
+    (note,) = figure.notes_on("html")
+    assert "not drawn" in note
+    assert note in text
+    panels = set(re.findall(r'id="panel-([^"]+)"', text))
+    assert set(re.findall(r'data-link="([^"]+)"', text)) <= panels
 
 
 def test_every_link_leads_to_a_panel(html: str) -> None:
@@ -146,6 +165,43 @@ class TestInChromium:
         page.keyboard.press("/")
         page.keyboard.type("no such thing")
         assert page.locator("#hits").inner_text() == "nothing found"
+
+    @pytest.mark.parametrize(
+        ("query", "panel"),
+        [
+            ("stage4/before/unit3", "s-stage4-before"),
+            ("stage1/attention1/post/unit1", "s-stage1-attention1-pre-unit1"),
+        ],
+    )
+    def test_what_is_folded_is_found(self, page: Any, query: str, panel: str) -> None:
+        """A run of equal scopes is drawn once, and equal scopes share one panel."""
+        page.keyboard.press("/")
+        page.keyboard.type(query)
+        page.keyboard.press("Enter")
+        page.wait_for_function("location.hash !== ''")
+        assert shown(page) == panel
+
+    def test_a_hit_comes_into_view(self, page: Any) -> None:
+        page.goto(page.url + "#s-stage1-attention1")
+        for _ in range(8):
+            page.keyboard.press("+")
+        for _ in range(2):
+            # The same search twice: the hash stays, the focus must come back all the same.
+            page.keyboard.press("/")
+            page.keyboard.type("stage1/attention1/post p =")
+            page.keyboard.press("Enter")
+            page.wait_for_function("document.activeElement.classList.contains('found')")
+            box = page.locator(".found").bounding_box()
+            canvas = page.locator(".panel:not([hidden]) .canvas").bounding_box()
+            assert canvas["x"] <= box["x"] + box["width"] / 2 <= canvas["x"] + canvas["width"]
+
+    def test_the_focus_follows(self, page: Any) -> None:
+        page.locator("[id='network:stage1']").focus()
+        page.keyboard.press("Enter")
+        page.wait_for_function("location.hash === '#s-stage1'")
+        assert page.evaluate("document.activeElement.textContent") == "stage1, 56×56×256"
+        page.go_back()
+        page.wait_for_function("document.activeElement.id === 'network:stage1'")
 
     def test_deep_link_and_broken_link(self, page: Any) -> None:
         address = page.url

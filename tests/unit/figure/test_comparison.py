@@ -1,7 +1,11 @@
 import json
+import re
 from collections.abc import Callable
 
+import pytest
+
 from archcompiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError
 from archcompiler.figure.comparison import compare, spec_differences
 from archcompiler.figure.diagram import Request
 
@@ -25,6 +29,24 @@ def test_what_differs_is_marked_and_listed(make: Callable[..., CompiledNetwork])
 def test_an_inherited_difference_is_said_once(make: Callable[..., CompiledNetwork]) -> None:
     found = spec_differences(make(), make(attention={"t": 4}))
     assert found == [("attention.t", "2", "4")]
+
+
+def test_the_browser_view_opens_both(make: Callable[..., CompiledNetwork]) -> None:
+    stage = {"channels": 64, "modules": 1, "depth": 1}
+    figure = compare(make(name="left"), make(name="right", stages=[stage, stage]), Request())
+    text = figure.render("html").decode()
+    panels = re.findall(r'id="panel-([^"]+)"', text)
+    assert panels[0] == "comparison"
+    assert {"a-s-stage1-attention1", "b-s-stage1-attention1"} <= set(panels)
+    assert len(panels) == len(set(panels))
+    links = set(re.findall(r'data-link="([^"]+)"', text))
+    assert {"a-s-stage1", "b-s-stage1"} <= links <= set(panels)
+
+
+def test_it_has_no_level_and_no_scope(make: Callable[..., CompiledNetwork]) -> None:
+    for request in (Request(level="stage"), Request(expand=("stem",))):
+        with pytest.raises(CompileError, match="E604"):
+            compare(make(), make(), request)
 
 
 def test_equal_networks_are_called_equal(make: Callable[..., CompiledNetwork]) -> None:

@@ -5,6 +5,7 @@ import pytest
 from archcompiler import CompiledNetwork
 from archcompiler.figure.contents import module_groups, unit_groups
 from archcompiler.figure.counts import Counter, short
+from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import digest, runs
 from archcompiler.ir import Block
 
@@ -51,7 +52,7 @@ def test_a_relative_digest_ignores_width_and_size_alone(
     one, two, three = (block(network, f"stage{i}", "attention1") for i in (1, 2, 3))
     assert digest(one) == digest(two) != digest(three)
     assert digest(one, relative=False) != digest(two, relative=False)
-    assert [group.scope for group in module_groups(network.graph)] == [
+    assert [group.scope for group in module_groups(Drawing(network))] == [
         "stage1/attention1",
         "stage3/attention1",
     ]
@@ -68,7 +69,7 @@ def test_one_unit_panel_a_type(make: Callable[..., CompiledNetwork]) -> None:
     network = make(
         unit="bottleneck", attention={"trunk": "preact_bottleneck", "mask": {"unit": "bottleneck"}}
     )
-    titles = [group.title for group in unit_groups(network.graph)]
+    titles = [group.title for group in unit_groups(Drawing(network))]
     assert titles == ["Unit: bottleneck", "Unit: pre-activation bottleneck"]
 
 
@@ -79,3 +80,27 @@ def test_one_unit_panel_a_type(make: Callable[..., CompiledNetwork]) -> None:
 )  # fmt: skip
 def test_three_digits_and_a_prefix(number: int, text: str) -> None:
     assert short(number) == text
+
+
+def test_units_that_differ_in_an_option_have_panels_of_their_own(
+    make: Callable[..., CompiledNetwork],
+) -> None:
+    unit = {"type": "resnext", "groups": 1}
+    network = make(
+        unit="resnext",
+        attention={"mask": {"unit": unit}},
+        stages=[{"channels": 256, "modules": 1, "depth": 1}],
+    )
+    titles = [group.title for group in unit_groups(Drawing(network))]
+    assert titles == ["Unit: ResNeXt, groups 32", "Unit: ResNeXt, groups 1"]
+
+
+def test_a_module_group_says_what_all_of_it_costs(attention452: CompiledNetwork) -> None:
+    first = module_groups(Drawing(attention452))[0]
+    stage = block(attention452, "stage1")
+    whole = sum(
+        Counter().of(step.body, step.type).parameters
+        for step in stage.steps
+        if step.name.startswith("attention")
+    )
+    assert first.note.startswith(f"6 modules, {short(whole)} parameters, ")

@@ -4,22 +4,31 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from archcompiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError
 from archcompiler.figure.diagram import FORMATS, Request, draw
 from archcompiler.figure.engine import find_dot
+from archcompiler.figure.scene import MARGIN
 from archcompiler.figure.themes import ROLES, THEMES
 from archcompiler.figure.tikz import escape_tex
 from archcompiler.figure.words import FORMS
 
 ROOT = Path(__file__).parents[3]
+if shutil.which("pdflatex") or "CI" in os.environ:
+    # In CI a missing TeX is an error, not a reason to test less.
+    needs_pdflatex = pytest.mark.tex
+else:
+    needs_pdflatex = pytest.mark.skip(reason="apt-get install texlive-latex-base texlive-pictures")
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -38,7 +47,7 @@ class TestSvg:
 
     def test_the_width_is_what_was_asked_for(self, attention56: CompiledNetwork) -> None:
         root = ET.fromstring(render(attention56, "svg", width=600.0))
-        assert root.get("width") == "608pt"
+        assert root.get("width") == "600pt"
 
     def test_hostile_text_stays_text(self, hostile: CompiledNetwork) -> None:
         root = ET.fromstring(render(hostile, "svg"))
@@ -80,6 +89,37 @@ class TestTikz:
         colors = set(re.findall(r"(?:fill|draw|text)=(ac-[\w-]+)", text))
         assert colors <= set(re.findall(r"definecolor\{(ac-[\w-]+)\}", text))
 
+    @needs_pdflatex
+    @pytest.mark.parametrize("theme", ["paper", "dark"])
+    def test_pdflatex_sets_a_page_as_large_as_the_figure(
+        self, hostile: CompiledNetwork, theme: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "figure.tikz.tex").write_bytes(render(hostile, "tikz", theme=theme))
+        document = r"\documentclass{article}\usepackage{tikz}\begin{document}Here: "
+        document += r"\input{figure.tikz}. And again: \input{figure.tikz}.\end{document}"
+        (tmp_path / "paper.tex").write_text(document)
+        for source in ("figure.tikz", "paper"):
+            # Uncompressed, so that the size of the page can be read off.
+            command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-jobname", source]
+            done = subprocess.run(
+                [*command, rf"\pdfobjcompresslevel=0 \input{{{source}.tex}}"],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stdout[-2000:]
+        data = (tmp_path / "figure.tikz.pdf").read_bytes()
+        left, low, right, high = map(float, media_box(data))
+        panel = draw(hostile, Request()).page.panel
+        assert right - left == pytest.approx(504, abs=0.1)
+        assert high - low == pytest.approx(panel.height + 2 * MARGIN, abs=0.1)
+
+    def test_a_picture_too_long_for_tex_is_refused(self, attention56: CompiledNetwork) -> None:
+        figure = draw(attention56, Request())
+        figure.page.panel = replace(figure.page.panel, height=17_000.0)
+        with pytest.raises(CompileError, match="E604"):
+            figure.render("tikz")
+
     def test_special_characters(self) -> None:
         assert escape_tex(r"\a{b}$#%&_^~") == (
             r"\textbackslash{}a\{b\}\$\#\%\&\_\textasciicircum{}\textasciitilde{}"
@@ -90,7 +130,7 @@ class TestTikz:
 class TestPdf:
     def test_offsets_point_at_objects(self, hostile: CompiledNetwork) -> None:
         data = render(hostile, "pdf")
-        assert data.startswith(b"%PDF-1.4")
+        assert data.startswith(b"%PDF-1.6")
         start = int(re.findall(rb"startxref\n(\d+)", data)[0])
         assert data[start:].startswith(b"xref")
         for number, offset in enumerate(re.findall(rb"(\d{10}) 00000 n", data[start:]), 1):
@@ -99,6 +139,21 @@ class TestPdf:
         body = data.split(b"stream\n")[1].removesuffix(b"\nend")
         assert len(body) == length
 
+    def test_a_long_page_has_a_larger_unit(self, attention56: CompiledNetwork) -> None:
+        """No viewer takes a side of more than 14,400 units (ISO 32000-1, annex C)."""
+        figure = draw(attention56, Request())
+        figure.page.panel = replace(figure.page.panel, height=100_000.0)
+        data = figure.render("pdf")
+        unit = int(re.findall(rb"/UserUnit (\d+)", data)[0])
+        _, _, width, height = map(float, media_box(data))
+        assert height <= 14_400
+        assert (width * unit, height * unit) == pytest.approx((504, 100_008), abs=0.1)
+
+
+def media_box(data: bytes) -> list[bytes]:
+    """Corners of the first page."""
+    return re.findall(rb"/MediaBox ?\[([^\]]+)\]", data)[0].split()
+
 
 def test_png_is_large_enough_for_print(attention56: CompiledNetwork) -> None:
     from io import BytesIO
@@ -106,8 +161,28 @@ def test_png_is_large_enough_for_print(attention56: CompiledNetwork) -> None:
     from PIL import Image
 
     with Image.open(BytesIO(render(attention56, "png"))) as image:
-        assert image.width == pytest.approx(512 / 72 * 300, abs=12)
+        assert image.width == pytest.approx(504 / 72 * 300, abs=12)
         assert len(image.convert("RGB").getcolors(1 << 20) or ()) > 20
+
+
+def test_a_long_png_has_fewer_dots(attention56: CompiledNetwork) -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    figure = draw(attention56, Request())
+    figure.page.panel = replace(figure.page.panel, height=20_000.0)
+    with Image.open(BytesIO(figure.render("png"))) as image:
+        assert 30_000 < image.height < 32_768
+    assert any("dots per inch" in note for note in figure.notes_on("png"))
+
+
+def test_characters_without_a_glyph_are_named(make: Callable[..., CompiledNetwork]) -> None:
+    figure = draw(make(title="网 net, 3×3?"), Request())
+    for format in ("pdf", "tikz"):
+        (note,) = (note for note in figure.notes_on(format) if "glyph" in note)  # type: ignore[arg-type]
+        assert "no glyph for 网 and" in note
+    assert list(figure.notes_on("svg")) == []
 
 
 def test_control_characters_reach_no_format(make: Callable[..., CompiledNetwork]) -> None:
