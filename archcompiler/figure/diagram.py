@@ -13,6 +13,7 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import INSTALL, Dot, find_dot
+from archcompiler.figure.metrics import printable
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.page import Level, Page, compose, footer_words
 from archcompiler.figure.scene import MARGIN, Panel
@@ -218,7 +219,7 @@ def find_scope(root: Block, scope: str) -> Block:
 
 
 def _shown(name: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in name)[:80]
+    return printable(name)[:80]
 
 
 def file_name(name: str, format: Format) -> str:

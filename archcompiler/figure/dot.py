@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import MARGIN, STROKE, Label, Node, Outline, Panel, Point, Wire
 from archcompiler.figure.svg import arrow, number
 from archcompiler.figure.themes import Theme
@@ -193,7 +194,7 @@ def _bezier(points: tuple[Point, ...]) -> tuple[Point, ...]:
 def _text(text: str) -> str:
     import graphviz
 
-    escaped: str = graphviz.escape("".join(c if c.isprintable() else "\ufffd" for c in text))
+    escaped: str = graphviz.escape(printable(text))
     return escaped
 
 

@@ -25,7 +25,9 @@ from archcompiler.figure.words import plural
 
 MARGIN = 10.0
 LEAST = (380.0, 150.0)
-LEGEND = 620.0
+LEGEND = 470.0
+LARGER = 1.6
+"""Than in print: the size of the words around it."""
 
 
 MAX_BYTES = 399_000
@@ -127,7 +129,9 @@ def _page(
             for sheet in sheets
         ],
         legend=Markup(_svg(legend, "Legend", light, (), (0.0, 0.0))),
-        legend_size=(legend.width + 2 * MARGIN, legend.height + 2 * MARGIN),
+        legend_size=tuple(
+            round(LARGER * (side + 2 * MARGIN)) for side in (legend.width, legend.height)
+        ),
         data=Markup(_data(name, sheets)),
         style=Markup(_asset("figure.css")),
         script=Markup(script),
