@@ -9,7 +9,7 @@ from archcompiler.figure.cards import PAD, card, card_size
 from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import Run, runs
-from archcompiler.figure.metrics import shorten, text_width
+from archcompiler.figure.metrics import CAP_HEIGHT, shorten, text_width
 from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.words import (
     FORMS,
@@ -30,6 +30,8 @@ SHAPE = 12.0
 """Height of the line of shapes above the cards."""
 HEADER = 12.0
 BETWEEN = 7.0
+EMPTY = HEADER + 2 * PAD
+"""Height of a card with nothing in it but its title."""
 STRIP = 16.0
 STRIP_TEXT = 52.0
 """Room for a figure and its share."""
@@ -69,7 +71,7 @@ def _folded(columns: list[Column]) -> Column:
         counts += column.counts
     title = run.name.replace("stage", "stages ")
     width = text_width(title, TEXT, True) + 2 * PAD
-    return Column(run, title, (), counts, max(width, STRIP_TEXT), HEADER + 2 * PAD)
+    return Column(run, title, (), counts, max(width, STRIP_TEXT), EMPTY)
 
 
 def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
@@ -182,7 +184,9 @@ class _Overview:
         rect = Rect(left, top, self.each, height)
         info = self.drawing.joint_info("", column.run.steps, column.title)
         words = f"{column.title}, {info.shape}, {short(column.counts.parameters)} parameters"
-        title = Label(rect.cx, top + 9, column.title, bold=True)
+        # Alone in its card, the title stands in the middle.
+        baseline = 9.0 if height > EMPTY else height / 2 + CAP_HEIGHT * TEXT / 2
+        title = Label(rect.cx, top + baseline, column.title, bold=True)
         self.nodes.append(
             Node(
                 name,

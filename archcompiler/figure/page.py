@@ -90,9 +90,7 @@ def compose(
     """
     room = BLOCK[1] * max(1.0, width / BLOCK[0]) - 2 * MARGIN
     inner = max(width - 2 * MARGIN, *(panel.width for panel in extra), 0.0)
-    if level != "auto":
-        return _compose(drawing, inner, plan(drawing, level), dot, extra)
-    candidates = list(plans(drawing, bool(extra)))
+    candidates = [plan(drawing, level)] if level != "auto" else list(plans(drawing, bool(extra)))
     for candidate in candidates:
         page = _compose(drawing, inner, candidate, dot, extra)
         if page.panel.height <= room:
@@ -100,6 +98,9 @@ def compose(
     if candidate is not candidates[0]:
         size = f"{(inner + 2 * MARGIN) / 72:.3g} by {(room + 2 * MARGIN) / 72:.3g} inches"
         page.notes.insert(0, f"folded to {candidate.name}: more does not fit a page of {size}")
+    if inner > width - 2 * MARGIN:
+        wide = f"{(inner + 2 * MARGIN) / 72:.3g} inches wide"
+        page.notes.append(f"{wide}: what was asked for does not fit into {width / 72:.3g}")
     return page
 
 
