@@ -29,12 +29,15 @@ class Sheet:
     panel: Panel
     scope: str
     title: str
+    """Heading of the panel."""
     crumb: str
     """What the panel is called in the trail that leads to it."""
     trail: tuple[str, ...]
     """Ids of the panels above, the network first."""
     also: tuple[str, ...] = ()
     """Paths of the other scopes that look the same and have no panel of their own."""
+    network: str = ""
+    """Which network it is of, where a file has two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +46,54 @@ class Atlas:
 
     sheets: list[Sheet]
     omitted: int
+    ids: dict[str, str]
+    """Digest of a scope → id of its panel."""
+
+    def nearest(self, root: Block, scope: str) -> tuple[str, str]:
+        """Panel that shows a scope: its own, or that of the innermost scope around it; with the
+        path of that scope.
+        """
+        panel, path, block = self.sheets[0].panel.id, "", root
+        names = scope.split("/") if scope else []
+        for depth, name in enumerate(names, 1):
+            body = block.step(name).body
+            assert isinstance(body, Block)
+            block = body
+            own = self.ids.get(digest(block, relative=False))
+            if own is not None:
+                panel, path = own, "/".join(names[:depth])
+        return panel, path
 
 
-def draw_atlas(drawing: Drawing, dot: Dot, prefix: str = "", above: tuple[str, ...] = ()) -> Atlas:
+def draw_atlas(
+    drawing: Drawing, dot: Dot, prefix: str = "", above: tuple[str, ...] = (), network: str = ""
+) -> Atlas:
     """The network and every distinct scope below it, with links from cards to panels.
 
-    Ids get a prefix and trails begin with `above` where another network is in the same file.
+    Where another network is in the same file, ids get a prefix, trails begin with `above`, and
+    titles with what the `network` is called.
     """
+    whose = f"{network}: " if network else ""
     places = _distinct(drawing, prefix)
-    overview = _without_heading(replace(draw_overview(drawing, WIDTH), id=f"{prefix}network"))
-    sheets = [Sheet(overview, "", drawing.title, drawing.title, above)]
+    overview = _without_heading(draw_overview(drawing, WIDTH).cropped())
+    overview = replace(overview, id=f"{prefix}network")
+    name = network or drawing.title
+    sheets = [Sheet(overview, "", name, name, above, network=network)]
     ids = {"": overview.id} | {found.path: found.id for found in places}
     for found in places[:MAX_PANELS]:
         parts = found.path.split("/")
         outer = ("/".join(parts[:i]) for i in range(len(parts)))
         trail = (*above, *dict.fromkeys(ids[scope] for scope in outer if scope in ids))
-        title = f"{found.path}, {shape_words(found.block.output_type)}"
+        title = f"{whose}{found.path}, {shape_words(found.block.output_type)}"
         if found.block.kind == ATTENTION:
             width = max(MODULE, tightest(found.block).width)
             panel = draw_module(drawing, found.block, found.path, title, width)
         else:
             panel = draw_scope(drawing, found.block, found.path, title, dot)
         panel = _without_heading(replace(panel, id=found.id))
-        sheets.append(Sheet(panel, found.path, title, parts[-1], trail, tuple(found.also)))
-    return Atlas(sheets, len(places) - MAX_PANELS if len(places) > MAX_PANELS else 0)
+        sheets.append(Sheet(panel, found.path, title, parts[-1], trail, tuple(found.also), network))
+    drawn = {found.digest: found.id for found in places[:MAX_PANELS]}
+    return Atlas(sheets, len(places) - len(drawn), drawn)
 
 
 def _without_heading(panel: Panel) -> Panel:
@@ -79,6 +106,7 @@ class _Place:
     """A scope with a panel of its own."""
 
     id: str
+    digest: str
     path: str
     block: Block
     also: list[str] = field(default_factory=list)
@@ -105,7 +133,7 @@ def _distinct(drawing: Drawing, prefix: str) -> list[_Place]:
             if key in found:
                 found[key].also.append(inner)
             else:
-                found[key] = _Place(f"{prefix}s-" + inner.replace("/", "-"), inner, body)
+                found[key] = _Place(f"{prefix}s-" + inner.replace("/", "-"), key, inner, body)
                 queue.append((inner, body))
             drawing.links[id(body)] = found[key].id
     _link_runs(drawing)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archcompiler.blocks import UNITS
+from archcompiler.blocks import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.counts import short
@@ -19,7 +20,13 @@ from archcompiler.figure.metrics import shorten
 from archcompiler.figure.page import BLOCK, Page, footer_words
 from archcompiler.figure.scene import MARGIN, TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.themes import THEMES, ThemeName
-from archcompiler.figure.words import block_words, shape_words
+from archcompiler.figure.words import (
+    block_words,
+    enumerate_words,
+    one_line,
+    shape_words,
+    unit_words,
+)
 from archcompiler.ir import Block, Step
 
 GUTTER = 20.0
@@ -78,15 +85,18 @@ def compare(left: CompiledNetwork, right: CompiledNetwork, request: Request) -> 
         )
     a, b = Drawing(left), Drawing(right)
     differences, rows = spec_differences(left, right), pairs(a, b)
-    notes = [] if any(row.differs for row in rows) else ["the two networks are equal"]
     inner = request.width - 2 * MARGIN
     room = BLOCK[1] * max(1.0, request.width / BLOCK[0]) - 2 * MARGIN
-    panel = _Comparison(a, b, inner).panel(rows, differences)
-    if panel.height > room:
-        panel = _Comparison(a, b, inner).panel(folded(rows), differences)
-        notes.append("stages in a row that are alike share one card: more does not fit a page")
 
-    def to_json() -> str:
+    def compose() -> Page:
+        notes = [] if any(row.differs for row in rows) else ["the two networks are equal"]
+        panel = _Comparison(a, b, inner).panel(rows, differences)
+        if panel.height > room:
+            panel = _Comparison(a, b, inner).panel(folded(rows), differences)
+            notes.append("stages in a row that are alike share one card: more does not fit a page")
+        return Page(panel, (panel,), notes)
+
+    def to_json(panel: Panel) -> str:
         return _to_json(a, b, differences)
 
     def to_html(dot: Dot) -> View:
@@ -97,10 +107,9 @@ def compare(left: CompiledNetwork, right: CompiledNetwork, request: Request) -> 
         THEMES[request.theme],
         find_dot(request.dot),
         f"{footer_words(a)}\n{footer_words(b)}",
-        Page(panel, (panel,)),
+        compose,
         to_json,
         to_html,
-        notes,
     )
 
 
@@ -143,11 +152,28 @@ def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Diff
         if inherited in found and found[inherited][1:] == (x, y):
             continue
         found[path] = (path, x, y)
-    return list(found.values())
+    return _joined(list(found.values()))
 
 
-def _order(path: str) -> tuple[bool, str]:
-    return path.startswith("stages["), path
+def _joined(differences: list[Difference]) -> list[Difference]:
+    """Stages that one network lacks, several in a row as one: `stages[3–29]`."""
+    found: list[Difference] = []
+    first = last = -1
+    for path, x, y in differences:
+        number = re.fullmatch(r"stages\[(\d+)\]", path)
+        if number and found and last == int(number[1]) - 1 and found[-1][1:] == (x, y):
+            last = int(number[1])
+            found[-1] = (f"stages[{first}–{last}]", x, y)
+            continue
+        first = last = int(number[1]) if number else -2
+        found.append((path, x, y))
+    return found
+
+
+def _order(path: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Stages last, by their numbers."""
+    parts = re.split(r"(\d+)", path)
+    return path.startswith("stages["), [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
 
 
 def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
@@ -165,6 +191,7 @@ def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
 class _Comparison:
     def __init__(self, left: Drawing, right: Drawing, width: float) -> None:
         self.sides = (left, right)
+        self.names = _names(left, right)
         self.width = width
         self.each = (width - GUTTER) / 2
         self.nodes: list[Node] = []
@@ -222,7 +249,7 @@ class _Comparison:
         rect = Rect(self._x(side), y, self.each, CARD)
         name = run.name.replace("stage", "stages " if run.count > 1 else "stage ")
         role = "different" if pair.differs else "stage"
-        inside = "" if run.count > 1 else shorten(_inside(step), TEXT, self.each - 12)
+        inside = "" if run.count > 1 else shorten(_inside(step, pair), TEXT, self.each - 12)
         info = drawing.joint_info("", steps, inside or name)
         words = f"{short(info.parameters or 0)} parameters · {short(info.macs or 0)} MACs"
         labels = [
@@ -238,7 +265,7 @@ class _Comparison:
         key = f"{'ab'[side]}.{step.name}"
         form: Form = "double" if pair.differs else "round"
         differs = "differs" if pair.differs else "equal"
-        spoken = ", ".join(filter(None, (name, differs, inside, info.shape)))
+        spoken = ", ".join(filter(None, (self.names[side], name, differs, inside, info.shape)))
         link = drawing.link(step.body) if run.count == 1 else ""
         return Node(key, spoken, Outline(rect, role, form), tuple(labels), info, link)
 
@@ -270,16 +297,51 @@ class _Comparison:
         return y + 2
 
 
-def _inside(step: Step) -> str:
-    """`unit, attention module × 6, unit`"""
+def _inside(step: Step, pair: Pair) -> str:
+    """`unit, attention module × 6, unit`, and the types of units where it is those that differ."""
+    words = _words(step)
+    sides = [_words(side[0]) for side in (pair.left, pair.right) if side]
+    if pair.differs and len(sides) == 2 and sides[0] == sides[1]:
+        types = [_unit_types(side[0]) for side in (pair.left, pair.right)]
+        if types[0] != types[1]:
+            words += f"; {enumerate_words(types[step not in pair.left])}"
+    return words
+
+
+def _unit_types(step: Step) -> list[str]:
+    """What the types of units below a step are called."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    stack = [step.body]
+    while stack:
+        body = stack.pop()
+        if not isinstance(body, Block) or id(body) in seen:
+            continue
+        seen.add(id(body))
+        if isinstance(body.config, UnitConfig):
+            found.add(unit_words(body.config.unit.type))
+        stack += [inner.body for inner in body.steps]
+    return sorted(found)
+
+
+def _words(step: Step) -> str:
     assert isinstance(step.body, Block)
     words = []
     for run in runs(step.body):
         if not isinstance(run.body, Block):
             words.append(run.body.kind.replace("_", " "))
         elif run.body.kind != UNITS or run.body.steps:
-            words.append(" ".join(block_words(run.body, run.count, run.first.name)))
+            words.append(one_line(block_words(run.body, run.count, run.first.name)))
     return ", ".join(words)
+
+
+def _names(left: Drawing, right: Drawing) -> tuple[str, str]:
+    """What tells the two networks apart."""
+    if left.title != right.title:
+        return left.title, right.title
+    if left.graph.name != right.graph.name:
+        return left.graph.name, right.graph.name
+    return "left", "right"
 
 
 def _to_html(
@@ -289,12 +351,16 @@ def _to_html(
     from archcompiler.figure.atlas import WIDTH, Sheet, draw_atlas
     from archcompiler.figure.html import to_html
 
+    names = _names(left, right)
     a, b = (
-        draw_atlas(left, dot, "a-", ("comparison",)),
-        draw_atlas(right, dot, "b-", ("comparison",)),
+        draw_atlas(left, dot, "a-", ("comparison",), names[0]),
+        draw_atlas(right, dot, "b-", ("comparison",), names[1]),
     )
     # Drawn after the scopes, which the cards then link to.
-    panel = _Comparison(left, right, WIDTH).panel(pairs(left, right), differences)
+    rows = pairs(left, right)
+    panel = _Comparison(left, right, WIDTH).panel(rows, differences)
+    if panel.height > BLOCK[1]:
+        panel = _Comparison(left, right, WIDTH).panel(folded(rows), differences)
     home = Sheet(panel, "", panel.title, "comparison", ())
     name = f"{left.graph.name}_vs_{right.graph.name}"
     footer = f"{footer_words(left)} | {footer_words(right)}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -15,7 +15,8 @@ from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import INSTALL, Dot, find_dot
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.module import draw_module
-from archcompiler.figure.page import Level, Page, compose, footer_words
+from archcompiler.figure.page import Level, Page, footer_words
+from archcompiler.figure.page import compose as compose_page
 from archcompiler.figure.scene import MARGIN, Panel
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.themes import THEMES, Theme, ThemeName
@@ -53,13 +54,19 @@ class Figure:
     theme: Theme
     dot: Dot | None
     description: str
-    page: Page
-    to_json: Callable[[], str]
+    compose: Callable[[], Page]
+    to_json: Callable[[Panel], str]
     to_html: Callable[[Dot], View]
-    notes: list[str] = field(default_factory=list)
+
+    @cached_property
+    def page(self) -> Page:
+        """Laid out when a format asks for it: HTML does not."""
+        return self.compose()
 
     def render(self, format: Format) -> bytes:
         """The bytes of one file. Raises CompileError E601 where a format needs a missing `dot`."""
+        if format == "html":
+            return self._view.text.encode()
         panel = self.page.panel
         match format:
             case "svg":
@@ -84,9 +91,7 @@ class Figure:
                 source = to_xdot(panel, self.theme, resolution(panel, DPI))
                 return require_dot(self.dot, "png").render(source, "png", "neato")
             case "json":
-                return self.to_json().encode()
-            case "html":
-                return self._view.text.encode()
+                return self.to_json(panel).encode()
 
     @cached_property
     def _view(self) -> View:
@@ -94,11 +99,11 @@ class Figure:
 
     def notes_on(self, format: Format) -> Iterator[str]:
         """What a reader of the file should know: what was folded, what is plainer than it was."""
-        panel = self.page.panel
         if format == "html":
-            yield from filter(None, (self._view.note,))
+            yield from self._view.notes
             return
-        yield from self.notes
+        panel = self.page.panel
+        yield from self.page.notes
         if format == "png":
             from archcompiler.figure.xdot import resolution
 
@@ -111,7 +116,8 @@ class Figure:
             module = pdf if format == "pdf" else tikz
             lost = set[str]().union(*(module.missing(label.text) for label in panel.all_labels()))
             if lost:
-                yield f"{format} has no glyph for {' '.join(sorted(lost))} and prints `?`: svg has"
+                names = ", ".join(f"U+{ord(c):04X}" for c in sorted(lost))
+                yield f"{format} has no glyph for {names} and prints `?`: svg does not"
         if format == "pdf":
             yield "text is set in the viewer's own Helvetica, not embedded"
 
@@ -133,49 +139,46 @@ def draw(network: CompiledNetwork, request: Request) -> Figure:
     """
     drawing = Drawing(network)
     dot = find_dot(request.dot)
-    page = compose(drawing, request.width, request.level, dot, _extra(drawing, request, dot))
+    # A scope that is drawn once is enough, however often it was asked for.
+    paths = ("/".join(filter(None, scope.split("/"))) for scope in request.expand)
+    scopes = {path: find_scope(drawing.graph.root, path) for path in paths}
 
-    def to_json() -> str:
+    def compose() -> Page:
+        extra = _extra(drawing, scopes, request, dot)
+        return compose_page(drawing, request.width, request.level, dot, extra)
+
+    def to_json(panel: Panel) -> str:
         from archcompiler.figure.data import to_json
 
-        return to_json(drawing, [page.panel])
+        return to_json(drawing, [panel])
 
     def to_html(dot: Dot) -> View:
         from archcompiler.figure.html import network_html
 
-        scope = "/".join(filter(None, request.expand[0].split("/"))) if request.expand else ""
-        return network_html(Drawing(network), dot, request.theme, scope)
+        view = network_html(Drawing(network), dot, request.theme, next(iter(scopes), ""))
+        notes = list(view.notes)
+        if len(scopes) > 1:
+            notes.append("html opens at the first `--expand`")
+        if request.level != "auto":
+            notes.append("html has every level, whatever `--level` is")
+        return replace(view, notes=tuple(notes))
 
-    return Figure(
-        network.name,
-        THEMES[request.theme],
-        dot,
-        footer_words(drawing),
-        page,
-        to_json,
-        to_html,
-        page.notes,
-    )
+    theme, words = THEMES[request.theme], footer_words(drawing)
+    return Figure(network.name, theme, dot, words, compose, to_json, to_html)
 
 
-def _extra(drawing: Drawing, request: Request, dot: Dot | None) -> list[Panel]:
+def _extra(
+    drawing: Drawing, scopes: Mapping[str, Block], request: Request, dot: Dot | None
+) -> list[Panel]:
     """The panels of the scopes that were asked for."""
-    scopes = ["/".join(filter(None, scope.split("/"))) for scope in request.expand]
-    blocks = [find_scope(drawing.graph.root, scope) for scope in scopes]
-    if request.level != "op":
-        return [
-            _expanded(drawing, block, scope, request.width - 2 * MARGIN, dot)
-            for scope, block in zip(scopes, blocks, strict=True)
-        ]
-    from archcompiler.figure.oplevel import draw_operators
+    if request.level == "op":
+        from archcompiler.figure.oplevel import draw_operators
 
-    dot = require_dot(dot, "`--level op`")
-    if not scopes:
-        return [draw_operators(drawing, drawing.graph.root, "", dot)]
-    return [
-        draw_operators(drawing, block, scope, dot)
-        for scope, block in zip(scopes, blocks, strict=True)
-    ]
+        dot = require_dot(dot, "`--level op`")
+        wanted = scopes or {"": drawing.graph.root}
+        return [draw_operators(drawing, block, path, dot) for path, block in wanted.items()]
+    inner = request.width - 2 * MARGIN
+    return [_expanded(drawing, block, path, inner, dot) for path, block in scopes.items()]
 
 
 def _expanded(drawing: Drawing, block: Block, scope: str, width: float, dot: Dot | None) -> Panel:

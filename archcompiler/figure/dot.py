@@ -7,7 +7,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from archcompiler.figure.metrics import printable
-from archcompiler.figure.scene import MARGIN, STROKE, Label, Node, Outline, Panel, Point, Wire
+from archcompiler.figure.scene import (
+    INSET,
+    MARGIN,
+    STROKE,
+    Label,
+    Node,
+    Outline,
+    Panel,
+    Point,
+    Wire,
+)
 from archcompiler.figure.svg import arrow, number
 from archcompiler.figure.themes import Theme
 
@@ -15,7 +25,9 @@ if TYPE_CHECKING:
     import graphviz
 
 _SHAPES = {"narrowing": "invtrapezium", "widening": "trapezium", "bevel": "hexagon"}
-_FONT = "Helvetica"
+_FONT = "Helvetica,Arial,Liberation Sans"
+"""All three have the same metrics."""
+_BOLD = "Helvetica-Bold,Arial Bold,Liberation Sans Bold"
 SLACK = 1.4
 _RISE = 0.357
 """Graphviz puts a line's baseline this share of its size below the middle of the node."""
@@ -105,17 +117,17 @@ class _Dot:
                 self.outline(self.fresh("sheet"), back)
         round_ = outline.form == "pill" and r.width - r.height < 1
         stroke = paint.fill if outline.form == "plain" else paint.stroke
-        # Graphviz draws the second line 4 points outside the first.
-        inset = min(4.0, r.height / 4) if outline.form == "double" else 0.0
+        if outline.form == "double":
+            self.outline(self.fresh("sheet"), Outline(r, outline.role, "round"))
+            r = r.grown(-INSET)
         self.source.node(
             name,
             shape="circle" if round_ else _SHAPES.get(outline.form, "box"),
             style=",".join(styles),
             fillcolor=paint.fill,
             color=stroke,
-            peripheries="2" if inset else "1",
-            width=f"{(r.width - 2 * inset) / 72:.4f}",
-            height=f"{(r.height - 2 * inset) / 72:.4f}",
+            width=f"{r.width / 72:.4f}",
+            height=f"{r.height / 72:.4f}",
             pos=self.at(r.cx, r.cy),
             **attributes,
         )
@@ -139,7 +151,7 @@ class _Dot:
         return {
             "fontsize": number(label.size),
             "fontcolor": self.theme.text[label.role],
-            "fontname": f"{_FONT}-Bold" if label.bold else _FONT,
+            "fontname": _BOLD if label.bold else _FONT,
         }
 
     def label(self, label: Label) -> None:

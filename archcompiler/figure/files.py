@@ -36,17 +36,26 @@ def write_figure(
     else:
         figure = draw(networks[0], request)
     said: set[str] = set()
+    failures: list[CompileError] = []
     for format in formats:
-        if format in ("png", "html") and figure.dot is None:
-            path = directory / file_name(figure.name, "dot")
-            write(path, figure.render("dot"))
-            notes = [*figure.notes, _source_instead([format])]
-        else:
-            path = directory / file_name(figure.name, format)
-            write(path, figure.render(format))
-            notes = list(figure.notes_on(format))
+        try:
+            if format in ("png", "html") and figure.dot is None:
+                path = directory / file_name(figure.name, "dot")
+                write(path, figure.render("dot"))
+                notes = [*figure.notes_on("dot"), _source_instead([format])]
+            else:
+                path = directory / file_name(figure.name, format)
+                write(path, figure.render(format))
+                notes = list(figure.notes_on(format))
+        except CompileError as exc:
+            failures.append(exc)
+            continue
         yield path, [note for note in notes if note not in said]
         said.update(notes)
+    # A format that fails takes no other with it, and the same mistake is said once.
+    found = dict.fromkeys(diagnostic for failure in failures for diagnostic in failure.diagnostics)
+    if found:
+        raise CompileError(*found)
 
 
 def _source_instead(formats: Sequence[Format]) -> str:

@@ -39,21 +39,23 @@ class View:
     """The bytes of a file to come, and what it leaves out."""
 
     text: str
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def network_html(drawing: Drawing, dot: Dot, theme: ThemeName, scope: str = "") -> View:
     """The browser view of a network, opened at a scope: it needs no connection and no server."""
     atlas = draw_atlas(drawing, dot)
     description = printable(drawing.network.spec.description or "")
-    home = next(
-        (s.panel.id for s in atlas.sheets if scope and scope in (s.scope, *s.also)),
-        atlas.sheets[0].panel.id,
-    )
-    return to_html(
+    home, shown = atlas.nearest(drawing.graph.root, scope)
+    view = to_html(
         drawing.graph.name, atlas.sheets, atlas.omitted, description, footer_words(drawing), theme,
         home,
     )  # fmt: skip
+    if shown != scope:
+        place = f"`{shown}`" if shown else "the network"
+        note = f"html opens at {place}, which `{scope}` is part of"
+        return View(view.text, (*view.notes, note))
+    return view
 
 
 def to_html(
@@ -69,7 +71,7 @@ def to_html(
 
     The innermost panels are left out where the file would be larger than `MAX_BYTES`.
     """
-    kept = list(sheets)
+    kept, before = list(sheets), len(sheets) + 1
     while True:
         left_out = omitted + len(sheets) - len(kept)
         note = (
@@ -80,15 +82,18 @@ def to_html(
         )
         text = _page(name, kept, description, footer, theme, home, note)
         excess = len(text.encode()) - MAX_BYTES
-        if excess <= 0 or len(kept) == 1:
-            return View(text, note)
+        if excess <= 0 or len(kept) == before:
+            return View(text, (note,) if note else ())
+        before = len(kept)
         share = excess / len(text.encode())
-        kept = _outermost(kept, max(1, int(len(kept) * (1 - share)) - 1))
+        kept = _outermost(kept, max(1, int(len(kept) * (1 - share)) - 1), home)
 
 
-def _outermost(sheets: Sequence[Sheet], count: int) -> list[Sheet]:
-    by_depth = sorted(sheets, key=lambda sheet: len(sheet.trail))
-    chosen = {sheet.panel.id for sheet in by_depth[:count]}
+def _outermost(sheets: Sequence[Sheet], count: int, home: str) -> list[Sheet]:
+    """So many of the sheets, and those on the way to the one that opens."""
+    needed = next({sheet.panel.id, *sheet.trail} for sheet in sheets if sheet.panel.id == home)
+    by_depth = sorted(sheets, key=lambda s: (s.panel.id not in needed, len(s.trail)))
+    chosen = {sheet.panel.id for sheet in by_depth[: max(count, len(needed))]}
     return [sheet for sheet in sheets if sheet.panel.id in chosen]
 
 
@@ -210,8 +215,10 @@ def _data(name: str, sheets: Sequence[Sheet]) -> str:
             if node.info is not None:
                 info = asdict(node.info)
                 info["class"] = node.outline.role
+                if sheet.network:
+                    info["network"] = sheet.network
                 nodes[f"{sheet.panel.id}:{node.key}"] = info
-    also = {path: sheet.panel.id for sheet in sheets for path in sheet.also}
+    also = [(path, sheet.panel.id) for sheet in sheets for path in sheet.also]
     data = {"name": name, "title": sheets[0].title, "nodes": nodes, "also": also}
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
     for character in "<>&":

@@ -12,6 +12,7 @@ from archcompiler.figure.words import CLASS_NAMES, FORMS
 SWATCH = 15.0
 ROW = 11.0
 BETWEEN = 12.0
+WIRE_NAMES = {"skip": "skip connection", "guide": "size to resize to"}
 
 
 def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
@@ -21,8 +22,8 @@ def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
     entries: list[tuple[str, str]] = [
         (role, CLASS_NAMES[role]) for role in ROLES if role in used and role in CLASS_NAMES
     ]
-    if any(wire.role == "skip" for panel in shown for wire in panel.wires):
-        entries.append(("skip", "skip connection"))
+    wires_shown = {wire.role for panel in shown for wire in panel.wires if wire.arrow}
+    entries += [(role, words) for role, words in WIRE_NAMES.items() if role in wires_shown]
     # One width for all entries: columns line up.
     widest = max(text_width(words, TEXT) for _, words in entries) if entries else 0.0
     column = SWATCH + 5 + widest + BETWEEN
@@ -35,8 +36,8 @@ def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
     for index, (role, words) in enumerate(entries):
         # Down first: neighbours in the list stay neighbours in a column.
         x, y = (index // down) * column, (index % down) * ROW + 2
-        if role == "skip":
-            wires.append(Wire(((x, y + 4), (x + SWATCH, y + 4)), "skip"))
+        if role in WIRE_NAMES:
+            wires.append(Wire(((x, y + 4), (x + SWATCH, y + 4)), role))
         else:
             lanes.append(Outline(Rect(x, y, SWATCH, 8), role, FORMS[role]))
         labels.append(Label(x + SWATCH + 5, y + 6.5, words, anchor="start", role="muted"))

@@ -48,6 +48,8 @@ def _cards(panel: Panel) -> Iterator[str]:
 
 
 def _lines(panel: Panel, labels: list[Label]) -> Iterator[str]:
+    # Behind a label with a backing a line does not show.
+    labels = [label for label in labels if not label.backing]
     for wire in panel.wires:
         points = _flatten(wire)
         for a, b in pairwise(points):

@@ -48,8 +48,12 @@ def _em(character: str) -> int:
 
 
 def printable(text: str) -> str:
-    """Text without control characters, which no output format can carry."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+    """Text without control characters, which no output format can carry, accents composed.
+
+    Joiners stay: Persian and many scripts of India are misspelt without.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd" for c in composed)
 
 
 def shorten(text: str, size: float, room: float, bold: bool = False) -> str:

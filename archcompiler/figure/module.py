@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.hourglass import (
@@ -49,17 +51,18 @@ def draw_module(
     if found is None:
         raise ValueError(f"an attention module does not fit into {width:.0f} points")
     top = TITLE + (NOTE if note else 0.0)
-    return _Module(drawing, attention, scope, found, top).panel(title, letter, note)
+    module = _Module(drawing, attention, scope, found, top, width)
+    return module.panel(title, letter, note)
 
 
 class _Module:
     """The drawing of one module; split up because its parts share a dozen coordinates."""
 
     def __init__(
-        self, drawing: Drawing, attention: Block, scope: str, m: Measure, top: float
+        self, drawing: Drawing, attention: Block, scope: str, m: Measure, top: float, room: float
     ) -> None:
         self.drawing, self.attention, self.scope, self.m = drawing, attention, scope, m
-        self.top = top
+        self.top, self.room = top, max(room, m.width)
         self.config = config_of(attention)
         self.mask = mask_of(attention)
         self.nodes: list[Node] = []
@@ -86,15 +89,17 @@ class _Module:
                 "round",
             ),
         )
+        heading = self._heading(title, letter, note)
         self.labels += [
-            Label(lane_left + 4, self.top + 9, self._trunk_title(), role="muted", anchor="start"),
+            Label(lane_left + 4, self.top + 9, "trunk T", role="muted", anchor="start"),
+            *self._trunk_units(),
             *self._mask_title(),
-            *self._heading(title, letter, note),
+            *heading,
         ]
         return Panel(
             f"module-{self.scope.replace('/', '-')}",
             title,
-            m.width,
+            max(m.width, *(label.bounds.right for label in heading)),
             bottom,
             tuple(self.nodes),
             tuple(self.wires),
@@ -103,7 +108,7 @@ class _Module:
         )
 
     def _heading(self, title: str, letter: str, note: str) -> list[Label]:
-        x, room = (14, self.m.width - 14) if letter else (0, self.m.width)
+        x, room = (14, self.room - 14) if letter else (0, self.room)
         fitting = shorten(title, 7.5, room, bold=True)
         labels = [Label(x, 7.5, fitting, 7.5, "start", bold=True)]
         if letter:
@@ -113,13 +118,17 @@ class _Module:
             labels.append(Label(x, 17, fitting, anchor="start", role="muted"))
         return labels
 
-    def _trunk_title(self) -> str:
+    def _trunk_units(self) -> list[Label]:
+        """What the units of the trunk are, where the network has others too."""
         if len(self.drawing.unit_names) == 1:
-            return "trunk T"
+            return []
         trunk = next(node for node in self.nodes if node.key == "trunk")
-        room = trunk.outline.rect.x - self.m.left - 4
-        words = f"trunk T, {self.drawing.unit_name(self.config.trunk)}"
-        return words if text_width(words, TEXT) <= room else "trunk T"
+        x = self.split_x + 6
+        room = trunk.outline.rect.x - x - 2
+        words = self.drawing.unit_name(self.config.trunk)
+        if text_width(words, TEXT) > room:
+            return []
+        return [Label(x, self.top + 27, words, role="muted", anchor="start")]
 
     def _mask_title(self) -> list[Label]:
         x, y = self.split_x + 6, self.mask_top + 9
@@ -232,8 +241,12 @@ class _Module:
         """H×W of every row, in the margin beside the lane."""
         x = self.m.left - LANE - 4
         full = self.attention.output_type
-        y = self.trunk_y + 2 * LINE
-        self.labels.append(Label(STUB + self.m.unit / 2, y + 2, pixels_words(full), role="muted"))
+        if self.config.p:
+            at = Label(STUB + self.m.unit / 2, self.trunk_y + 2 * LINE + 2, "", role="muted")
+        else:
+            # Beside the wire to the mask, where the size changes.
+            at = Label(self.split_x - 4, self.mask_top - 3.4, "", role="muted", anchor="end")
+        self.labels.append(replace(at, text=pixels_words(full)))
         for level, block in enumerate(levels(self.mask)[: self.m.drawn]):
             words = pixels_words(block.step("pool").type)
             self.labels.append(

@@ -15,6 +15,7 @@ STUB = 6.0
 LANE = 3.5
 """Lanes reach this far beyond what they hold."""
 MIN_GAP = 4.0
+SIZES = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,8 @@ class Measure:
     gap: float
     drawn: int
     width: float
-
-    @property
-    def left(self) -> float:
-        """Left edge of the first pooling: the split is above its middle."""
-        return STUB + self.unit + self.gap + LANE
+    left: float
+    """Left edge of the first pooling: the split is above its middle."""
 
 
 def tightest(attention: Block) -> Measure:
@@ -74,10 +72,12 @@ def _measure(
     columns = columns_for(mask, unit, low, gap)
     head = max(card_size(card.words, card.role)[0] for card in head_cards(mask))
     head = max(head, card_size([gate_words(config.learning)], "join")[0])
-    left = STUB + unit + gap + LANE
+    # Room for p units on either side, or for the sizes of the rows alone.
+    side = unit if config.p else SIZES
+    left = STUB + side + gap + LANE
     rise = columns.up(1, drawn) if levels(mask) else columns.unit * 2 + gap * 3
-    width = left + rise + head / 2 + LANE + gap + unit + STUB
-    return Measure(columns, unit, head, gap, drawn, width)
+    width = left + rise + head / 2 + LANE + gap + (unit if config.p else 0.0) + STUB
+    return Measure(columns, unit, head, gap, drawn, width, left)
 
 
 @dataclass(frozen=True, slots=True)

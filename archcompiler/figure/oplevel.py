@@ -22,6 +22,12 @@ MAX_OPERATORS = 20_000
 """Graphviz takes minutes for more, and nobody reads them."""
 TITLE = 14.0
 _SHAPES = {"pool": "invtrapezium", "resample": "trapezium", "linear": "hexagon", "join": "oval"}
+_PULL = {
+    # What computes stands in a straight line; what passes by keeps out of its way.
+    "flow": {"weight": "12"},
+    "skip": {"weight": "1"},
+    "guide": {"style": "dashed", "constraint": "false"},
+}
 _TINTS = {MASK: "mask", "trunk": "trunk"}
 
 
@@ -66,7 +72,9 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
     layout = lay_out(operators.source, dot)
     shape = shape_words(block.input)
     start = card(INPUT, f"input, {shape}", layout.centers[INPUT], ("input", shape), "io")
-    nodes = [_frame(drawing, operators.clusters[name], r) for name, r in layout.clusters.items()]
+    frames = {name: operators.clusters[name] for name in layout.clusters}
+    nodes = [_frame(drawing, place, layout.clusters[name]) for name, place in frames.items()]
+    names = tuple(_frame_name(place, layout.clusters[name]) for name, place in frames.items())
     nodes.append(start)
     for name, place in operators.places.items():
         what = " ".join(place.lines) if place.lines[0] != "+" else "sum"
@@ -82,22 +90,26 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
         Wire(points, roles[a, b], True, keys[a], keys[b], curved=True)
         for a, b, points in layout.curves
     )
-    drawn = Panel("", "", 0, 0, tuple(nodes), wires).moved(0, TITLE)
+    drawn = Panel("", "", 0, 0, tuple(nodes), wires, names).moved(0, TITLE)
     title = f"{scope or 'network'}, {plural(block.operator_count, 'operator')}"
     heading = Label(0, 7.5, title, 7.5, "start", bold=True)
     width = max(layout.width, heading.bounds.right)
     return Panel(
         "operators-" + scope.replace("/", "-"), title, width, layout.height + TITLE,
-        drawn.nodes, drawn.wires, (heading,),
+        drawn.nodes, drawn.wires, (heading, *drawn.labels),
     )  # fmt: skip
 
 
 def _frame(drawing: Drawing, place: Place, rect: Rect) -> Node:
-    name = place.step.name
-    shown = Label(rect.x + 5, rect.y + 9, name, anchor="start", role="muted")
-    info = drawing.info(place.scope, place.step, name)
+    info = drawing.info(place.scope, place.step, place.step.name)
     outline = Outline(rect, place.role, "round")
-    return Node(place.path, f"{place.path}, {info.shape}", outline, (shown,), info)
+    return Node(place.path, f"{place.path}, {info.shape}", outline, (), info)
+
+
+def _frame_name(place: Place, rect: Rect) -> Label:
+    """In the corner of the frame. Wires come in from above, and pass behind it."""
+    name = place.step.name
+    return Label(rect.x + 5, rect.y + 9, name, anchor="start", role="muted", backing=place.role)
 
 
 class _Operators:
@@ -134,8 +146,7 @@ class _Operators:
         # Inside a cluster, an edge would pull the node that it comes from into it.
         for name, place in self.places.items():
             for tail, role in place.inputs:
-                free = {"style": "dashed", "constraint": "false"} if role == "guide" else {}
-                self.source.edge(tail, name, **free)
+                self.source.edge(tail, name, **_PULL[role])
 
     def _block(self, into: graphviz.Digraph, block: Block, scope: str, source: str) -> str:
         """Add the steps of a scope and return the node that its output comes from."""
@@ -168,7 +179,7 @@ class _Operators:
         name = f"cluster{len(self.clusters) + 1}"
         self.clusters[name] = place
         with into.subgraph(name=name) as inside:
-            inside.attr(label=_escaped(step.name), margin="6")
+            inside.attr(label=_escaped(step.name), margin="9")
             return self._block(inside, body, place.path, source)
 
     def _node(

@@ -119,7 +119,9 @@ def _compose(
         units = [_unit(drawing, group, dot, next(letters), width) for group in plan.units]
     if any(unit.width > width for unit in units):
         notes.append("a unit is wider than the page and left out")
-    shelves += _shelve([*(unit for unit in units if unit.width <= width), *extra], width)
+    units = [unit for unit in units if unit.width <= width]
+    drawn = {panel.id for shelf in (*shelves, units) for panel in shelf}
+    shelves += _shelve([*units, *(panel for panel in extra if panel.id not in drawn)], width)
     _append_legend(shelves, width)
     return _stack(drawing, shelves, width, notes)
 

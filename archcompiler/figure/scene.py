@@ -138,6 +138,12 @@ class Label:
     anchor: Anchor = "middle"
     bold: bool = False
     role: str = "ink"
+    backing: str = ""
+    """Role of a patch below it, where lines may pass behind the words."""
+
+    @property
+    def patch(self) -> Outline:
+        return Outline(self.bounds.grown(1.0), self.backing, "plain")
 
     @property
     def bounds(self) -> Rect:
@@ -242,12 +248,23 @@ class Panel:
         for node in self.cards:
             yield node.outline
             yield from node.labels
-        yield from self.labels
+        for label in self.labels:
+            if label.backing:
+                yield label.patch
+            yield label
 
     def all_labels(self) -> Iterator[Label]:
         for node in self.nodes:
             yield from node.labels
         yield from self.labels
+
+    def cropped(self) -> Panel:
+        """The same without room on the right that nothing stands in."""
+        right = [node.outline.rect.right for node in self.nodes]
+        right += [x for wire in self.wires for x, _ in wire.points]
+        right += [label.bounds.right for label in self.all_labels()]
+        right += [lane.rect.right for lane in self.lanes]
+        return replace(self, width=max(right))
 
     def moved(self, dx: float, dy: float) -> Panel:
         return replace(

@@ -73,6 +73,8 @@ def paint(
     for node in panel.cards:
         yield group(node, _drawn(node, theme))
     for label in panel.labels:
+        if label.backing:
+            yield _outline(label.patch, theme)
         yield _label(label, theme)
 
 

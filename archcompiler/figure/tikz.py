@@ -37,13 +37,13 @@ _SPECIAL = {
 def to_tikz(panel: Panel, theme: Theme, description: str) -> str:
     r"""A document that compiles as it is, and that another one with TikZ can `\input`.
 
-    Raises CompileError E604 for a picture that is longer than TeX can measure.
+    Raises CompileError E607 for a picture that is longer than TeX can measure.
     """
     longest = max(panel.width, panel.height) + 2 * MARGIN
     if longest > LONGEST:
         raise CompileError(
             error(
-                "E604",
+                "E607",
                 f"the figure is {longest:,.0f} points long, more than TeX can measure",
                 notes=(f"the bound is {LONGEST:,.0f} points",),
                 help="ask for svg, pdf or dot, or draw a scope of it with `--expand`",
@@ -76,6 +76,7 @@ _BEGIN = (
     r"\newif\ifacdocument",
     r"\makeatletter\ifx\documentclass\@twoclasseserror\else\acdocumenttrue\fi\makeatother",
     r"\ifacdocument\documentclass{article}\usepackage{tikz}\begin{document}\fi",
+    r"\ifx\tikzpicture\undefined\errmessage{This figure needs \string\usepackage{tikz}}\fi",
     # Text is set in the font of the document, but never wider than the layout has room for.
     r"\ifx\acbox\undefined\newsavebox\acbox\fi",
     r"\providecommand\acfit[2]{\sbox\acbox{#2}",
@@ -115,7 +116,8 @@ def escape_tex(text: str) -> str:
 
 
 def _comment(text: str) -> list[str]:
-    return ["".join(c if 32 <= ord(c) < 127 else "?" for c in line) for line in text.split("\n")]
+    plain = text.translate({ord("·"): "|", ord("×"): "x"})
+    return ["".join(c if 32 <= ord(c) < 127 else "?" for c in line) for line in plain.split("\n")]
 
 
 def _colors(theme: Theme, roles: list[str]) -> list[str]:

@@ -151,6 +151,14 @@ def enumerate_words(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
+def one_line(lines: Sequence[str]) -> str:
+    """The lines of a card as one: `unit × 3 (first: stride 2)`."""
+    first, *rest = lines
+    if rest and rest[0].startswith("first: "):
+        return f"{first} ({' '.join(rest)})"
+    return " ".join(lines)
+
+
 def block_words(block: Block, count: int, step: str) -> tuple[str, ...]:
     """A scope on a card: `unit × 3`, `attention`, `module × 6`."""
     times = f" × {count}" if count > 1 else ""

@@ -34,6 +34,7 @@
     document.title = panel === top ? data.title : section.dataset.title + " · " + data.title;
     trail(section);
     $("up").disabled = panel === top;
+    open();
     document.querySelectorAll(".found").forEach((n) => n.classList.remove("found"));
     hideTip();
     const target = node && document.getElementById(node);
@@ -77,13 +78,14 @@
     if (items.length > 1) go(items[items.length - 2].dataset.link);
   }
 
-  // Tooltips.
+  // Tooltips. Of two networks in one file, each scope says whose it is.
+  const nameOf = (info) => (info.network ? info.network + ": " : "") + info.scope + (info.count > 1 ? " × " + info.count : "");
   const count = (n) => n.toLocaleString("en-US");
   function showTip(node, x, y) {
     const info = data.nodes[node.id];
     if (!info) return hideTip();
     const title = document.createElement("b");
-    title.textContent = info.scope + (info.count > 1 ? " × " + info.count : "");
+    title.textContent = nameOf(info);
     const list = document.createElement("dl");
     const rows = [["what", info.what], ["output", info.shape]];
     if (info.parameters !== null) rows.push(["parameters", count(info.parameters)]);
@@ -124,12 +126,23 @@
 
   // Pan and zoom, by the view box of each panel.
   const svg = () => panels.get(current).querySelector("svg");
+  const READABLE = 10 / 7; // pixels a point: the smallest text is 7 points
   function view() {
     if (!views.has(current)) {
       const [x, y, w, h] = svg().getAttribute("viewBox").split(" ").map(Number);
       views.set(current, { x, y, w, h, full: { x, y, w, h } });
     }
     return views.get(current);
+  }
+  function open() {
+    // A panel too large to be read as a whole opens at its beginning.
+    if (views.has(current)) return;
+    const v = view(), { width, height } = svg().getBoundingClientRect();
+    if (!width || Math.min(width / v.w, height / v.h) >= READABLE) return;
+    const scale = Math.max(READABLE, Math.min(width / v.w, 1.2 * READABLE));
+    v.x -= Math.max(0, (width / scale - v.w) / 2);
+    v.w = width / scale; v.h = height / scale;
+    apply(v);
   }
   const apply = (v) => svg().setAttribute("viewBox", [v.x, v.y, v.w, v.h].join(" "));
   function zoom(factor, cx = 0.5, cy = 0.5) {
@@ -173,10 +186,10 @@
   // Search: in the words of every node, and by the paths of scopes that share another's panel.
   const plain = (text) => text.toLowerCase().replaceAll("×", "x").replace(/\bbn\b/g, "bn batch norm");
   const index = Object.entries(data.nodes).map(([id, info]) => ({
-    id, scope: info.scope + (info.count > 1 ? " × " + info.count : ""), words: info.what + " · " + info.shape,
-    text: plain([info.scope, info.what, info.class, info.spec, info.shape].join(" ")),
+    id, scope: nameOf(info), words: info.what + " · " + info.shape,
+    text: plain([info.network || "", info.scope, info.what, info.class, info.spec, info.shape].join(" ")),
   })).filter((entry) => document.getElementById(entry.id));
-  for (const [path, id] of Object.entries(data.also)) {
+  for (const [path, id] of data.also) {
     const words = "the same as " + panels.get(id).dataset.title;
     index.push({ id, scope: path, words, text: plain(path + " " + words) });
   }
@@ -187,9 +200,13 @@
   }).filter(Boolean).sort((a, b) => a.prefix.length - b.prefix.length);
   function drawn(query) {
     for (const { prefix, first, count } of runs) {
-      if (!query.startsWith(prefix)) continue;
-      const [number] = /^\d*/.exec(query.slice(prefix.length));
-      if (number && +number >= first && +number < first + count) query = prefix + first + query.slice(prefix.length + number.length);
+      // By its whole path, or by the end of it.
+      const names = prefix.split("/");
+      for (const start of names.map((_, i) => names.slice(i).join("/"))) {
+        if (!query.startsWith(start)) continue;
+        const [number] = /^\d*/.exec(query.slice(start.length));
+        if (number && +number >= first && +number < first + count) query = start + first + query.slice(start.length + number.length);
+      }
     }
     return query;
   }

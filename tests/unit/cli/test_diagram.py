@@ -68,6 +68,21 @@ def test_without_any_dot_operators_are_written_as_source(
     assert "no `dot` to make svg, pdf with" in result.stderr
 
 
+def test_a_format_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    (tmp_path / "attention56_cifar.svg").mkdir()
+    with pytest.raises(CompileError, match="E605"):
+        run(SPEC, "--format", "svg,json", "-o", str(tmp_path))
+    assert json.loads((tmp_path / "attention56_cifar.json").read_text())["panels"]
+
+
+def test_a_scope_is_drawn_once_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    scope = ("--expand", "stage1/attention1", "--expand", "/stage1//attention1/")
+    run(SPEC, *scope, "--level", "module", "--format", "json", "-o", str(tmp_path))
+    data = json.loads((tmp_path / "attention56_cifar.json").read_text())
+    ids = [node["id"] for node in data["panels"][0]["nodes"]]
+    assert len(ids) == len(set(ids))
+
+
 def test_a_program_that_is_no_dot(tmp_path: Path) -> None:
     with pytest.raises(CompileError, match="E602"):
         run(SPEC, "--dot", "/bin/true", "-o", str(tmp_path))

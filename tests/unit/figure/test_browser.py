@@ -36,18 +36,34 @@ def test_one_small_file_that_loads_nothing(html: str, attention452: CompiledNetw
     assert "default-src 'none'" in html
 
 
-def test_the_scope_that_was_asked_for_opens(attention56: CompiledNetwork) -> None:
-    text = draw(attention56, Request(expand=("stage2/attention1",))).render("html").decode()
-    assert 'data-home="s-stage2-attention1"' in text
+@pytest.mark.parametrize(
+    ("scope", "panel", "note"),
+    [
+        ("stage2/attention1", "s-stage2-attention1", ""),
+        ("stage4/before/unit3", "s-stage4-before-unit2", ""),
+        ("stage2/attention1/mask/hourglass", "s-stage2-attention1", "opens at"),
+    ],
+)
+def test_the_scope_that_was_asked_for_opens(
+    attention56: CompiledNetwork, scope: str, panel: str, note: str
+) -> None:
+    """Or an equal one of the same run; a mask opens with the module that it is drawn in."""
+    figure = draw(attention56, Request(expand=(scope,)))
+    assert f'data-home="{panel}"' in figure.render("html").decode()
+    notes = " ".join(figure.notes_on("html"))
+    assert note in notes
+    assert bool(note) == bool(notes)
 
 
 def test_a_large_network_keeps_the_file_small_and_says_so(
     make: Callable[..., CompiledNetwork],
 ) -> None:
     stages = [{"channels": 64 + 32 * i, "modules": 1, "depth": 3} for i in range(14)]
-    figure = draw(make(stages=stages), Request())
+    scope = "stage14/attention1/pre/unit1"
+    figure = draw(make(stages=stages), Request(expand=(scope,)))
     text = figure.render("html").decode()
     assert len(text.encode()) < 400_000
+    assert f'id="panel-s-{scope.replace("/", "-")}"' in text, "the one that opens is kept"
     (note,) = figure.notes_on("html")
     assert "not drawn" in note
     assert note in text
@@ -171,6 +187,7 @@ class TestInChromium:
         [
             ("stage4/before/unit3", "s-stage4-before"),
             ("stage1/attention1/post/unit1", "s-stage1-attention1-pre-unit1"),
+            ("before/unit3", "s-stage4-before"),
         ],
     )
     def test_what_is_folded_is_found(self, page: Any, query: str, panel: str) -> None:

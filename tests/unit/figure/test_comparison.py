@@ -51,4 +51,27 @@ def test_it_has_no_level_and_no_scope(make: Callable[..., CompiledNetwork]) -> N
 
 def test_equal_networks_are_called_equal(make: Callable[..., CompiledNetwork]) -> None:
     figure = compare(make(), make(), Request())
-    assert figure.notes == ["the two networks are equal"]
+    assert figure.page.notes == ["the two networks are equal"]
+
+
+def test_differences_stand_in_the_order_of_the_stages(make: Callable[..., CompiledNetwork]) -> None:
+    """Those that one side lacks are one line; stage 2 comes before stage 10."""
+    stage = {"channels": 64, "modules": 1, "depth": 1}
+    wider = stage | {"channels": 128}
+    left = make(stages=[stage] * 12)
+    right = make(stages=[stage] + [wider] * 3)
+    paths = [path for path, _, _ in spec_differences(left, right)]
+    assert paths == [
+        "stages[1].channels", "stages[2].channels", "stages[3].channels", "stages[4–11]",
+    ]  # fmt: skip
+
+
+def test_each_scope_says_whose_it_is(make: Callable[..., CompiledNetwork]) -> None:
+    """Titles may be equal, and scopes are."""
+    figure = compare(make(name="one", title="T"), make(name="two", title="T"), Request())
+    data = json.loads(figure.render("html").decode().split('id="data">')[1].split("</script>")[0])
+    owners = {id[:2]: info.get("network") for id, info in data["nodes"].items()}
+    assert (owners["a-"], owners["b-"]) == ("one", "two")
+    assert {id[:2] for _, id in data["also"]} == {"a-", "b-"}
+    names = [node.name for node in figure.page.panel.nodes]
+    assert len(set(names)) == len(names)

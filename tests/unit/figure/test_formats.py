@@ -117,7 +117,7 @@ class TestTikz:
     def test_a_picture_too_long_for_tex_is_refused(self, attention56: CompiledNetwork) -> None:
         figure = draw(attention56, Request())
         figure.page.panel = replace(figure.page.panel, height=17_000.0)
-        with pytest.raises(CompileError, match="E604"):
+        with pytest.raises(CompileError, match="E607"):
             figure.render("tikz")
 
     def test_special_characters(self) -> None:
@@ -181,8 +181,13 @@ def test_characters_without_a_glyph_are_named(make: Callable[..., CompiledNetwor
     figure = draw(make(title="网 net, 3×3?"), Request())
     for format in ("pdf", "tikz"):
         (note,) = (note for note in figure.notes_on(format) if "glyph" in note)  # type: ignore[arg-type]
-        assert "no glyph for 网 and" in note
+        assert "no glyph for U+7F51 and" in note
     assert list(figure.notes_on("svg")) == []
+
+
+def test_accents_are_composed_and_joiners_stay(make: Callable[..., CompiledNetwork]) -> None:
+    text = render(make(title="Re\u0301seau \u0646\u200c\u0647"), "svg").decode()
+    assert "R\xe9seau \u0646\u200c\u0647" in text
 
 
 def test_control_characters_reach_no_format(make: Callable[..., CompiledNetwork]) -> None:
