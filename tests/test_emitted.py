@@ -10,20 +10,15 @@ from __future__ import annotations
 import ast
 import io
 import json
-import shutil
 import subprocess
 import sys
-import warnings
-from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from emitted_model import CLOSE, Emitted
+from emitted_model import Emitted, loss
 from shipped import ROOT
 from shipped import TOML_SPECS as SPECS
-from torch import Tensor
 
 import archcompiler
 from archcompiler.analysis.parameters import parameter_count
@@ -44,29 +39,11 @@ MILLIONS = {
     "attention452": (10.18, None),
 }
 """Of the CIFAR networks with 10 and with 100 classes, to the digits given."""
-FULL = "attention56_cifar"
-"""The network with resampled masks that goes through the slow exporter to ONNX."""
-TINY = {
-    "name": "tiny",
-    "input": [3, 16, 16],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "attention": {"t": 1},
-    "stages": [{"channels": 16, "modules": 1, "depth": 2}],
-}
-"""For what takes a compiler of machine code."""
 
 
 @pytest.fixture(scope="module", params=SPECS, ids=lambda path: path.stem)
-def emitted(request: pytest.FixtureRequest) -> Iterator[Emitted]:
-    yield Emitted(archcompiler.compile(request.param))
-    torch.compiler.reset()
-
-
-def loss(logits: Tensor) -> Tensor:
-    """Weighted, because a plain sum behind BN has no gradient."""
-    weights = torch.linspace(-1, 1, logits.numel()).reshape(logits.shape)
-    return (logits * weights).sum()
+def emitted(request: pytest.FixtureRequest) -> Emitted:
+    return Emitted(archcompiler.compile(request.param))
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
@@ -98,41 +75,6 @@ def test_names_follow_the_scopes(emitted: Emitted) -> None:
     for name in model.state_dict():
         assert not any(part.isdigit() for part in name.split(".")), name
         assert name.rpartition(".")[0] in scopes
-
-
-def test_compile(emitted: Emitted) -> None:
-    compiled = torch.compile(emitted.model(), backend="eager", fullgraph=True)
-    with torch.no_grad():
-        emitted.assert_close(compiled(emitted.x))
-
-
-def test_export(emitted: Emitted) -> None:
-    program = emitted.exported.module()
-    with torch.no_grad():
-        emitted.assert_close(program(emitted.x))
-        # Larger than the example: export holds that what was above one pixel stays above it.
-        height, width = emitted.x.shape[2:]
-        if emitted.any_size:
-            height, width = height + 15, width + 6
-        x = torch.randn(3, emitted.x.shape[1], height, width)
-        torch.testing.assert_close(program(x), emitted.model()(x), **CLOSE)
-
-
-def test_onnx(emitted: Emitted) -> None:
-    import onnxruntime
-
-    file = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if emitted.network.graph.root.operator_count > 370 and emitted.network.name != FULL:
-            # By way of torch.export it takes minutes for the deepest; by tracing, seconds.
-            torch.onnx.export(emitted.model(), (emitted.x,), file, dynamo=False)
-        else:
-            torch.onnx.export(emitted.exported, f=file, dynamo=True, verbose=False)
-    session = onnxruntime.InferenceSession(file.getvalue(), providers=["CPUExecutionProvider"])
-    (entry,) = session.get_inputs()
-    (logits,) = session.run(None, {entry.name: emitted.x.numpy()})
-    emitted.assert_close(torch.from_numpy(logits))
 
 
 def test_channels_last(emitted: Emitted) -> None:
@@ -172,7 +114,7 @@ def test_checkpointing(emitted: Emitted) -> None:
 
 def test_saved_and_loaded(emitted: Emitted) -> None:
     file = io.BytesIO()
-    torch.save(emitted.model().state_dict(), file)
+    torch.save(emitted.ready.state_dict(), file)
     file.seek(0)
     loaded = emitted.empty().to_empty(device="cpu")
     loaded.load_state_dict(torch.load(file, weights_only=True))
@@ -181,7 +123,7 @@ def test_saved_and_loaded(emitted: Emitted) -> None:
 
 
 def test_fx(emitted: Emitted) -> None:
-    model = emitted.model()
+    model = emitted.ready
     traced = torch.fx.symbolic_trace(model)
     with torch.no_grad():
         assert torch.equal(traced(emitted.x), emitted.logits)
@@ -191,7 +133,7 @@ def test_fx(emitted: Emitted) -> None:
 
 
 def test_features(emitted: Emitted) -> None:
-    model = emitted.model()
+    model = emitted.ready
     with torch.no_grad():
         by_stage = model.stage_features(emitted.x)
         features = model.forward_features(emitted.x)
@@ -203,7 +145,7 @@ def test_features(emitted: Emitted) -> None:
 
 
 def test_attention_masks(emitted: Emitted) -> None:
-    spec, model = emitted.network.spec, emitted.model()
+    spec, model = emitted.network.spec, emitted.ready
     expected = [
         (f"stage{i}.attention{j}.mask", stage.channels, stage.attention.mask.activation)
         for i, stage in enumerate(spec.stages, 1)
@@ -242,8 +184,7 @@ def test_overrides(emitted: Emitted) -> None:
         emitted.empty(klasses=7)
 
 
-def test_imports_torch_alone_and_without_warnings(emitted: Emitted) -> None:
-    assert imported_bare()[emitted.network.name] == ""
+def test_imports_torch_alone(emitted: Emitted) -> None:
     modules = {
         (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
         for node in ast.walk(ast.parse(emitted.network.source))
@@ -253,27 +194,20 @@ def test_imports_torch_alone_and_without_warnings(emitted: Emitted) -> None:
     assert foreign == {"torch"}
 
 
-@cache
-def imported_bare() -> dict[str, str]:
-    """What went wrong when each emitted file was imported where only torch can be."""
+def test_every_file_is_built_where_only_torch_can_be_imported() -> None:
+    """One process for all: most of it is the import of torch."""
     script = """
-import importlib.util, json, sys, torch, warnings
+import json, sys, torch, warnings
 for name in ("archcompiler", "pydantic", "jinja2", "networkx", "click", "fvcore"):
     sys.modules[name] = None
 warnings.simplefilter("error")
-wrong = {}
 for name, source in json.load(sys.stdin).items():
-    try:
-        module = type(sys)(name)
-        sys.modules[name] = module
-        exec(compile(source, name, "exec"), module.__dict__)
-        model = getattr(module, name)
-        with torch.device("meta"):
-            assert model()(torch.empty(1, 3, 64, 64)).ndim == 2
-        wrong[name] = "" if len(module.__all__) == 3 and model.__doc__ else "__all__"
-    except Exception as error:
-        wrong[name] = repr(error)
-print(json.dumps(wrong))
+    module = type(sys)(name)
+    sys.modules[name] = module
+    exec(compile(source, name, "exec"), module.__dict__)
+    assert len(module.__all__) == 3, name
+    with torch.device("meta"):
+        assert getattr(module, name)().__doc__, name
 """
     networks = [archcompiler.compile(path) for path in SPECS]
     result = subprocess.run(
@@ -284,8 +218,6 @@ print(json.dumps(wrong))
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    wrong: dict[str, str] = json.loads(result.stdout)
-    return wrong
 
 
 def test_a_bare_interpreter_imports_the_file(tmp_path: Path) -> None:
@@ -308,26 +240,3 @@ def test_a_bare_interpreter_imports_the_file(tmp_path: Path) -> None:
 def test_attention452_is_short() -> None:
     source = archcompiler.compile(ROOT / "specs/attention452.toml").source
     assert source.count("\n") < 400
-
-
-@pytest.mark.skipif(shutil.which("c++") is None, reason="inductor needs a C++ compiler")
-def test_inductor() -> None:
-    small = Emitted(archcompiler.compile(TINY))
-    compiled = torch.compile(small.model(), fullgraph=True)
-    with torch.no_grad():
-        torch.testing.assert_close(compiled(small.x), small.logits, **CLOSE)
-
-
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_compiled_training(checkpointing: bool) -> None:
-    small = Emitted(archcompiler.compile(TINY))
-    plain = small.model().train()
-    other = small.model(checkpointing=checkpointing).train()
-    compiled = torch.compile(other, backend="aot_eager", fullgraph=True)
-    loss(plain(small.x)).backward()
-    loss(compiled(small.x)).backward()
-    for (name, one), two in zip(plain.named_parameters(), other.parameters(), strict=True):
-        assert two.grad is not None, name
-        torch.testing.assert_close(two.grad, one.grad, rtol=1e-3, atol=1e-4)
-    for (name, one), two in zip(plain.named_buffers(), other.buffers(), strict=True):
-        torch.testing.assert_close(two, one, msg=lambda text, name=name: f"{name}: {text}")
