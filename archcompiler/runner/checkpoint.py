@@ -98,11 +98,14 @@ class Checkpoints:
             )
         return None
 
-    def mark_best(self, iteration: int) -> None:
-        """Point `best.pt` to a checkpoint, if it is there and a crash has kept it from it."""
-        path = self.folder / f"iteration-{iteration:09d}.pt"
-        if path.is_file() and not (self.best.exists() and self.best.samefile(path)):
-            point(self.best, path)
+    def relink(self, last: Path, best: int | None) -> None:
+        """Point `last.pt` and, to an iteration, `best.pt`, if a crash has kept them from it."""
+        wanted = {self.last: last}
+        if best is not None:
+            wanted[self.best] = self.folder / f"iteration-{best:09d}.pt"
+        for link, path in wanted.items():
+            if path.is_file() and not (link.exists() and link.samefile(path)):
+                point(link, path)
 
     def sweep(self) -> None:
         """Delete what a killed process has left half written."""

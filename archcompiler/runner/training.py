@@ -227,9 +227,9 @@ class _Run:
         if path is None:
             return None
         contents = contents if contents is not None else read(path)
-        best = contents["best"]
-        if self.world.first and best is not None:
-            self.checkpoints.mark_best(best["iteration"])
+        if self.world.first:
+            best = contents["best"]
+            self.checkpoints.relink(path, None if best is None else best["iteration"])
         return contents
 
     def _warn_of_other_world(self, contents: Contents) -> None:

@@ -13,7 +13,7 @@ from unit.runner.jobs import Jobs
 from unit.runner.processes import forked, run_alone, run_one
 
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.checkpoint import read
+from archcompiler.runner.checkpoint import point, read
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import Job, train
 
@@ -115,6 +115,17 @@ def test_a_corrupt_checkpoint_is_named_and_the_one_before_used(job: Jobs, tmp_pa
     assert "iteration-000000008.pt" in outcome.warnings[0].notes[0]
     again = read(tmp_path / "run" / "checkpoints" / "last.pt")
     assert all(torch.equal(t, again["model"][name]) for name, t in whole["model"].items())
+
+
+def test_links_that_a_crash_has_left_behind_are_mended(job: Jobs, tmp_path: Path) -> None:
+    train(job("run"))
+    checkpoints = tmp_path / "run" / "checkpoints"
+    best = (checkpoints / "best.pt").resolve()
+    point(checkpoints / "last.pt", checkpoints / "iteration-000000008.pt")
+    (checkpoints / "best.pt").unlink()
+    train(job("run", resume=True))
+    assert read(checkpoints / "last.pt")["iteration"] == 12
+    assert (checkpoints / "best.pt").resolve() == best
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "other"])
