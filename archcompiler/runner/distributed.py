@@ -8,7 +8,7 @@ resume a checkpoint also has each process's own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -160,7 +160,7 @@ def load_whole(target: Tensor, values: Tensor) -> None:
             target.copy_(values)
 
 
-def mean_buffers(own: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def mean_buffers(own: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean over processes of BN's running averages; its counters agree anyway."""
     if len(own) == 1:
         return dict(own[0])

@@ -229,16 +229,16 @@ class Loop:
     def _final_weights(self) -> Iterator[None]:
         """The moving average in place of the weights, and the mean of BN's statistics."""
         average = self.state.average
-        with averaged_buffers(self.state.network, self.world):
+        if average is not None:
+            average.swap()
+        try:
+            with averaged_buffers(self.state.network, self.world):
+                yield
+        finally:
+            # A gathered copy of a shard would outlive the exchange.
+            reshard(self.state.network)
             if average is not None:
                 average.swap()
-            try:
-                yield
-            finally:
-                # A gathered copy of a shard would outlive the exchange.
-                reshard(self.state.network)
-                if average is not None:
-                    average.swap()
 
 
 def diverged(iteration: int) -> CompileError:

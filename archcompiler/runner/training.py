@@ -203,7 +203,7 @@ class _Run:
             network.compile()
         model = distribute(network, self.world, self.job.strategy, device)
         optimizer = make_optimizer(network, recipe.optimizer, device)
-        average = MovingAverage(network.parameters(), recipe.ema) if recipe.ema else None
+        average = MovingAverage(network, recipe.ema) if recipe.ema else None
         scaled = hardware.precision is torch.float16
         scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         return TrainingState(network, optimizer, average, scaler), model
