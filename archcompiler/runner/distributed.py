@@ -90,11 +90,10 @@ def joined(world: World, device: torch.device) -> Iterator[World]:
         timeout=timedelta(minutes=10),
         device_id=device if device.type == "cuda" else None,
     )
-    try:
-        control = dist.new_group(backend="gloo")
-        yield World(world.rank, world.size, world.local_rank, control)
-    finally:
-        dist.destroy_process_group()
+    control = dist.new_group(backend="gloo")
+    yield World(world.rank, world.size, world.local_rank, control)
+    # Not after an error: it would wait for processes that wait for this one.
+    dist.destroy_process_group()
 
 
 def distribute(
