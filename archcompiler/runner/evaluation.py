@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,14 +54,16 @@ def evaluate_trained(
         views = padded(ten_crop((height, width)), margin) if crops == 10 else single_crop
         views = resized(views, (height, width))
     network = trained.module.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
-    score = evaluate(
-        network,
-        opened.test.batches(EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)),
-        Normaliser.of(data.mean, data.std, device),
-        hardware,
-        classes=spec.classes,
-        crops=views,
-    )
+    plan = EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)
+    with closing(opened.test.batches(plan)) as batches:
+        score = evaluate(
+            network,
+            batches,
+            Normaliser.of(data.mean, data.std, device),
+            hardware,
+            classes=spec.classes,
+            crops=views,
+        )
     return _written(trained, score, opened.test.classes, crops, height)
 
 

@@ -51,6 +51,32 @@ def out_of_memory(recipe: Recipe, reason: str) -> CompileError:
     )
 
 
+@contextmanager
+def workers_missed() -> Iterator[None]:
+    """Turn the loss of a worker process into CompileError E711."""
+    try:
+        yield
+    except (ConnectionError, EOFError) as exc:
+        # In the middle of a batch: torch takes it for a fault of the connection.
+        raise _worker_lost(str(exc) or "the connection to it has ended") from None
+    except RuntimeError as exc:
+        if "DataLoader worker" in str(exc):
+            raise _worker_lost(str(exc)) from None
+        raise
+
+
+def _worker_lost(reason: str) -> CompileError:
+    return CompileError(
+        error(
+            "E711",
+            "a worker process that decodes images is gone",
+            notes=(reason.splitlines()[0][:200],),
+            help="start the same command again with `--resume`; if the system ran out of memory, "
+            "with fewer of them by `--set data.workers=…`",
+        )
+    )
+
+
 def _lost(exc: BaseException) -> CompileError:
     return CompileError(
         error(

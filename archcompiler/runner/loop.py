@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,9 +71,13 @@ class Loop:
 
     def run(self, signals: StopSignals) -> bool:
         """Train to the last iteration; False if a signal ended it before, with a checkpoint."""
+        # Closed whatever happens: the workers behind it ignore all signals.
+        with closing(self.data.train.batches(self.parts, self.state.iteration)) as batches:
+            return self._run(batches, signals)
+
+    def _run(self, batches: Iterator[Batch], signals: StopSignals) -> bool:
         recipe, state = self.recipe, self.state
         vote = StopVote(self.world)
-        batches = self.data.train.batches(self.parts, state.iteration)
         self.model.train()
         while state.iteration < recipe.iterations:
             start = time.perf_counter()
@@ -215,10 +219,10 @@ class Loop:
         recipe = self.recipe
         size = max(recipe.evaluation_batch // self.world.size, 1)
         plan = EvaluationPlan(size, recipe.evaluation_images, self.world.rank, self.world.size)
-        with self._final_weights():
+        with self._final_weights(), closing(self.data.test.batches(plan)) as batches:
             return evaluate(
                 self.state.network,
-                self.data.test.batches(plan),
+                batches,
                 self.normalise,
                 self.hardware,
                 classes=self.classes,

@@ -21,6 +21,7 @@ def make_optimizer(network: nn.Module, how: Optimizer, device: torch.device) -> 
         *([{"params": free, "weight_decay": 0.0}] if free else []),
     ]
     # torch has no fused kernel of SGD for shards; one call for all of them is the next best.
+    gpu = device.type == "cuda"
     sharded = any(isinstance(p, DTensor) for p in network.parameters())
     optimizer = torch.optim.SGD(
         groups,
@@ -28,8 +29,8 @@ def make_optimizer(network: nn.Module, how: Optimizer, device: torch.device) -> 
         momentum=how.momentum,
         weight_decay=how.weight_decay,
         nesterov=how.nesterov,
-        foreach=True if sharded else None,
-        fused=True if device.type == "cuda" and not sharded else None,
+        foreach=True if gpu and sharded else None,
+        fused=True if gpu and not sharded else None,
     )
     if how.momentum:
         # A first step that float16 skips would leave the momentum as it was allocated. Without

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 
@@ -25,7 +25,7 @@ class Resident:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, parts: Parts, start: int) -> Iterator[Batch]:
+    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`."""
         step = start
         while True:
@@ -42,7 +42,9 @@ class Resident:
 class ResidentTest(Resident):
     """The same for tests."""
 
-    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:  # type: ignore[override]
+    def batches(  # type: ignore[override]
+        self, plan: EvaluationPlan
+    ) -> Generator[Tested, None, None]:
         """See `EvaluationData`."""
         for index, weight in plan.indices(len(self)):
             index = index.to(self.device)

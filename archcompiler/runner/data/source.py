@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple, Protocol
 
 import torch
@@ -41,8 +41,8 @@ class TrainingData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, parts: Parts, start: int) -> Iterator[Batch]:
-        """Every part of every step from `start` on, without end."""
+    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
+        """Every part of every step from `start` on, without end. Close it to end its workers."""
         ...
 
 
@@ -53,8 +53,8 @@ class EvaluationData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:
-        """The images of a plan that fall to this process, in order."""
+    def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
+        """The images of a plan that fall to this process, in order; to be closed as well."""
         ...
 
 

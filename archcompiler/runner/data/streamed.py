@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.runner import signals
 from archcompiler.runner.data.folder import (
     Centred,
     Guarded,
@@ -18,6 +19,7 @@ from archcompiler.runner.data.folder import (
     collate,
 )
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.failures import workers_missed
 from archcompiler.runner.order import Parts, Samples
 from archcompiler.runner.recipe import Folder
 
@@ -43,14 +45,14 @@ class StreamedTraining:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, parts: Parts, start: int) -> Iterator[Batch]:
+    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`. A resumed run starts its workers at the step itself."""
         keys = _Keys(parts, start)
-        loader = _loader(self._crops, keys, self._workers, self.device)
-        for images, samples in zip(loader, _samples(parts, start), strict=False):
+        decoded = _decoded(self._crops, keys, self._workers, self.device)
+        for images, samples in zip(decoded, _samples(parts, start), strict=False):
             labels = self.labels[samples.indices]
             yield Batch(
-                _arrived(images).to(self.device, non_blocking=True),
+                images.to(self.device, non_blocking=True),
                 labels.to(self.device, non_blocking=True),
                 Samples(*(t.to(self.device, non_blocking=True) for t in samples)),
             )
@@ -76,14 +78,14 @@ class StreamedTest:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:
+    def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """See `EvaluationData`."""
         chosen = list(plan.indices(len(self)))
         keys = [index.tolist() for index, _ in chosen]
-        loader = _loader(self._images, keys, self._workers, self.device)
-        for images, (index, weight) in zip(loader, chosen, strict=True):
+        decoded = _decoded(self._images, keys, self._workers, self.device)
+        for images, (index, weight) in zip(decoded, chosen, strict=True):
             yield Tested(
-                _arrived(images).to(self.device, non_blocking=True),
+                images.to(self.device, non_blocking=True),
                 self.labels[index].to(self.device),
                 weight.to(self.device),
             )
@@ -109,10 +111,11 @@ def _samples(parts: Parts, start: int) -> Iterator[Samples]:
         step += 1
 
 
-def _loader(
+def _decoded(
     images: Dataset[Tensor], keys: _Keys | list[list[int]], workers: int, device: torch.device
-) -> DataLoader[Tensor | Diagnostic]:
-    return DataLoader(
+) -> Iterator[Tensor]:
+    """Batches of images. Raises CompileError with what is wrong with one."""
+    loader: DataLoader[Tensor | Diagnostic] = DataLoader(
         Guarded(images),
         batch_sampler=keys,
         num_workers=workers,
@@ -121,10 +124,16 @@ def _loader(
         prefetch_factor=4 if workers else None,
         # A forked worker of a process with threads and a GPU may hang.
         multiprocessing_context="forkserver" if workers else None,
+        worker_init_fn=signals.ignore,
     )
-
-
-def _arrived(images: Tensor | Diagnostic) -> Tensor:
-    if isinstance(images, Diagnostic):
-        raise CompileError(images)
-    return images
+    # Workers go on after a signal, until the checkpoint is written; so must their server.
+    with signals.held():
+        batches = iter(loader)
+    while True:
+        with workers_missed():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        if isinstance(batch, Diagnostic):
+            raise CompileError(batch)
+        yield batch
