@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -22,6 +23,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 
 FORMAT = "archcompiler-checkpoint-1"
 Contents = dict[str, Any]
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Checkpoints:
@@ -51,19 +53,25 @@ class Checkpoints:
         path = self.folder / f"iteration-{contents['iteration']:09d}.pt"
         contents = {**contents, "format": FORMAT}
         contents["checksum"] = checksum(contents)
+
+        def write(file: IO[bytes]) -> None:
+            # Through memory: torch turns a failed write into a RuntimeError that forgets why.
+            archive = io.BytesIO()
+            torch.save(contents, archive)
+            file.write(archive.getbuffer())
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
-                write_whole(path, lambda file: torch.save(contents, file))
+                write_whole(path, write)
             except OSError as exc:
-                if exc.errno != errno.ENOSPC or not self._prune(1):
+                if exc.errno not in _FULL or not self._prune(1):
                     raise
-                write_whole(path, lambda file: torch.save(contents, file))
+                write_whole(path, write)
             point(self.last, path)
             if best:
                 point(self.best, path)
-        except (OSError, RuntimeError) as exc:
-            # torch turns a failed write into a RuntimeError and forgets what failed.
+        except OSError as exc:
             raise CompileError(unwritable(path, exc, self.paths())) from None
         self._prune(self.keep)
         return path
@@ -197,14 +205,10 @@ def point(link: Path, target: Path) -> None:
     temporary.replace(link)
 
 
-def unwritable(path: Path, exc: Exception, whole: list[Path]) -> Diagnostic:
+def unwritable(path: Path, exc: OSError, whole: list[Path]) -> Diagnostic:
     """E710 for a file of a run."""
-    code = exc.errno if isinstance(exc, OSError) else None
-    free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else None
-    full = code in (errno.ENOSPC, errno.EDQUOT) or (
-        code is None and free is not None and free < 1 << 20
-    )
-    reason = "the disk is full" if full else str(getattr(exc, "strerror", None) or exc).lower()
+    full = exc.errno in _FULL
+    reason = "the disk is full" if full else (exc.strerror or str(exc)).lower()
     note = (f"`{whole[0]}` is whole: nothing before it is lost",) if whole else ()
     return error(
         "E710",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import tempfile
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -180,25 +183,83 @@ def test_a_loss_that_is_no_number_ends_the_run(job: Jobs, tmp_path: Path) -> Non
         assert all(t.isfinite().all() for t in read(path)["model"].values())
 
 
+class Disk:
+    """A disk with room for so many bytes of checkpoints, as the files on it see it."""
+
+    def __init__(self, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = room
+        self.folder: Path | None = None
+        self._make = tempfile.mkstemp
+        self._open = os.fdopen
+        monkeypatch.setattr(checkpoint.tempfile, "mkstemp", self.make)
+        monkeypatch.setattr(checkpoint.os, "fdopen", self.open)
+
+    def make(self, prefix: str, dir: Path) -> tuple[int, str]:
+        self.folder = dir
+        return self._make(prefix=prefix, dir=dir)
+
+    def open(self, handle: int, mode: str) -> IO[bytes]:
+        file: IO[bytes] = self._open(handle, mode, buffering=0)
+        write = file.write
+
+        def limited(data: Any) -> int:
+            assert self.folder is not None
+            used = sum(p.stat().st_size for p in self.folder.iterdir() if not p.is_symlink())
+            fits = max(self.room - used, 0)
+            write(bytes(data)[:fits])
+            if len(data) > fits and self.folder.name == "checkpoints":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return len(data)
+
+        return _Written(file, limited)  # type: ignore[return-value]
+
+
+class _Written:
+    def __init__(self, file: IO[bytes], write: Callable[[Any], int]) -> None:
+        self.file = file
+        self.write = write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def __enter__(self) -> _Written:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
 def test_a_full_disk_loses_nothing(
     job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(contents: dict[str, Any], file: IO[bytes]) -> None:
-        if contents["iteration"] == 8:
-            file.write(b"the first part")
-            raise OSError(errno.ENOSPC, "No space left on device")
-        save(contents, file)
-
-    save = torch.save
     train(job("whole"))
-    monkeypatch.setattr(checkpoint.torch, "save", full)
-    with pytest.raises(CompileError, match=r"(?s)E710.*the disk is full.*iteration-000000004.pt"):
-        train(job("run"))
-    monkeypatch.undo()
+    size = read_size(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Disk(size * 3 // 2, patch)
+        expected = r"(?s)E710.*the disk is full.*iteration-000000004.pt` is whole"
+        with pytest.raises(CompileError, match=expected):
+            train(job("run"))
     assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
     train(job("run", resume=True))
     one, two = (read(tmp_path / f / "checkpoints" / "last.pt")["model"] for f in ("run", "whole"))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_old_checkpoints_make_room_on_a_full_disk(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("checkpoint_every=2", "evaluate_every=12")
+    train(job("whole", *settings))
+    size = read_size(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Disk(size * 5 // 2, patch)
+        train(job("run", *settings))
+    left = {path.name for path in (tmp_path / "run" / "checkpoints").glob("iteration-*")}
+    assert left == {"iteration-000000010.pt", "iteration-000000012.pt"}
+
+
+def read_size(run: Path) -> int:
+    return (run / "checkpoints" / "last.pt").stat().st_size
 
 
 def test_out_of_memory_says_what_to_try() -> None:
