@@ -11,6 +11,13 @@ from torch import Tensor
 from archcompiler.runner.order import Parts, Samples
 
 
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on the device, which on CUDA need not be waited for: what is not in
+    pinned memory has been read when the call returns. MPS would read it later, when it may be gone.
+    """
+    return tensor.to(device, non_blocking=device.type == "cuda")
+
+
 class Batch(NamedTuple):
     """One part of a batch of training images."""
 

@@ -18,7 +18,7 @@ from archcompiler.runner.data.folder import (
     TrainingCrops,
     collate,
 )
-from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
 from archcompiler.runner.failures import workers_missed
 from archcompiler.runner.order import Parts, Samples
 from archcompiler.runner.recipe import Folder
@@ -49,12 +49,12 @@ class StreamedTraining:
         """See `TrainingData`. A resumed run starts its workers at the step itself."""
         keys = _Keys(parts, start)
         decoded = _decoded(self._crops, keys, self._workers, self.device)
-        for images, samples in zip(decoded, _samples(parts, start), strict=False):
+        for images, samples in zip(decoded, parts.stream(start), strict=False):
             labels = self.labels[samples.indices]
             yield Batch(
-                images.to(self.device, non_blocking=True),
-                labels.to(self.device, non_blocking=True),
-                Samples(*(t.to(self.device, non_blocking=True) for t in samples)),
+                to_device(images, self.device),
+                to_device(labels, self.device),
+                Samples(*(to_device(t, self.device) for t in samples)),
             )
 
 
@@ -85,9 +85,9 @@ class StreamedTest:
         decoded = _decoded(self._images, keys, self._workers, self.device)
         for images, (index, weight) in zip(decoded, chosen, strict=True):
             yield Tested(
-                images.to(self.device, non_blocking=True),
-                self.labels[index].to(self.device),
-                weight.to(self.device),
+                to_device(images, self.device),
+                to_device(self.labels[index], self.device),
+                to_device(weight, self.device),
             )
 
 
@@ -99,16 +99,8 @@ class _Keys:
         self.start = start
 
     def __iter__(self) -> Iterator[list[Key]]:
-        for samples in _samples(self.parts, self.start):
+        for samples in self.parts.stream(self.start):
             yield [Key(*pair) for pair in zip(*(t.tolist() for t in samples), strict=True)]
-
-
-def _samples(parts: Parts, start: int) -> Iterator[Samples]:
-    step = start
-    while True:
-        for part in range(parts.parts):
-            yield parts.samples(step, part)
-        step += 1
 
 
 def _decoded(
