@@ -144,6 +144,15 @@ def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
         yield error(
             "E702", f"`{key}` must be the smallest and the largest", loaded.span(("data", key))
         )
+    for key in ("channels_last", "compile"):
+        if recipe.speed.deterministic and getattr(recipe.speed, key) == "on":
+            yield error(
+                "E702",
+                f"`{key}` cannot be on in a deterministic run",
+                loaded.span(("speed", key)),
+                notes=("its kernels on CUDA need not repeat to the bit",),
+                help="`auto` is off where `deterministic` is on",
+            )
     if recipe.speed.sync_bn and recipe.speed.checkpointing:
         yield error(
             "E702",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import torch
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError
+from archcompiler.runner import hardware
 from archcompiler.runner.checkpoint import read
+from archcompiler.runner.hardware import Hardware, settle
+from archcompiler.runner.loading import load_recipe
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import train
 
@@ -48,6 +52,57 @@ def test_a_batch_in_parts_has_the_gradient_of_the_parts(job: Jobs, tmp_path: Pat
     train(job("parts", "iterations=3", "speed.accumulate=4"))
     rows = read_metrics(tmp_path / "parts" / "metrics.jsonl")
     assert all(row["loss"] < 5 for row in rows)
+
+
+@pytest.fixture
+def switches() -> Iterator[None]:
+    """Puts torch's switches back."""
+    kept = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    yield
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = kept
+    torch.backends.cudnn.benchmark = False
+
+
+def test_auto_is_what_the_gpu_does_fast(monkeypatch: pytest.MonkeyPatch, switches: None) -> None:
+    loaded = load_recipe("smoke", ("speed.precision=auto", "speed.compile=auto"))
+    # A GPU that emulates bfloat16, in a process without triton.
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )
+    monkeypatch.setattr(hardware, "has_triton", lambda: False)
+    found = settle(loaded, torch.device("cuda"))
+    assert found.precision is torch.float32
+    assert not found.compile
+    with pytest.raises(CompileError, match=r"E707.*needs triton"):
+        settle(load_recipe("smoke", ("speed.compile=on",)), torch.device("cuda"))
+    monkeypatch.setattr(hardware, "has_triton", lambda: True)
+    assert settle(loaded, torch.device("cuda")).compile
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "peak"),
+    [
+        ("NVIDIA A100-SXM4-80GB", torch.bfloat16, 312e12),
+        ("NVIDIA A100-SXM4-80GB", torch.float32, 156e12),
+        ("Tesla V100-SXM2-16GB", torch.float32, 15.7e12),
+        ("NVIDIA RTX A1000", torch.bfloat16, None),
+        ("NVIDIA L40", torch.bfloat16, None),
+        ("NVIDIA T400 4GB", torch.float16, None),
+    ],
+)
+def test_peaks_are_of_exactly_this_gpu(
+    monkeypatch: pytest.MonkeyPatch, name: str, precision: torch.dtype, peak: float | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
+    found = Hardware(torch.device("cuda"), precision, True, True, tf32=True)
+    assert found.peak() == peak
+
+
+@pytest.mark.parametrize("key", ["channels_last", "compile"])
+def test_what_is_not_deterministic_is_refused(key: str) -> None:
+    with pytest.raises(CompileError, match=f"E702.*`{key}` cannot be on") as caught:
+        load_recipe("smoke", ("speed.deterministic=true", f"speed.{key}=on"))
+    assert caught.value.diagnostics[0].span is not None
 
 
 @pytest.mark.parametrize(
