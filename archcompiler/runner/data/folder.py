@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -20,6 +20,9 @@ from archcompiler.runner.randomness import Stream, uniform
 from archcompiler.runner.recipe import Folder
 
 SUFFIXES = frozenset({".jpeg", ".jpg", ".png", ".webp", ".bmp", ".ppm"})
+
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+"""What Pillow raises for files that are not as they should be."""
 
 
 @dataclass(frozen=True)
@@ -168,5 +171,5 @@ def _opened(path: str) -> Image.Image:
     try:
         with Image.open(path) as image:
             return image.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as exc:
+    except UNREADABLE as exc:
         raise bad_data(f"images: cannot decode `{path}`: {exc}") from None

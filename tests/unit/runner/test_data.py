@@ -136,6 +136,19 @@ def test_image_folders(tmp_path: Path) -> None:
         list_images(data)
 
 
+@pytest.mark.parametrize("place", [12, 16, 24, 37])
+def test_a_broken_png_is_named(tmp_path: Path, place: int) -> None:
+    write_photographs(tmp_path)
+    path = tmp_path / "train" / "cat" / "0.PNG"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3)
+    crops = TrainingCrops(list_images(data)[0], data, (24, 20), seed=1)
+    with pytest.raises(CompileError, match=r"E704.*cannot decode.*0\.PNG"):
+        crops[Key(0, 0)]
+
+
 def test_the_middle_of_an_image_is_kept() -> None:
     image = Image.new("RGB", (90, 60))
     image.putpixel((45, 30), (255, 0, 0))
