@@ -114,7 +114,7 @@ def command(
 
 FAILURES = frozenset({"E708", "E709", "E710", "E711"})
 """Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E707", "E709", "E711"})
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711"})
 """Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 

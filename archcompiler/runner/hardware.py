@@ -36,6 +36,13 @@ class Hardware:
             self.device.type, self.precision, enabled=self.precision is not torch.float32
         )
 
+    def wait(self) -> None:
+        """Until all that was asked of the device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
     def peak(self) -> float | None:
         """Operations a second at best in this precision; None where that is not known."""
         if self.device.type != "cuda":
@@ -87,7 +94,7 @@ def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
     return torch.device(wanted)
 
 
-def settle(loaded: LoadedRecipe, device: torch.device) -> Hardware:
+def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Hardware:
     """Settle every `auto` and set torch's switches. Raises CompileError E707."""
     speed = loaded.recipe.speed
     cuda = device.type == "cuda"
@@ -99,7 +106,7 @@ def settle(loaded: LoadedRecipe, device: torch.device) -> Hardware:
     compiles = speed.compile == "on" or (
         speed.compile == "auto" and cuda and not speed.deterministic and has_triton()
     )
-    _require(loaded, device)
+    _require(loaded, device, processes)
     tf32 = cuda and speed.tf32 and not speed.deterministic
     torch.backends.cuda.matmul.allow_tf32 = tf32
     torch.backends.cudnn.allow_tf32 = tf32
@@ -119,9 +126,17 @@ def settle(loaded: LoadedRecipe, device: torch.device) -> Hardware:
     )
 
 
-def _require(loaded: LoadedRecipe, device: torch.device) -> None:
+def _require(loaded: LoadedRecipe, device: torch.device, processes: int) -> None:
     speed = loaded.recipe.speed
     found = []
+    if processes > 1 and device.type == "mps":
+        found.append(
+            error(
+                "E707",
+                f"torch trains in one process on `mps`, not in {processes}",
+                loaded.span(("device",)),
+            )
+        )
     if speed.compile == "on" and device.type == "cuda" and not has_triton():
         found.append(
             error(

@@ -35,6 +35,8 @@ class TrainingState:
     iteration: int = 0
     """Steps done."""
     best: Best | None = None
+    evaluation_due: bool = False
+    """Whether this iteration has yet to be evaluated."""
     pending: list[Tensor] = field(default_factory=list)
     """(2,) loss and share of right answers of each step since the last line of the metrics."""
 
@@ -67,6 +69,7 @@ class TrainingState:
             "buffers": buffers if averages or several else [],
             "averaged_buffers": final_buffers if averages and several else [],
             "scaler": self.scaler.state_dict(),
+            "evaluation_due": self.evaluation_due,
             "best": None if self.best is None else vars(self.best).copy(),
         }
 
@@ -83,8 +86,10 @@ class TrainingState:
         for name, buffer in self._momentum().items():
             if name in momentum:  # The run so far may have had none.
                 load_whole(buffer, momentum[name])
-        self.scaler.load_state_dict(contents["scaler"])
+        if contents["scaler"]:  # The run so far may have had none.
+            self.scaler.load_state_dict(contents["scaler"])
         self.iteration = contents["iteration"]
+        self.evaluation_due = contents["evaluation_due"]
         self.best = None if contents["best"] is None else Best(**contents["best"])
         device = next(self.network.parameters()).device
         self.pending = list(contents["pending"].to(device))

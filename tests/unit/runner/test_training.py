@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 import archcompiler
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner import checkpoint
+from archcompiler.runner import writing
 from archcompiler.runner.checkpoint import read
 from archcompiler.runner.failures import explained
 from archcompiler.runner.folder import RunFolder
@@ -177,7 +178,7 @@ def test_data_that_do_not_fit_are_refused_before_the_first_step(
 
 def test_a_loss_that_is_no_number_ends_the_run(job: Jobs, tmp_path: Path) -> None:
     settings = ("optimizer.lr=1000", "optimizer.momentum=0.99", "schedule.warmup=0")
-    with pytest.raises(CompileError, match=r"E708.*loss of iteration \d+ is not a finite"):
+    with pytest.raises(CompileError, match=r"E708.*(loss of|weight after) iteration \d+ is not a"):
         train(job("run", *settings, "iterations=200", "checkpoint_every=2", "log_every=7"))
     for path in (tmp_path / "run" / "checkpoints").glob("iteration-*.pt"):
         assert all(t.isfinite().all() for t in read(path)["model"].values())
@@ -191,12 +192,12 @@ class Disk:
         self.folder: Path | None = None
         self._make = tempfile.mkstemp
         self._open = os.fdopen
-        monkeypatch.setattr(checkpoint.tempfile, "mkstemp", self.make)
-        monkeypatch.setattr(checkpoint.os, "fdopen", self.open)
+        monkeypatch.setattr(writing.tempfile, "mkstemp", self.make)
+        monkeypatch.setattr(writing.os, "fdopen", self.open)
 
-    def make(self, prefix: str, dir: Path) -> tuple[int, str]:
+    def make(self, suffix: str, prefix: str, dir: Path) -> tuple[int, str]:
         self.folder = dir
-        return self._make(prefix=prefix, dir=dir)
+        return self._make(suffix, prefix, dir)
 
     def open(self, handle: int, mode: str) -> IO[bytes]:
         file: IO[bytes] = self._open(handle, mode, buffering=0)
@@ -262,12 +263,52 @@ def read_size(run: Path) -> int:
     return (run / "checkpoints" / "last.pt").stat().st_size
 
 
-def test_out_of_memory_says_what_to_try() -> None:
-    recipe = load_recipe("smoke").recipe
-    expected = pytest.raises(CompileError, match=r"(?s)E709.*accumulate=2.*batch_size=")
-    with expected as caught, explained(recipe):
+@pytest.mark.parametrize(
+    ("batch", "accumulate", "processes", "images", "advice"),
+    [
+        (1000, 8, 1, 125, ("accumulate=20`", "batch_size=496`")),
+        (1024, 1, 8, 128, ("accumulate=2`", "batch_size=512`")),
+        (24, 4, 2, 3, ("accumulate=12`", "batch_size=8`")),
+        (7, 7, 1, 1, ("checkpointing=true`",)),
+    ],
+)
+def test_out_of_memory_says_what_to_try(
+    batch: int, accumulate: int, processes: int, images: int, advice: tuple[str, ...]
+) -> None:
+    settings = [f"batch_size={batch}", f"speed.accumulate={accumulate}"]
+    with (
+        pytest.raises(CompileError, match=f"E709.*with {images} images at a time") as caught,
+        explained(load_recipe("smoke", settings).recipe, processes),
+    ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-    assert "Tried to allocate" in str(caught.value)
+    found = caught.value.diagnostics[0]
+    assert found.help is not None
+    assert "Tried to allocate" in found.notes[0]
+    for text in advice:
+        assert text in found.help
+    for change in re.findall(r"--set (\S+=\d+)", found.help):
+        recipe = load_recipe("smoke", [*settings, change]).recipe
+        assert recipe.batch_size % (recipe.speed.accumulate * processes) == 0
+
+
+def test_out_of_memory_in_an_evaluation_names_its_batch(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from archcompiler.runner import evaluate, evaluation, trained
+
+    train(job("run", "iterations=1"))
+    batch = "evaluation_batch=40"
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(evaluate, "_predict", fail)
+    expected = r"(?s)E709.*in an evaluation of 40 images.*evaluation_batch=10"
+    with pytest.raises(CompileError, match=expected):
+        train(job("other", "iterations=1", batch))
+    found = trained.load_trained(tmp_path / "run", (batch,))
+    with pytest.raises(CompileError, match=expected):
+        evaluation.evaluate_trained(found, crops=1, size=None, limit=20)
 
 
 def test_the_command_line(tmp_path: Path) -> None:
