@@ -110,7 +110,18 @@ def _require_fit(
                 help=f"`--set classes={len(classes)}` changes the spec for this run",
             )
         )
-    channels = len(loaded.recipe.data.mean)
+    data = loaded.recipe.data
+    if isinstance(data, Folder) and data.resize < max(spec.input[1:]):
+        found.append(
+            error(
+                "E703",
+                f"test images of {data.resize} pixels are smaller than the "
+                f"{_shape(spec.input)} that `{name}` takes",
+                loaded.span(("data", "resize")),
+                help="the paper has 256 for an input of 224",
+            )
+        )
+    channels = len(data.mean)
     if shape == spec.input and channels != shape[0]:
         found.append(
             error(

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from unit.runner.jobs import TINY, Jobs
 from unit.runner.processes import forked, run_alone, run_one
 
+from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner import evaluate
 from archcompiler.runner.checkpoint import read
@@ -200,6 +202,25 @@ def test_another_network_does_not_go_on(job: Jobs, tmp_path: Path) -> None:
     other = TINY | {"stem": {"type": "conv", "channels": 8, "stride": 4}}
     with pytest.raises(CompileError, match=r"E705.*another network"):
         train(job("run", spec=other, resume=True))
+
+
+def test_dropout_of_any_kind_resumes(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def module(self: CompiledNetwork, **options: Any) -> nn.Module:
+        network = original(self, **options)
+        network.register_forward_pre_hook(lambda m, x: (F.dropout(x[0], 0.3, m.training),))
+        return network
+
+    original = CompiledNetwork.module
+    monkeypatch.setattr(CompiledNetwork, "module", module)
+    train(job("run"))
+    checkpoints = tmp_path / "run" / "checkpoints"
+    whole = read(checkpoints / "last.pt")["model"]
+    (checkpoints / "iteration-000000012.pt").unlink()
+    train(job("run", resume=True))
+    again = read(checkpoints / "last.pt")["model"]
+    assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
 
 
 def test_links_that_a_crash_has_left_behind_are_mended(job: Jobs, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,6 +104,21 @@ def test_what_is_not_deterministic_is_refused(key: str) -> None:
     with pytest.raises(CompileError, match=f"E702.*`{key}` cannot be on") as caught:
         load_recipe("smoke", ("speed.deterministic=true", f"speed.{key}=on"))
     assert caught.value.diagnostics[0].span is not None
+
+
+def test_several_processes_are_not_for_mps() -> None:
+    with pytest.raises(CompileError, match=r"E707.*one process on `mps`, not in 2"):
+        settle(load_recipe("smoke"), torch.device("mps"), 2)
+
+
+def test_the_speed_is_measured_to_the_end_of_the_work(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of six checkpoints each waits a tenth of a second for what the device has still to do.
+    monkeypatch.setattr(Hardware, "wait", lambda self: time.sleep(0.1))
+    train(job("run", "checkpoint_every=2", "evaluate_every=12", "log_every=12"))
+    (row,) = (r for r in read_metrics(tmp_path / "run" / "metrics.jsonl") if r["split"] == "train")
+    assert row["images_per_second"] < 12 * 16 / 0.6
 
 
 @pytest.mark.parametrize(

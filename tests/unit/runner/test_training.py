@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
 import os
 import re
+import signal
 import tempfile
 import tomllib
 from collections.abc import Callable
@@ -21,11 +23,13 @@ import archcompiler
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner import writing
 from archcompiler.runner.checkpoint import read
+from archcompiler.runner.curves import write_curves
 from archcompiler.runner.failures import explained
 from archcompiler.runner.folder import RunFolder
 from archcompiler.runner.loading import load_recipe, recipe_folder
-from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.metrics import Metrics, read_metrics, table_text
 from archcompiler.runner.training import Job, train
+from archcompiler.runner.writing import write_whole
 from archcompiler.spec.loader import load
 
 SMALL: dict[str, Any] = {
@@ -228,6 +232,46 @@ class _Written:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
+
+
+def test_what_a_killed_process_has_half_written_is_swept_up(job: Jobs, tmp_path: Path) -> None:
+    train(job("run", "iterations=4"))
+    run = tmp_path / "run"
+    for folder, name in (
+        (run, "curves.png"),
+        (run, "metrics.csv"),
+        (run / "checkpoints", "last.pt"),
+    ):
+        # As a process leaves it that is killed while it writes.
+        done = multiprocessing.get_context("fork").Process(target=_killed_in, args=(folder / name,))
+        done.start()
+        done.join()
+        assert list(folder.glob(".*"))
+    train(job("run", "iterations=4", resume=True))
+    assert not [*run.glob(".*"), *(run / "checkpoints").glob(".*")]
+
+
+def _killed_in(path: Path) -> None:
+    write_whole(path, lambda file: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    metrics = Metrics(folder)
+    metrics.add({"iteration": 3, "split": "test", "loss": float("nan"), "accuracy": 0.5})
+    assert '"loss": null' in folder.metrics.read_text(encoding="utf-8")
+    assert table_text(read_metrics(folder.metrics)).endswith("3,test,,0.5\n")
+    write_curves(read_metrics(folder.metrics), "nothing", folder)
+
+
+def test_a_test_image_is_not_smaller_than_the_input(tmp_path: Path) -> None:
+    write_photographs(tmp_path / "data")
+    settings = ["device=cpu", "data.workers=0", "data.resize=40", f"data.path={tmp_path / 'data'}"]
+    spec = archcompiler.compile(TINY | {"input": [3, 48, 48], "classes": 2})
+    recipe = load_recipe("imagenet_paper", settings)
+    with pytest.raises(CompileError, match="E703.*40 pixels are smaller than the 3×48×48") as found:
+        train(Job(spec, recipe, RunFolder(tmp_path / "run"), quiet=True))
+    assert found.value.diagnostics[0].span is not None
 
 
 def test_a_full_disk_loses_nothing(
