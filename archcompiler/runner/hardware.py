@@ -36,6 +36,16 @@ class Hardware:
             self.device.type, self.precision, enabled=self.precision is not torch.float32
         )
 
+    def seed(self, value: int) -> None:
+        """Of torch's own generators the two that a step may draw from; `torch.manual_seed` sets
+        those of all devices, which takes a hundred times as long.
+        """
+        torch.default_generator.manual_seed(value)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(value)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(value)
+
     def wait(self) -> None:
         """Until all that was asked of the device is done."""
         if self.device.type == "cuda":

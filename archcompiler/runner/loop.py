@@ -133,7 +133,7 @@ class Loop:
         factor = rate_factor(recipe.schedule, step, recipe.iterations)
         set_rate(state.optimizer, recipe.optimizer.lr * factor)
         # For dropout: the one thing in a network that draws from torch's own generators.
-        torch.manual_seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
+        self.hardware.seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
         measured = torch.zeros(2, device=self.hardware.device)
         for part in range(parts):
             with synchronised(self.model, last=part == parts - 1):
