@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
@@ -50,25 +49,11 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> LoadedRecipe:
     document = parse(Source.read(path))
     values = locate(document.values, document)
     values = reduce(merge, map(parse_setting, settings), values)
-    loaded = LoadedRecipe(path.stem, _validate(values), values)
+    loaded = LoadedRecipe(path.stem, validate(values, Recipe, "the recipe"), values)
     problems = list(_broken_rules(loaded))
     if problems:
         raise CompileError(*problems)
     return loaded
-
-
-def _validate(values: Located) -> Recipe:
-    try:
-        return validate(values, Recipe)
-    except CompileError as exc:
-        # What is said of specs is true of recipes, but for the name of the outermost table.
-        raise CompileError(
-            *(replace(d, message=_renamed(d.message)) for d in exc.diagnostics)
-        ) from None
-
-
-def _renamed(message: str) -> str:
-    return re.sub(r"\bthe spec\b", "the recipe", message)
 
 
 def split_settings(settings: Iterable[str]) -> tuple[list[str], list[str]]:
