@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import CliRunner
 from PIL import Image
 from unit.runner.jobs import TINY, Jobs
@@ -83,9 +84,16 @@ def test_ten_crops_agree_with_a_plain_loop(run: Path) -> None:
 
 
 def test_other_sizes(run: Path) -> None:
-    output = _invoke("eval", str(run), "--size", "48", "--images", "100")
+    output = _invoke("eval", str(run), "--size", "80", "--images", "100")
     assert "100 images" in output
-    assert json.loads((run / "eval-1crop-48.json").read_text())["size"] == 48
+    found = json.loads((run / "eval-1crop-80.json").read_text())
+    assert found["size"] == 80
+    images, labels = (values[::20] for values in _images())
+    larger = F.interpolate(images, (80, 80), mode="bilinear", antialias=True).round()
+    probabilities = _plain(run, larger)
+    loss = -probabilities.log()[torch.arange(100), labels].mean().item()
+    assert found["loss"] == pytest.approx(loss, rel=1e-4)
+    assert found["top1"] == pytest.approx((probabilities.argmax(1) == labels).float().mean())
     assert CliRunner().invoke(group, ["eval", str(run), "--size", "1"]).exit_code != 0
 
 

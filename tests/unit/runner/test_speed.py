@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError
@@ -47,6 +48,28 @@ def test_the_run_stays_the_same(job: Jobs, tmp_path: Path, setting: str, toleran
         )
         # The statistics of BN too: a recomputed batch does not count twice.
         assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_a_compiled_run_is_the_plain_one(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the graphs that Dynamo and AOTAutograd make, run operator by operator: the kernels that
+    Inductor would write for them are its own affair, and take half a minute.
+    """
+    compile = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compile(self, backend="aot_eager"))
+    settings = ("iterations=3", "log_every=1", "optimizer.lr=0.01", "ema=0.9")
+    train(job("plain", *settings))
+    train(job("compiled", *settings, "speed.compile=on"))
+    plain, compiled = (
+        [row["loss"] for row in read_metrics(tmp_path / name / "metrics.jsonl")]
+        for name in ("plain", "compiled")
+    )
+    assert compiled == pytest.approx(plain, rel=1e-3)
+    one, two = (
+        read(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("plain", "compiled")
+    )
+    assert list(one) == list(two)
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_parts(job: Jobs, tmp_path: Path) -> None:
