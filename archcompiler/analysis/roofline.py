@@ -30,6 +30,10 @@ class Accelerator:
     bandwidth: float
     """B/s to its own memory."""
     source: str
+    devices: tuple[str, ...] = ()
+    """What its driver calls it."""
+    tf32: float | None = None
+    """Peak in FLOP/s of matrix units on float32 rounded to TF32, if it has such."""
 
     def peak(self, precision: Precision) -> float:
         return self.half if precision == "half" else self.single
@@ -77,7 +81,10 @@ def roofline(cost: Cost, accelerator: Accelerator, precision: Precision) -> Roof
 def accelerators() -> dict[str, Accelerator]:
     """Every accelerator in `data/accelerators.toml` by name."""
     text = files("archcompiler.data").joinpath("accelerators.toml").read_text(encoding="utf-8")
-    return {name: Accelerator(name, **fields) for name, fields in tomllib.loads(text).items()}
+    return {
+        name: Accelerator(name, **fields | {"devices": tuple(fields["devices"])})
+        for name, fields in tomllib.loads(text).items()
+    }
 
 
 def accelerator(name: str) -> Accelerator:

@@ -36,8 +36,10 @@ def command(
     from archcompiler.runner.evaluation import evaluate_trained
     from archcompiler.runner.trained import load_trained
 
-    portable = (f"device={device}", "speed.precision=auto", "speed.compile=off")
-    trained = load_trained(run, (*portable, "speed.channels_last=auto", *settings))
+    # An evaluation is one process on any device, whatever the run was on.
+    portable = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
+    speed = (f"speed.{setting}" for setting in portable)
+    trained = load_trained(run, (f"device={device}", *speed, *settings))
     found = evaluate_trained(trained, crops=int(crops), size=size, limit=images)
     score = found.score
     click.echo(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -75,7 +77,8 @@ def command(
     quiet: bool,
 ) -> None:
     """Train the network of SPEC and leave a folder with its weights, metrics and curves."""
-    first = os.environ.get("RANK", "0") == "0"
+    rank = int(os.environ.get("RANK", "0"))
+    first = rank == 0
     try:
         network, loaded = _load(spec, recipe, out if resume else None, settings)
         from archcompiler.runner.folder import RunFolder, default_folder
@@ -91,17 +94,28 @@ def command(
         job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, report)
         outcome = train(job)
     except CompileError as exc:
-        # All processes of a run fail for one reason: one of them reports it.
-        if first or any(d.code == "E711" for d in exc.diagnostics):
+        codes = {d.code for d in exc.diagnostics}
+        if first:
             report(exc.diagnostics)
+        elif codes & OWN:
+            report(replace(d, message=f"process {rank}: {d.message}") for d in exc.diagnostics)
         # After a fault of a peer the orderly end would wait for it.
-        _leave(1 if {d.code for d in exc.diagnostics} & FAILURES else 2)
+        _leave(1 if codes & FAILURES else 2)
+    except click.ClickException:
+        raise
+    except Exception:
+        if not _several():
+            raise
+        traceback.print_exc()
+        _leave(1)
     if not outcome.finished:
         sys.exit(EXIT_STOPPED)
 
 
 FAILURES = frozenset({"E708", "E709", "E710", "E711"})
 """Codes of what goes wrong in a run that was asked for rightly."""
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711"})
+"""Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 
 def _load(
@@ -138,6 +152,10 @@ def _load(
 def _leave(code: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if _several():
         os._exit(code)
     sys.exit(code)
+
+
+def _several() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from archcompiler.runner.order import Samples
-from archcompiler.runner.randomness import Stream, below, words
+from archcompiler.runner.randomness import Stream, below, uniforms, words
 from archcompiler.runner.recipe import Augment
 
 _STREAMS = (
@@ -25,12 +26,17 @@ _STREAMS = (
 )
 
 
+@cache
+def _streams(device: torch.device) -> Tensor:
+    """(9, 1). Made once: CUDA has to be waited for to copy a list."""
+    return torch.tensor(_STREAMS, device=device)[:, None]
+
+
 class Draws:
     """The random words of a batch, drawn for all uses at once: small kernels cost their launch."""
 
     def __init__(self, seed: int, samples: Samples) -> None:
-        device = samples.indices.device
-        streams = torch.tensor(_STREAMS, device=device)[:, None]
+        streams = _streams(samples.indices.device)
         self._words = words(seed, streams, samples.epochs, samples.indices)
 
     def integers(self, stream: Stream, bound: int) -> Tensor:
@@ -39,7 +45,7 @@ class Draws:
 
     def uniforms(self, stream: Stream) -> Tensor:
         """(N,) float32 in [0, 1)"""
-        return (self._words[_STREAMS.index(stream)] >> 8).float() * 2.0**-24
+        return uniforms(self._words[_STREAMS.index(stream)])
 
 
 class Normaliser(NamedTuple):

@@ -6,12 +6,9 @@ A checkpoint is a table of tensors, numbers and strings, so that `torch.load` re
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+import io
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +16,7 @@ import torch
 from torch import Tensor
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
+from archcompiler.runner.writing import FULL, point, unwritable, write_whole
 
 FORMAT = "archcompiler-checkpoint-1"
 Contents = dict[str, Any]
@@ -51,19 +49,25 @@ class Checkpoints:
         path = self.folder / f"iteration-{contents['iteration']:09d}.pt"
         contents = {**contents, "format": FORMAT}
         contents["checksum"] = checksum(contents)
+
+        def write(file: IO[bytes]) -> None:
+            # Through memory: torch turns a failed write into a RuntimeError that forgets why.
+            archive = io.BytesIO()
+            torch.save(contents, archive)
+            file.write(archive.getbuffer())
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             try:
-                write_whole(path, lambda file: torch.save(contents, file))
+                write_whole(path, write)
             except OSError as exc:
-                if exc.errno != errno.ENOSPC or not self._prune(1):
+                if exc.errno not in FULL or not self._prune(1):
                     raise
-                write_whole(path, lambda file: torch.save(contents, file))
+                write_whole(path, write)
             point(self.last, path)
             if best:
                 point(self.best, path)
-        except (OSError, RuntimeError) as exc:
-            # torch turns a failed write into a RuntimeError and forgets what failed.
+        except OSError as exc:
             raise CompileError(unwritable(path, exc, self.paths())) from None
         self._prune(self.keep)
         return path
@@ -98,16 +102,14 @@ class Checkpoints:
             )
         return None
 
-    def mark_best(self, iteration: int) -> None:
-        """Point `best.pt` to a checkpoint, if it is there and a crash has kept it from it."""
-        path = self.folder / f"iteration-{iteration:09d}.pt"
-        if path.is_file() and not (self.best.exists() and self.best.samefile(path)):
-            point(self.best, path)
-
-    def sweep(self) -> None:
-        """Delete what a killed process has left half written."""
-        for path in self.folder.glob(".*.pt.*"):
-            path.unlink(missing_ok=True)
+    def relink(self, last: Path, best: int | None) -> None:
+        """Point `last.pt` and, to an iteration, `best.pt`, if a crash has kept them from it."""
+        wanted = {self.last: last}
+        if best is not None:
+            wanted[self.best] = self.folder / f"iteration-{best:09d}.pt"
+        for link, path in wanted.items():
+            if path.is_file() and not (link.exists() and link.samefile(path)):
+                point(link, path)
 
     def _prune(self, keep: int) -> bool:
         """Delete all but the newest `keep` and the ones that have links; whether any was."""
@@ -116,6 +118,14 @@ class Checkpoints:
         for path in old:
             path.unlink(missing_ok=True)
         return bool(old)
+
+
+def load(path: Path) -> Contents:
+    """Read a checkpoint onto the CPU. Raises CompileError E706."""
+    try:
+        return read(path)
+    except BadCheckpointError as exc:
+        raise CompileError(error("E706", f"the checkpoint `{path}` is corrupt: {exc}")) from None
 
 
 class BadCheckpointError(Exception):
@@ -160,63 +170,3 @@ def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
             yield from _leaves(entry, f"{name}/{i}")
     else:
         yield name, value
-
-
-def write_whole(path: Path, write: Callable[[IO[bytes]], object], *, durable: bool = True) -> None:
-    """Through a temporary file in the same folder: a killed process leaves the old file or the new
-    one. So does a power cut if it is `durable`, which waits for the disk.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-        if durable:
-            _sync_folder(path.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def point(link: Path, target: Path) -> None:
-    """Make `link` name `target`, a file beside it, in one step; a copy where there are no links."""
-    temporary = link.with_name(f".{link.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    try:
-        temporary.symlink_to(target.name)
-    except (OSError, NotImplementedError):
-        shutil.copyfile(target, temporary)
-    temporary.replace(link)
-
-
-def unwritable(path: Path, exc: Exception, whole: list[Path]) -> Diagnostic:
-    """E710 for a file of a run."""
-    code = exc.errno if isinstance(exc, OSError) else None
-    free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else None
-    full = code in (errno.ENOSPC, errno.EDQUOT) or (
-        code is None and free is not None and free < 1 << 20
-    )
-    reason = "the disk is full" if full else str(getattr(exc, "strerror", None) or exc).lower()
-    note = (f"`{whole[0]}` is whole: nothing before it is lost",) if whole else ()
-    return error(
-        "E710",
-        f"cannot write `{path}`: {reason.splitlines()[0]}",
-        notes=note,
-        help="free some space and go on with `--resume`" if full else None,
-    )
-
-
-def _sync_folder(folder: Path) -> None:
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return  # Windows opens no folders, and needs no such call.
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -8,7 +8,7 @@ resume a checkpoint also has each process's own.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
@@ -90,11 +90,10 @@ def joined(world: World, device: torch.device) -> Iterator[World]:
         timeout=timedelta(minutes=10),
         device_id=device if device.type == "cuda" else None,
     )
-    try:
-        control = dist.new_group(backend="gloo")
-        yield World(world.rank, world.size, world.local_rank, control)
-    finally:
-        dist.destroy_process_group()
+    control = dist.new_group(backend="gloo")
+    yield World(world.rank, world.size, world.local_rank, control)
+    # Not after an error: it would wait for processes that wait for this one.
+    dist.destroy_process_group()
 
 
 def distribute(
@@ -160,7 +159,7 @@ def load_whole(target: Tensor, values: Tensor) -> None:
             target.copy_(values)
 
 
-def mean_buffers(own: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def mean_buffers(own: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The mean over processes of BN's running averages; its counters agree anyway."""
     if len(own) == 1:
         return dict(own[0])
@@ -175,17 +174,18 @@ def mean_buffers(own: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 class StopVote:
     """Whether any process wants to stop, one step late and without waiting for the answer."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, wanted: Callable[[], bool]) -> None:
         self.world = world
+        self._wanted = wanted
         self._flags: Tensor | None = None
         self._work: Any = None
 
-    def stopped(self, wanted: bool) -> bool:
+    def stopped(self) -> bool:
         """Cast this step's vote and count the last step's; all processes get the same answer."""
         if self.world.size == 1:
-            return wanted
+            return self._wanted()
         answer = self.finish()
-        self._flags = torch.tensor([wanted], dtype=torch.int32)
+        self._flags = torch.tensor([self._wanted()], dtype=torch.int32)
         self._work = dist.all_reduce(
             self._flags, dist.ReduceOp.MAX, group=self.world.control, async_op=True
         )
@@ -226,9 +226,9 @@ def reshard(network: nn.Module) -> None:
 
 
 def warm_up(model: nn.Module, forward: Callable[[], Tensor]) -> None:
-    """One backward pass without a step.
+    """One backward pass without a step, for DDP.
 
-    DDP orders its buckets anew after the first one, and with them its sums: a resumed process has
+    It orders its buckets anew after the first one, and with them its sums: a resumed process has
     to start where the others are. Leaves parameters and buffers as they were.
     """
     if not isinstance(model, DistributedDataParallel):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -54,17 +54,19 @@ def evaluate(
     network.eval()
     table = torch.zeros(classes * classes, device=hardware.device)
     sums = torch.zeros(3, device=hardware.device)
-    for images, labels, weight in batches:
-        log_probability = _predict(network, crops(images), normalise, hardware.autocast(), hardware)
-        loss = F.nll_loss(log_probability, labels, reduction="none")
-        choices = log_probability.topk(min(5, classes)).indices
-        right = choices == labels[:, None]
-        sums += torch.stack(
-            [(v * weight).sum() for v in (loss, right[:, 0].float(), right.any(1).float())]
-        )
-        # A matrix of weights in place of `bincount`, which is not deterministic on CUDA.
-        table += _counts(labels * classes + choices[:, 0], weight, classes * classes)
-    network.train(training)
+    try:
+        for images, labels, weight in batches:
+            log_probability = _predict(network, crops(images), normalise, hardware)
+            loss = F.nll_loss(log_probability, labels, reduction="none")
+            choices = log_probability.topk(min(5, classes)).indices
+            right = choices == labels[:, None]
+            sums += torch.stack(
+                [(v * weight).sum() for v in (loss, right[:, 0].float(), right.any(1).float())]
+            )
+            # In place of `bincount`, which is not deterministic on CUDA.
+            table.index_put_((labels * classes + choices[:, 0],), weight, accumulate=True)
+    finally:
+        network.train(training)
     world = world or World()
     # Whole numbers below 2²⁴ are exact in float32, and nothing wider is on every device.
     confusion = world.sum(table.cpu().double()).long().view(classes, classes)
@@ -74,20 +76,12 @@ def evaluate(
 
 
 def _predict(
-    network: nn.Module,
-    crops: Tensor,
-    normalise: Normaliser,
-    autocast: AbstractContextManager[object],
-    hardware: Hardware,
+    network: nn.Module, crops: Tensor, normalise: Normaliser, hardware: Hardware
 ) -> Tensor:
     """Log probabilities, (N, classes), of images in (K, N, C, H, W) bytes."""
     count, images = crops.shape[:2]
     x = normalise(crops.flatten(0, 1)).contiguous(memory_format=hardware.memory_format)
-    with autocast:
+    with hardware.autocast():
         logits = network(x)
     log_probability = F.log_softmax(logits.float(), 1).view(count, images, -1)
-    return log_probability.logsumexp(0) - torch.tensor(float(count)).log().item()
-
-
-def _counts(place: Tensor, weight: Tensor, size: int) -> Tensor:
-    return torch.zeros(size, device=place.device).index_put_((place,), weight, accumulate=True)
+    return log_probability.logsumexp(0) - math.log(count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from archcompiler.runner.crops import Crops, padded, resized, single_crop, ten_c
 from archcompiler.runner.data.opening import EvaluationView, open_data
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.evaluate import Score, evaluate
+from archcompiler.runner.failures import evaluation_fits, explained
 from archcompiler.runner.hardware import resolve_device, settle
+from archcompiler.runner.metrics import json_text
 from archcompiler.runner.recipe import Folder
 from archcompiler.runner.trained import Trained
 
@@ -53,14 +55,20 @@ def evaluate_trained(
         views = padded(ten_crop((height, width)), margin) if crops == 10 else single_crop
         views = resized(views, (height, width))
     network = trained.module.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
-    score = evaluate(
-        network,
-        opened.test.batches(EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)),
-        Normaliser.of(data.mean, data.std, device),
-        hardware,
-        classes=spec.classes,
-        crops=views,
-    )
+    plan = EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)
+    with (
+        explained(recipe),
+        evaluation_fits(recipe.evaluation_batch),
+        closing(opened.test.batches(plan)) as batches,
+    ):
+        score = evaluate(
+            network,
+            batches,
+            Normaliser.of(data.mean, data.std, device),
+            hardware,
+            classes=spec.classes,
+            crops=views,
+        )
     return _written(trained, score, opened.test.classes, crops, height)
 
 
@@ -82,7 +90,7 @@ def _written(
         "classes": list(classes),
         "confusion": score.confusion.tolist(),
     }
-    trained.folder.write_text(report, json.dumps(values) + "\n")
+    trained.folder.write_text(report, json_text(values))
     title = f"{trained.compiled.name}: {score.top1:.2%} of {score.images:,} right"
     sheet = draw_confusion(np.asarray(score.confusion), classes, title)
     trained.folder.save_picture(sheet, picture)

@@ -12,6 +12,7 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.loading import LoadedRecipe
 from archcompiler.runner.recipe import Recipe
 from archcompiler.runner.toml_text import toml_text
+from archcompiler.runner.writing import sweep, unwritable, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -53,7 +54,7 @@ class RunFolder:
         return any(self.checkpoints.glob("*.pt"))
 
     def prepare(self, network: CompiledNetwork, recipe: Recipe) -> None:
-        """Write the resolved spec and recipe and the emitted module.
+        """Write the resolved spec and recipe and the emitted module, and sweep up.
 
         Raises CompileError E710 if they cannot be written.
         """
@@ -62,6 +63,8 @@ class RunFolder:
         except OSError as exc:
             reason = (exc.strerror or str(exc)).lower()
             raise CompileError(error("E710", f"cannot write to `{self.path}`: {reason}")) from None
+        for folder in (self.path, self.checkpoints):
+            sweep(folder)
         spec = network.spec.model_dump(mode="json", exclude_none=True)
         values = recipe.model_dump(mode="json", exclude_none=True)
         self.write_text(self.spec, toml_text(spec))
@@ -74,8 +77,6 @@ class RunFolder:
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file of the run whole or not at all. Raises CompileError E710."""
-        from archcompiler.runner.checkpoint import unwritable, write_whole
-
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, lambda file: file.write(data), durable=False)

@@ -7,25 +7,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
+from torch.utils._triton import has_triton
 
+from archcompiler.analysis.roofline import accelerators
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.loading import LoadedRecipe
 from archcompiler.runner.recipe import Speed
-
-_PEAK = {
-    "H200": 989e12,
-    "H100 PCIe": 756e12,
-    "H100": 989e12,
-    "A100": 312e12,
-    "L40S": 362e12,
-    "L4": 121e12,
-    "A10": 125e12,
-    "V100": 125e12,
-    "T4": 65e12,
-    "RTX 4090": 165e12,
-    "RTX 3090": 71e12,
-}
-"""Operations a second in half precision without sparsity, from the vendor's data sheets."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +23,8 @@ class Hardware:
     precision: torch.dtype
     channels_last: bool
     compile: bool
+    tf32: bool = False
+    """Whether float32 is rounded to TF32 on its way into a product."""
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -47,12 +36,34 @@ class Hardware:
             self.device.type, self.precision, enabled=self.precision is not torch.float32
         )
 
+    def seed(self, value: int) -> None:
+        """Of torch's own generators the two that a step may draw from; `torch.manual_seed` sets
+        those of all devices, which takes a hundred times as long.
+        """
+        torch.default_generator.manual_seed(value)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(value)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(value)
+
+    def wait(self) -> None:
+        """Until all that was asked of the device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
     def peak(self) -> float | None:
-        """Operations a second at best, in half precision; None where that is not known."""
-        if self.device.type != "cuda" or self.precision is torch.float32:
+        """Operations a second at best in this precision; None where that is not known."""
+        if self.device.type != "cuda":
             return None
         name = torch.cuda.get_device_name(self.device)
-        return next((peak for known, peak in _PEAK.items() if known in name), None)
+        found = next((a for a in accelerators().values() if name in a.devices), None)
+        if found is None:
+            return None
+        if self.precision is not torch.float32:
+            return found.half
+        return found.tf32 if self.tf32 and found.tf32 else found.single
 
     def speed(self, speed: Speed) -> Speed:
         """The recipe's settings with every `auto` replaced by what it came to."""
@@ -93,16 +104,22 @@ def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
     return torch.device(wanted)
 
 
-def settle(loaded: LoadedRecipe, device: torch.device) -> Hardware:
+def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Hardware:
     """Settle every `auto` and set torch's switches. Raises CompileError E707."""
     speed = loaded.recipe.speed
     cuda = device.type == "cuda"
     precision = speed.precision
     if precision == "auto":
-        precision = "bfloat16" if cuda and torch.cuda.is_bf16_supported() else "float32"
-    _require(loaded, device)
-    torch.backends.cuda.matmul.allow_tf32 = speed.tf32 and not speed.deterministic
-    torch.backends.cudnn.allow_tf32 = speed.tf32 and not speed.deterministic
+        # Older GPUs emulate it, more slowly than they compute float32.
+        fast = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bfloat16" if fast else "float32"
+    compiles = speed.compile == "on" or (
+        speed.compile == "auto" and cuda and not speed.deterministic and has_triton()
+    )
+    _require(loaded, device, processes)
+    tf32 = cuda and speed.tf32 and not speed.deterministic
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.benchmark = cuda and not speed.deterministic
     if speed.deterministic:
         # cuBLAS reads it when it is first used.
@@ -114,13 +131,30 @@ def settle(loaded: LoadedRecipe, device: torch.device) -> Hardware:
         device,
         getattr(torch, precision),
         speed.channels_last == "on" or (speed.channels_last == "auto" and not plain),
-        speed.compile == "on" or (speed.compile == "auto" and cuda and not speed.deterministic),
+        compiles,
+        tf32,
     )
 
 
-def _require(loaded: LoadedRecipe, device: torch.device) -> None:
+def _require(loaded: LoadedRecipe, device: torch.device, processes: int) -> None:
     speed = loaded.recipe.speed
     found = []
+    if processes > 1 and device.type == "mps":
+        found.append(
+            error(
+                "E707",
+                f"torch trains in one process on `mps`, not in {processes}",
+                loaded.span(("device",)),
+            )
+        )
+    if speed.compile == "on" and device.type == "cuda" and not has_triton():
+        found.append(
+            error(
+                "E707",
+                "`torch.compile` needs triton on CUDA, and it is not here or too new for this GPU",
+                loaded.span(("speed", "compile")),
+            )
+        )
     if speed.sync_bn and device.type != "cuda":
         found.append(
             error(

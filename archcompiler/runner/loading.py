@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
@@ -50,25 +49,11 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> LoadedRecipe:
     document = parse(Source.read(path))
     values = locate(document.values, document)
     values = reduce(merge, map(parse_setting, settings), values)
-    loaded = LoadedRecipe(path.stem, _validate(values), values)
+    loaded = LoadedRecipe(path.stem, validate(values, Recipe, "the recipe"), values)
     problems = list(_broken_rules(loaded))
     if problems:
         raise CompileError(*problems)
     return loaded
-
-
-def _validate(values: Located) -> Recipe:
-    try:
-        return validate(values, Recipe)
-    except CompileError as exc:
-        # What is said of specs is true of recipes, but for the name of the outermost table.
-        raise CompileError(
-            *(replace(d, message=_renamed(d.message)) for d in exc.diagnostics)
-        ) from None
-
-
-def _renamed(message: str) -> str:
-    return re.sub(r"\bthe spec\b", "the recipe", message)
 
 
 def split_settings(settings: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -144,6 +129,15 @@ def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
         yield error(
             "E702", f"`{key}` must be the smallest and the largest", loaded.span(("data", key))
         )
+    for key in ("channels_last", "compile"):
+        if recipe.speed.deterministic and getattr(recipe.speed, key) == "on":
+            yield error(
+                "E702",
+                f"`{key}` cannot be on in a deterministic run",
+                loaded.span(("speed", key)),
+                notes=("its kernels on CUDA need not repeat to the bit",),
+                help="`auto` is off where `deterministic` is on",
+            )
     if recipe.speed.sync_bn and recipe.speed.checkpointing:
         yield error(
             "E702",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,14 +15,22 @@ from torch import Tensor, nn
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.augment import Draws, Normaliser, augment, noisy_labels
 from archcompiler.runner.data.opening import OpenedData
-from archcompiler.runner.data.source import Batch, EvaluationPlan
-from archcompiler.runner.distributed import StopVote, World, averaged_buffers, reshard, synchronised
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.distributed import (
+    StopVote,
+    World,
+    averaged_buffers,
+    reshard,
+    synchronised,
+    warm_up,
+)
 from archcompiler.runner.evaluate import Score, evaluate
+from archcompiler.runner.failures import evaluation_fits
 from archcompiler.runner.hardware import Hardware
 from archcompiler.runner.metrics import Row
 from archcompiler.runner.mixing import Mixer
 from archcompiler.runner.optimizer import set_rate
-from archcompiler.runner.order import Order, Parts
+from archcompiler.runner.order import Order, Parts, Samples
 from archcompiler.runner.randomness import Stream, word
 from archcompiler.runner.recipe import Recipe
 from archcompiler.runner.schedule import rate_factor
@@ -35,7 +43,7 @@ class Listener(Protocol):
 
     def step(self, done: int) -> None: ...
     def measured(self, row: Row) -> None: ...
-    def save(self, *, best: bool) -> None: ...
+    def save(self, loop: Loop, *, best: bool) -> None: ...
 
 
 @dataclass
@@ -65,16 +73,24 @@ class Loop:
             self.world.size,
             recipe.speed.accumulate,
         )
-        self._drops = any(isinstance(m, nn.Dropout) and m.p for m in self.model.modules())
         self._seconds = 0.0
         self._timed_from = self.state.iteration
 
     def run(self, signals: StopSignals) -> bool:
         """Train to the last iteration; False if a signal ended it before, with a checkpoint."""
-        recipe, state = self.recipe, self.state
-        vote = StopVote(self.world)
-        batches = self.data.train.batches(self.parts, state.iteration)
+        vote = StopVote(self.world, lambda: signals.received is not None)
         self.model.train()
+        if self.state.evaluation_due and not self._between(vote):
+            finished = False
+        else:
+            # Closed whatever happens: the workers behind it ignore all signals.
+            with closing(self.data.train.batches(self.parts, self.state.iteration)) as batches:
+                finished = self._train(batches, vote)
+        vote.finish()
+        return finished
+
+    def _train(self, batches: Iterator[Batch], vote: StopVote) -> bool:
+        recipe, state = self.recipe, self.state
         while state.iteration < recipe.iterations:
             start = time.perf_counter()
             self._step(batches)
@@ -82,29 +98,42 @@ class Loop:
             self.listener.step(state.iteration)
             ended = state.iteration == recipe.iterations
             logs = state.iteration % recipe.log_every == 0 or ended
+            state.evaluation_due = state.iteration % recipe.evaluation_interval == 0 or ended
             row = self._training_row() if logs else None
+            if state.evaluation_due or state.iteration % recipe.checkpoint_every == 0:
+                # What the device has yet to do is time of these steps, not of what comes now.
+                self.hardware.wait()
             self._seconds += time.perf_counter() - start
             if row is not None:
                 self._report(row)
-            best = False
-            if state.iteration % recipe.evaluation_interval == 0 or ended:
-                best = self._evaluate()
-            stopped = vote.stopped(signals.received is not None)
-            if best or stopped or ended or state.iteration % recipe.checkpoint_every == 0:
-                self.listener.save(best=best)
-            if stopped and not ended:
-                vote.finish()
+            if not self._between(vote):
                 return False
-        vote.finish()
         return True
+
+    def _between(self, vote: StopVote) -> bool:
+        """Evaluate and save where it is time; whether the run goes on or has come to its end."""
+        recipe, state = self.recipe, self.state
+        ended = state.iteration >= recipe.iterations
+        best = False
+        try:
+            if state.evaluation_due:
+                best = self._evaluate(vote)
+                state.evaluation_due = False
+            stopped = vote.stopped()
+        except _Stopped:
+            # The checkpoint says that the evaluation is due: the resumed run starts with it.
+            stopped = True
+        if best or stopped or ended or state.iteration % recipe.checkpoint_every == 0:
+            self.listener.save(self, best=best)
+        return not stopped or (ended and not state.evaluation_due)
 
     def _step(self, batches: Iterator[Batch]) -> None:
         recipe, state = self.recipe, self.state
         step, parts = state.iteration, self.parts.parts
         factor = rate_factor(recipe.schedule, step, recipe.iterations)
         set_rate(state.optimizer, recipe.optimizer.lr * factor)
-        if self._drops:
-            torch.manual_seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
+        # For dropout: the one thing in a network that draws from torch's own generators.
+        self.hardware.seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
         measured = torch.zeros(2, device=self.hardware.device)
         for part in range(parts):
             with synchronised(self.model, last=part == parts - 1):
@@ -121,6 +150,16 @@ class Loop:
             state.average.update(step)
         # Nothing waits for the device here: the losses are looked at together, later.
         state.pending.append(measured)
+
+    def warm_up(self) -> None:
+        """See `distributed.warm_up`; on noise, so that no data have to be waited for."""
+        size, device = self.parts.size, self.hardware.device
+        images = torch.randint(
+            256, (size, *self.data.train.shape), dtype=torch.uint8, device=device
+        )
+        zeros = torch.zeros(size, dtype=torch.long, device=device)
+        batch = Batch(images, zeros, Samples(zeros, zeros))
+        warm_up(self.model, lambda: self.forward(batch)[0])
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean loss and share of right answers of one part of a batch, both ()."""
@@ -191,9 +230,9 @@ class Loop:
         self._seconds, self._timed_from = 0.0, self.state.iteration
         self.listener.measured(row)
 
-    def _evaluate(self) -> bool:
-        """Measure on the test images; whether it is the best so far."""
-        score = self.score()
+    def _evaluate(self, vote: StopVote) -> bool:
+        """Measure on the test images; whether it is the best so far. Raises _Stopped."""
+        score = self._score(vote)
         state = self.state
         self.listener.measured(
             {
@@ -210,15 +249,19 @@ class Loop:
         state.best = Best(score.top1, state.iteration)
         return True
 
-    def score(self) -> Score:
+    def _score(self, vote: StopVote) -> Score:
         """Evaluate the weights that a checkpoint would have for the emitted file."""
         recipe = self.recipe
         size = max(recipe.evaluation_batch // self.world.size, 1)
         plan = EvaluationPlan(size, recipe.evaluation_images, self.world.rank, self.world.size)
-        with self._final_weights():
+        with (
+            evaluation_fits(recipe.evaluation_batch),
+            self._final_weights(),
+            closing(self.data.test.batches(plan)) as batches,
+        ):
             return evaluate(
                 self.state.network,
-                self.data.test.batches(plan),
+                _until_stopped(batches, vote),
                 self.normalise,
                 self.hardware,
                 classes=self.classes,
@@ -229,24 +272,36 @@ class Loop:
     def _final_weights(self) -> Iterator[None]:
         """The moving average in place of the weights, and the mean of BN's statistics."""
         average = self.state.average
-        with averaged_buffers(self.state.network, self.world):
+        if average is not None:
+            average.swap()
+        try:
+            with averaged_buffers(self.state.network, self.world):
+                yield
+        finally:
+            # A gathered copy of a shard would outlive the exchange.
+            reshard(self.state.network)
             if average is not None:
                 average.swap()
-            try:
-                yield
-            finally:
-                # A gathered copy of a shard would outlive the exchange.
-                reshard(self.state.network)
-                if average is not None:
-                    average.swap()
 
 
-def diverged(iteration: int) -> CompileError:
+class _Stopped(Exception):
+    """A signal has ended an evaluation."""
+
+
+def _until_stopped(batches: Iterator[Tested], vote: StopVote) -> Iterator[Tested]:
+    """Every process has as many batches, so that all of them vote as often."""
+    for batch in batches:
+        if vote.stopped():
+            raise _Stopped
+        yield batch
+
+
+def diverged(iteration: int, what: str = "the loss of") -> CompileError:
     """E708, ready to be raised."""
     return CompileError(
         error(
             "E708",
-            f"the loss of iteration {iteration} is not a finite number",
+            f"{what} iteration {iteration} is not a finite number",
             notes=("the run has stopped, and no checkpoint was written after that iteration",),
             help="go on from the last one by `--resume` with a smaller `--set optimizer.lr=…`, "
             "or with `--set optimizer.clip=1.0`",

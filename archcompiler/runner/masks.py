@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFont
 
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.augment import Normaliser
-from archcompiler.runner.data.folder import centred
+from archcompiler.runner.data.folder import UNREADABLE, centred
 from archcompiler.runner.trained import Trained
 
 _CELL, _GAP, _TOP, _LEFT = 192, 8, 64, 16
@@ -34,6 +34,9 @@ def draw_masks(
     Raises CompileError E712 for an image that cannot be read, E703 for a network without masks.
     """
     spec = trained.compiled.spec
+    if not hasattr(trained.module, "attention_masks"):
+        # Emitted only where there is something to show.
+        raise CompileError(error("E703", f"`{trained.compiled.name}` has no attention modules"))
     height, width = (size, size) if size else spec.input[1:]
     trained.require_size(height, width)
     pictures = [_open(path, (height, width)) for path in images]
@@ -44,8 +47,6 @@ def draw_masks(
     normalise = Normaliser.of(data.mean, data.std, torch.device("cpu"))
     with torch.inference_mode():
         masks = trained.module.attention_masks(normalise(batch))  # type: ignore[operator]
-    if not masks:
-        raise CompileError(error("E703", f"`{trained.compiled.name}` has no attention modules"))
     sheet = _sheet(
         pictures,
         {name: mask.float().mean(1).numpy() for name, mask in masks.items()},
@@ -61,7 +62,7 @@ def _open(path: Path, size: tuple[int, int]) -> Picture:
         with Image.open(path) as image:
             fitted = centred(image.convert("RGB"), min(size), size)
             return np.array(fitted, np.uint8)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as exc:
+    except UNREADABLE as exc:
         raise CompileError(error("E712", f"cannot read the image `{path}`: {exc}")) from None
 
 

@@ -9,41 +9,41 @@ import csv
 import io
 import json
 from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.checkpoint import unwritable, write_whole
+from archcompiler.runner.folder import RunFolder
+from archcompiler.runner.writing import unwritable
 
 Row = dict[str, Any]
 
 
 class Metrics:
-    """The log of a run; `path` None is a process that writes nothing."""
+    """The log of a run; `folder` None is a process that writes nothing."""
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, folder: RunFolder | None) -> None:
+        self.folder = folder
 
     def rewind(self, iteration: int) -> None:
         """Forget what came after a checkpoint: it will be measured again, and only once."""
-        if self.path is None:
+        if self.folder is None:
             return
-        kept = [row for row in read_metrics(self.path) if row["iteration"] <= iteration]
-        text = "".join(map(_line, kept))
-        try:
-            write_whole(self.path, lambda file: file.write(text.encode()), durable=False)
-        except OSError as exc:
-            raise CompileError(unwritable(self.path, exc, [])) from None
+        path = self.folder.metrics
+        kept = [row for row in read_metrics(path) if row["iteration"] <= iteration]
+        self.folder.write_text(path, "".join(map(json_text, kept)))
 
     def add(self, row: Row) -> None:
         """One more line, handed to the system at once: a killed process loses none."""
-        if self.path is None:
+        if self.folder is None:
             return
+        path = self.folder.metrics
         try:
-            with self.path.open("a", encoding="utf-8") as file:
-                file.write(_line(row))
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json_text(row))
         except OSError as exc:
-            raise CompileError(unwritable(self.path, exc, [])) from None
+            raise CompileError(unwritable(path, exc, [])) from None
 
 
 def read_metrics(path: Path) -> list[Row]:
@@ -70,5 +70,7 @@ def table_text(rows: Iterable[Row]) -> str:
     return text.getvalue()
 
 
-def _line(row: Row) -> str:
-    return json.dumps(row) + "\n"
+def json_text(values: Row) -> str:
+    """One line of JSON, in which a number that is not finite is null: JSON has no other."""
+    plain = {k: None if isinstance(v, float) and not isfinite(v) else v for k, v in values.items()}
+    return json.dumps(plain, allow_nan=False) + "\n"

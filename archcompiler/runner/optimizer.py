@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.distributed.tensor import DTensor
 
 from archcompiler.runner.distributed import local
 from archcompiler.runner.recipe import Optimizer
@@ -20,14 +20,24 @@ def make_optimizer(network: nn.Module, how: Optimizer, device: torch.device) -> 
         {"params": decayed},
         *([{"params": free, "weight_decay": 0.0}] if free else []),
     ]
-    return torch.optim.SGD(
+    # torch has no fused kernel of SGD for shards; one call for all of them is the next best.
+    gpu = device.type == "cuda"
+    sharded = any(isinstance(p, DTensor) for p in network.parameters())
+    optimizer = torch.optim.SGD(
         groups,
         lr=how.lr,
         momentum=how.momentum,
         weight_decay=how.weight_decay,
         nesterov=how.nesterov,
-        fused=True if device.type == "cuda" else None,
+        foreach=True if gpu and sharded else None,
+        fused=True if gpu and not sharded else None,
     )
+    if how.momentum:
+        # A first step that float16 skips would leave the momentum as it was allocated. Without
+        # dampening a momentum of zero gives the same first step.
+        for p in network.parameters():
+            optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p.detach())
+    return optimizer
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -36,11 +46,15 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 class MovingAverage:
-    """Exponential moving average of the parameters, on the device and sharded as they are."""
+    """Exponential moving average of the parameters, on the device and sharded as they are, and of
+    BN's statistics: those of the live weights are not those of their average.
+    """
 
-    def __init__(self, parameters: Iterable[Tensor], decay: float) -> None:
+    def __init__(self, network: nn.Module, decay: float) -> None:
         self.decay = decay
-        self._live = [local(p.detach()) for p in parameters]
+        # Counters, the other buffers, are the same for both.
+        buffers = [b for b in network.buffers() if b.is_floating_point()]
+        self._live = [local(t.detach()) for t in (*network.parameters(), *buffers)]
         self.values = [p.clone() for p in self._live]
 
     @torch.no_grad()
@@ -53,7 +67,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def swap(self) -> None:
-        """Exchange the average and the parameters; a second call puts both back, to the bit."""
+        """Exchange the average and the live values; a second call puts both back, to the bit."""
         for live, value in zip(self._live, self.values, strict=True):
             kept = live.clone()
             live.copy_(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import NamedTuple
 
 import torch
@@ -65,3 +67,9 @@ class Parts:
         """Samples of one part of step `step`, counted from 0, for this process."""
         chunk = part * self.world + self.rank
         return self.order.samples(step * self.batch + chunk * self.size, self.size)
+
+    def stream(self, start: int) -> Iterator[Samples]:
+        """Every part of every step from `start` on, without end."""
+        for step in count(start):
+            for part in range(self.parts):
+                yield self.samples(step, part)

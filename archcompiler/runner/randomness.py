@@ -50,13 +50,13 @@ def word(seed: int, stream: int, epoch: int, index: int) -> int:
     return found
 
 
-def uniforms(seed: int, stream: int | Tensor, epoch: int | Tensor, index: Tensor) -> Tensor:
-    """Random numbers in [0, 1) as float32, the same to the bit on every device."""
-    return (words(seed, stream, epoch, index) >> 8).float() * 2.0**-24
+def uniforms(numbers: Tensor) -> Tensor:
+    """`words` brought to [0, 1) as float32, the same to the bit on every device."""
+    return (numbers >> 8).float() * 2.0**-24
 
 
 def uniform(seed: int, stream: int, epoch: int, index: int) -> float:
-    """One of `uniforms`."""
+    """A `word` brought to [0, 1) in the same way."""
     return (word(seed, stream, epoch, index) >> 8) * 2.0**-24
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from archcompiler.diagnostics import CompileError, error
@@ -10,9 +11,11 @@ from archcompiler.runner.metrics import Row
 
 
 class Board:
-    """Writes events below `folder`; None writes nothing. Raises CompileError E707."""
+    """Writes events below `folder`; None writes nothing. Those of a run that has gone on after
+    iteration `done` and then failed are forgotten. Raises CompileError E707.
+    """
 
-    def __init__(self, folder: Path | None) -> None:
+    def __init__(self, folder: Path | None, done: int = 0) -> None:
         self._writer: Any = None
         if folder is None:
             return
@@ -26,7 +29,7 @@ class Board:
                     help="pip install 'archcompiler[tensorboard]'",
                 )
             ) from None
-        self._writer = SummaryWriter(str(folder / "tensorboard"))
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
 
     def add(self, row: Row) -> None:
         """One line of the metrics."""
@@ -36,6 +39,14 @@ class Board:
             if key not in ("iteration", "split"):
                 self._writer.add_scalar(f"{row['split']}/{key}", value, row["iteration"])
 
-    def close(self) -> None:
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
         if self._writer is not None:
             self._writer.close()

@@ -10,7 +10,7 @@ from torch import nn
 
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.checkpoint import BadCheckpointError, read
+from archcompiler.runner.checkpoint import load
 from archcompiler.runner.folder import RunFolder
 from archcompiler.runner.loading import LoadedRecipe, load_recipe
 
@@ -49,12 +49,7 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
     folder, checkpoint = _locate(path)
     compiled = compile(folder.spec)
     loaded = load_recipe(folder.recipe, settings)
-    try:
-        contents = read(checkpoint)
-    except BadCheckpointError as exc:
-        raise CompileError(
-            error("E706", f"the checkpoint `{checkpoint}` is corrupt: {exc}")
-        ) from None
+    contents = load(checkpoint)
     module = compiled.module()
     try:
         module.load_state_dict(contents["model"])

@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
-from archcompiler.runner.checkpoint import Checkpoints, Contents, read
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.runner.checkpoint import Checkpoints, Contents, load
 from archcompiler.runner.curves import write_curves
 from archcompiler.runner.data.opening import open_data
-from archcompiler.runner.distributed import Strategy, World, distribute, joined, read_world, warm_up
+from archcompiler.runner.distributed import Strategy, World, distribute, joined, read_world
 from archcompiler.runner.failures import explained
 from archcompiler.runner.folder import RunFolder
 from archcompiler.runner.hardware import Hardware, resolve_device, settle
@@ -26,6 +27,7 @@ from archcompiler.runner.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.progress import Progress, duration
 from archcompiler.runner.randomness import Stream, word
 from archcompiler.runner.recipe import Recipe
+from archcompiler.runner.resuming import differences, fingerprint
 from archcompiler.runner.signals import GRACE, StopSignals
 from archcompiler.runner.state import TrainingState
 from archcompiler.runner.tensorboard import Board
@@ -59,60 +61,82 @@ class Outcome:
 def train(job: Job) -> Outcome:
     """Train, in this process and whatever others torchrun has started.
 
-    Raises CompileError with what stopped the run: E703 to E711.
+    Raises CompileError with what stopped the run: E703 to E713.
     """
     start = time.perf_counter()
     here = read_world()
     device = resolve_device(job.loaded.recipe.device, here.local_rank)
-    hardware = settle(job.loaded, device)
+    hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
     grace = GRACE if here.size > 1 else None
     with (
         StopSignals(grace=grace) as signals,
-        explained(job.loaded.recipe),
+        explained(job.loaded.recipe, here.size),
         joined(here, device) as world,
     ):
-        return _Run(job, hardware, world, start).train(signals)
+        run, loop = _Run.start(job, hardware, world, start)
+        return run.train(loop, signals)
 
 
+@dataclass
 class _Run:
     """One process's run; it listens to the loop."""
 
-    def __init__(self, job: Job, hardware: Hardware, world: World, start: float) -> None:
-        self.job = job
-        self.world = world
-        self.start = start
-        self.warnings: list[Diagnostic] = []
+    job: Job
+    recipe: Recipe
+    """With every `auto` settled."""
+    world: World
+    state: TrainingState
+    checkpoints: Checkpoints
+    identity: dict[str, Any]
+    """See `fingerprint`."""
+    metrics: Metrics
+    board: Board
+    progress: Progress
+    began: float
+    warnings: list[Diagnostic]
+
+    def __post_init__(self) -> None:
+        self._first_step = self.state.iteration + 1
+        self._latest: Row | None = None
+
+    @classmethod
+    def start(cls, job: Job, hardware: Hardware, world: World, began: float) -> tuple[_Run, Loop]:
+        """Open the data, find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
-        recipe = loaded.recipe
-        self.recipe = recipe.model_copy(
-            update={"device": hardware.device.type, "speed": hardware.speed(recipe.speed)}
+        recipe = loaded.recipe.model_copy(
+            update={
+                "device": hardware.device.type,
+                "speed": hardware.speed(loaded.recipe.speed),
+            }
         )
         data = open_data(loaded, job.network.spec, hardware.device)
-        self.checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
-        contents = self._checkpoint() if job.resume else None
-        if world.first:
-            folder.prepare(job.network, self.recipe)
-        self.metrics = Metrics(folder.metrics if world.first else None)
-        self.state, model = self._build(hardware)
+        identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
+        checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
+        contents, warnings = _found(checkpoints, world) if job.resume else (None, [])
         if contents is not None:
-            self.state.load(contents, world)
-            self._warn_of_other_world(contents)
-        self.metrics.rewind(self.state.iteration)
-        self.board = Board(folder.path if job.tensorboard and world.first else None)
-        self.progress = Progress(
-            recipe.iterations, self.state.iteration, silent=job.quiet or not world.first
-        )
+            changed = differences(loaded, contents, identity)
+            warnings += changed if world.first else []
+        if world.first:
+            folder.prepare(job.network, recipe)
+        state, model = _built(job, recipe, hardware, world)
+        if contents is not None:
+            state.load(contents, world)
+        metrics = Metrics(folder if world.first else None)
+        metrics.rewind(state.iteration)
+        board = Board(folder.path if job.tensorboard and world.first else None, state.iteration)
+        silent = job.quiet or not world.first
+        progress = Progress(recipe.iterations, state.iteration, silent=silent)
+        run = cls(
+            job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
+            warnings,
+        )  # fmt: skip
         macs = total(CostModel(job.network.graph).network).macs
-        self.loop = Loop(self.recipe, self.state, model, data, hardware, world, self, macs)
-        first = (
-            next(data.train.batches(self.loop.parts, self.state.iteration))
-            if world.size > 1
-            else None
-        )
-        warm_up(model, lambda: self.loop.forward(first)[0] if first else torch.zeros(()))
+        loop = Loop(recipe, state, model, data, hardware, world, run, macs)
+        loop.warm_up()
+        return run, loop
 
-    def train(self, signals: StopSignals) -> Outcome:
+    def train(self, loop: Loop, signals: StopSignals) -> Outcome:
         """Run the loop and leave the folder complete."""
         recipe, state, say = self.recipe, self.state, self.progress.say
         processes = f", {self.world.size} processes" if self.world.size > 1 else ""
@@ -123,15 +147,14 @@ class _Run:
         )
         if self.warnings and self.job.warn is not None:
             self.job.warn(self.warnings)
-        self._from = state.iteration
-        with self.progress:
-            finished = self.loop.run(signals) if state.iteration < recipe.iterations else True
+        with self.board, self.progress:
+            finished = loop.run(signals)
         if self.world.first:
-            self._finish()
+            self._derive()
         if finished:
             best = state.best
             say(
-                f"done in {duration(time.perf_counter() - self.start)}"
+                f"done in {duration(time.perf_counter() - self.began)}"
                 + (
                     f"; best accuracy {best.accuracy:.2%} at iteration {best.iteration}"
                     if best
@@ -140,14 +163,13 @@ class _Run:
             )
         else:
             say(f"stopped after iteration {state.iteration}; go on with `--resume`")
-        self.board.close()
         return Outcome(finished, state.iteration, tuple(self.warnings))
 
     def step(self, done: int) -> None:
         """See `Listener`."""
         self.progress.step(done)
-        if done == self._from + 1:
-            self.progress.say(f"first step after {time.perf_counter() - self.start:.1f} s")
+        if done == self._first_step:
+            self.progress.say(f"first step after {time.perf_counter() - self.began:.1f} s")
 
     def measured(self, row: Row) -> None:
         """See `Listener`."""
@@ -159,89 +181,85 @@ class _Run:
         else:
             self.progress.say(
                 f"iteration {row['iteration']}/{self.recipe.iterations}"
-                + (f"  {_numbers(self._latest)}" if hasattr(self, "_latest") else "")
+                + (f"  {_numbers(self._latest)}" if self._latest is not None else "")
                 + f"  test loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
             )
 
-    def save(self, *, best: bool) -> None:
+    def save(self, loop: Loop, *, best: bool) -> None:
         """See `Listener`. Raises CompileError E708 or E710 in every process."""
-        pending = self.loop.losses()
+        pending = loop.losses()
         contents = self.state.contents(self.world)
         finite = all(t.isfinite().all() for t in contents.get("model", {}).values())
         if self.world.any(not finite):
-            raise diverged(self.state.iteration)
+            raise diverged(self.state.iteration, "a weight after")
         problem: CompileError | None = None
         if self.world.first:
-            contents |= {"pending": pending, "spec_sha256": self.job.network.loaded.sha256}
-            contents |= {"recipe": self.recipe.model_dump_json(), "processes": self.world.size}
+            contents |= {"pending": pending, **self.identity}
             try:
                 self.checkpoints.save(contents, best=best)
-                self._finish()
+                self._derive()
             except CompileError as exc:
                 problem = exc
         problem = self.world.share(problem)
         if problem is not None:
             raise problem
 
-    def _finish(self) -> None:
-        """What is derived from the metrics."""
+    def _derive(self) -> None:
+        """What is made of the metrics."""
         rows = read_metrics(self.job.folder.metrics)
         self.job.folder.write_text(self.job.folder.table, table_text(rows))
         write_curves(rows, self.job.network.name, self.job.folder)
 
-    def _build(self, hardware: Hardware) -> tuple[TrainingState, torch.nn.Module]:
-        recipe, device = self.recipe, hardware.device
-        torch.manual_seed(word(recipe.seed, Stream.INIT, 0, 0))
-        network = self.job.network.module(checkpointing=recipe.speed.checkpointing)
-        # fully_shard takes parameters in the plain memory order only; activations have their own.
-        sharded = self.job.strategy == "fully_shard" and self.world.size > 1
-        order = torch.contiguous_format if sharded else hardware.memory_format
-        network = network.to(device, memory_format=order)  # type: ignore[call-overload]
-        if recipe.speed.sync_bn:
-            network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-        if hardware.compile:
-            network.compile()
-        model = distribute(network, self.world, self.job.strategy, device)
-        optimizer = make_optimizer(network, recipe.optimizer, device)
-        average = MovingAverage(network.parameters(), recipe.ema) if recipe.ema else None
-        scaled = hardware.precision is torch.float16
-        scaler = torch.amp.GradScaler(device.type, enabled=scaled)
-        return TrainingState(network, optimizer, average, scaler), model
 
-    def _checkpoint(self) -> Contents | None:
-        """The newest whole one; the first process decides which, so that all agree."""
-        path: Path | None = None
-        problem: CompileError | None = None
-        contents: Contents | None = None
-        if self.world.first:
-            self.checkpoints.sweep()
-            try:
-                found = self.checkpoints.newest()
-            except CompileError as exc:
-                found, problem = None, exc
-            if found is not None:
-                path, contents, self.warnings = found
-        path, problem = self.world.share((path, problem))
-        if problem is not None:
-            raise problem
-        if path is None:
-            return None
-        contents = contents if contents is not None else read(path)
+def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, list[Diagnostic]]:
+    """The newest whole checkpoint and warnings of others; the first process decides which, so that
+    all agree.
+    """
+    path: Path | None = None
+    problem: CompileError | None = None
+    contents: Contents | None = None
+    warnings: list[Diagnostic] = []
+    if world.first:
+        try:
+            found = checkpoints.newest()
+        except CompileError as exc:
+            found, problem = None, exc
+        if found is not None:
+            path, contents, warnings = found
+    path, problem = world.share((path, problem))
+    if problem is not None:
+        raise problem
+    if path is None:
+        return None, []
+    if contents is None:
+        contents = load(path)
+    if world.first:
         best = contents["best"]
-        if self.world.first and best is not None:
-            self.checkpoints.mark_best(best["iteration"])
-        return contents
+        checkpoints.relink(path, None if best is None else best["iteration"])
+    return contents, warnings
 
-    def _warn_of_other_world(self, contents: Contents) -> None:
-        if contents["processes"] != self.world.size and self.world.first:
-            self.warnings.append(
-                warning(
-                    "W707",
-                    f"the checkpoint is of {contents['processes']} processes, "
-                    f"this run has {self.world.size}",
-                    notes=("it goes on, but not to the bit as it would have",),
-                )
-            )
+
+def _built(
+    job: Job, recipe: Recipe, hardware: Hardware, world: World
+) -> tuple[TrainingState, torch.nn.Module]:
+    """A new run's state, and the module to call in it."""
+    device = hardware.device
+    torch.manual_seed(word(recipe.seed, Stream.INIT, 0, 0))
+    network = job.network.module(checkpointing=recipe.speed.checkpointing)
+    # fully_shard takes parameters in the plain memory order only; activations have their own.
+    sharded = job.strategy == "fully_shard" and world.size > 1
+    order = torch.contiguous_format if sharded else hardware.memory_format
+    network = network.to(device, memory_format=order)  # type: ignore[call-overload]
+    if recipe.speed.sync_bn:
+        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    if hardware.compile:
+        network.compile()
+    model = distribute(network, world, job.strategy, device)
+    optimizer = make_optimizer(network, recipe.optimizer, device)
+    average = MovingAverage(network, recipe.ema) if recipe.ema else None
+    scaled = hardware.precision is torch.float16
+    scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+    return TrainingState(network, optimizer, average, scaler), model
 
 
 def _numbers(row: Row) -> str:

@@ -44,28 +44,31 @@ def kind_of(value: object) -> str:
     return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
-def validate(values: Located, model: type[M]) -> M:
-    """The model of these values. Raises CompileError with one diagnostic per mistake."""
+def validate(values: Located, model: type[M], root: str = "the spec") -> M:
+    """The model of these values, which as a whole are called `root`.
+
+    Raises CompileError with one diagnostic per mistake.
+    """
     try:
         return model.model_validate(values.plain())
     except ValidationError as exc:
-        found = [_diagnostic(values, model, e) for e in exc.errors(include_url=False)]
+        found = [_diagnostic(values, model, root, e) for e in exc.errors(include_url=False)]
     # What every stage inherits from the network's `attention` is wrong once, not once a stage; and
     # an array with bad entries counts as short, though nothing is missing.
     raise CompileError(*dict.fromkeys(d for d in found if d is not None)) from None
 
 
 def _diagnostic(
-    values: Located, model: type[BaseModel], problem: ErrorDetails
+    values: Located, model: type[BaseModel], root: str, problem: ErrorDetails
 ) -> Diagnostic | None:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
     if kind == "extra_forbidden":
-        return _unknown_key(node, _models_at(model, loc[:-1]))
+        return _unknown_key(node, _models_at(model, loc[:-1]), root)
     if kind == "missing" and isinstance(rest[-1], str):
         return error(
             "E202",
-            f"missing key `{rest[-1]}` in {_place(node.path)}",
+            f"missing key `{rest[-1]}` in {_place(node.path, root)}",
             node.span("table"),
             help=_describe(_models_at(model, loc[:-1]), rest[-1]),
         )
@@ -73,23 +76,23 @@ def _diagnostic(
         tags = [tag for m in _models_at(model, loc) for tag in _tags(m)]
         return error(
             "E202",
-            f"missing key `type` in {_place(node.path)}",
+            f"missing key `type` in {_place(node.path, root)}",
             node.span("table"),
             notes=(f"known types: {', '.join(tags)}",),
         )
     if kind == "union_tag_invalid":
         tag = node.child("type") or node
         expected = [t.strip(" '") for t in str(context["expected_tags"]).split(",")]
-        return _choice(tag, f"{_place(node.path)} has no type", expected)
+        return _choice(tag, f"{_place(node.path, root)} has no type", expected)
     if kind == "literal_error":
         return _choice(node, f"{_name(path)} cannot be", list(_literals(str(context["expected"]))))
     if kind in _EXPECTED:
-        return _wrong_type(node, path, _EXPECTED[kind], _models_at(model, loc))
+        return _wrong_type(node, path, root, _EXPECTED[kind], _models_at(model, loc))
     return _out_of_range(node, path, kind, problem)
 
 
 def _wrong_type(
-    node: Located, path: SpecPath, expected: str, models: list[type[BaseModel]]
+    node: Located, path: SpecPath, root: str, expected: str, models: list[type[BaseModel]]
 ) -> Diagnostic:
     value, help = node.value, None
     tags = [tag for m in models for tag in _tags(m)] if expected == "a table" else []
@@ -109,7 +112,7 @@ def _wrong_type(
         meant = value if value in tags else did_you_mean(value, tags)
         help = f'write `{{ type = "{meant}" }}`' if meant else None
     notes = [f"known types: {', '.join(tags)}"] if tags else []
-    message = f"{_name(path)} must be {expected}, not {kind_of(value)}"
+    message = f"{_name(path, root)} must be {expected}, not {kind_of(value)}"
     return error("E203", message, node.span(), notes=notes, help=help)
 
 
@@ -191,7 +194,7 @@ def _choice(node: Located, what: str, expected: list[str]) -> Diagnostic:
     )
 
 
-def _unknown_key(node: Located, models: list[type[BaseModel]]) -> Diagnostic:
+def _unknown_key(node: Located, models: list[type[BaseModel]], root: str) -> Diagnostic:
     key = str(node.path[-1])
     known = sorted({name for model in models for name in model.model_fields})
     guess = did_you_mean(key, known)
@@ -205,7 +208,7 @@ def _unknown_key(node: Located, models: list[type[BaseModel]]) -> Diagnostic:
     )
     return error(
         "E201",
-        f"unknown key `{key}` in {_place(node.path[:-1])}",
+        f"unknown key `{key}` in {_place(node.path[:-1], root)}",
         node.span("key"),
         notes=() if help else (f"known: {', '.join(known)}",),
         help=help,
@@ -221,24 +224,24 @@ def _homes(model: type[BaseModel], key: str) -> Iterator[str]:
             yield from (f"{name}.{home}" for home in _homes(inner, key))
 
 
-def _name(path: SpecPath) -> str:
+def _name(path: SpecPath, root: str = "") -> str:
     """How a message calls the value at `path`."""
     if not path:
-        return "the spec"
+        return root
     if isinstance(path[-1], str):
         return f"`{path[-1]}`"
     return f"stage {path[-1] + 1}" if path[:-1] == ("stages",) else f"an entry of `{path[-2]}`"
 
 
-def _place(path: SpecPath) -> str:
+def _place(path: SpecPath, root: str) -> str:
     """How a message calls the table at `path`."""
     match path:
         case ("stages", int() as i, *rest):
             inner = ".".join(map(str, rest))
             return f"`{inner}` of stage {i + 1}" if rest else f"stage {i + 1}"
         case ("stages", str() as i, *rest) if i.isdecimal():
-            return _place(("stages", int(i), *rest))
-    return f"`{'.'.join(map(str, path))}`" if path else "the spec"
+            return _place(("stages", int(i), *rest), root)
+    return f"`{'.'.join(map(str, path))}`" if path else root
 
 
 def _descend(

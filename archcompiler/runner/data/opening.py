@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.data.images import Splits
 from archcompiler.runner.data.source import EvaluationData, TrainingData
 from archcompiler.runner.loading import LoadedRecipe
-from archcompiler.runner.recipe import Folder, Small
+from archcompiler.runner.recipe import Cifar10, Cifar100, Embedded, FashionMnist, Folder, Small
 from archcompiler.spec.model import Spec
 
 
@@ -57,7 +56,7 @@ def open_data(
             StreamedTest(test, view.resize, view.crop, data.workers, device),
         )
 
-    from archcompiler.runner.data.resident import Resident, ResidentTest
+    from archcompiler.runner.data.resident import ResidentTest, ResidentTraining
 
     splits = read_small(data)
     pixels = splits.train.pixels.shape
@@ -65,33 +64,26 @@ def open_data(
     shape = (channels if grey else pixels[1], pixels[2] + 2 * data.pad, pixels[3] + 2 * data.pad)
     _require_fit(loaded, spec, shape, splits.train.classes)
     return OpenedData(
-        Resident(splits.train.padded(data.pad), device),
+        ResidentTraining(splits.train.padded(data.pad), device),
         ResidentTest(splits.test.padded(data.pad), device),
     )
 
 
 def read_small(data: Small) -> Splits:
     """The images of a small data set as its files have them. Raises CompileError E704."""
-    return _reader(data)()
-
-
-def _reader(data: Small) -> Callable[[], Splits]:
-    from archcompiler.runner.recipe import Cifar10, Cifar100, Embedded, FashionMnist
+    from archcompiler.runner.data.cifar import CIFAR10, CIFAR100, read_cifar
+    from archcompiler.runner.data.embedded import read_embedded
+    from archcompiler.runner.data.idx import read_fashion_mnist
 
     match data:
         case Embedded():
-            from archcompiler.runner.data.embedded import read_embedded
-
-            return read_embedded
+            return read_embedded()
         case FashionMnist():
-            from archcompiler.runner.data.idx import read_fashion_mnist
-
-            return lambda: read_fashion_mnist(Path(data.path))
-        case Cifar10() | Cifar100():
-            from archcompiler.runner.data.cifar import CIFAR10, CIFAR100, read_cifar
-
-            layout = CIFAR10 if isinstance(data, Cifar10) else CIFAR100
-            return lambda: read_cifar(Path(data.path), layout)
+            return read_fashion_mnist(Path(data.path))
+        case Cifar10():
+            return read_cifar(Path(data.path), CIFAR10)
+        case Cifar100():
+            return read_cifar(Path(data.path), CIFAR100)
     raise TypeError(f"no reader for {type(data).__name__}")
 
 
@@ -118,7 +110,18 @@ def _require_fit(
                 help=f"`--set classes={len(classes)}` changes the spec for this run",
             )
         )
-    channels = len(loaded.recipe.data.mean)
+    data = loaded.recipe.data
+    if isinstance(data, Folder) and data.resize < max(spec.input[1:]):
+        found.append(
+            error(
+                "E703",
+                f"test images of {data.resize} pixels are smaller than the "
+                f"{_shape(spec.input)} that `{name}` takes",
+                loaded.span(("data", "resize")),
+                help="the paper has 256 for an input of 224",
+            )
+        )
+    channels = len(data.mean)
     if shape == spec.input and channels != shape[0]:
         found.append(
             error(

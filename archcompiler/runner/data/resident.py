@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 
 from archcompiler.runner.data.images import Images
-from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
 from archcompiler.runner.order import Parts, Samples
 
 
-class Resident:
-    """All images of a split on the device, to train on or to test on."""
+class _Resident:
+    """All images of a split on the device."""
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.classes = images.classes
@@ -25,25 +25,22 @@ class Resident:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, parts: Parts, start: int) -> Iterator[Batch]:
+
+class ResidentTraining(_Resident):
+    """Images to train on."""
+
+    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`."""
-        step = start
-        while True:
-            for part in range(parts.parts):
-                epoch, index = parts.samples(step, part)
-                samples = Samples(
-                    epoch.to(self.device, non_blocking=True),
-                    index.to(self.device, non_blocking=True),
-                )
-                yield Batch(self.pixels[samples.indices], self.labels[samples.indices], samples)
-            step += 1
+        for part in parts.stream(start):
+            samples = Samples(*(to_device(t, self.device) for t in part))
+            yield Batch(self.pixels[samples.indices], self.labels[samples.indices], samples)
 
 
-class ResidentTest(Resident):
-    """The same for tests."""
+class ResidentTest(_Resident):
+    """Images to test on."""
 
-    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:  # type: ignore[override]
+    def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """See `EvaluationData`."""
         for index, weight in plan.indices(len(self)):
-            index = index.to(self.device)
-            yield Tested(self.pixels[index], self.labels[index], weight.to(self.device))
+            index = to_device(index, self.device)
+            yield Tested(self.pixels[index], self.labels[index], to_device(weight, self.device))

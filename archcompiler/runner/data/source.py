@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from archcompiler.runner.order import Parts, Samples
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the CPU on the device, which on CUDA need not be waited for: what is not in
+    pinned memory has been read when the call returns. MPS would read it later, when it may be gone.
+    """
+    return tensor.to(device, non_blocking=device.type == "cuda")
 
 
 class Batch(NamedTuple):
@@ -41,8 +48,8 @@ class TrainingData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, parts: Parts, start: int) -> Iterator[Batch]:
-        """Every part of every step from `start` on, without end."""
+    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
+        """Every part of every step from `start` on, without end. Close it to end its workers."""
         ...
 
 
@@ -53,8 +60,8 @@ class EvaluationData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:
-        """The images of a plan that fall to this process, in order."""
+    def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
+        """The images of a plan that fall to this process, in order; to be closed as well."""
         ...
 
 

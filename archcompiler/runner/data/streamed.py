@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.runner import signals
 from archcompiler.runner.data.folder import (
     Centred,
     Guarded,
@@ -17,7 +18,8 @@ from archcompiler.runner.data.folder import (
     TrainingCrops,
     collate,
 )
-from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
+from archcompiler.runner.failures import workers_missed
 from archcompiler.runner.order import Parts, Samples
 from archcompiler.runner.recipe import Folder
 
@@ -43,16 +45,16 @@ class StreamedTraining:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, parts: Parts, start: int) -> Iterator[Batch]:
+    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`. A resumed run starts its workers at the step itself."""
         keys = _Keys(parts, start)
-        loader = _loader(self._crops, keys, self._workers, self.device)
-        for images, samples in zip(loader, _samples(parts, start), strict=False):
+        decoded = _decoded(self._crops, keys, self._workers, self.device)
+        for images, samples in zip(decoded, parts.stream(start), strict=False):
             labels = self.labels[samples.indices]
             yield Batch(
-                _arrived(images).to(self.device, non_blocking=True),
-                labels.to(self.device, non_blocking=True),
-                Samples(*(t.to(self.device, non_blocking=True) for t in samples)),
+                to_device(images, self.device),
+                to_device(labels, self.device),
+                Samples(*(to_device(t, self.device) for t in samples)),
             )
 
 
@@ -76,16 +78,16 @@ class StreamedTest:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def batches(self, plan: EvaluationPlan) -> Iterator[Tested]:
+    def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """See `EvaluationData`."""
         chosen = list(plan.indices(len(self)))
         keys = [index.tolist() for index, _ in chosen]
-        loader = _loader(self._images, keys, self._workers, self.device)
-        for images, (index, weight) in zip(loader, chosen, strict=True):
+        decoded = _decoded(self._images, keys, self._workers, self.device)
+        for images, (index, weight) in zip(decoded, chosen, strict=True):
             yield Tested(
-                _arrived(images).to(self.device, non_blocking=True),
-                self.labels[index].to(self.device),
-                weight.to(self.device),
+                to_device(images, self.device),
+                to_device(self.labels[index], self.device),
+                to_device(weight, self.device),
             )
 
 
@@ -97,22 +99,15 @@ class _Keys:
         self.start = start
 
     def __iter__(self) -> Iterator[list[Key]]:
-        for samples in _samples(self.parts, self.start):
+        for samples in self.parts.stream(self.start):
             yield [Key(*pair) for pair in zip(*(t.tolist() for t in samples), strict=True)]
 
 
-def _samples(parts: Parts, start: int) -> Iterator[Samples]:
-    step = start
-    while True:
-        for part in range(parts.parts):
-            yield parts.samples(step, part)
-        step += 1
-
-
-def _loader(
+def _decoded(
     images: Dataset[Tensor], keys: _Keys | list[list[int]], workers: int, device: torch.device
-) -> DataLoader[Tensor | Diagnostic]:
-    return DataLoader(
+) -> Iterator[Tensor]:
+    """Batches of images. Raises CompileError with what is wrong with one."""
+    loader: DataLoader[Tensor | Diagnostic] = DataLoader(
         Guarded(images),
         batch_sampler=keys,
         num_workers=workers,
@@ -121,10 +116,16 @@ def _loader(
         prefetch_factor=4 if workers else None,
         # A forked worker of a process with threads and a GPU may hang.
         multiprocessing_context="forkserver" if workers else None,
+        worker_init_fn=signals.ignore,
     )
-
-
-def _arrived(images: Tensor | Diagnostic) -> Tensor:
-    if isinstance(images, Diagnostic):
-        raise CompileError(images)
-    return images
+    # Workers go on after a signal, until the checkpoint is written; so must their server.
+    with signals.held():
+        batches = iter(loader)
+    while True:
+        with workers_missed():
+            batch = next(batches, None)
+        if batch is None:
+            return
+        if isinstance(batch, Diagnostic):
+            raise CompileError(batch)
+        yield batch

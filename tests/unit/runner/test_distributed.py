@@ -15,8 +15,11 @@ import torch
 from unit.runner.jobs import TINY, Jobs
 from unit.runner.processes import free_port, run_alone, run_together
 
+from archcompiler.cli.train import command
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner import training
 from archcompiler.runner.checkpoint import read
-from archcompiler.runner.distributed import Strategy
+from archcompiler.runner.distributed import Strategy, World, joined
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import Job
 
@@ -44,20 +47,21 @@ def test_two_processes_agree_with_one(job: Jobs, tmp_path: Path, strategy: Strat
 
 @pytest.mark.parametrize("strategy", ["ddp", "fully_shard"])
 def test_two_processes_resume_to_the_bit(job: Jobs, tmp_path: Path, strategy: Strategy) -> None:
-    run_together(job("whole", *EVERYTHING, strategy=strategy))
-    run_together(job("parts", *EVERYTHING, "iterations=8", strategy=strategy))
-    # As if the first had been killed after its second checkpoint: its schedule knew of 12 steps.
+    settings = (*EVERYTHING, "speed.accumulate=2")
+    run_together(job("whole", *settings, strategy=strategy))
+    # As if it had been killed after its second checkpoint.
     whole, parts = (tmp_path / name / "checkpoints" for name in ("whole", "parts"))
-    for path in [*parts.iterdir()]:
-        path.unlink()
+    parts.mkdir(parents=True)
     (parts / "iteration-000000008.pt").write_bytes((whole / "iteration-000000008.pt").read_bytes())
-    run_together(job("parts", *EVERYTHING, strategy=strategy, resume=True))
+    run_together(job("parts", *settings, strategy=strategy, resume=True))
     one, two = read(whole / "last.pt"), read(parts / "last.pt")
     for part in ("model", "parameters", "momentum"):
         for name, tensor in one[part].items():
             assert torch.equal(tensor, two[part][name]), f"{part}: {name}"
-    for mine, other in zip(one["buffers"], two["buffers"], strict=True):
-        assert all(torch.equal(tensor, other[name]) for name, tensor in mine.items())
+    for part in ("buffers", "averaged_buffers"):
+        assert len(one[part]) == 2
+        for mine, other in zip(one[part], two[part], strict=True):
+            assert all(torch.equal(tensor, other[name]) for name, tensor in mine.items())
 
 
 def test_a_killed_rank_ends_the_job_which_resumes(tmp_path: Path) -> None:
@@ -98,9 +102,56 @@ def test_a_killed_rank_ends_the_job_which_resumes(tmp_path: Path) -> None:
     assert read(last)["iteration"] == done + 5
 
 
+def test_an_error_is_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = []
+    for name in ("init_process_group", "new_group", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *_, name=name, **__: done.append(name))
+    with joined(World(1, 2), torch.device("cpu")):
+        pass
+    assert done.pop() == "destroy_process_group"
+    with pytest.raises(ZeroDivisionError), joined(World(1, 2), torch.device("cpu")):
+        raise ZeroDivisionError
+    assert done[-1] == "new_group"
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "printed"),
+    [
+        (CompileError(error("E704", "cannot decode `3.jpeg`")), 2, "process 1: cannot decode"),
+        (CompileError(error("E703", "all of them say so")), 2, ""),
+        (ZeroDivisionError("a fault"), 1, "ZeroDivisionError: a fault"),
+    ],
+)
+def test_what_stops_another_process_than_the_first_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    problem: Exception,
+    code: int,
+    printed: str,
+) -> None:
+    def fail(job: Job) -> None:
+        raise problem
+
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(training, "train", fail)
+    monkeypatch.setattr(os, "_exit", leave)
+    spec = tmp_path / "tiny.json"
+    spec.write_text(json.dumps(TINY))
+    words = [str(spec), "--recipe", "smoke", "--out", str(tmp_path / "run")]
+    with pytest.raises(SystemExit) as left:
+        command.main(words, standalone_mode=False)
+    assert left.value.code == code
+    said = capsys.readouterr().err
+    assert printed in said
+    assert bool(said) == bool(printed)
+
+
 def test_a_batch_that_cannot_be_split_is_refused(job: Jobs) -> None:
-    from archcompiler.diagnostics import CompileError
-    from archcompiler.runner.distributed import World
     from archcompiler.runner.training import _require_whole_parts
 
     made: Job = job("run", "batch_size=16")

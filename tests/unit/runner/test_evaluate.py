@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from click.testing import CliRunner
 from PIL import Image
-from unit.runner.jobs import Jobs
+from unit.runner.jobs import TINY, Jobs
 
 from archcompiler.cli import group
 from archcompiler.runner.crops import resized, single_crop, ten_crop
@@ -83,9 +84,16 @@ def test_ten_crops_agree_with_a_plain_loop(run: Path) -> None:
 
 
 def test_other_sizes(run: Path) -> None:
-    output = _invoke("eval", str(run), "--size", "48", "--images", "100")
+    output = _invoke("eval", str(run), "--size", "80", "--images", "100")
     assert "100 images" in output
-    assert json.loads((run / "eval-1crop-48.json").read_text())["size"] == 48
+    found = json.loads((run / "eval-1crop-80.json").read_text())
+    assert found["size"] == 80
+    images, labels = (values[::20] for values in _images())
+    larger = F.interpolate(images, (80, 80), mode="bilinear", antialias=True).round()
+    probabilities = _plain(run, larger)
+    loss = -probabilities.log()[torch.arange(100), labels].mean().item()
+    assert found["loss"] == pytest.approx(loss, rel=1e-4)
+    assert found["top1"] == pytest.approx((probabilities.argmax(1) == labels).float().mean())
     assert CliRunner().invoke(group, ["eval", str(run), "--size", "1"]).exit_code != 0
 
 
@@ -117,6 +125,23 @@ def test_masks(run: Path, tmp_path: Path) -> None:
     (tmp_path / "no.png").write_text("not a picture")
     bad = CliRunner().invoke(group, ["masks", str(run), str(tmp_path / "no.png")])
     assert "E712" in str(bad.exception)
+
+
+def test_a_network_without_attention_has_no_masks(job: Jobs, tmp_path: Path) -> None:
+    spec = TINY | {"stages": [{"channels": 8, "modules": 0}]}
+    train(job("plain", "iterations=1", spec=spec))
+    Image.new("RGB", (32, 32)).save(tmp_path / "0.png")
+    done = CliRunner().invoke(group, ["masks", str(tmp_path / "plain"), str(tmp_path / "0.png")])
+    assert "E703" in str(done.exception)
+    assert "no attention modules" in str(done.exception)
+
+
+def test_a_run_with_bn_over_processes_is_evaluated_in_one(run: Path) -> None:
+    recipe = run / "recipe.toml"
+    text = recipe.read_text(encoding="utf-8")
+    recipe.write_text(text.replace("sync_bn = false", "sync_bn = true"), encoding="utf-8")
+    assert "sync_bn = true" in recipe.read_text(encoding="utf-8")
+    assert "20 images" in _invoke("eval", str(run), "--images", "20", "--device", "cpu")
 
 
 def test_a_checkpoint_outside_its_folder_is_refused(run: Path, tmp_path: Path) -> None:

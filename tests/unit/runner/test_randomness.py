@@ -21,7 +21,7 @@ INDEX = torch.arange(100_000)
 @pytest.mark.parametrize("stream", [Stream.CROP_X, Stream.FLIP, Stream.NOISE])
 @pytest.mark.parametrize("epoch", [0, 7])
 def test_uniforms_are_uniform(stream: Stream, epoch: int) -> None:
-    values = uniforms(3, stream, epoch, INDEX).double()
+    values = uniforms(words(3, stream, epoch, INDEX)).double()
     counts = torch.histc(values, 100, 0, 1)
     # Chi squared with 99 degrees of freedom: mean 99, standard deviation 14.
     chi = float(((counts - 1000) ** 2 / 1000).sum())
@@ -30,11 +30,11 @@ def test_uniforms_are_uniform(stream: Stream, epoch: int) -> None:
 
 
 def test_streams_epochs_and_seeds_do_not_go_together() -> None:
-    base = uniforms(1, Stream.FLIP, 0, INDEX)
+    base = uniforms(words(1, Stream.FLIP, 0, INDEX))
     others = [
-        uniforms(2, Stream.FLIP, 0, INDEX),
-        uniforms(1, Stream.CROP_X, 0, INDEX),
-        uniforms(1, Stream.FLIP, 1, INDEX),
+        uniforms(words(2, Stream.FLIP, 0, INDEX)),
+        uniforms(words(1, Stream.CROP_X, 0, INDEX)),
+        uniforms(words(1, Stream.FLIP, 1, INDEX)),
         base.roll(1),
     ]
     for other in others:
@@ -92,6 +92,16 @@ def test_augmentation_does_not_depend_on_the_batch() -> None:
     whole = augment(images, Draws(1, _samples(16)), how, plain)
     some = Samples(torch.zeros(5, dtype=torch.long), torch.arange(5, 10))
     assert torch.equal(augment(images[5:10], Draws(1, some), how, plain), whole[5:10])
+
+
+def test_draws_copy_nothing_to_the_device_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    Draws(1, _samples(4))
+
+    def copy(*_: object, **__: object) -> None:
+        pytest.fail("CUDA would be waited for")
+
+    monkeypatch.setattr(torch, "tensor", copy)
+    Draws(2, _samples(4))
 
 
 def test_cutout_removes_a_square() -> None:

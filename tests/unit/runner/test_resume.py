@@ -6,16 +6,23 @@ import os
 import random
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from unit.runner.jobs import Jobs
+import torch.nn.functional as F
+from torch import Tensor, nn
+from unit.runner.jobs import TINY, Jobs
 from unit.runner.processes import forked, run_alone, run_one
 
+from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
+from archcompiler.runner import evaluate
 from archcompiler.runner.checkpoint import read
 from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.resuming import differences, fingerprint
 from archcompiler.runner.training import Job, train
+from archcompiler.runner.writing import point
 
 FULL = (
     "augment.crop_padding=2",
@@ -115,6 +122,116 @@ def test_a_corrupt_checkpoint_is_named_and_the_one_before_used(job: Jobs, tmp_pa
     assert "iteration-000000008.pt" in outcome.warnings[0].notes[0]
     again = read(tmp_path / "run" / "checkpoints" / "last.pt")
     assert all(torch.equal(t, again["model"][name]) for name, t in whole["model"].items())
+
+
+def test_a_signal_ends_an_evaluation_which_is_repeated(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("evaluation_batch=10", "ema=0.9")
+    train(job("whole", *settings))
+    predict, seen = evaluate._predict, []
+
+    def interrupted(*arguments: Any) -> Tensor:
+        seen.append(1)
+        if len(seen) in (7, 14):  # In the second evaluation of three, and in the last.
+            os.kill(os.getpid(), signal.SIGTERM)
+        return predict(*arguments)
+
+    monkeypatch.setattr(evaluate, "_predict", interrupted)
+    stopped = train(job("stopped", *settings))
+    assert (stopped.finished, stopped.iteration, len(seen)) == (False, 8, 7)
+    last = tmp_path / "stopped" / "checkpoints" / "last.pt"
+    assert read(last)["evaluation_due"]
+    stopped = train(job("stopped", *settings, resume=True))
+    assert (stopped.finished, stopped.iteration, len(seen)) == (False, 12, 14)
+    assert train(job("stopped", *settings, resume=True)).finished
+    _same(tmp_path / "whole", tmp_path / "stopped")
+    assert _curve(tmp_path / "whole") == _curve(tmp_path / "stopped")
+
+
+@pytest.mark.parametrize(
+    ("setting", "code"),
+    [
+        ("seed=1", "E713"),
+        ("batch_size=8", "E713"),
+        ("optimizer.lr=0.01", "W708"),
+        ("speed.accumulate=2", "W708"),
+        ("speed.precision=bfloat16", "W708"),
+        ("augment.cutout=4", "W708"),
+        ("iterations=14", "W708"),
+        ("log_every=2", None),
+    ],
+)
+def test_a_run_does_not_change_unnoticed(job: Jobs, setting: str, code: str | None) -> None:
+    was, now = (
+        fingerprint(made.network, made.loaded.recipe, 10_000, 1, "ddp")
+        for made in (job("run"), job("run", setting))
+    )
+    loaded = job("run", setting).loaded
+    if code == "E713":
+        with pytest.raises(CompileError, match=f"E713.*{setting.partition('=')[0]}") as caught:
+            differences(loaded, was, now)
+        found = list(caught.value.diagnostics)
+    else:
+        found = differences(loaded, was, now)
+        assert [d.code for d in found] == ([code] if code else [])
+    assert all(d.span is not None for d in found)
+
+
+def test_other_data_are_not_gone_on_with(job: Jobs) -> None:
+    made = job("run")
+    was = fingerprint(made.network, made.loaded.recipe, 10_000, 2, "ddp")
+    assert not differences(made.loaded, was, was)
+    with pytest.raises(CompileError, match=r"E713.*on 10,000 images, but there are 9,999"):
+        differences(made.loaded, was, was | {"images": 9_999})
+    found = differences(made.loaded, was, was | {"strategy": "fully_shard"})
+    assert [d.code for d in found] == ["W708"]
+
+
+def test_a_resumed_run_says_what_is_new(job: Jobs) -> None:
+    train(job("run", "iterations=4"))
+    with pytest.raises(CompileError, match="E713"):
+        train(job("run", "seed=3", resume=True))
+    outcome = train(job("run", "optimizer.lr=0.01", "iterations=4", resume=True))
+    assert [w.code for w in outcome.warnings] == ["W708"]
+
+
+def test_another_network_does_not_go_on(job: Jobs, tmp_path: Path) -> None:
+    train(job("run", "iterations=4"))
+    (tmp_path / "run" / "spec.toml").unlink()
+    other = TINY | {"stem": {"type": "conv", "channels": 8, "stride": 4}}
+    with pytest.raises(CompileError, match=r"E705.*another network"):
+        train(job("run", spec=other, resume=True))
+
+
+def test_dropout_of_any_kind_resumes(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def module(self: CompiledNetwork, **options: Any) -> nn.Module:
+        network = original(self, **options)
+        network.register_forward_pre_hook(lambda m, x: (F.dropout(x[0], 0.3, m.training),))
+        return network
+
+    original = CompiledNetwork.module
+    monkeypatch.setattr(CompiledNetwork, "module", module)
+    train(job("run"))
+    checkpoints = tmp_path / "run" / "checkpoints"
+    whole = read(checkpoints / "last.pt")["model"]
+    (checkpoints / "iteration-000000012.pt").unlink()
+    train(job("run", resume=True))
+    again = read(checkpoints / "last.pt")["model"]
+    assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
+
+
+def test_links_that_a_crash_has_left_behind_are_mended(job: Jobs, tmp_path: Path) -> None:
+    train(job("run"))
+    checkpoints = tmp_path / "run" / "checkpoints"
+    best = (checkpoints / "best.pt").resolve()
+    point(checkpoints / "last.pt", checkpoints / "iteration-000000008.pt")
+    (checkpoints / "best.pt").unlink()
+    train(job("run", resume=True))
+    assert read(checkpoints / "last.pt")["iteration"] == 12
+    assert (checkpoints / "best.pt").resolve() == best
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "other"])

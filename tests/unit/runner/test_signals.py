@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
 from unit.runner.jobs import TINY
+from unit.runner.standin import write_photographs
 
+from archcompiler.diagnostics import CompileError
+from archcompiler.runner.data.folder import list_images
+from archcompiler.runner.data.streamed import StreamedTraining
+from archcompiler.runner.order import Order, Parts
+from archcompiler.runner.recipe import Folder
 from archcompiler.runner.signals import EXIT_STOPPED, StopSignals
 
 
@@ -59,6 +68,98 @@ def test_the_second_signal_ends_the_process_at_once() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout == "still here\n"
     assert done.returncode == -signal.SIGINT
+
+
+def _ended(program: str) -> tuple[int, float]:
+    """Exit code of a process, and the seconds it took after its signal."""
+    lines = (
+        "import ctypes, hashlib, os, signal, threading, time",
+        "from archcompiler.runner.signals import StopSignals",
+        "def send(*seconds):",
+        "    for s in seconds:",
+        "        time.sleep(s)",
+        "        os.kill(os.getpid(), signal.SIGTERM)",
+        "def stuck():  # in a library, where Python calls no handler",
+        "    hashlib.pbkdf2_hmac('sha256', b'a', b'b', 40_000_000)",
+        "def later(*seconds): threading.Thread(target=send, args=seconds, daemon=True).start()",
+        program,
+    )
+    start = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], timeout=60)
+    return done.returncode, time.monotonic() - start
+
+
+def test_the_grace_ends_where_no_handler_can_be_called() -> None:
+    code, took = _ended("later(0.1)\nwith StopSignals(grace=0.3): stuck()")
+    assert code == 128 + signal.SIGTERM
+    assert took < 5
+
+
+def test_of_several_processes_a_repeated_signal_is_one() -> None:
+    # A scheduler sends SIGTERM to all processes, and torchrun, which gets it too, sends it again.
+    assert (
+        _ended(
+            "with StopSignals(grace=9) as s:\n"
+            "    send(0, 0.05, 0.05)\n"
+            "    time.sleep(0.2)\n"
+            "    assert s.received is signal.SIGTERM\n"
+            "time.sleep(0.1)"
+        )[0]
+        == 0
+    )
+    code, _ = _ended("with StopSignals(grace=9, repeats=0.1): send(0, 0.3); time.sleep(5)")
+    assert code == 128 + signal.SIGTERM
+
+
+def test_a_terminal_and_a_scheduler_signal_the_workers_too(tmp_path: Path) -> None:
+    write_photographs(tmp_path / "data")
+    spec = tmp_path / "tiny.json"
+    spec.write_text(json.dumps(TINY | {"input": [3, 48, 48], "classes": 2}))
+    out = tmp_path / "run"
+    words = [sys.executable, "-m", "archcompiler", "train", str(spec)]
+    words += ["--recipe", "imagenet_paper", "--out", str(out)]
+    for setting in (
+        "iterations=1000000", "checkpoint_every=1000000", "log_every=1", "batch_size=8",
+        "device=cpu", "data.workers=2", "data.resize=56", f"data.path={tmp_path / 'data'}",
+    ):  # fmt: skip
+        words += ["--set", setting]
+    run = subprocess.Popen(
+        words,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not (out / "metrics.jsonl").exists() or not (out / "metrics.jsonl").stat().st_size:
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGTERM)
+    printed, _ = run.communicate(timeout=60)
+    assert run.returncode == EXIT_STOPPED, printed
+    assert "Traceback" not in printed
+    assert (out / "checkpoints" / "last.pt").exists()
+
+
+def test_workers_outlast_signals_and_are_missed(tmp_path: Path) -> None:
+    write_photographs(tmp_path)
+    data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3, workers=1)
+    files, _ = list_images(data)
+    images = StreamedTraining(files, data, (24, 24), 0, torch.device("cpu"))
+    batches = images.batches(Parts(Order(0, len(images)), 4, 0, 1, 1), 0)
+    with closing(batches):
+        next(batches)
+        (worker,) = multiprocessing.active_children()
+        assert worker.pid is not None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(worker.pid, number)
+        for _ in range(12):
+            next(batches)
+        worker.kill()
+        with pytest.raises(CompileError, match=r"E711.*worker process that decodes"):
+            list(batches)
 
 
 def test_handlers_are_put_back() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError
+from archcompiler.runner import hardware
 from archcompiler.runner.checkpoint import read
+from archcompiler.runner.hardware import Hardware, settle
+from archcompiler.runner.loading import load_recipe
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import train
 
@@ -44,10 +50,98 @@ def test_the_run_stays_the_same(job: Jobs, tmp_path: Path, setting: str, toleran
         assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
 
 
+def test_a_compiled_run_is_the_plain_one(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the graphs that Dynamo and AOTAutograd make, run operator by operator: the kernels that
+    Inductor would write for them are its own affair, and take half a minute.
+    """
+    compile = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compile(self, backend="aot_eager"))
+    settings = ("iterations=3", "log_every=1", "optimizer.lr=0.01", "ema=0.9")
+    train(job("plain", *settings))
+    train(job("compiled", *settings, "speed.compile=on"))
+    plain, compiled = (
+        [row["loss"] for row in read_metrics(tmp_path / name / "metrics.jsonl")]
+        for name in ("plain", "compiled")
+    )
+    assert compiled == pytest.approx(plain, rel=1e-3)
+    one, two = (
+        read(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("plain", "compiled")
+    )
+    assert list(one) == list(two)
+
+
 def test_a_batch_in_parts_has_the_gradient_of_the_parts(job: Jobs, tmp_path: Path) -> None:
     train(job("parts", "iterations=3", "speed.accumulate=4"))
     rows = read_metrics(tmp_path / "parts" / "metrics.jsonl")
     assert all(row["loss"] < 5 for row in rows)
+
+
+@pytest.fixture
+def switches() -> Iterator[None]:
+    """Puts torch's switches back."""
+    kept = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    yield
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = kept
+    torch.backends.cudnn.benchmark = False
+
+
+def test_auto_is_what_the_gpu_does_fast(monkeypatch: pytest.MonkeyPatch, switches: None) -> None:
+    loaded = load_recipe("smoke", ("speed.precision=auto", "speed.compile=auto"))
+    # A GPU that emulates bfloat16, in a process without triton.
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )
+    monkeypatch.setattr(hardware, "has_triton", lambda: False)
+    found = settle(loaded, torch.device("cuda"))
+    assert found.precision is torch.float32
+    assert not found.compile
+    with pytest.raises(CompileError, match=r"E707.*needs triton"):
+        settle(load_recipe("smoke", ("speed.compile=on",)), torch.device("cuda"))
+    monkeypatch.setattr(hardware, "has_triton", lambda: True)
+    assert settle(loaded, torch.device("cuda")).compile
+
+
+@pytest.mark.parametrize(
+    ("name", "precision", "peak"),
+    [
+        ("NVIDIA A100-SXM4-80GB", torch.bfloat16, 312e12),
+        ("NVIDIA A100-SXM4-80GB", torch.float32, 156e12),
+        ("Tesla V100-SXM2-16GB", torch.float32, 15.7e12),
+        ("NVIDIA RTX A1000", torch.bfloat16, None),
+        ("NVIDIA L40", torch.bfloat16, None),
+        ("NVIDIA T400 4GB", torch.float16, None),
+    ],
+)
+def test_peaks_are_of_exactly_this_gpu(
+    monkeypatch: pytest.MonkeyPatch, name: str, precision: torch.dtype, peak: float | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
+    found = Hardware(torch.device("cuda"), precision, True, True, tf32=True)
+    assert found.peak() == peak
+
+
+@pytest.mark.parametrize("key", ["channels_last", "compile"])
+def test_what_is_not_deterministic_is_refused(key: str) -> None:
+    with pytest.raises(CompileError, match=f"E702.*`{key}` cannot be on") as caught:
+        load_recipe("smoke", ("speed.deterministic=true", f"speed.{key}=on"))
+    assert caught.value.diagnostics[0].span is not None
+
+
+def test_several_processes_are_not_for_mps() -> None:
+    with pytest.raises(CompileError, match=r"E707.*one process on `mps`, not in 2"):
+        settle(load_recipe("smoke"), torch.device("mps"), 2)
+
+
+def test_the_speed_is_measured_to_the_end_of_the_work(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of six checkpoints each waits a tenth of a second for what the device has still to do.
+    monkeypatch.setattr(Hardware, "wait", lambda self: time.sleep(0.1))
+    train(job("run", "checkpoint_every=2", "evaluate_every=12", "log_every=12"))
+    (row,) = (r for r in read_metrics(tmp_path / "run" / "metrics.jsonl") if r["split"] == "train")
+    assert row["images_per_second"] < 12 * 16 / 0.6
 
 
 @pytest.mark.parametrize(

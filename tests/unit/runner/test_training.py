@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,12 +21,13 @@ from unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 import archcompiler
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner import checkpoint
+from archcompiler.runner import writing
 from archcompiler.runner.checkpoint import read
+from archcompiler.runner.curves import write_curves
 from archcompiler.runner.failures import explained
 from archcompiler.runner.folder import RunFolder
 from archcompiler.runner.loading import load_recipe, recipe_folder
-from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.metrics import Metrics, read_metrics, table_text
 from archcompiler.runner.training import Job, train
 from archcompiler.spec.loader import load
 
@@ -174,39 +181,172 @@ def test_data_that_do_not_fit_are_refused_before_the_first_step(
 
 def test_a_loss_that_is_no_number_ends_the_run(job: Jobs, tmp_path: Path) -> None:
     settings = ("optimizer.lr=1000", "optimizer.momentum=0.99", "schedule.warmup=0")
-    with pytest.raises(CompileError, match=r"E708.*loss of iteration \d+ is not a finite"):
+    with pytest.raises(CompileError, match=r"E708.*(loss of|weight after) iteration \d+ is not a"):
         train(job("run", *settings, "iterations=200", "checkpoint_every=2", "log_every=7"))
     for path in (tmp_path / "run" / "checkpoints").glob("iteration-*.pt"):
         assert all(t.isfinite().all() for t in read(path)["model"].values())
 
 
+class Disk:
+    """A disk with room for so many bytes of checkpoints, as the files on it see it."""
+
+    def __init__(self, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = room
+        self.folder: Path | None = None
+        self._make = tempfile.mkstemp
+        self._open = os.fdopen
+        monkeypatch.setattr(writing.tempfile, "mkstemp", self.make)
+        monkeypatch.setattr(writing.os, "fdopen", self.open)
+
+    def make(self, suffix: str, prefix: str, dir: Path) -> tuple[int, str]:
+        self.folder = dir
+        return self._make(suffix, prefix, dir)
+
+    def open(self, handle: int, mode: str) -> IO[bytes]:
+        file: IO[bytes] = self._open(handle, mode, buffering=0)
+        write = file.write
+
+        def limited(data: Any) -> int:
+            assert self.folder is not None
+            used = sum(p.stat().st_size for p in self.folder.iterdir() if not p.is_symlink())
+            fits = max(self.room - used, 0)
+            write(bytes(data)[:fits])
+            if len(data) > fits and self.folder.name == "checkpoints":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return len(data)
+
+        return _Written(file, limited)  # type: ignore[return-value]
+
+
+class _Written:
+    def __init__(self, file: IO[bytes], write: Callable[[Any], int]) -> None:
+        self.file = file
+        self.write = write
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+    def __enter__(self) -> _Written:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+
+def test_what_a_killed_process_has_half_written_is_swept_up(job: Jobs, tmp_path: Path) -> None:
+    train(job("run", "iterations=4"))
+    run = tmp_path / "run"
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from archcompiler.runner.writing import write_whole\n"
+        "write_whole(Path(sys.argv[1]), lambda file: os.kill(os.getpid(), signal.SIGKILL))\n"
+    )
+    for path in (run / "curves.png", run / "checkpoints" / "last.pt"):
+        subprocess.run([sys.executable, "-c", program, str(path)])
+        assert list(path.parent.glob(".*"))
+    train(job("run", "iterations=4", resume=True))
+    assert not [*run.glob(".*"), *(run / "checkpoints").glob(".*")]
+
+
+def test_a_number_that_is_none_is_null(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    metrics = Metrics(folder)
+    metrics.add({"iteration": 3, "split": "test", "loss": float("nan"), "accuracy": 0.5})
+    assert '"loss": null' in folder.metrics.read_text(encoding="utf-8")
+    assert table_text(read_metrics(folder.metrics)).endswith("3,test,,0.5\n")
+    write_curves(read_metrics(folder.metrics), "nothing", folder)
+
+
+def test_a_test_image_is_not_smaller_than_the_input(tmp_path: Path) -> None:
+    write_photographs(tmp_path / "data")
+    settings = ["device=cpu", "data.workers=0", "data.resize=40", f"data.path={tmp_path / 'data'}"]
+    spec = archcompiler.compile(TINY | {"input": [3, 48, 48], "classes": 2})
+    recipe = load_recipe("imagenet_paper", settings)
+    with pytest.raises(CompileError, match=r"E703.*40 pixels are smaller") as found:
+        train(Job(spec, recipe, RunFolder(tmp_path / "run"), quiet=True))
+    assert found.value.diagnostics[0].span is not None
+
+
 def test_a_full_disk_loses_nothing(
     job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(contents: dict[str, Any], file: IO[bytes]) -> None:
-        if contents["iteration"] == 8:
-            file.write(b"the first part")
-            raise OSError(errno.ENOSPC, "No space left on device")
-        save(contents, file)
-
-    save = torch.save
     train(job("whole"))
-    monkeypatch.setattr(checkpoint.torch, "save", full)
-    with pytest.raises(CompileError, match=r"(?s)E710.*the disk is full.*iteration-000000004.pt"):
-        train(job("run"))
-    monkeypatch.undo()
+    size = read_size(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Disk(size * 3 // 2, patch)
+        expected = r"(?s)E710.*the disk is full.*iteration-000000004.pt` is whole"
+        with pytest.raises(CompileError, match=expected):
+            train(job("run"))
     assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
     train(job("run", resume=True))
     one, two = (read(tmp_path / f / "checkpoints" / "last.pt")["model"] for f in ("run", "whole"))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
 
 
-def test_out_of_memory_says_what_to_try() -> None:
-    recipe = load_recipe("smoke").recipe
-    expected = pytest.raises(CompileError, match=r"(?s)E709.*accumulate=2.*batch_size=")
-    with expected as caught, explained(recipe):
+def test_old_checkpoints_make_room_on_a_full_disk(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ("checkpoint_every=2", "evaluate_every=12")
+    train(job("whole", *settings))
+    size = read_size(tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        Disk(size * 5 // 2, patch)
+        train(job("run", *settings))
+    left = {path.name for path in (tmp_path / "run" / "checkpoints").glob("iteration-*")}
+    assert left == {"iteration-000000010.pt", "iteration-000000012.pt"}
+
+
+def read_size(run: Path) -> int:
+    return (run / "checkpoints" / "last.pt").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("batch", "accumulate", "processes", "images", "advice"),
+    [
+        (1000, 8, 1, 125, ("accumulate=20`", "batch_size=496`")),
+        (1024, 1, 8, 128, ("accumulate=2`", "batch_size=512`")),
+        (24, 4, 2, 3, ("accumulate=12`", "batch_size=8`")),
+        (7, 7, 1, 1, ("checkpointing=true`",)),
+    ],
+)
+def test_out_of_memory_says_what_to_try(
+    batch: int, accumulate: int, processes: int, images: int, advice: tuple[str, ...]
+) -> None:
+    settings = [f"batch_size={batch}", f"speed.accumulate={accumulate}"]
+    with (
+        pytest.raises(CompileError, match=f"E709.*with {images} images at a time") as caught,
+        explained(load_recipe("smoke", settings).recipe, processes),
+    ):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-    assert "Tried to allocate" in str(caught.value)
+    found = caught.value.diagnostics[0]
+    assert found.help is not None
+    assert "Tried to allocate" in found.notes[0]
+    for text in advice:
+        assert text in found.help
+    for change in re.findall(r"--set (\S+=\d+)", found.help):
+        recipe = load_recipe("smoke", [*settings, change]).recipe
+        assert recipe.batch_size % (recipe.speed.accumulate * processes) == 0
+
+
+def test_out_of_memory_in_an_evaluation_names_its_batch(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from archcompiler.runner import evaluate, evaluation, trained
+
+    train(job("run", "iterations=1"))
+    batch = "evaluation_batch=40"
+
+    def fail(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(evaluate, "_predict", fail)
+    expected = r"(?s)E709.*in an evaluation of 40 images.*evaluation_batch=10"
+    with pytest.raises(CompileError, match=expected):
+        train(job("other", "iterations=1", batch))
+    found = trained.load_trained(tmp_path / "run", (batch,))
+    with pytest.raises(CompileError, match=expected):
+        evaluation.evaluate_trained(found, crops=1, size=None, limit=20)
 
 
 def test_the_command_line(tmp_path: Path) -> None:
