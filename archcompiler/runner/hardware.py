@@ -53,6 +53,10 @@ class Hardware:
         elif self.device.type == "mps":
             torch.mps.synchronize()
 
+    def memory(self) -> int | None:
+        """Bytes that tensors have taken at most so far; None where the device does not count."""
+        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+
     def peak(self) -> float | None:
         """Operations a second at best in this precision; None where that is not known."""
         if self.device.type != "cuda":

@@ -227,6 +227,9 @@ class Loop:
         if peak is not None:
             # Forward once and backward twice; a multiply-accumulate is two operations.
             row["mfu"] = round(6 * self.macs * speed / (peak * self.world.size), 4)
+        memory = self.hardware.memory()
+        if memory is not None:
+            row["peak_memory"] = memory
         self._seconds, self._timed_from = 0.0, self.state.iteration
         self.listener.measured(row)
 

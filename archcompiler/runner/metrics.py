@@ -1,6 +1,7 @@
 """What a run reports, one JSON object a line, and the same as a table.
 
-A line has `iteration`, `split` (train or test), `loss` and `accuracy` (a share), and more by split.
+A line has `iteration`, `split` (train or test), `loss` and `accuracy` (a share), and more by split:
+`images_per_second`, on a GPU `mfu` (a share of its peak) and `peak_memory` (bytes), `top5`, …
 """
 
 from __future__ import annotations

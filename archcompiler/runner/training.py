@@ -264,9 +264,11 @@ def _built(
 
 def _numbers(row: Row) -> str:
     mfu = f"  MFU {row['mfu']:.1%}" if "mfu" in row else ""
+    memory = f"  {row['peak_memory'] / 2**30:.1f} GiB" if "peak_memory" in row else ""
     return (
         f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
-        f"{row['images_per_second']:,.0f} images/s{mfu}  {duration(row['seconds_left'])} left"
+        f"{row['images_per_second']:,.0f} images/s{mfu}{memory}  "
+        f"{duration(row['seconds_left'])} left"
     )
 
 
