@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         # Max pooling warns in any case, though it repeats to the bit in the plain memory order.
         torch.use_deterministic_algorithms(True, warn_only=True)
+    if device.type == "cpu":
+        _keep_memory()
     plain = device.type == "mps" or speed.deterministic
     return Hardware(
         device,
@@ -138,6 +141,24 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
         compiles,
         tf32,
     )
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of <malloc.h>."""
+
+
+def _keep_memory() -> None:
+    """Have glibc keep what a step frees for the next one.
+
+    By default it gives activations back to the system, which has to clear the pages for every step
+    anew. Other C libraries have no `mallopt`, or take it without effect.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, TypeError, AttributeError):
+        return
+    for threshold in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+        mallopt(threshold, 1 << 30)
 
 
 def _require(loaded: LoadedRecipe, device: torch.device, processes: int) -> None:
