@@ -14,7 +14,7 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.counts import short
 from archcompiler.figure.diagram import Figure, Request
 from archcompiler.figure.drawing import Drawing
-from archcompiler.figure.engine import Dot, find_dot
+from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import Run, digest, runs
 from archcompiler.figure.metrics import shorten
 from archcompiler.figure.page import BLOCK, Page, footer_words
@@ -105,7 +105,7 @@ def compare(left: CompiledNetwork, right: CompiledNetwork, request: Request) -> 
     return Figure(
         f"{left.name}_vs_{right.name}",
         THEMES[request.theme],
-        find_dot(request.dot),
+        request.dot,
         f"{footer_words(a)}\n{footer_words(b)}",
         compose,
         to_json,

@@ -12,7 +12,7 @@ from archcompiler.blocks import ATTENTION
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.drawing import Drawing
-from archcompiler.figure.engine import INSTALL, Dot, find_dot
+from archcompiler.figure.engine import INSTALL, Dot, find_dot, find_pdf_dot
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.page import Level, Page, footer_words
@@ -52,11 +52,16 @@ class Figure:
 
     name: str
     theme: Theme
-    dot: Dot | None
+    asked: Path | None
+    """The Graphviz program that was asked for."""
     description: str
     compose: Callable[[], Page]
     to_json: Callable[[Panel], str]
     to_html: Callable[[Dot], View]
+
+    @property
+    def dot(self) -> Dot | None:
+        return find_dot(self.asked)
 
     @cached_property
     def page(self) -> Page:
@@ -82,16 +87,31 @@ class Figure:
 
                 return to_tikz(panel, self.theme, self.description).encode()
             case "pdf":
+                dot = self._pdf_dot
+                if dot is not None:
+                    from archcompiler.figure.xdot import to_xdot
+
+                    return dot.render(to_xdot(panel, self.theme, 72, dot.fonts), "pdf", "neato")
                 from archcompiler.figure.pdf import to_pdf
 
                 return to_pdf(panel, self.theme)
             case "png":
                 from archcompiler.figure.xdot import resolution, to_xdot
 
-                source = to_xdot(panel, self.theme, resolution(panel, DPI))
-                return require_dot(self.dot, "png").render(source, "png", "neato")
+                dot = require_dot(self.dot, "png")
+                source = to_xdot(panel, self.theme, resolution(panel, DPI), dot.fonts)
+                return dot.render(source, "png", "neato")
             case "json":
                 return self.to_json(panel).encode()
+
+    @property
+    def _pdf_dot(self) -> Dot | None:
+        """A system's program embeds the font; pages too long for it are for our own writer."""
+        from archcompiler.figure.pdf import LONGEST
+
+        panel = self.page.panel
+        short = max(panel.width, panel.height) + 2 * MARGIN <= LONGEST
+        return find_pdf_dot(self.asked) if short else None
 
     @cached_property
     def _view(self) -> View:
@@ -110,7 +130,8 @@ class Figure:
             dpi = resolution(panel, DPI)
             if dpi < DPI:
                 yield f"so long a picture has {dpi} dots per inch, not {DPI}: svg has no limit"
-        if format in ("pdf", "tikz"):
+        embedded = format == "pdf" and self._pdf_dot is not None
+        if format in ("pdf", "tikz") and not embedded:
             from archcompiler.figure import pdf, tikz
 
             module = pdf if format == "pdf" else tikz
@@ -118,7 +139,7 @@ class Figure:
             if lost:
                 names = ", ".join(f"U+{ord(c):04X}" for c in sorted(lost))
                 yield f"{format} has no glyph for {names} and prints `?`: svg does not"
-        if format == "pdf":
+        if format == "pdf" and not embedded:
             yield "text is set in the viewer's own Helvetica, not embedded"
 
 
@@ -164,7 +185,7 @@ def draw(network: CompiledNetwork, request: Request) -> Figure:
         return replace(view, notes=tuple(notes))
 
     theme, words = THEMES[request.theme], footer_words(drawing)
-    return Figure(network.name, theme, dot, words, compose, to_json, to_html)
+    return Figure(network.name, theme, request.dot, words, compose, to_json, to_html)
 
 
 def _extra(

@@ -6,6 +6,7 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from archcompiler.figure.engine import SYSTEM_FONTS
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import (
     INSET,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     import graphviz
 
 _SHAPES = {"narrowing": "invtrapezium", "widening": "trapezium", "bevel": "hexagon"}
-_FONT = "Helvetica,Arial,Liberation Sans"
-"""All three have the same metrics."""
-_BOLD = "Helvetica-Bold,Arial Bold,Liberation Sans Bold"
 SLACK = 1.4
 _RISE = 0.357
 """Graphviz puts a line's baseline this share of its size below the middle of the node."""
@@ -50,7 +48,7 @@ def to_dot(panel: Panel, theme: Theme, description: str) -> str:
         },
         node_attr={
             "fixedsize": "true",
-            "fontname": _FONT,
+            "fontname": SYSTEM_FONTS[0],
             "penwidth": str(STROKE),
             "label": "",
             "margin": "0",
@@ -151,7 +149,7 @@ class _Dot:
         return {
             "fontsize": number(label.size),
             "fontcolor": self.theme.text[label.role],
-            "fontname": _BOLD if label.bold else _FONT,
+            "fontname": SYSTEM_FONTS[label.bold],
         }
 
     def label(self, label: Label) -> None:

@@ -13,11 +13,22 @@ from archcompiler.diagnostics import CompileError, error
 INSTALL = "`pip install graphviz-pure`, or Graphviz itself from https://graphviz.org/download"
 
 
+OWN_FONTS = ("Helvetica", "Helvetica-Bold")
+"""Of graphviz-pure, which knows no lists of fonts."""
+SYSTEM_FONTS = ("Helvetica,Arial,Liberation Sans", "Helvetica,Arial,Liberation Sans Bold")
+"""Pango takes the first that is there; Helvetica alone would become some wider sans serif."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dot:
     """A program that understands DOT."""
 
     path: Path
+
+    @property
+    def fonts(self) -> tuple[str, str]:
+        """Regular and bold, with Helvetica's metrics: the layout was made with those."""
+        return OWN_FONTS if self.path == _from_wheel() else SYSTEM_FONTS
 
     def render(self, source: str, format: str, engine: str = "dot") -> bytes:
         """What the program makes of a source. Raises CompileError E602."""
@@ -39,6 +50,12 @@ class Dot:
 def find_dot(path: Path | None = None) -> Dot | None:
     """The program to use: the one asked for, the wheel's, the system's. None if there is none."""
     found = path or _from_wheel() or _from_system()
+    return Dot(found) if found else None
+
+
+def find_pdf_dot(path: Path | None = None) -> Dot | None:
+    """The program that writes PDF with its fonts in it: the wheel's cannot."""
+    found = path if path is not None and path != _from_wheel() else _from_system()
     return Dot(found) if found else None
 
 

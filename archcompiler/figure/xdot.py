@@ -31,10 +31,10 @@ def resolution(panel: Panel, dpi: int) -> int:
     return max(1, min(dpi, int(LONGEST / inches)))
 
 
-def to_xdot(panel: Panel, theme: Theme, dpi: int) -> str:
+def to_xdot(panel: Panel, theme: Theme, dpi: int, fonts: tuple[str, str]) -> str:
     """A DOT file without nodes but for two in the corners; the figure is its background."""
     width, height = panel.width + 2 * MARGIN, panel.height + 2 * MARGIN
-    pen = _Pen(theme, MARGIN, height - MARGIN)
+    pen = _Pen(theme, MARGIN, height - MARGIN, fonts)
     pen.panel(panel)
     corners = "\n".join(
         f'{name} [shape=point style=invis width=0.001 pos="{x},{y}"];'
@@ -42,7 +42,7 @@ def to_xdot(panel: Panel, theme: Theme, dpi: int) -> str:
     )
     text = _quoted(" ".join(pen.operations))
     return (
-        f'digraph {{\ngraph [layout=nop2 dpi={dpi} pad=0 bgcolor="{theme.page}" '
+        f'digraph {{\ngraph [layout=nop2 dpi={dpi} pad=0 margin=0 bgcolor="{theme.page}" '
         f'bb="0,0,{number(width)},{number(height)}" _background={text}];\n{corners}\n}}\n'
     )
 
@@ -55,8 +55,8 @@ def _quoted(text: str) -> str:
 
 
 class _Pen:
-    def __init__(self, theme: Theme, left: float, top: float) -> None:
-        self.theme, self.left, self.top = theme, left, top
+    def __init__(self, theme: Theme, left: float, top: float, fonts: tuple[str, str]) -> None:
+        self.theme, self.left, self.top, self.fonts = theme, left, top, fonts
         self.operations: list[str] = []
 
     def panel(self, panel: Panel) -> None:
@@ -131,8 +131,7 @@ class _Pen:
             return
         bounds = label.bounds
         self._text("c", self.theme.text[label.role])
-        font = "Helvetica-Bold" if label.bold else "Helvetica"
-        self._text(f"F {number(label.size)}", font)
+        self._text(f"F {number(label.size)}", self.fonts[label.bold])
         place = f"{number(self.left + bounds.cx)} {number(self.top - label.y)}"
         # Centred on what Helvetica would take: at most a hair off where the bold is narrower.
         if label.anchor == "start":
