@@ -145,6 +145,8 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Of <malloc.h>."""
+MMAP_THRESHOLD_MAX = 32 << 20
+"""glibc refuses more; tensors that are larger go back to the system as before."""
 
 
 def _keep_memory() -> None:
@@ -157,8 +159,8 @@ def _keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return
-    for threshold in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-        mallopt(threshold, 1 << 30)
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_MAX)
+    mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 def _require(loaded: LoadedRecipe, device: torch.device, processes: int) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -158,3 +161,33 @@ def test_what_the_machine_cannot_do_is_said(job: Jobs, setting: str, message: st
     with pytest.raises(CompileError, match="E707") as caught:
         train(job("run", setting))
     assert message in str(caught.value)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc has mallopt")
+def test_memory_of_a_step_is_kept_for_the_next() -> None:
+    """In a process of its own: what is set stays set."""
+    code = """
+import resource, sys, torch
+from archcompiler.runner.hardware import settle
+from archcompiler.runner.loading import load_recipe
+
+if "settled" in sys.argv:
+    settle(load_recipe("smoke", []), torch.device("cpu"))
+convs = [torch.nn.Conv2d(c, 32, 3, padding=1) for c in (3, 32, 32)]
+network = torch.nn.Sequential(*convs)
+
+def faults(steps):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(steps):
+        network(torch.ones(16, 3, 64, 64)).sum().backward()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults(4)
+print(faults(8))
+"""
+
+    def faults(*arguments: str) -> int:
+        command = [sys.executable, "-c", code, *arguments]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert faults("settled") < faults() / 10

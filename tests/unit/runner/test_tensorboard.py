@@ -14,7 +14,6 @@ from archcompiler.runner.training import train
 
 
 def test_events_are_the_metrics_and_come_once(job: Jobs, tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     settings = ("log_every=1", "checkpoint_every=4")
