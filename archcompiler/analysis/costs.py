@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from archcompiler.analysis.branches import beside_trunk
 from archcompiler.analysis.memory import input_types, keeps_input, storages
-from archcompiler.blocks import HEAD, MASK, STEM
+from archcompiler.blocks import HEAD, STEM
 from archcompiler.ir import INPUT, Block, Graph, Step, fold
 from archcompiler.ops import Operator
 from archcompiler.ops.cost import BYTES, Cost
 
 Branch = Literal["stem", "trunk", "mask", "head"]
 BRANCHES: tuple[Branch, ...] = ("stem", "trunk", "mask", "head")
-_BRANCH_OF: dict[str, Branch] = {STEM: "stem", MASK: "mask", HEAD: "head"}
+_BRANCH_OF: dict[str, Branch] = {STEM: "stem", HEAD: "head"}
+"""Branch of the blocks of a kind; the mask's are told by the edges that lead from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +103,14 @@ class CostModel:
         if place.owns_input and INPUT in kept:
             keepers = (s.name for s in block.steps if keeps_input(self._storages, block, s))
             owner = next(keepers, None)
+        beside = beside_trunk(block)
         graded = {INPUT: place.input_has_gradient}
         for step in block.steps:
             has_gradient = any(graded[name] for name in step.inputs)
             branch = place.branch
-            if isinstance(step.body, Block):
+            if step.name in beside:
+                branch = "mask"
+            elif isinstance(step.body, Block):
                 branch = _BRANCH_OF.get(step.body.kind, branch)
             # A network begins with a convolution, so that no block before it lacks weights.
             graded[step.name] = (

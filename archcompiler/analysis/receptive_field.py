@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Literal
 
-from archcompiler.blocks import MASK
+from archcompiler.analysis.branches import MASK, beside_trunk
 from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import Operator
 
@@ -56,28 +56,39 @@ class ReceptiveField:
         return windows[until or self.graph.root.output]
 
     def steps(self, block: Block, axis: Axis, entering: Windows) -> dict[str, Windows]:
-        """Windows of every step of a block whose input has the windows `entering`."""
+        """Windows of every step of a block whose input has the windows `entering`.
+
+        Without masks, of those of the trunk.
+        """
         known = {INPUT: entering}
+        beside = frozenset[str]() if self.masks else beside_trunk(block)
         for step in block.steps:
-            inputs = [known[name] for name in step.inputs if name in known]
+            if step.name in beside:
+                continue
             if isinstance(step.body, Block):
-                if self.masks or step.body.kind != MASK:
-                    known[step.name] = self._then(inputs[0], self.block(step.body, axis))
+                entered = known[step.inputs[0]]
+                known[step.name] = self._then(entered, self.block(step.body, axis))
                 continue
             size, output = getattr(block.type_of(step.inputs[0]), axis), getattr(step.type, axis)
+            inputs = [
+                (known[name], role)
+                for name, role in zip(step.inputs, step.body.roles(len(step.inputs)), strict=True)
+                if self.masks or role != MASK
+            ]
             known[step.name] = self._apply(step.body, inputs, size, output)
         return known
 
     def _output(self, _: object, block: Block, axis: Axis) -> Windows:
         return self.steps(block, axis, identity(block.input, axis))[block.output]
 
-    def _apply(self, op: Operator, inputs: list[Windows], size: int, output: int) -> Windows:
+    def _apply(
+        self, op: Operator, inputs: list[tuple[Windows, str]], size: int, output: int
+    ) -> Windows:
         spans = [op.window(position, size, output) for position in range(output)]
         first, last = [a for a, _ in spans], [b for _, b in spans]
-        roles = op.roles(len(inputs))
         # What gives its size alone is not read, but its grid is the grid of the output.
-        grid = [x for x, role in zip(inputs, roles, strict=False) if role == "size"]
-        read = [x for x, role in zip(inputs, roles, strict=False) if role != "size"]
+        grid = [x for x, role in inputs if role == "size"]
+        read = [x for x, role in inputs if role != "size"]
         parts = [self._then(x, Windows(first, last, op.step)) for x in read]
         return Windows(
             [min(row) for row in zip(*(part.first for part in parts), strict=True)],
