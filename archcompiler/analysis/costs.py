@@ -72,6 +72,16 @@ class CostModel:
         """Costs of the whole network."""
         return self.cells(self.graph.root, ROOT)
 
+    def block(self, block: Block) -> Cost:
+        """Cost of a block by itself, where it is unknown what its surroundings keep."""
+        return total(self.cells(block, Place()))
+
+    def step(self, block: Block, step: Step) -> Cost:
+        """Cost of one step of `block` by itself."""
+        if isinstance(step.body, Block):
+            return self.block(step.body)
+        return _cost(block, step, step.body, Place())
+
     def steps(self, block: Block, place: Place) -> Iterator[tuple[Step, Place, Cells]]:
         """Each step of a block with its place and its costs, which add up to the block's."""
         for step, inner in self._places(block, place):

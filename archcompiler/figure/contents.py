@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from archcompiler.blocks import ATTENTION, STAGE, UNIT, UnitConfig
-from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing, unit_key
 from archcompiler.figure.folding import digest, runs
-from archcompiler.figure.words import enumerate_words, plural, shape_words
+from archcompiler.figure.words import enumerate_words, plural, shape_words, short
 from archcompiler.ir import Block
+from archcompiler.ops.cost import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +62,18 @@ def _module_group(drawing: Drawing, places: list[tuple[str, Block, str, int]]) -
     title += f", {shape_words(block.output_type)}"
     if len(shapes) > 1:
         title += f" in stage {places[0][0].removeprefix('stage')}"
-    total = Counts(0, 0)
+    total = Cost()
     for _, body, _, count in places:
-        total += drawing.counter.of(body, body.output_type) * count
+        total += drawing.costs.block(body) * count
     modules = plural(sum(count for *_, count in places), "module")
-    note = f"{modules}, {short(total.parameters)} parameters, {short(total.macs)} MACs"
+    note = f"{modules}, {short(total.params)} parameters, {short(total.macs)} MACs"
     return ModuleGroup(block, scope, title, note)
 
 
 def unit_groups(drawing: Drawing) -> list[UnitGroup]:
     """One unit of every type and options; one that keeps its shape if there is one."""
     same: dict[str, list[tuple[str, Block]]] = {}
-    for path, block in _units(drawing.graph.root, ""):
+    for path, block in _units(drawing.graph.root):
         same.setdefault(unit_key(_config(block).unit), []).append((path, block))
     groups: list[UnitGroup] = []
     for key, units in same.items():
@@ -83,23 +83,10 @@ def unit_groups(drawing: Drawing) -> list[UnitGroup]:
     return groups
 
 
-def _units(block: Block, path: str) -> Iterator[tuple[str, Block]]:
+def _units(root: Block) -> Iterator[tuple[str, Block]]:
     """Distinct units with the path where each is first used."""
-    seen: set[int] = set()
-    stack = [(path, block)]
-    while stack:
-        path, block = stack.pop()
-        if id(block) in seen:
-            continue
-        seen.add(id(block))
-        if block.kind == UNIT:
-            yield path, block
-            continue
-        stack.extend(
-            (f"{path}/{step.name}" if path else step.name, step.body)
-            for step in reversed(block.steps)
-            if isinstance(step.body, Block)
-        )
+    found = root.blocks(enters=lambda block: block.kind != UNIT)
+    return ((path, block) for path, block in found if block.kind == UNIT)
 
 
 def _config(block: Block) -> UnitConfig:

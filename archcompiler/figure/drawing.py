@@ -1,4 +1,4 @@
-"""What the panels of one network share: its graph, its counts, and who links to whom."""
+"""What the panels of one network share: its graph, its costs, and who links to whom."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from archcompiler.analysis.costs import CostModel
 from archcompiler.blocks import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.figure.counts import Counter, Counts
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
 from archcompiler.figure.words import shape_words, spec_words, unit_words
 from archcompiler.ir import Block, Graph, Step
+from archcompiler.ops.cost import Cost
 from archcompiler.spec.names import class_name
 from archcompiler.units.base import UnitSpec
 
@@ -27,7 +28,6 @@ class Drawing:
     """One network on its way to paper."""
 
     network: CompiledNetwork
-    counter: Counter = field(default_factory=Counter)
     links: dict[int, str] = field(default_factory=dict)
     """Block → id of the panel that shows it."""
 
@@ -64,13 +64,13 @@ class Drawing:
         """`ResNeXt`, or `ResNeXt, groups 8` where the network has others too."""
         return self.unit_names[unit_key(unit)]
 
-    @property
-    def totals(self) -> Counts:
-        root = self.graph.root
-        return self.counter.of(root, root.output_type)
+    @cached_property
+    def costs(self) -> CostModel:
+        return CostModel(self.graph)
 
-    def counts(self, step: Step, times: int = 1) -> Counts:
-        return self.counter.of(step.body, step.type) * times
+    @cached_property
+    def totals(self) -> Cost:
+        return self.costs.block(self.graph.root)
 
     def link(self, block: Block) -> str:
         """Panel of a block; of a run of units, the panel of its unit."""
@@ -80,10 +80,10 @@ class Drawing:
         return self.links.get(id(last), "") if isinstance(last, Block) else ""
 
     def joint_info(
-        self, scope: str, steps: Sequence[Step], what: str, count: int | None = None
+        self, block: Block, scope: str, steps: Sequence[Step], what: str, count: int | None = None
     ) -> Info:
         """What several steps that share one card cost together; `count` of them are equal."""
-        infos = [self.info(scope, step, what) for step in steps]
+        infos = [self.info(block, scope, step, what) for step in steps]
         first, last = infos[0], infos[-1]
         return replace(
             first,
@@ -94,14 +94,15 @@ class Drawing:
             count=len(infos) if count is None else count,
         )
 
-    def info(self, scope: str, step: Step, what: str, times: int = 1) -> Info:
-        counts = self.counts(step, times)
+    def info(self, block: Block, scope: str, step: Step, what: str, times: int = 1) -> Info:
+        """What a card says of a step of `block`, which stands at the path `scope`."""
+        cost = self.costs.step(block, step) * times
         return Info(
             scope=f"{scope}/{step.name}" if scope else step.name,
             what=what,
             shape=shape_words(step.type),
-            parameters=counts.parameters,
-            macs=counts.macs,
+            parameters=cost.params,
+            macs=cost.macs,
             spec=spec_words(step.body.origin if isinstance(step.body, Block) else step.origin),
             count=times,
         )

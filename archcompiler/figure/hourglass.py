@@ -99,13 +99,17 @@ def draw_hourglass(
     chain = levels(mask)[:drawn]
     path = f"{scope}/hourglass"
 
-    def place(key: str, step: Step, at: str, x: float, row: int, **kind: object) -> Node:
-        y = top + (row - 1) * PITCH
+    def place(
+        key: str, block: Block, name: str, at: str, x: float, row: int,
+        bottom: bool = False, skip: bool = False,
+    ) -> Node:  # fmt: skip
         width = columns.low if x == center else columns.unit
-        if key.startswith("skip"):
-            # Narrow, so that the dashes on both sides of it show.
-            width = columns.unit * 0.75
-        node = _node(drawing, key, step, at, (x, y), (width, 2 * LINE + 4.4), r, **kind)  # type: ignore[arg-type]
+        # Narrow, so that the dashes on both sides of it show.
+        size = (columns.unit * 0.75 if skip else width, 2 * LINE + 4.4)
+        node = _node(
+            drawing, block, key, block.step(name), at, (x, top + (row - 1) * PITCH), size, r,
+            bottom=bottom, skip=skip,
+        )  # fmt: skip
         stairs.nodes.append(node)
         return node
 
@@ -115,7 +119,7 @@ def draw_hourglass(
     for level, block in enumerate(chain, 1):
         x = left + columns.down(level, drawn)
         above = left + columns.pool / 2 if level == 1 else left + columns.down(level - 1, drawn)
-        pool = place(f"pool{level}", block.step("pool"), path, above, level)
+        pool = place(f"pool{level}", block, "pool", path, above, level)
         if before is not None:
             stairs.wires.append(wire(before, pool, start="bottom", end="top"))
         last = level == drawn
@@ -123,10 +127,10 @@ def draw_hourglass(
             units = _folded(drawing, block, path, (x, top + (level - 1) * PITCH), columns.low)
             stairs.nodes.append(units)
         else:
-            units = place(f"down{level}", block.step("down"), path, x, level, bottom=last)
+            units = place(f"down{level}", block, "down", path, x, level, bottom=last)
         stairs.wires.append(wire(pool, units))
         if not last:
-            skip = place(f"skip{level}", block.step("skip"), path, center, level, skip=True)
+            skip = place(f"skip{level}", block, "skip", path, center, level, skip=True)
             stairs.wires.append(wire(units, skip, role="skip"))
             skips.append((skip, level, block, path))
         before = units
@@ -134,21 +138,19 @@ def draw_hourglass(
 
     lowest = chain[-1]
     path = f"{scope}/hourglass" + "/inner" * (drawn - 1)
-    rise = place(
-        f"up{drawn}", lowest.step("interpolate"), path, left + columns.up(drawn, drawn), drawn
-    )
+    rise = place(f"up{drawn}", lowest, "interpolate", path, left + columns.up(drawn, drawn), drawn)
     assert before is not None
     stairs.wires.append(wire(before, rise))
     for skip, level, block, path in reversed(skips):
         x = left + columns.up(level + 1, drawn)
-        plus = place(f"add{level}", block.step("add"), path, x, level)
+        plus = place(f"add{level}", block, "add", path, x, level)
         stairs.wires.append(wire(rise, plus, start="top", end="bottom"))
         stairs.wires.append(wire(skip, plus, role="skip"))
         x += CIRCLE / 2 + columns.gap * 0.7 + columns.unit / 2
-        units = place(f"rise{level}", block.step("up"), path, x, level)
+        units = place(f"rise{level}", block, "up", path, x, level)
         stairs.wires.append(wire(plus, units))
         x = left + columns.up(level, drawn)
-        rise = place(f"up{level}", block.step("interpolate"), path, x, level)
+        rise = place(f"up{level}", block, "interpolate", path, x, level)
         stairs.wires.append(wire(units, rise))
     return stairs
 
@@ -159,7 +161,7 @@ def _folded(
     """One card for all between the pooling and the interpolation of a level that is not lowest."""
     steps = [step for step in block.steps if step.name not in ("pool", "interpolate")]
     below = plural(len(levels(block)), "more level")
-    info = drawing.joint_info(scope, steps, f"units, skip and {below}", count=1)
+    info = drawing.joint_info(block, scope, steps, f"units, skip and {below}", count=1)
     lines = ("units,", *below.rsplit(" ", 1))
     size = (width, len(lines) * LINE + 4.4)
     return card("folded", info.what, center, lines, "other", size=size, info=info)
@@ -167,6 +169,7 @@ def _folded(
 
 def _node(
     drawing: Drawing,
+    block: Block,
     key: str,
     step: Step,
     scope: str,
@@ -182,20 +185,20 @@ def _node(
         words = tuple(word.removeprefix("max ") for word in operator_words(body))
         role = {"add": "join", "pool": "pool", "interpolate": "resample"}[step.name]
         name = f"{' '.join(words)} to {pixels_words(step.type)}"
-        info = drawing.info(scope, step, " ".join(words))
+        info = drawing.info(block, scope, step, " ".join(words))
         fixed = (CIRCLE, CIRCLE) if step.name == "add" else None
         if step.name == "add":
             name = "sum of way up and skip"
         return card(key, name, center, words, role, size=fixed, info=info)
     link = drawing.link(body)
     if skip:
-        info = drawing.info(scope, step, "skip unit")
+        info = drawing.info(block, scope, step, "skip unit")
         return card(
             key, "skip unit", center, ("skip", "unit"), "unit", size=size, dashed=True,
             info=info, link=link,
         )  # fmt: skip
     symbol, count = ("2r", 2 * r) if bottom else ("r", r)
-    info = drawing.info(scope, step, f"{symbol} = {count} residual units")
+    info = drawing.info(block, scope, step, f"{symbol} = {count} residual units")
     form: Form | None = "stack" if count > 1 else None
     return card(
         key, info.what, center, unit_lines(symbol, count), "unit", size=size, form=form,

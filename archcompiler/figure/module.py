@@ -148,7 +148,8 @@ class _Module:
     def _units(self, key: str, symbol: str, count: int, x: float, y: float) -> Node:
         step = self.attention.step(key)
         assert isinstance(step.body, Block)
-        info = self.drawing.info(self.scope, step, f"{symbol} = {count} residual units")
+        what = f"{symbol} = {count} residual units"
+        info = self.drawing.info(self.attention, self.scope, step, what)
         node = card(
             key, f"{key}: {info.what}", (x, y), unit_lines(symbol, count), "unit",
             size=(self.m.unit, 2 * LINE + 4.4), form="stack" if count > 1 else "round",
@@ -168,7 +169,7 @@ class _Module:
         words = gate_words(self.config.learning)
         gate = card(
             "gate", f"attention gate: {words}", (self.head_x, y), (words,), "join",
-            size=(m.head, 14), info=self.drawing.info(self.scope, step, words),
+            size=(m.head, 14), info=self.drawing.info(self.attention, self.scope, step, words),
         )  # fmt: skip
         trunk = self._units("trunk", "t", self.config.t, trunk_x, y)
         self.nodes.append(gate)
@@ -204,7 +205,8 @@ class _Module:
         if not self.has_levels:
             step = self.mask.step("units")
             assert isinstance(step.body, Block)
-            info = self.drawing.info(scope, step, f"{self.config.mask.units} residual units")
+            what = f"{self.config.mask.units} residual units"
+            info = self.drawing.info(self.mask, scope, step, what)
             node = card(
                 "units", info.what, (m.left + (x - m.left) / 2, row),
                 ("unit", f"× {self.config.mask.units}"), "unit", form="stack",
@@ -255,7 +257,7 @@ class _Module:
 
     def _head(self, found: HeadCard, at: tuple[float, float], scope: str) -> Node:
         words, count = found.words, found.count
-        info = self.drawing.joint_info(scope, found.steps, words[0], count)
+        info = self.drawing.joint_info(self.mask, scope, found.steps, words[0], count)
         width = self.m.head if found.role == "conv" else card_size(words, found.role)[0]
         if count > 1:
             x, y = at[0] - width / 2 - 3, at[1] + 2.5

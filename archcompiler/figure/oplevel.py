@@ -35,8 +35,10 @@ _TINTS = {MASK: "mask", "trunk": "trunk"}
 class Place:
     """A step on its way into the layout; `inputs` are the places that feed an operator."""
 
+    block: Block
+    """The block that it is a step of."""
     scope: str
-    """Of the step around it."""
+    """Path of that block."""
     step: Step
     inputs: tuple[tuple[str, str], ...] = ()
     """Id and the role of the wire from it."""
@@ -78,7 +80,7 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
     nodes.append(start)
     for name, place in operators.places.items():
         what = " ".join(place.lines) if place.lines[0] != "+" else "sum"
-        info = drawing.info(place.scope, place.step, what)
+        info = drawing.info(place.block, place.scope, place.step, what)
         at = layout.centers[name]
         words = f"{what}, {info.shape}"
         nodes.append(
@@ -101,7 +103,7 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
 
 
 def _frame(drawing: Drawing, place: Place, rect: Rect) -> Node:
-    info = drawing.info(place.scope, place.step, place.step.name)
+    info = drawing.info(place.block, place.scope, place.step, place.step.name)
     outline = Outline(rect, place.role, "round")
     return Node(place.path, f"{place.path}, {info.shape}", outline, (), info)
 
@@ -155,7 +157,7 @@ class _Operators:
             body = step.body
             if isinstance(body, Block):
                 inner = names[step.inputs[0]]
-                names[step.name] = self._cluster(into, step, body, scope, inner)
+                names[step.name] = self._cluster(into, block, step, body, scope, inner)
                 continue
             name = names[step.name] = f"n{len(self.places) + 1}"
             roles = body.roles(len(step.inputs))
@@ -166,16 +168,22 @@ class _Operators:
             lines = operator_words(body)
             if block.type_of(step.inputs[0]) != step.type:
                 lines += (shape_words(step.type),)
-            place = self.places[name] = Place(scope, step, inputs, lines)
+            place = self.places[name] = Place(block, scope, step, inputs, lines)
             self._node(into, name, lines, place.role, place.size)
         return names[block.output]
 
     def _cluster(
-        self, into: graphviz.Digraph, step: Step, body: Block, scope: str, source: str
+        self,
+        into: graphviz.Digraph,
+        block: Block,
+        step: Step,
+        body: Block,
+        scope: str,
+        source: str,
     ) -> str:
         if not body.steps:
             return source
-        place = Place(scope, step)
+        place = Place(block, scope, step)
         name = f"cluster{len(self.clusters) + 1}"
         self.clusters[name] = place
         with into.subgraph(name=name) as inside:

@@ -213,7 +213,7 @@ def footer_words(drawing: Drawing) -> str:
     return " · ".join(
         (
             graph.name,
-            f"{totals.parameters:,} parameters",
+            f"{totals.params:,} parameters",
             f"{totals.macs:,} MACs at {shape_words(graph.input)}",
             f"trunk depth {trunk_depth(graph)}",
             f"spec {drawing.sha256[:12]}",

@@ -90,7 +90,8 @@ def draw_scope(
         direction = "TB"
         layout = _layout(graph, edges, sizes, owner[block.output], dot, direction)
     nodes = tuple(
-        _draw(drawing, cell, scope, layout.centers[cell.key], sizes[cell.key]) for cell in graph
+        _draw(drawing, block, cell, scope, layout.centers[cell.key], sizes[cell.key])
+        for cell in graph
     )
     skips = _skips(graph, edges, owner[block.output])
     wires = [
@@ -160,10 +161,12 @@ def _size(cell: Cell) -> Point:
     return card_size(cell.lines, cell.role)
 
 
-def _draw(drawing: Drawing, cell: Cell, scope: str, center: Point, size: Point) -> Node:
+def _draw(
+    drawing: Drawing, block: Block, cell: Cell, scope: str, center: Point, size: Point
+) -> Node:
     body, count = cell.runs[0].body, cell.runs[0].count
     steps = [step for run in cell.runs for step in run.steps]
-    info = drawing.joint_info(scope, steps, " ".join(cell.lines), count)
+    info = drawing.joint_info(block, scope, steps, " ".join(cell.lines), count)
     name = " ".join(cell.lines) if cell.lines != ("+",) else "sum"
     return card(
         cell.key,

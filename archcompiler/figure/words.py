@@ -142,6 +142,16 @@ def spec_words(origin: SpecPath) -> str:
     return text or "spec"
 
 
+def short(number: int) -> str:
+    """Three digits and a prefix, as tables print it: 6.27 G."""
+    for bound, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= bound * 0.9995:
+            value = number / bound
+            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            return f"{value:.{digits}f} {prefix}"
+    return str(number)
+
+
 def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
 
