@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,23 +57,34 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a block cannot be what its spec says, and the option that says it."""
+    """Why a block cannot be what its spec says."""
 
+    code: str
     message: str
-    option: str | None = None
+    origins: tuple[SpecPath, ...] = ()
+    """Values of the spec that may be to blame; the first that is written there is."""
+    columns: tuple[int, int] | None = None
+    """The part of the text of the first one that is meant."""
+    help: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A scope: one input, one output, steps between. `config` is what it was lowered from."""
+    """A scope: one input, one output, steps between."""
 
     kind: str
-    config: object
+    """What it is in the network; see `archcompiler.ir.kinds`."""
     input: TensorType
     steps: tuple[Step, ...]
     output: str
     origin: SpecPath = ()
     problems: tuple[Problem, ...] = ()
+    name: str = ""
+    """The block of the language that it was made from; empty for a network, a stage, a row."""
+    options: Mapping[str, object] = MappingProxyType({})
+    """The numbers, words and truth values that it was made with."""
+    use: object = field(default=None, repr=False)
+    """What made it, for whoever prints it."""
 
     @cached_property
     def operator_count(self) -> int:
