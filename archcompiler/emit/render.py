@@ -88,4 +88,4 @@ def docstring(text: str) -> str:
 
 
 def shape(type: TensorType) -> str:
-    return f"(N, {type.channels}, {type.height}, {type.width})"
+    return f"(N, {type.channels}, {', '.join(map(str, type.size))})"

@@ -30,16 +30,16 @@ MANY = 10_000
 
 
 def lower(
-    loaded: LoadedSpec, size: tuple[int, int] | None = None, max_operators: int = MAX_OPERATORS
+    loaded: LoadedSpec, size: tuple[int, ...] | None = None, max_operators: int = MAX_OPERATORS
 ) -> Graph:
-    """The graph of a spec at its own input size, or at another (H, W).
+    """The graph of a spec at its own input size, or at another.
 
     Raises CompileError E310 if the network has more than `max_operators` operators.
     """
     spec = loaded.spec
     norm = NormDetails(spec.norm.eps, spec.norm.momentum)
-    channels, height, width = spec.input
-    input = TensorType(channels, *(size or (height, width)))
+    channels, *own = spec.input
+    input = TensorType(channels, *(size or own))
     try:
         if sum(map(_repetitions, spec.stages)) > MANY:
             _lower_network(Context(norm, max_operators, longest_run=2), spec, input)
