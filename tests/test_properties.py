@@ -21,11 +21,11 @@ from torch import nn
 import archcompiler
 from archcompiler.analysis.parameters import parameter_count
 from archcompiler.analysis.sizes import valid_sizes
-from archcompiler.codes import all_codes
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import Severity
+from archcompiler.diagnostics.codes import all_codes
+from archcompiler.diagnostics.render import render
 from archcompiler.emit.header import without_source
-from archcompiler.render import render
 
 NO_PLACE = "a spec holds only what JSON can say"
 """The one message about a spec as a whole, which was never text that could be pointed at."""
@@ -47,7 +47,7 @@ def gradients(model: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | Non
 def test_a_valid_network_runs_forward_and_backward(spec: dict[str, Any]) -> None:
     network = archcompiler.compile(spec)
     model = network.module()
-    x = images(network, network.graph.input.height, network.graph.input.width)
+    x = images(network, *network.graph.input.size)
     for training in (True, False):
         model.train(training)
         assert model(x).shape == (2, spec["classes"])
@@ -61,11 +61,11 @@ def test_a_valid_network_runs_forward_and_backward(spec: dict[str, Any]) -> None
 def test_intermediate_shapes_are_the_graphs(spec: dict[str, Any]) -> None:
     network = archcompiler.compile(spec)
     model = network.module().eval()
-    x = images(network, network.graph.input.height, network.graph.input.width)
+    x = images(network, *network.graph.input.size)
     with torch.no_grad():
         features = model.stage_features(x)
     expected = {
-        step.name: (2, step.type.channels, step.type.height, step.type.width)
+        step.name: (2, step.type.channels, *step.type.size)
         for step in network.graph.root.steps
         if step.name.startswith("stage")
     }

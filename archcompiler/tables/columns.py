@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.suggest import did_you_mean
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.tables.report import Report, Row, View
 
 Value = int | float | str | None
@@ -34,7 +34,7 @@ def _count(key: str, title: str, legend: str = "") -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("input", "input", None, lambda r, _: f"{r.input.height}×{r.input.width}"),
+    Column("input", "input", None, lambda r, _: r.input.pixel_words),
     Column("classes", "classes", "", lambda r, _: r.classes, scaled=False),
     Column(
         "trunk_depth",
