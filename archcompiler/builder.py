@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from archcompiler.ir import INPUT, Block, Problem, SpecPath, Step, TensorType
+from archcompiler.config.path import SpecPath
+from archcompiler.ir import INPUT, Block, Problem, Step, TensorType
 from archcompiler.ops import BatchNorm, Conv, Operator, Relu, ShapeError
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from archcompiler.config.path import SpecPath
+
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
 
 INPUT = "x"
 """Name by which the steps of a block refer to the block's input."""
-
-SpecPath = tuple[str | int, ...]
-"""Keys and indices from the root of a spec to a value: `("stages", 0, "modules")`."""
 
 
 @dataclass(frozen=True, slots=True)

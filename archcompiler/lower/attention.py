@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archcompiler.blocks import ATTENTION, HOURGLASS, MASK, AttentionConfig, MaskConfig
 from archcompiler.builder import BlockBuilder, Value
-from archcompiler.ir import Block, SpecPath, TensorType
+from archcompiler.config.path import SpecPath
+from archcompiler.ir import Block, TensorType
 from archcompiler.lower.context import Context
 from archcompiler.ops import Add, ChannelNorm, Gate, Sigmoid, SpatialNorm
 

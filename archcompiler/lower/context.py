@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archcompiler.blocks import UNIT, UNITS, UnitConfig, UnitsConfig
 from archcompiler.builder import BlockBuilder, NormDetails, Value
-from archcompiler.ir import Block, SpecPath, TensorType
+from archcompiler.config.path import SpecPath
+from archcompiler.ir import Block, TensorType
 from archcompiler.units import UnitSpec, unit_type
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Severity, Span
-from archcompiler.ir import SpecPath
 
 
 @dataclass(frozen=True, slots=True)

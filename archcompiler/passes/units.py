@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from archcompiler.blocks import UNIT, UnitConfig
 from archcompiler.builder import BlockBuilder, NormDetails
-from archcompiler.ir import Block, Graph, SpecPath, TensorType
+from archcompiler.config.path import SpecPath
+from archcompiler.ir import Block, Graph, TensorType
 from archcompiler.ops import ShapeError
 from archcompiler.passes.finding import Finding
 from archcompiler.units import unit_type

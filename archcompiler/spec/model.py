@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from archcompiler.config.base import Count, Model
 from archcompiler.ops import InterpolationMode, Learning
 from archcompiler.units import UnitSpec, unit_types
-from archcompiler.units.base import Channels, Count, Model
+from archcompiler.units.base import Channels
 from archcompiler.units.preact_bottleneck.spec import PreActBottleneckSpec
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, error
-from archcompiler.ir import SpecPath
 from archcompiler.spec.names import class_name, taken, taken_file
 
 if TYPE_CHECKING:

@@ -13,22 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from archcompiler.builder import BlockBuilder, Value
+from archcompiler.config.base import Model
 
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Channels = Annotated[int, Field(ge=1, le=65_536)]
-
-
-class Model(BaseModel):
-    """Base of every part of a spec: frozen, strict about types, unknown keys are errors.
-
-    Only the root of a spec is ever validated, so the validators of its parts are not built. The
-    strings below the fields are their help texts; `archcompiler.spec.help` reads them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class UnitSpec(Model):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from archcompiler.units.base import Count, UnitSpec
+from archcompiler.config.base import Count
+from archcompiler.units.base import UnitSpec
 
 
 class ResNeXtSpec(UnitSpec):
