@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archcompiler.blocks import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.diagram import Figure, Request
@@ -22,12 +21,13 @@ from archcompiler.figure.themes import THEMES, ThemeName
 from archcompiler.figure.words import (
     block_words,
     enumerate_words,
+    name_words,
     one_line,
     shape_words,
     short,
-    unit_words,
 )
 from archcompiler.ir import Block, Step
+from archcompiler.ir.kinds import UNIT
 
 GUTTER = 20.0
 CARD = 33.0
@@ -311,8 +311,7 @@ def _inside(step: Step, pair: Pair) -> str:
 def _unit_types(step: Step) -> list[str]:
     """What the types of units below a step are called."""
     assert isinstance(step.body, Block)
-    configs = (block.config for _, block in step.body.blocks())
-    return sorted({unit_words(c.unit.type) for c in configs if isinstance(c, UnitConfig)})
+    return sorted({name_words(block) for _, block in step.body.blocks() if block.kind == UNIT})
 
 
 def _words(step: Step) -> str:
@@ -321,7 +320,7 @@ def _words(step: Step) -> str:
     for run in runs(step.body):
         if not isinstance(run.body, Block):
             words.append(run.body.kind.replace("_", " "))
-        elif run.body.kind != UNITS or run.body.steps:
+        elif run.body.steps:
             words.append(one_line(block_words(run.body, run.count, run.first.name)))
     return ", ".join(words)
 
@@ -347,8 +346,9 @@ def _to_html(
         draw_atlas(left, dot, "a-", ("comparison",), names[0]),
         draw_atlas(right, dot, "b-", ("comparison",), names[1]),
     )
-    # Drawn after the scopes, which the cards then link to.
     rows = pairs(left, right)
+    # The cards lead to the scopes.
+    left, right = a.drawing, b.drawing
     panel = _Comparison(left, right, WIDTH).panel(rows, differences)
     if panel.height > BLOCK[1]:
         panel = _Comparison(left, right, WIDTH).panel(folded(rows), differences)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archcompiler.blocks import MASK
+from archcompiler.analysis.branches import beside_trunk
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.layout import lay_out
+from archcompiler.figure.recognition import recognise
 from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
 from archcompiler.figure.words import operator_words, plural, role_of, shape_words
 from archcompiler.ir import INPUT, Block, Step
@@ -28,7 +29,6 @@ _PULL = {
     "skip": {"weight": "1"},
     "guide": {"style": "dashed", "constraint": "false"},
 }
-_TINTS = {MASK: "mask", "trunk": "trunk"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,8 @@ class Place:
     inputs: tuple[tuple[str, str], ...] = ()
     """Id and the role of the wire from it."""
     lines: tuple[str, ...] = ()
+    tint: str = "stage"
+    """Of the frame around a block."""
 
     @property
     def path(self) -> str:
@@ -51,7 +53,7 @@ class Place:
     @property
     def role(self) -> str:
         if isinstance(self.step.body, Block):
-            return _TINTS.get(self.step.name, "stage")
+            return self.tint
         return role_of(self.step.body)
 
     @property
@@ -183,7 +185,7 @@ class _Operators:
     ) -> str:
         if not body.steps:
             return source
-        place = Place(block, scope, step)
+        place = Place(block, scope, step, tint=_tint(block, step))
         name = f"cluster{len(self.clusters) + 1}"
         self.clusters[name] = place
         with into.subgraph(name=name) as inside:
@@ -197,6 +199,14 @@ class _Operators:
         into.node(
             name, _escaped(*lines), shape=_SHAPES.get(role, "box"), width=width, height=height
         )
+
+
+def _tint(block: Block, step: Step) -> str:
+    """What a step is in a module: its mask, its trunk, or neither."""
+    if step.name in beside_trunk(block):
+        return "mask"
+    shape = recognise(block)
+    return "trunk" if shape is not None and step is shape.trunk else "stage"
 
 
 def _wire_role(kind: str, source: str, role: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.blocks import UNITS
 from archcompiler.figure.cards import PAD, card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import Run, runs
@@ -81,9 +80,9 @@ def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
     for inner in runs(block) if detailed else ():
         body = inner.body
         if isinstance(body, Block):
-            if body.kind != UNITS or body.steps:
+            if body.steps:
                 rows.append((inner, block_words(body, inner.count, inner.first.name)))
-        elif body.kind not in ("batch_norm", "relu"):
+        elif role_of(body) != "norm" or body.kind == "dropout":
             rows.append((inner, operator_words(body)))
     sizes = [card_size(words, role_of(inner.body)) for inner, words in rows]
     width = max([w for w, _ in sizes] + [text_width(title, TEXT, True)]) + 2 * PAD
