@@ -16,6 +16,7 @@ from archcompiler.config.problems import kind_of, validate
 from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.diagnostics.read import near_spec, read_source
+from archcompiler.language.library import Library
 from archcompiler.spec.model import Spec
 from archcompiler.spec.wording import SpecWording
 from archcompiler.syntax import parse
@@ -33,6 +34,11 @@ class LoadedSpec:
     values: Located
     source: Source
     settings: tuple[str, ...] = ()
+
+    @cached_property
+    def library(self) -> Library:
+        """The blocks that it can name."""
+        return Library(self.values.child("blocks"))
 
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from archcompiler.config.path import SpecPath
 from archcompiler.config.wording import Remark, Wording
-from archcompiler.units import UnitSpec
+from archcompiler.spec.model import Reference
 
 _PATTERNS = {
     "name": "`name` must be lower-case letters, digits and `_`, and start with a letter",
@@ -39,8 +39,8 @@ class SpecWording(Wording):
 
     def alternatives(self, models: Sequence[type[BaseModel]]) -> str:
         """A unit type may be given by its name alone."""
-        unit = any(issubclass(model, UnitSpec) for model in models)
-        return "the name of a unit type or a table" if unit else "a table"
+        unit = any(issubclass(model, Reference) for model in models)
+        return "a name or a table" if unit else "a table"
 
     def remark(self, path: SpecPath, kind: str, value: Any) -> Remark:
         """What is special about a mistake of pydantic's `kind`."""

@@ -44,7 +44,7 @@ def _measured(report: Report, row: Row) -> int | None:
 
 
 NETWORK = (
-    Column("input", "input", None, lambda r, _: f"{r.input.height}×{r.input.width}"),
+    Column("input", "input", None, lambda r, _: r.input.pixel_words),
     Column("classes", "classes", "", lambda r, _: r.classes, scaled=False),
     Column(
         "trunk_depth",
