@@ -14,12 +14,12 @@ from archcompiler.analysis.roofline import Precision, accelerator
 from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import choice, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
+from archcompiler.compiler import CompiledNetwork, at_size
+from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.tables.columns import chosen, order_by
 from archcompiler.tables.report import Report, View
 
 if TYPE_CHECKING:
-    from archcompiler.compiler import CompiledNetwork
-    from archcompiler.diagnostics import Diagnostic
     from archcompiler.ir import Graph
     from archcompiler.verify.counts import Counts
 
@@ -171,9 +171,6 @@ def _graphs(
     networks: Sequence[CompiledNetwork], sizes: Sequence[tuple[int, ...]] | None
 ) -> list[tuple[CompiledNetwork, Graph]]:
     """Every network at every size. Raises CompileError with all sizes that a network refuses."""
-    from archcompiler.analysis.resolution import at_size
-    from archcompiler.diagnostics import CompileError
-
     if sizes is None:
         return [(network, network.graph) for network in networks]
     graphs: list[tuple[CompiledNetwork, Graph]] = []
@@ -182,8 +179,8 @@ def _graphs(
         for size in dict.fromkeys(_spread(size, network) for size in sizes):
             try:
                 graphs.append((network, at_size(network, *size)))
-            except CompileError as error:
-                found += error.diagnostics
+            except CompileError as refused:
+                found += refused.diagnostics
     if found:
         raise CompileError(*found)
     return graphs
@@ -196,8 +193,6 @@ def _measure(
     try:
         from archcompiler.verify.counts import verify_counts
     except ImportError as missing:
-        from archcompiler.diagnostics import error
-
         names = ", ".join(
             ("fvcore", "torch") if missing.name is None else (missing.name.partition(".")[0],)
         )
