@@ -14,7 +14,12 @@ from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.language.definition import NONE, WIRING, Definition, Option, Rule
 from archcompiler.language.ending import endless, circular
-from archcompiler.language.expression import Expression, ExpressionError, parse_expression
+from archcompiler.language.expression import (
+    Expression,
+    ExpressionError,
+    InexactDivision,
+    parse_expression,
+)
 from archcompiler.language.kinds import Kind, Name, kind_of_expression, mistakes
 from archcompiler.language.library import Library
 from archcompiler.language.naming import (
@@ -26,7 +31,7 @@ from archcompiler.language.naming import (
     wrong_padding,
 )
 from archcompiler.language.reading import columns, read_block
-from archcompiler.language.target import CALL
+from archcompiler.language.target import CALL, SIZE
 from archcompiler.language.values import (
     EXPECTED,
     is_of,
@@ -38,10 +43,6 @@ from archcompiler.language.values import (
 from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.registry import find_operator, operator_names
-
-_NUMBER = Argument("int", least=1)
-"""What a call says for channels and stride."""
-
 
 def check_block(
     name: str,
@@ -154,6 +155,8 @@ class _Check:
             operator = find_operator(rule.op)
             if operator is None:
                 definition = self._definition(rule.op)
+                if definition is None and rule.op in self.library.own:
+                    return
         except CompileError as problem:
             for d in problem.diagnostics:
                 if d.span is None:
@@ -167,7 +170,7 @@ class _Check:
             yield self._unknown(op, rule.op)
 
     def _definition(self, name: str) -> Definition | None:
-        return self.definition if name == self.definition.name else self.library.find(name)
+        return self.definition if name == self.definition.name else self.library.glance(name)
 
     def _unknown(self, op: Located, name: str) -> Diagnostic:
         slots = self.definition.slots
@@ -214,7 +217,9 @@ class _Check:
             name = str(child.path[-1])
             option = definition.options.get(name)
             if name in CALL:
-                yield from self._value(child, _NUMBER)
+                yield from self._value(child, SIZE)
+            elif name in self.library.unreadable(definition):
+                continue
             elif option is None:
                 known = {*definition.options, *WIRING, *CALL}
                 yield unknown_key(child, self.wording.table(node.path), known)
@@ -238,7 +243,7 @@ class _Check:
         for child in _arguments(node):
             name, value = str(child.path[-1]), child.value
             if name in CALL:
-                yield from self._value(child, _NUMBER)
+                yield from self._value(child, SIZE)
             elif isinstance(value, list):
                 yield from self._value(child, Argument("ints"))
             elif isinstance(value, str) and not value.isidentifier():
@@ -298,10 +303,11 @@ class _Check:
             yield error("E220", problem.message, span, help=problem.help)
             return
         kind = wanted or kind_of_expression(expression, self.names)
-        for found in mistakes(expression, self.names, kind or "number"):
+        wrong = mistakes(expression, self.names, kind or "number")
+        for found in wrong:
             span = columns(node, found.start, found.end)
             yield error("E220", found.message, span, notes=found.notes, help=found.help)
-        if rule is not None and not any(expression.names):
+        if rule is not None and not wrong and not any(expression.names):
             yield from _constant(node, expression, rule)
 
 
@@ -311,7 +317,9 @@ def _constant(
     """The bounds of an expression that reads no name."""
     try:
         value = expression.evaluate({})
-    except ExpressionError:
+    except ExpressionError as problem:
+        code = "E307" if isinstance(problem, InexactDivision) else "E220"
+        yield error(code, problem.message, columns(node, problem.start, problem.end))
         return
     if isinstance(value, int | float) and not isinstance(value, bool):
         message = out_of_bounds(value, rule)

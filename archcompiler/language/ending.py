@@ -31,7 +31,7 @@ def _back(
         return None
     seen.add(called)
     try:
-        definition = library.find(called)
+        definition = library.glance(called)
     except CompileError:
         return None
     for _, inner in _calls(definition) if definition is not None else ():

@@ -58,8 +58,10 @@ class _Checker:
 
     def wants(self, node: ast.expr, wanted: Kind) -> None:
         """Check a part, and that it is of a kind."""
+        before = len(self.found)
         kind = self.kind(node)
-        if kind is not None and kind != wanted:
+        # What is wrong inside of a part is the cause of what is wrong with the whole.
+        if kind is not None and kind != wanted and len(self.found) == before:
             what = WORDS[kind]
             if kind == "word":
                 what = f"the word `{ast.unparse(node)}`".replace("'", "")
@@ -86,8 +88,10 @@ class _Checker:
                 self.wants(operand, "number")
                 return "number"
             case ast.BoolOp(values=values):
+                before = len(self.found)
                 for value in values:
-                    self.wants(value, "truth")
+                    if len(self.found) == before:
+                        self.wants(value, "truth")
                 return "truth"
             case ast.Compare(left=left, ops=ops, comparators=comparators):
                 for op, a, b in zip(ops, [left, *comparators], comparators, strict=False):

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from archcompiler import zoo
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.language.definition import Definition
-from archcompiler.language.reading import read_definition
+from archcompiler.language.reading import read_block, read_definition
 from archcompiler.diagnostics.read import read_source
 from archcompiler.config.located import Located, locate, merge
 from archcompiler.config.wording import Wording
@@ -50,6 +50,24 @@ class Library:
         if key not in self._known:
             self._known[key] = self._read(name, home)
         return self._known[key]
+
+    def glance(self, name: str, home: Home = "blocks") -> Definition | None:
+        """What can be read of a block, with options of its own that cannot left out.
+
+        Raises CompileError for a block of an outside package that cannot be read.
+        """
+        if name not in self._own:
+            return self.find(name, home)
+        table = self.table(name, home)
+        assert table is not None
+        return read_block(name, table, home, ("blocks", name))[0]
+
+    def unreadable(self, definition: Definition) -> frozenset[str]:
+        """Options that are written, but that a definition lacks because they cannot be read."""
+        table = self._own.get(definition.name)
+        options = table.child("options") if table is not None else None
+        written = options.value if options is not None else ()
+        return frozenset(written if isinstance(written, dict) else ()) - {*definition.options}
 
     def names(self, home: Home = "blocks", kind: str = "block") -> tuple[str, ...]:
         """Every name that can be used there, in alphabetical order.

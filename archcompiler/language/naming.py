@@ -100,7 +100,9 @@ class Naming:
             operator = find_operator(place.words.get(name, name)) if place.operators else None
             definition = None
             if operator is None and place.kind != "operator":
-                definition = self.library.find(name, place.home)
+                definition = self.library.glance(name, place.home)
+                if definition is None and name in self.library.own:
+                    return
         except CompileError as problem:
             # What an outside package does wrong has no place in the spec but that of its name.
             for d in problem.diagnostics:
@@ -149,6 +151,8 @@ class Naming:
             if key == "type" or key in place.besides:
                 continue
             option = options.get(key)
+            if option is None and definition and key in self.library.unreadable(definition):
+                continue
             if option is None:
                 known = {*options, *place.besides, "type"}
                 help = self.wording.remark(child.path, "extra_forbidden", child.plain()).help
@@ -181,7 +185,7 @@ class Naming:
             operator = find_operator(usual)
             inner = operator.arguments if operator is not None else None
             if inner is None:
-                definition = self.library.find(usual)
+                definition = self.library.glance(usual)
                 inner = definition.options if definition is not None else {}
             if key in inner and did_you_mean(key, options) is None:
                 return f"it belongs into `{name}` of this table"
@@ -210,8 +214,8 @@ class Naming:
                 "attention": "leave `modules` out where there is to be no attention",
             }.get(place.kind)
         front, _, rest = name.partition("_")
-        unit = self.library.find(rest) if place.kind == "unit" and rest else None
-        if unit is not None and "gate" in unit.options and self.library.find(front) is not None:
+        unit = self.library.glance(rest) if place.kind == "unit" and rest else None
+        if unit is not None and "gate" in unit.options and front in self.library.names():
             return f'write `{{ type = "{rest}", gate = "{front}" }}`'
         fits = IDENTIFIER.fullmatch(name) and find_operator(name) is None
         return f"a block of your own is written under `[blocks.{name if fits else 'NAME'}]`"
