@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archcompiler.config.path import SpecPath
 from archcompiler.ir import Block
+from archcompiler.ir.kinds import STAGE
 from archcompiler.language.definition import Definition, Rule
 from archcompiler.language.use import Reference, Use
 from archcompiler.lower.context import option_origins
@@ -39,10 +40,14 @@ def _origins(use: Use, rule: Rule, only: str | None) -> Iterator[SpecPath]:
     yield use.origin
 
 
-def stage_channels(origin: SpecPath) -> Iterator[SpecPath]:
-    """The channels of the stage that something belongs to."""
-    if origin[:1] == ("stages",):
-        yield (*origin[:2], "channels")
+def stage_channels(path: str, blocks: Mapping[str, Block]) -> tuple[SpecPath, ...]:
+    """The channels of the stage that the block at a path is in; () outside of stages."""
+    while path:
+        block = blocks.get(path)
+        if block is not None and block.kind == STAGE:
+            return ((*block.origin, "channels"),)
+        path = path.rpartition("/")[0]
+    return ()
 
 
 def countdown(definition: Definition) -> str | None:

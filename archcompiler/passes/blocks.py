@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from archcompiler.config.path import SpecPath
 from archcompiler.ir import Block, Graph, Problem, TensorType
 from archcompiler.ir.kinds import HEAD, MASK, UNIT
 from archcompiler.language.use import Use
@@ -15,22 +16,23 @@ from archcompiler.passes.fitting import fitting_channels, uneven
 def check_blocks(graph: Graph) -> Iterator[Finding]:
     """Options that do not fit (E305, E307, E212, E220), shapes that break the contract (E308)."""
     reported = set()
-    for path, block in graph.blocks():
-        finding = _check_block(path, block)
+    blocks = dict(graph.blocks())
+    for path, block in blocks.items():
+        finding = _check_block(path, block, stage_channels(path, blocks))
         if finding is not None and (finding.code, finding.origins) not in reported:
             reported.add((finding.code, finding.origins))
             yield finding
 
 
-def _check_block(path: str, block: Block) -> Finding | None:
+def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Finding | None:
     if block.problems:
-        return _problem(path, block, block.problems[0])
+        return _problem(path, block, block.problems[0], channels)
     groups = uneven(block)
     if groups is not None:
         name, message = groups
         origins = (
             *(o for o in step_origins(block, name, "groups") if o[-1:] == ("groups",)),
-            *stage_channels(block.origin),
+            *channels,
             *step_origins(block, name, "groups"),
         )
         return Finding("E305", message, origins, path, help=fitting_channels(block))
@@ -42,7 +44,9 @@ def _check_block(path: str, block: Block) -> Finding | None:
     return None
 
 
-def _problem(path: str, block: Block, problem: Problem) -> Finding:
+def _problem(
+    path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...]
+) -> Finding:
     """Why a block cannot be built."""
     origins = problem.origins or (block.origin,)
     if problem.code == "E212" and origins[0][:1] == ("stages",) and "`depth`" in problem.message:
@@ -58,8 +62,11 @@ def _problem(path: str, block: Block, problem: Problem) -> Finding:
             fatal=True,
         )
     help = problem.help
-    if problem.code == "E307" and help is None:
-        help = fitting_channels(block)
+    if problem.code == "E307":
+        help = help or fitting_channels(block)
+        # The channels of the stage rather than the unit as a whole.
+        nearest = [origin for origin in origins if origin != block.origin]
+        origins = (*nearest, *channels, *origins)
     return Finding(
         problem.code,
         problem.message,
