@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from archcompiler.config.problems import kind_of, validate
 from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.diagnostics.read import near_spec, read_source
-from archcompiler.language.library import Library
+from archcompiler.language.library import Home, Library
 from archcompiler.spec.model import Spec
 from archcompiler.spec.wording import SpecWording
 from archcompiler.syntax import parse
@@ -33,12 +33,9 @@ class LoadedSpec:
     spec: Spec
     values: Located
     source: Source
+    library: Library = field(repr=False, compare=False)
+    """The blocks that it can name."""
     settings: tuple[str, ...] = ()
-
-    @cached_property
-    def library(self) -> Library:
-        """The blocks that it can name."""
-        return Library(self.values.child("blocks"))
 
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""
@@ -57,10 +54,28 @@ class LoadedSpec:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of what the spec means: the same for TOML and JSON, order of keys and `extends`."""
-        values = self.spec.model_dump(mode="json")
+        """Hash of what the spec means: the same for TOML and JSON, order of keys and `extends`.
+
+        The blocks that it uses are part of that, its own as well as others; those that it does
+        not use are not.
+        """
+        from archcompiler.spec.resolved import resolved, used
+
+        values = resolved(self.spec, self.library)
+        del values["blocks"]
+        values["blocks"] = [self._text(name, home) for home, name in used(self.spec, self.library)]
+        values["blocks"].sort()
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+    def _text(self, name: str, home: Home) -> str:
+        table = self.library.table(name, home)
+        assert table is not None
+        plain = table.plain()
+        # The order of steps is that of execution; that of other keys means nothing.
+        plain["steps"] = list(plain.get("steps", {}).items())
+        return json.dumps([home, name, plain], sort_keys=True, ensure_ascii=False)
 
 
 def _inherited(path: SpecPath) -> SpecPath | None:
@@ -104,7 +119,7 @@ def _checked(values: Located, source: Source, settings: tuple[str, ...]) -> Load
         told = {(d.code, d.span) for d in problems}
         found = [d for d in invalid.diagnostics if (d.code, d.span) not in told]
         raise CompileError(*_in_order([*found, *problems])) from None
-    loaded = LoadedSpec(spec, values, source, settings)
+    loaded = LoadedSpec(spec, values, source, library, settings)
     problems += broken_rules(loaded)
     if problems:
         raise CompileError(*_in_order(problems))
