@@ -13,7 +13,7 @@ from archcompiler.config.problems import kind_of
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.language.definition import NONE, WIRING, Definition, Option, Rule
-from archcompiler.language.ending import endless, circular
+from archcompiler.language.ending import circular, endless
 from archcompiler.language.expression import (
     Expression,
     ExpressionError,
@@ -25,6 +25,7 @@ from archcompiler.language.library import Library
 from archcompiler.language.naming import (
     MEANT,
     Naming,
+    at_name,
     meant,
     slot_place,
     wrong_inputs,
@@ -35,6 +36,7 @@ from archcompiler.language.target import CALL, SIZE
 from archcompiler.language.values import (
     EXPECTED,
     is_of,
+    missing_key,
     out_of_bounds,
     unknown_choice,
     unknown_key,
@@ -44,6 +46,7 @@ from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.registry import find_operator, operator_names
 
+
 def check_block(
     name: str,
     table: Located,
@@ -52,7 +55,7 @@ def check_block(
     home: str = "blocks",
     origin: SpecPath | None = None,
 ) -> Iterator[Diagnostic]:
-    """Everything that is wrong with one block, its form included: E201 to E205, E211, E220 to E222."""
+    """Everything that is wrong with one block, its form included: E2xx, and E307."""
     definition, problems = read_block(name, table, home, origin)
     yield from problems
     if definition is not None:
@@ -158,9 +161,7 @@ class _Check:
                 if definition is None and rule.op in self.library.own:
                     return
         except CompileError as problem:
-            for d in problem.diagnostics:
-                if d.span is None:
-                    yield error(d.code, d.message, op.span(), notes=d.notes, help=d.help)
+            yield from at_name(op, problem)
             return
         if operator is not None:
             yield from self._operator(node, rule, operator)
@@ -204,11 +205,7 @@ class _Check:
                 yield unknown_key(child, self.wording.table(node.path), {*known, *WIRING})
             else:
                 yield from self._value(child, argument)
-        for name, argument in known.items():
-            if argument.required and node.child(name) is None:
-                help = f"`{name}`: {argument.help}" if argument.help else None
-                where = self.wording.table(node.path)
-                yield error("E202", f"missing key `{name}` in {where}", node.span("table"), help=help)
+        yield from self._missing(node, known)
         yield from wrong_padding(node, operator, rule.arguments)
 
     def _block(self, node: Located, rule: Rule, definition: Definition) -> Iterator[Diagnostic]:
@@ -228,11 +225,15 @@ class _Check:
                     yield from self.naming.check(child, slot_place(definition, option))
             else:
                 yield from self._value(child, option)
-        for name, option in definition.options.items():
-            if option.required and node.child(name) is None:
-                help = f"`{name}`: {option.help}" if option.help else None
-                where = self.wording.table(node.path)
-                yield error("E202", f"missing key `{name}` in {where}", node.span("table"), help=help)
+        yield from self._missing(node, definition.options)
+
+    def _missing(
+        self, node: Located, rules: Mapping[str, Argument] | Mapping[str, Option]
+    ) -> Iterator[Diagnostic]:
+        where = self.wording.table(node.path)
+        for name, rule in rules.items():
+            if rule.required and node.child(name) is None:
+                yield missing_key(node, name, where, rule.help)
 
     def _offers(self, node: Located, rule: Rule, slot: Option) -> Iterator[Diagnostic]:
         """A step that is a slot: what is put there may have these arguments, or not."""

@@ -54,9 +54,9 @@ def _wrong(node: Located, rule: Option | Argument, name: str) -> Iterator[Diagno
         if rule.choices and value not in rule.choices:
             yield unknown_choice(f"{name} cannot be", value, node.span(), rule.choices)
     elif not isinstance(value, bool):
-        message = out_of_bounds(value, rule)
-        if message is not None:
-            yield error("E204", f"{name} {message}", node.span())
+        wrong = out_of_bounds(value, rule)
+        if wrong is not None:
+            yield error("E204", f"{name} {wrong}", node.span())
 
 
 def is_of(value: object, type_: str) -> bool:
@@ -111,6 +111,12 @@ def unknown_key(
         notes=() if help else (f"known: {', '.join(known)}",),
         help=help,
     )
+
+
+def missing_key(node: Located, key: str, where: str, about: str) -> Diagnostic:
+    """E202 for a key that the table `node`, which `where` names, has to have."""
+    help = f"`{key}`: {about[:1].lower()}{about[1:]}" if about else None
+    return error("E202", f"missing key `{key}` in {where}", node.span("table"), help=help)
 
 
 def _name(node: Located) -> str:

@@ -9,7 +9,7 @@ from archcompiler.builder import BlockBuilder, Value
 from archcompiler.config.path import SpecPath
 from archcompiler.ir import Block, Problem, TensorType
 from archcompiler.ir.kinds import UNITS
-from archcompiler.language.definition import X, Rule
+from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import ExpressionError, InexactDivision, parse_expression
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Reference, Use, frozen

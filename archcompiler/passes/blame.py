@@ -1,4 +1,4 @@
-"""Which values of a spec a step of a block depends on: what may be to blame for it, nearest first."""
+"""Which values of a spec a step of a block depends on, nearest first: what may be to blame."""
 
 from __future__ import annotations
 

@@ -44,9 +44,7 @@ def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Fin
     return None
 
 
-def _problem(
-    path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...]
-) -> Finding:
+def _problem(path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...]) -> Finding:
     """Why a block cannot be built."""
     origins = problem.origins or (block.origin,)
     if problem.code == "E212" and origins[0][:1] == ("stages",) and "`depth`" in problem.message:

@@ -68,7 +68,6 @@ class LoadedSpec:
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
-
     def _text(self, name: str, home: Home) -> str:
         table = self.library.table(name, home)
         assert table is not None
@@ -120,7 +119,7 @@ def _checked(values: Located, source: Source, settings: tuple[str, ...]) -> Load
         found = [d for d in invalid.diagnostics if (d.code, d.span) not in told]
         raise CompileError(*_in_order([*found, *problems])) from None
     loaded = LoadedSpec(spec, values, source, library, settings)
-    problems += broken_rules(loaded)
+    problems += broken_rules(loaded, sound=not problems)
     if problems:
         raise CompileError(*_in_order(problems))
     return loaded

@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 import keyword
 import sys
+from collections.abc import Iterable
 from typing import Final
 
+from archcompiler.language.definition import Definition
 from archcompiler.spec.model import Spec
 
 EMITTED: Final = frozenset(
@@ -18,8 +20,8 @@ EMITTED: Final = frozenset(
 )
 """What emitted files define or import at the top, whatever the spec; a test reads it off them."""
 
-EMITTED_SUFFIXES: Final = ("Hourglass", "MaskBranch", "AttentionModule")
-"""Ends of the names of classes that emitted files define, after what is special about each."""
+HELPERS: Final = frozenset({"BlurPool", "ChannelConv", "DropPath", "LayerNorm", "LayerScale"})
+"""Classes of operators that PyTorch lacks, which emitted files define where they use one."""
 
 
 def class_name(spec: Spec) -> str:
@@ -28,15 +30,24 @@ def class_name(spec: Spec) -> str:
     return spec.class_name or "".join(word[:1].upper() + word[1:] for word in words)
 
 
-def taken(name: str) -> str | None:
-    """What a name means in an emitted file already; None if it is free."""
+def taken(name: str, blocks: Iterable[Definition] = ()) -> str | None:
+    """What a name means in an emitted file of these blocks already; None if it is free."""
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         return "a keyword of Python"
     if hasattr(builtins, name):
         return "a builtin of Python"
-    if name in EMITTED or name.endswith(EMITTED_SUFFIXES):
+    if name in EMITTED or name in HELPERS:
         return "used by emitted files themselves"
-    return None
+    block = next((block for block in blocks if _has_class(block, name)), None)
+    return None if block is None else f"the class of block `{block.name}`"
+
+
+def _has_class(block: Definition, name: str) -> bool:
+    """Whether a class of a block can have a name: what is special about each goes before it."""
+    special = any(option.type in ("word", "slot") for option in block.options.values())
+    own = name.rstrip("0123456789")
+    cls = block.class_name
+    return name == cls or own == cls or (special and own.endswith(cls))
 
 
 def taken_file(name: str) -> str | None:
