@@ -266,9 +266,12 @@ class _Check:
         assert op is not None
         return op.span() if given is None else given.span()
 
-    def _value(self, node: Located, rule: Argument | Option) -> Iterator[Diagnostic]:
+    def _value(
+        self, node: Located, rule: Argument | Option, what: str | None = None
+    ) -> Iterator[Diagnostic]:
         """A value, an expression or the name of an option, for an argument of a call."""
         value = node.value
+        what = what or f"`{node.path[-1]}`"
         if rule.type == "word":
             option = self.definition.options.get(value) if isinstance(value, str) else None
             if option is None or option.type != "word":
@@ -282,17 +285,23 @@ class _Check:
             if not value:
                 yield from wrong_value(node, rule)
             for entry in value:
-                yield from self._value(entry, Argument("int", least=rule.least, most=rule.most))
+                bounds = Argument("int", least=rule.least, most=rule.most)
+                yield from self._value(entry, bounds, f"an entry of {what}")
         elif isinstance(value, str):
-            yield from self._expression(node, "truth" if rule.type == "bool" else "number", rule)
+            kind: Kind = "truth" if rule.type == "bool" else "number"
+            yield from self._expression(node, kind, rule, what)
         elif not is_of(value, rule.type) and isinstance(value, bool | dict | list | None):
-            message = f"`{node.path[-1]}` must be {EXPECTED[rule.type]} or an expression"
+            message = f"{what} must be {EXPECTED[rule.type]} or an expression"
             yield error("E203", f"{message}, not {kind_of(value)}", node.span())
         else:
-            yield from wrong_value(node, rule)
+            yield from wrong_value(node, rule, what)
 
     def _expression(
-        self, node: Located, wanted: Kind | None, rule: Argument | Option | None = None
+        self,
+        node: Located,
+        wanted: Kind | None,
+        rule: Argument | Option | None = None,
+        what: str = "",
     ) -> Iterator[Diagnostic]:
         text = repr(node.value) if isinstance(node.value, bool | int | float) else node.value
         if not isinstance(text, str):
@@ -309,11 +318,11 @@ class _Check:
             span = columns(node, found.start, found.end)
             yield error("E220", found.message, span, notes=found.notes, help=found.help)
         if rule is not None and not wrong and not any(expression.names):
-            yield from _constant(node, expression, rule)
+            yield from _constant(node, expression, rule, what)
 
 
 def _constant(
-    node: Located, expression: Expression, rule: Argument | Option
+    node: Located, expression: Expression, rule: Argument | Option, what: str
 ) -> Iterator[Diagnostic]:
     """The bounds of an expression that reads no name."""
     try:
@@ -325,7 +334,7 @@ def _constant(
     if isinstance(value, int | float) and not isinstance(value, bool):
         message = out_of_bounds(value, rule)
         if message is not None:
-            yield error("E204", f"`{node.path[-1]}` {message}", node.span())
+            yield error("E204", f"{what} {message}", node.span())
 
 
 def _arguments(node: Located) -> list[Located]:

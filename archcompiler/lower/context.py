@@ -205,9 +205,9 @@ def _problem(use: Use, rule: Rule, mistake: ExpressionError | MissingOption) -> 
     code = "E307" if isinstance(mistake, InexactDivision) else "E220"
     texts = _texts(rule)
     written = use.definition.origin is not None
-    own = [
-        (use.definition.place("steps", rule.name, key), text) for key, text in texts
-    ] + [(use.definition.place("let", name), e.text) for name, e in use.definition.lets.items()]
+    # What a step reads is wrong before the step is.
+    own = [(use.definition.place("let", name), e.text) for name, e in use.definition.lets.items()]
+    own += [(use.definition.place("steps", rule.name, key), text) for key, text in texts]
     blamed = [path for path, text in own if written and _raises(use, text, mistake)]
     if blamed:
         return Problem(code, mistake.message, tuple(blamed), (mistake.start, mistake.end))
