@@ -157,7 +157,7 @@ class Naming:
                 known = {*options, *place.besides, "type"}
                 help = self.wording.remark(child.path, "extra_forbidden", child.plain()).help
                 help = help or self._elsewhere(key, options)
-                yield unknown_key(child, self.wording.table(node.path), known, help)
+                yield unknown_key(child, self.wording.table(child.path[:-1]), known, help)
             elif option.type == "slot":
                 assert definition is not None
                 assert isinstance(option, Option)
