@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 import sys
 from collections.abc import Iterable
 from typing import Final
 
 from archcompiler.language.definition import Definition
+from archcompiler.ops.registry import operator_names
 from archcompiler.spec.model import Spec
 
 EMITTED: Final = frozenset(
@@ -20,8 +22,13 @@ EMITTED: Final = frozenset(
 )
 """What emitted files define or import at the top, whatever the spec; a test reads it off them."""
 
-HELPERS: Final = frozenset({"BlurPool", "ChannelConv", "DropPath", "LayerNorm", "LayerScale"})
-"""Classes of operators that PyTorch lacks, which emitted files define where they use one."""
+HELPERS: Final = frozenset(
+    {
+        *("BlurPool", "ChannelConv", "ChannelLayerNorm", "DropPath", "LayerScale"),
+        *("dot_products", "softmax_over_positions", "weighted_sums"),
+    }
+)
+"""What emitted files define for operators that PyTorch lacks, where they use one."""
 
 
 def class_name(spec: Spec) -> str:
@@ -38,16 +45,29 @@ def taken(name: str, blocks: Iterable[Definition] = ()) -> str | None:
         return "a builtin of Python"
     if name in EMITTED or name in HELPERS:
         return "used by emitted files themselves"
-    block = next((block for block in blocks if _has_class(block, name)), None)
+    blocks = tuple(blocks)
+    contents = (*operator_names(), *(block.name for block in blocks))
+    block = next((block for block in blocks if _has_class(block, name, contents)), None)
     return None if block is None else f"the class of block `{block.name}`"
 
 
-def _has_class(block: Definition, name: str) -> bool:
-    """Whether a class of a block can have a name: what is special about each goes before it."""
-    special = any(option.type in ("word", "slot") for option in block.options.values())
-    own = name.rstrip("0123456789")
-    cls = block.class_name
-    return name == cls or own == cls or (special and own.endswith(cls))
+def _has_class(block: Definition, name: str, contents: Iterable[str]) -> bool:
+    """Whether a class of a block can have a name.
+
+    Before it goes what tells one class of a block from another, words and what is in its slots,
+    and after it a number if that is not enough.
+    """
+    own, cls = name.rstrip("0123456789"), block.class_name
+    if name == cls or own == cls:
+        return True
+    if not own.endswith(cls):
+        return False
+    words: set[str] = set()
+    for option in block.options.values():
+        words |= {*option.choices, *(contents if option.type == "slot" else ())}
+    parts = {part.capitalize() for word in words for part in word.split("_") if part}
+    special = "|".join(sorted(map(re.escape, parts)))
+    return re.fullmatch(f"(?:{special})+", own.removesuffix(cls)) is not None
 
 
 def taken_file(name: str) -> str | None:
