@@ -38,20 +38,6 @@ CLASS_NAMES: Final = {
 }
 
 _ROLES: Final = {
-    "conv": "conv",
-    "linear": "linear",
-    "max_pool": "pool",
-    "global_avg_pool": "pool",
-    "interpolate": "resample",
-    "add": "join",
-    "gate": "join",
-    "concat": "join",
-    "batch_norm": "norm",
-    "relu": "norm",
-    "sigmoid": "norm",
-    "dropout": "norm",
-    "spatial_norm": "norm",
-    "channel_norm": "norm",
     UNIT: "unit",
     UNITS: "unit",
     ATTENTION: "attention",
@@ -75,7 +61,7 @@ _UNITS: Final = {
 
 def role_of(body: Operator | Block) -> str:
     """Operator class: the role that a theme paints."""
-    return _ROLES.get(body.kind, "other")
+    return body.role if isinstance(body, Operator) else _ROLES.get(body.kind, "other")
 
 
 def operator_words(op: Operator) -> tuple[str, ...]:
