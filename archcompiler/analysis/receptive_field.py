@@ -12,12 +12,12 @@ ends at the edge; that is what gradients can see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from archcompiler.blocks import MASK
-from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.analysis.branches import MASK, beside_trunk
+from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import Operator
 
 
@@ -44,7 +44,8 @@ class ReceptiveField:
         self.clip = clip
         self.masks = masks
         """Whether paths through the masks count; without them only the trunk does."""
-        self._blocks: dict[tuple[Block, int], Windows] = {}
+        self.block: Callable[[Block, int], Windows] = fold(self._output)
+        """Windows of a block's output in positions of the block's own input."""
 
     def network(self, axis: int, until: str | None = None) -> Windows:
         """Windows of the network's output, or of the output of its step `until`.
@@ -55,30 +56,36 @@ class ReceptiveField:
         return windows[until or self.graph.root.output]
 
     def steps(self, block: Block, axis: int, entering: Windows) -> dict[str, Windows]:
-        """Windows of every step of a block whose input has the windows `entering`."""
+        """Windows of every step of a block whose input has the windows `entering`.
+
+        Without masks, of those of the trunk.
+        """
         known = {INPUT: entering}
+        beside = frozenset[str]() if self.masks else beside_trunk(block)
         for step in block.steps:
-            inputs = [known[name] for name in step.inputs if name in known]
-            if isinstance(step.body, Block):
-                if self.masks or step.body.kind != MASK:
-                    known[step.name] = self._then(inputs[0], self.block(step.body, axis))
+            if step.name in beside:
                 continue
+            if isinstance(step.body, Block):
+                entered = known[step.inputs[0]]
+                known[step.name] = self._then(entered, self.block(step.body, axis))
+                continue
+            inputs = [
+                (known[name], role)
+                for name, role in zip(step.inputs, step.body.roles(len(step.inputs)), strict=True)
+                if self.masks or role != MASK
+            ]
             known[step.name] = self._apply(step.body, inputs, step.type.size[axis], axis)
         return known
 
-    def block(self, block: Block, axis: int) -> Windows:
-        """Windows of a block's output in positions of the block's own input."""
-        key = block, axis
-        if key not in self._blocks:
-            windows = self.steps(block, axis, identity(block.input, axis))
-            self._blocks[key] = windows[block.output]
-        return self._blocks[key]
+    def _output(self, _: object, block: Block, axis: int) -> Windows:
+        return self.steps(block, axis, identity(block.input, axis))[block.output]
 
-    def _apply(self, op: Operator, inputs: list[Windows], output: int, axis: int) -> Windows:
-        pairs = list(zip(inputs, op.roles(len(inputs)), strict=False))
+    def _apply(
+        self, op: Operator, inputs: list[tuple[Windows, str]], output: int, axis: int
+    ) -> Windows:
         # What gives its size alone is not read, but its grid is the grid of the output.
-        grid = [x for x, role in pairs if role == "size"]
-        read = [(x, role in op.whole) for x, role in pairs if role != "size"]
+        grid = [x for x, role in inputs if role == "size"]
+        read = [(x, role in op.whole) for x, role in inputs if role != "size"]
         sizes = {(len(x.first), whole) for x, whole in read}
         windows = {key: _windows(op, *key, output, axis) for key in sizes}
         parts = [self._then(x, windows[len(x.first), whole]) for x, whole in read]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import ShapeError
 
 ENOUGH: Final = 1024
@@ -36,15 +37,15 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     sides of a range takes every size with sides in it. The default is twice the spec's own
     size, but no more than `ENOUGH` if that is among the sizes that are taken.
     """
+    output = fold(_output)
     root = graph.root
     if tried is None:
         tried = 2 * max(graph.input.size)
-        if tried > ENOUGH and _output(root, _cube(graph.input, ENOUGH), {}) is not None:
+        if tried > ENOUGH and output(root, _cube(graph.input, ENOUGH)) is not None:
             tried = ENOUGH
-    known: _Known = {}
     ranges: list[tuple[int, int]] = []
     for side in range(1, tried + 1):
-        if _output(root, _cube(graph.input, side), known) is None:
+        if output(root, _cube(graph.input, side)) is None:
             continue
         if ranges and ranges[-1][1] == side - 1:
             ranges[-1] = (ranges[-1][0], side)
@@ -53,27 +54,19 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     return ValidSizes(tuple(ranges), tried)
 
 
-_Known = dict[tuple[int, TensorType], TensorType | None]
-
-
 def _cube(input: TensorType, side: int) -> TensorType:
     return input.filled(input.channels, side)
 
 
-def _output(block: Block, input: TensorType, known: _Known) -> TensorType | None:
+def _output(
+    below: Callable[[Block, TensorType], TensorType | None], block: Block, input: TensorType
+) -> TensorType | None:
     """The block's output for this input, or None if an operator refuses."""
-    key = (id(block), input)
-    if key not in known:
-        known[key] = _compute(block, input, known)
-    return known[key]
-
-
-def _compute(block: Block, input: TensorType, known: _Known) -> TensorType | None:
     types = {INPUT: input}
     for step in block.steps:
         inputs = tuple(types[name] for name in step.inputs)
         if isinstance(step.body, Block):
-            output = _output(step.body, inputs[0], known)
+            output = below(step.body, inputs[0])
         else:
             try:
                 output = step.body.shape(inputs)

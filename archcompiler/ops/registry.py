@@ -17,7 +17,7 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.ops.base import Operator
 
 if TYPE_CHECKING:
-    from archcompiler.source import Span
+    from archcompiler.diagnostics import Span
 
 GROUP = "archcompiler.operators"
 """Entry points of this group are subclasses of `Operator`, each under its `kind`."""
@@ -63,6 +63,12 @@ def operator(name: str, span: Span | None = None) -> type[Operator]:
     return operators().get(name) or _load(name, _outside()[name], span)
 
 
+def find_operator(name: str) -> type[Operator] | None:
+    """The operator of a name; None if there is none. Raises CompileError E315 as `operator` does."""
+    return operator(name) if name in operators() or name in _outside() else None
+
+
+@cache
 def _outside() -> dict[str, tuple[EntryPoint, ...]]:
     """Entry points by name, without those of built-in operators."""
     found: dict[str, tuple[EntryPoint, ...]] = {}

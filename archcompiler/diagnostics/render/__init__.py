@@ -1,0 +1,31 @@
+"""Diagnostics as text for people, as JSON for programs, as annotations for GitHub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+from archcompiler.diagnostics.diagnostic import Diagnostic
+from archcompiler.diagnostics.render import github, json, text
+
+__all__ = ["ReportFormat", "render"]
+
+ReportFormat: TypeAlias = Literal["text", "json", "github"]
+
+
+def render(diagnostics: Iterable[Diagnostic], format: ReportFormat, *, color: bool = False) -> str:
+    """The report of a run, by file and position, without a line end after the last line.
+
+    `color` adds ANSI colours to `text`; the other formats have none.
+    """
+    ordered = sorted(dict.fromkeys(diagnostics), key=_position)
+    if format == "text":
+        return text.report(ordered, color=color)
+    return json.report(ordered) if format == "json" else github.report(ordered)
+
+
+def _position(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
+    span = diagnostic.span
+    if span is None:
+        return "", -1, -1, diagnostic.code
+    return span.source.name, span.start, span.end, diagnostic.code

@@ -1,0 +1,240 @@
+"""Blocks, their steps, and the graph of a whole network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from typing import TYPE_CHECKING
+
+from archcompiler.config.path import SpecPath
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from archcompiler.ops.base import Operator
+
+INPUT = "x"
+"""Name by which the steps of a block refer to the block's input."""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class TensorType:
+    """Shape of one image's feature map: channels, then a size in 1, 2 or 3 dimensions.
+
+    `TensorType(64, 56, 56)` is (C, H, W). A size of zeros marks a map that ran out of pixels.
+    """
+
+    channels: int
+    size: tuple[int, ...]
+
+    def __init__(self, channels: int, *size: int) -> None:
+        object.__setattr__(self, "channels", channels)
+        object.__setattr__(self, "size", size)
+
+    @property
+    def dims(self) -> int:
+        """Spatial dimensions."""
+        return len(self.size)
+
+    @property
+    def empty(self) -> bool:
+        return 0 in self.size
+
+    @property
+    def pixels(self) -> int:
+        return prod(self.size)
+
+    @property
+    def numel(self) -> int:
+        return self.channels * prod(self.size)
+
+    def filled(self, channels: int, side: int) -> TensorType:
+        """A map of so many channels with `side` pixels along each of this one's axes."""
+        return TensorType(channels, *(side,) * len(self.size))
+
+    @property
+    def exhausted(self) -> TensorType:
+        """What is left of this map when it runs out of pixels."""
+        return self.filled(self.channels, 0)
+
+    @property
+    def pixel_words(self) -> str:
+        """`56×56`"""
+        return "×".join(map(str, self.size))
+
+    def __str__(self) -> str:
+        return f"{self.channels}×{self.pixel_words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a block: `name = body(*inputs)`, where each input names a step or `INPUT`."""
+
+    name: str
+    body: Operator | Block
+    inputs: tuple[str, ...]
+    type: TensorType
+    origin: SpecPath = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a block cannot be what its spec says."""
+
+    code: str
+    message: str
+    origins: tuple[SpecPath, ...] = ()
+    """Values of the spec that may be to blame; the first that is written there is."""
+    columns: tuple[int, int] | None = None
+    """The part of the text of the first one that is meant."""
+    help: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A scope: one input, one output, steps between."""
+
+    kind: str
+    """What it is in the network; see `archcompiler.ir.kinds`."""
+    input: TensorType
+    steps: tuple[Step, ...]
+    output: str
+    origin: SpecPath = ()
+    problems: tuple[Problem, ...] = ()
+    name: str = ""
+    """The block of the language that it was made from; empty for a network, a stage, a row."""
+    options: Mapping[str, object] = field(default_factory=dict)
+    """The numbers, words and truth values that it was made with."""
+    use: object = field(default=None, repr=False)
+    """What made it, for whoever prints it."""
+
+    @cached_property
+    def operator_count(self) -> int:
+        """Primitive operators below this scope, without visiting shared blocks twice."""
+        return sum(s.body.operator_count if isinstance(s.body, Block) else 1 for s in self.steps)
+
+    @property
+    def output_type(self) -> TensorType:
+        return self.type_of(self.output)
+
+    def type_of(self, name: str) -> TensorType:
+        return self.input if name == INPUT else self._steps_by_name[name].type
+
+    def step(self, name: str) -> Step:
+        """The step called `name`. Raises KeyError if there is none."""
+        return self._steps_by_name[name]
+
+    @cached_property
+    def _steps_by_name(self) -> dict[str, Step]:
+        return {step.name: step for step in self.steps}
+
+    def blocks(
+        self, path: str = "", enters: Callable[[Block], bool] = lambda _: True
+    ) -> Iterator[tuple[str, Block]]:
+        """This block, which stands at `path`, and each distinct one below it with its first path.
+
+        Outermost first. What is below a block that `enters` declines is left out.
+        """
+        seen: set[Block] = set()
+        stack: list[tuple[str, Block]] = [(path, self)]
+        while stack:
+            path, block = stack.pop()
+            if block in seen:
+                continue
+            seen.add(block)
+            yield path, block
+            if enters(block):
+                stack.extend(
+                    (f"{path}/{step.name}" if path else step.name, step.body)
+                    for step in reversed(block.steps)
+                    if isinstance(step.body, Block)
+                )
+
+    def to_networkx(self) -> nx.MultiDiGraph[str]:
+        """This scope alone as a graph: its steps, its input `INPUT`, and edges with roles.
+
+        A step input that no step writes becomes an edge from a node without a `step` attribute.
+        """
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph.add_node(INPUT, type=self.input)
+        for step in self.steps:
+            graph.add_node(step.name, step=step, type=step.type)
+        for step in self.steps:
+            for producer in step.inputs:
+                graph.add_edge(producer, step.name)
+        return graph
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator of the flat view, with its full path (`stage1/attention1/pre/unit1/conv1`)."""
+
+    path: str
+    op: Operator
+    inputs: tuple[str, ...]
+    type: TensorType
+    origin: SpecPath
+    kinds: tuple[str, ...] = field(repr=False)
+    """Kinds of the enclosing blocks, outermost first."""
+
+    @property
+    def scope(self) -> str:
+        return self.path.rpartition("/")[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """A whole network, lowered at one input size."""
+
+    name: str
+    root: Block
+
+    @property
+    def input(self) -> TensorType:
+        return self.root.input
+
+    def blocks(self) -> Iterator[tuple[str, Block]]:
+        """Each distinct block once, outermost first, with the path where it is first used."""
+        return self.root.blocks()
+
+    def nodes(self) -> Iterator[Node]:
+        """Every operator in topological order; the network's own input is the path `INPUT`.
+
+        Only for a graph that passed its checks: a dangling input raises KeyError.
+        """
+        yield from _flatten(self.root, "", INPUT, (self.root.kind,))
+
+    def to_networkx(self) -> nx.MultiDiGraph[str]:
+        """The flat graph: a node per operator, an edge per use with its `role`."""
+        import networkx as nx
+
+        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=self.name)
+        graph.add_node(INPUT, op="input", attributes=(), type=self.input)
+        for node in self.nodes():
+            op = node.op
+            graph.add_node(node.path, op=op.kind, attributes=op.attributes(), type=node.type)
+            for role, producer in zip(op.roles(len(node.inputs)), node.inputs, strict=True):
+                graph.add_edge(producer, node.path, role=role)
+        return graph
+
+
+def _flatten(
+    block: Block, path: str, source: str, kinds: tuple[str, ...]
+) -> Generator[Node, None, str]:
+    """Yield the operators below `block`, entered from `source`; return the path of its output."""
+    written = {INPUT: source}
+    for step in block.steps:
+        inner = f"{path}/{step.name}" if path else step.name
+        inputs = tuple(written[name] for name in step.inputs)
+        if isinstance(step.body, Block):
+            written[step.name] = yield from _flatten(
+                step.body, inner, inputs[0], (*kinds, step.body.kind)
+            )
+        else:
+            yield Node(inner, step.body, inputs, step.type, step.origin, kinds)
+            written[step.name] = inner
+    return written[block.output]
