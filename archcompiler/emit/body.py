@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.backends.torch import Value, expression, helper_of, torch_op
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.language import symbol
-from archcompiler.language.definition import X, Rule
+from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
 from archcompiler.ops import Operator
+
 
 class Bodies:
     """Makes the lines of every class of one network."""
@@ -72,7 +73,9 @@ class Bodies:
 
     def _condition(self, plan: ClassPlan, use: Use, rule: Rule) -> bool | Symbol:
         """Whether a step is there; a symbol where that differs from use to use."""
-        if rule.repeat is not None and not any(_count(u, rule) for u in plan.uses if _there(u, rule)):
+        if rule.repeat is not None and not any(
+            _count(u, rule) for u in plan.uses if _there(u, rule)
+        ):
             return False
         if rule.when is None:
             return True
@@ -111,8 +114,9 @@ class Bodies:
     ) -> Line:
         record, dims = torch_op(op), self.dialect.dims
         module = record.module(op, dims) if record.module is not None else None
-        if record.helper is not None:
-            body.helpers[record.helper.name] = record.helper
+        helper = helper_of(op, dims)
+        if helper is not None:
+            body.helpers[helper.name] = helper
         if head and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Final
 
 from archcompiler.config.path import SpecPath
@@ -103,12 +104,17 @@ def stride_of(block: Block) -> int:
     """Positions of the input from one of the output to the next, along the first axis."""
     if block.input.size == block.output_type.size:
         return 1
-    stride, name = 1, block.output
+    stride: int | Fraction = 1
+    name = block.output
     while name != INPUT:
         step = block.step(name)
-        stride *= stride_of(step.body) if isinstance(step.body, Block) else step.body.step(0)
+        if isinstance(step.body, Block):
+            stride *= stride_of(step.body)
+        else:
+            size = block.type_of(step.inputs[0]).size[0]
+            stride *= step.body.step(size, step.type.size[0], 0)
         name = step.inputs[0]
-    return stride
+    return max(1, int(stride))
 
 
 def shape_words(type_: TensorType) -> str:
