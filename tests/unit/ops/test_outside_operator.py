@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -12,7 +12,15 @@ from torch import nn
 
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.sizes import valid_sizes
-from archcompiler.backends.torch import Helper, Reader, TorchOp, Value, expression, helper_of
+from archcompiler.backends.torch import (
+    Helper,
+    Reader,
+    TorchOp,
+    Value,
+    expression,
+    helper_of,
+    torch_op,
+)
 from archcompiler.emit.load import load_module
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ops.base import Operator, ShapeError
@@ -21,9 +29,7 @@ from archcompiler.ops.registry import operator
 from archcompiler.verify.counts import count
 from archcompiler.verify.proof import prove
 
-PIXEL_SHUFFLE = Helper(
-    "spread_channels", "def spread_channels(x):\n    return F.pixel_shuffle(x, 2)"
-)
+SOURCE = "def spread_channels(x):\n    return F.pixel_shuffle(x, 2)"
 
 
 def _call(op: Operator, x: Sequence[str], dims: int, inplace: bool) -> str:
@@ -41,10 +47,10 @@ class Spread(Operator):
     """Four channels to the four quarters of a pixel."""
 
     kind: ClassVar[str] = "spread"
-    backends = {  # noqa: RUF012
+    backends: ClassVar[Mapping[str, object]] = {
         "torch": TorchOp(
             call=_call,
-            helper=lambda dims: PIXEL_SHUFFLE,
+            helper=lambda dims: Helper("spread_channels", SOURCE),
             readers=_readers,
             uncounted=frozenset({"aten::pixel_shuffle"}),
         )
@@ -82,8 +88,6 @@ def graph(x: TensorType, *steps: Step) -> Graph:
 
 def built(network: Graph) -> nn.Module:
     """The module of a network without nested blocks, a line for each step."""
-    from archcompiler.backends.torch import torch_op
-
     x = network.input
     helpers, made, lines = {}, [], []
     values = {INPUT: Value("x")}
@@ -110,6 +114,7 @@ def built(network: Graph) -> nn.Module:
 
 
 def make(kind: str, *channels: int, **arguments: Any) -> Operator:
+    """An operator for 2-D inputs of these channels."""
     return operator(kind).make(channels, 2, **arguments)
 
 
@@ -130,12 +135,10 @@ def test_an_outside_operator_is_verified_and_counted() -> None:
 def test_other_code_under_its_name_is_refused() -> None:
     network = chain(TensorType(4, 8, 8), make("conv", 4, channels=16, kernel=1), Spread())
     module = built(network)
-    source = PIXEL_SHUFFLE.source.replace("shuffle(x, 2)", "shuffle(x.flip(1), 2)")
-    vars(load_module("other", f"import torch.nn.functional as F\n{source}"))
+    source = SOURCE.replace("shuffle(x, 2)", "shuffle(x.flip(1), 2)")
+    other = load_module("other", f"import torch.nn.functional as F\n{source}")
     names = module.forward.__globals__  # type: ignore[attr-defined]
-    names["spread_channels"] = load_module(
-        "other", f"import torch.nn.functional as F\n{source}"
-    ).spread_channels
+    names["spread_channels"] = other.spread_channels
     proof = prove(network, module)
     assert not proof.holds
     assert "unknown operation" in str(proof)
@@ -171,14 +174,11 @@ def test_a_module_that_returns_too_early_is_refused() -> None:
 
 
 def test_what_does_nothing_is_left_out_of_a_proof() -> None:
-    ops = [
-        make("identity", 4),
-        make("drop_path", 4, probability=0.0),
-        make("dropout", 4, probability=0),
-    ]
-    network = chain(TensorType(4, 8, 8), make("conv", 4, channels=4, kernel=1), *ops)
+    x, conv = TensorType(4, 8, 8), make("conv", 4, channels=4, kernel=1)
+    nothing = [make(kind, 4, probability=0.0) for kind in ("drop_path", "dropout")]
+    network = chain(x, conv, make("identity", 4), *nothing)
     assert prove(network, built(network)).holds
-    assert prove(network, built(chain(TensorType(4, 8, 8), network.root.steps[0].body))).holds  # type: ignore[arg-type]
+    assert prove(network, built(chain(x, conv))).holds
 
 
 @pytest.mark.parametrize("batch", [1, 3])
