@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from archcompiler.analysis.branches import MASK, has_mask, roles
 from archcompiler.analysis.costs import BRANCHES, ROOT, Cells, CostModel, Place, total
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.receptive_field import ReceptiveField, Windows, identity, isotropic
 from archcompiler.analysis.references import Origin, Reference, reference
 from archcompiler.analysis.roofline import Accelerator, Precision, Roofline, roofline
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.ir import Block, Graph, Step, TensorType
-from archcompiler.ir.kinds import ATTENTION, MASK, STAGE
+from archcompiler.ir import Block, Graph, Step, TensorType, fold
 from archcompiler.ops.cost import Cost
 
 if TYPE_CHECKING:
@@ -205,25 +205,24 @@ class Report:
         return max(fields.network(axis, step).size for axis in self._axes)
 
     def _mask_field(self) -> int | None:
-        """The largest that any mask's output has, which is the last one's."""
+        """The largest that any mask has, which is the last one's."""
         sizes = [
-            windows[step.name].size
+            windows[name].size
             for axis in self._axes
             for block, windows in self._scopes(axis)
             for step in block.steps
-            if isinstance(step.body, Block) and step.body.kind == MASK
+            for name, role in zip(step.inputs, roles(step), strict=True)
+            if role == MASK
         ]
         return max(sizes, default=None)
 
     def _scopes(self, axis: int) -> Iterator[tuple[Block, dict[str, Windows]]]:
         """Windows in the blocks around masks; of equal blocks in a row the last sees most."""
-        root = self.graph.root
-        stack = [(root, identity(self.input, axis))]
+        around = fold(has_mask)
+        stack = [(self.graph.root, identity(self.input, axis))]
         while stack:
             block, entering = stack.pop()
             windows = self._fields.steps(block, axis, entering)
             yield block, windows
-            last = {id(s.body): s for s in block.steps if isinstance(s.body, Block)}
-            for step in last.values():
-                if isinstance(step.body, Block) and step.body.kind in (STAGE, ATTENTION):
-                    stack.append((step.body, windows[step.inputs[0]]))
+            last = {s.body: s for s in block.steps if isinstance(s.body, Block)}
+            stack += [(b, windows[s.inputs[0]]) for b, s in last.items() if around(b)]
