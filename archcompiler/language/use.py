@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Final
 
 from archcompiler.config.path import SpecPath
@@ -19,7 +18,8 @@ from archcompiler.language.expression import Expression
 from archcompiler.language.library import Library
 from archcompiler.language.symbol import Symbol
 
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+EMPTY: Final[Mapping[str, Any]] = {}
+"""Read-only by its type: a `MappingProxyType` could not be pickled."""
 
 
 @dataclass(frozen=True, eq=False)

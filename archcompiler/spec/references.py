@@ -16,7 +16,7 @@ from archcompiler.ops.argument import Argument
 from archcompiler.ops.registry import find_operator
 
 if TYPE_CHECKING:
-    from archcompiler.spec.loader import LoadedSpec
+    from archcompiler.spec.loaded import LoadedSpec
 
 NORMS = ("batch", "group", "layer", NONE)
 

@@ -10,7 +10,7 @@ from archcompiler.spec.references import broken_references, stem_channels
 from archcompiler.spec.names import class_name, taken, taken_file
 
 if TYPE_CHECKING:
-    from archcompiler.spec.loader import LoadedSpec
+    from archcompiler.spec.loaded import LoadedSpec
     from archcompiler.spec.model import Stage
 
 

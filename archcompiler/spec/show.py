@@ -5,7 +5,7 @@ from __future__ import annotations
 from archcompiler.config.located import Located
 from archcompiler.config.path import SpecPath
 from archcompiler.config.toml import toml_lines
-from archcompiler.spec.loader import LoadedSpec
+from archcompiler.spec.loaded import LoadedSpec
 
 
 def show(loaded: LoadedSpec) -> str:
