@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archcompiler.figure.drawing import Drawing, unit_key
+from archcompiler.figure.drawing import Drawing, block_key
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.recognition import ModuleShape, modules_in, recognise
 from archcompiler.figure.words import (
@@ -86,7 +86,7 @@ def unit_groups(drawing: Drawing) -> list[UnitGroup]:
     """One unit of every type and options; one that keeps its shape if there is one."""
     same: dict[str, list[tuple[str, Block]]] = {}
     for path, block in _units(drawing.graph.root):
-        same.setdefault(unit_key(block), []).append((path, block))
+        same.setdefault(block_key(block), []).append((path, block))
     groups: list[UnitGroup] = []
     for key, units in same.items():
         path, block = min(units, key=lambda item: not _keeps_shape(item[1]))
@@ -103,7 +103,7 @@ def part_groups(drawing: Drawing) -> list[UnitGroup]:
     for path, block in root.blocks():
         if block.kind in (BLOCK, MASK) and block.steps and block not in shown:
             title = f"{'Mask' if block.kind == MASK else 'Block'}: {name_words(block)}"
-            found.setdefault(digest(block), UnitGroup(block, path, title))
+            found.setdefault(block_key(block), UnitGroup(block, path, title))
     return list(found.values())
 
 

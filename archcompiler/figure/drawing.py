@@ -11,18 +11,23 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.folding import digest
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
-from archcompiler.figure.words import name_words, shape_words, spec_words
+from archcompiler.figure.words import enumerate_words, name_words, shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ir.kinds import UNIT, UNITS
 from archcompiler.ops.cost import Cost
 from archcompiler.spec.names import class_name
 
 
-def unit_key(unit: Block) -> str:
-    """What tells the units of a network apart: the definition and its options, not the widths."""
-    if not unit.name:
-        return digest(unit)
-    return f"{unit.name} {sorted(unit.options.items())}"
+def block_key(block: Block) -> str:
+    """What tells blocks apart beside their widths: definition, options, and what fills slots."""
+    if not block.name:
+        return digest(block)
+    return f"{block.kind} {block.name} {sorted(block.options.items())} {_parts(block)}"
+
+
+def _parts(block: Block) -> list[str]:
+    """What the blocks inside a block are called."""
+    return sorted({name_words(inner) for _, inner in block.blocks() if inner is not block})
 
 
 @dataclass(frozen=True)
@@ -49,21 +54,24 @@ class Drawing:
     @cached_property
     def unit_names(self) -> dict[str, str]:
         """Every unit of the network by its key: what it is called, with options that differ."""
-        units = {unit_key(b): b for _, b in self.graph.blocks() if b.kind == UNIT}
+        units = {block_key(b): b for _, b in self.graph.blocks() if b.kind == UNIT}
         names = {}
         for key, unit in units.items():
-            alike = [other.options for other in units.values() if other.name == unit.name]
-            differing = (
+            alike = [other for other in units.values() if other.name == unit.name]
+            differing = [
                 f"{name} {value}"
                 for name, value in unit.options.items()
-                if any(options.get(name) != value for options in alike)
-            )
+                if any(other.options.get(name) != value for other in alike)
+            ]
+            parts = _parts(unit)
+            if parts and any(_parts(other) != parts for other in alike):
+                differing.append(f"with {enumerate_words(parts)}")
             names[key] = ", ".join((name_words(unit), *differing))
         return names
 
     def unit_name(self, unit: Block) -> str:
         """`ResNeXt`, or `ResNeXt, groups 8` where the network has others too."""
-        return self.unit_names[unit_key(unit)]
+        return self.unit_names[block_key(unit)]
 
     @cached_property
     def costs(self) -> CostModel:

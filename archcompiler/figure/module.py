@@ -19,13 +19,12 @@ from archcompiler.figure.module_size import (
     STUB,
     HeadCard,
     Measure,
-    gate_words,
     head_cards,
     measure,
 )
 from archcompiler.figure.recognition import ModuleShape, unit_count, unit_of
 from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
-from archcompiler.figure.words import attention_words, pixels_words
+from archcompiler.figure.words import attention_words, gate_words, pixels_words
 from archcompiler.ir import Block, Step
 
 TRUNK = 30.0
@@ -165,7 +164,7 @@ class _Module:
         trunk_x = m.left + (
             m.columns.down(m.drawn, m.drawn) if self.has_levels else (self.head_x - m.left) / 2
         )
-        words = gate_words(shape)
+        words = gate_words(shape.operator)
         info = self.drawing.info(shape.block, self.scope, shape.gate, words[0])
         gate = card(
             "gate", f"attention gate: {words[0]}", (self.head_x, y), words, "join",

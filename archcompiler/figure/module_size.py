@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from archcompiler.figure.cards import card_size
 from archcompiler.figure.hourglass import Columns, columns_for, unit_lines
 from archcompiler.figure.recognition import ModuleShape, unit_count
-from archcompiler.figure.words import operator_words, role_of
+from archcompiler.figure.words import gate_words, operator_words, role_of
 from archcompiler.ir import Block, Step
 
 STUB = 6.0
@@ -60,7 +60,7 @@ def _measure(shape: ModuleShape, drawn: int, gap: float) -> Measure:
     low = unit if lowest is None else max(unit, _row_width(shape, lowest))
     columns = columns_for(shape, unit, low, gap)
     head = max(card_size(card.words, card.role)[0] for card in head_cards(shape))
-    head = max(head, card_size(gate_words(shape), "join")[0])
+    head = max(head, card_size(gate_words(shape.operator), "join")[0])
     # Room for units on either side, or on the left for the sizes of the rows alone.
     left = STUB + (unit if shape.pre else SIZES) + gap + LANE
     rise = columns.up(1, drawn) if shape.levels else columns.unit * 2 + gap * 3
@@ -70,11 +70,6 @@ def _measure(shape: ModuleShape, drawn: int, gap: float) -> Measure:
 
 def _row_width(shape: ModuleShape, row: Step) -> float:
     return max(card_size([x])[0] for x in unit_lines(shape.symbol(row), unit_count(row)))
-
-
-def gate_words(shape: ModuleShape) -> tuple[str, ...]:
-    assert not isinstance(shape.gate.body, Block)
-    return operator_words(shape.gate.body)[:1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from archcompiler.figure.engine import Dot
 from archcompiler.figure.layout import lay_out
 from archcompiler.figure.recognition import recognise
 from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
-from archcompiler.figure.words import operator_words, plural, role_of, shape_words
+from archcompiler.figure.words import is_sign, operator_words, plural, role_of, shape_words, spoken
 from archcompiler.ir import INPUT, Block, Step
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Place:
 
     @property
     def size(self) -> Point:
-        return (12.0, 12.0) if self.lines == ("+",) else card_size(self.lines, self.role)
+        return (12.0, 12.0) if is_sign(self.lines) else card_size(self.lines, self.role)
 
 
 def operator_dot(block: Block, scope: str, name: str) -> str:
@@ -81,7 +81,7 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
     names = tuple(_frame_name(place, layout.clusters[name]) for name, place in frames.items())
     nodes.append(start)
     for name, place in operators.places.items():
-        what = " ".join(place.lines) if place.lines[0] != "+" else "sum"
+        what = spoken(place.lines)
         info = drawing.info(place.block, place.scope, place.step, what)
         at = layout.centers[name]
         words = f"{what}, {info.shape}"

@@ -44,9 +44,12 @@ _PLAIN: Final = {
     "batch_norm": "BN",
     "relu": "ReLU",
     "add": "+",
+    "mul": "×",
     "spatial_norm": "spatial norm",
     "channel_norm": "L2 norm",
 }
+
+_SPOKEN: Final = {"+": "sum", "×": "product"}
 
 _NAMES: Final = {
     "preact_bottleneck": "pre-activation bottleneck",
@@ -81,7 +84,22 @@ def operator_words(op: Operator) -> tuple[str, ...]:
             return ("dropout", f"{op.probability:g}")
         case Gate():
             return ("(1 + M)·T" if op.learning == "residual" else "M·T",)
-    return (_PLAIN.get(op.kind, op.kind.replace("_", " ")),)
+    return (_PLAIN.get(op.kind, op.label),)
+
+
+def gate_words(op: Operator) -> tuple[str, ...]:
+    """What joins trunk and mask, as the paper's equations 1 and 3 write it."""
+    return ("M·T",) if op.kind == "mul" else operator_words(op)[:1]
+
+
+def spoken(lines: Sequence[str]) -> str:
+    """The lines of a card as they are read out."""
+    return _SPOKEN.get("".join(lines), " ".join(lines))
+
+
+def is_sign(lines: Sequence[str]) -> bool:
+    """Whether a card holds a sign alone, and is drawn as a circle."""
+    return "".join(lines) in _SPOKEN
 
 
 def name_words(block: Block) -> str:
