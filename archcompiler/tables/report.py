@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from archcompiler.analysis.branches import MASK, has_mask, roles
 from archcompiler.analysis.costs import BRANCHES, ROOT, Cells, CostModel, Place, total
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 View = Literal["network", "stage", "module", "branch", "op"]
 _Windows = dict[int, Windows]
-VIEWS: tuple[View, ...] = ("network", "stage", "module", "branch", "op")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,10 @@ class Row:
         return self.name.rpartition("/")[2]
 
 
+Order: TypeAlias = Callable[["Report", Row], tuple[bool, float, str]]
+"""The key to sort a row of a report by."""
+
+
 @dataclass(frozen=True)
 class Report:
     """Everything that a table may show of one network at one input size."""
@@ -57,7 +60,8 @@ class Report:
     precision: Precision = "half"
     measured: Counts | None = None
     """What torch and fvcore count, if they were asked."""
-    sort: str | None = None
+    order: Order | None = None
+    """What to sort rows by; None for their order in the network."""
 
     @property
     def name(self) -> str:
@@ -127,11 +131,8 @@ class Report:
         return Row(self.name, self.cost, 0, self.graph.root.output_type, None)
 
     def _sorted(self, rows: Sequence[Row]) -> tuple[Row, ...]:
-        if self.sort is None:
-            return tuple(rows)
-        from archcompiler.tables.columns import sort_key
-
-        return tuple(sorted(rows, key=lambda row: sort_key(self, row, self.sort or "")))
+        order = self.order
+        return tuple(rows if order is None else sorted(rows, key=lambda row: order(self, row)))
 
     def _operators(self) -> list[Row]:
         sums: dict[str, Cost] = {}
