@@ -14,18 +14,12 @@ from archcompiler.figure.diagram import Figure, Request
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import Run, digest, runs
+from archcompiler.figure.labels import block_words, name_words
 from archcompiler.figure.metrics import shorten
 from archcompiler.figure.page import BLOCK, Page, footer_words
 from archcompiler.figure.scene import MARGIN, TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.themes import THEMES, ThemeName
-from archcompiler.figure.words import (
-    block_words,
-    enumerate_words,
-    name_words,
-    one_line,
-    shape_words,
-    short,
-)
+from archcompiler.figure.words import enumerate_words, one_line, shape_words, short
 from archcompiler.ir import Block, Step
 from archcompiler.ir.kinds import UNIT
 

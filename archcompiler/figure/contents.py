@@ -7,17 +7,9 @@ from dataclasses import dataclass
 
 from archcompiler.figure.drawing import Drawing, block_key
 from archcompiler.figure.folding import digest, runs
+from archcompiler.figure.labels import name_words, step_words, stride_of
 from archcompiler.figure.recognition import ModuleShape, modules_in, recognise
-from archcompiler.figure.words import (
-    enumerate_words,
-    name_words,
-    operator_words,
-    plural,
-    role_of,
-    shape_words,
-    short,
-    stride_of,
-)
+from archcompiler.figure.words import enumerate_words, plural, role_of, shape_words, short
 from archcompiler.ir import INPUT, Block
 from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, STAGE, UNIT
 from archcompiler.ops.cost import Cost
@@ -137,12 +129,12 @@ def _shortcut(unit: Block) -> str:
     around = by[unit.output]
     if len(around) == longest[unit.output]:
         return ""
-    bodies = [unit.step(name).body for name in around]
+    steps = map(unit.step, around)
     words = [
-        operator_words(body)[0]
-        for body in bodies
-        if not isinstance(body, Block) and role_of(body) not in ("join", "norm")
+        step_words(step)[0]
+        for step in steps
+        if not isinstance(step.body, Block) and role_of(step.body) not in ("join", "norm")
     ]
-    if len(words) == 1 and words[0].endswith(" conv"):
-        return f"{words[0].removesuffix('conv')}projection"
+    if len(words) == 1 and "conv" in words[0].split():
+        return words[0].replace("conv", "projection")
     return f"{' and '.join(words)} on the shortcut" if words else ""

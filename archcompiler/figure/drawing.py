@@ -9,9 +9,10 @@ from functools import cached_property
 from archcompiler.analysis.costs import CostModel
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.folding import digest
+from archcompiler.figure.labels import name_words
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
-from archcompiler.figure.words import enumerate_words, name_words, shape_words, spec_words
+from archcompiler.figure.words import enumerate_words, shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ir.kinds import UNIT, UNITS
 from archcompiler.ops.cost import Cost

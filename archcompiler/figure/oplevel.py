@@ -10,10 +10,11 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
+from archcompiler.figure.labels import is_sign, spoken, step_words
 from archcompiler.figure.layout import lay_out
 from archcompiler.figure.recognition import recognise
 from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
-from archcompiler.figure.words import is_sign, operator_words, plural, role_of, shape_words, spoken
+from archcompiler.figure.words import plural, role_of, shape_words
 from archcompiler.ir import INPUT, Block, Step
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ class _Operators:
                 (names[source], _wire_role(body.kind, source, role))
                 for source, role in zip(step.inputs, roles, strict=True)
             )
-            lines = operator_words(body)
+            lines = step_words(step)
             if block.type_of(step.inputs[0]) != step.type:
                 lines += (shape_words(step.type),)
             place = self.places[name] = Place(block, scope, step, inputs, lines)

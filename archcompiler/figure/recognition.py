@@ -12,7 +12,6 @@ from archcompiler.analysis.branches import MASK, roles
 from archcompiler.figure.words import role_of
 from archcompiler.ir import INPUT, Block, Step
 from archcompiler.ir.kinds import UNIT, UNITS
-from archcompiler.ops import Operator
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +54,6 @@ class ModuleShape:
     @property
     def mask_block(self) -> Block:
         return _block(self.mask)
-
-    @property
-    def operator(self) -> Operator:
-        """What joins trunk and mask."""
-        assert not isinstance(self.gate.body, Block)
-        return self.gate.body
 
     @property
     def r(self) -> int:

@@ -9,17 +9,11 @@ from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import Run, runs
+from archcompiler.figure.labels import block_words, is_sign, spoken, step_words
 from archcompiler.figure.layout import Layout, lay_out
 from archcompiler.figure.metrics import shorten, wrap
 from archcompiler.figure.scene import TEXT, Label, Node, Panel, Point, Wire
-from archcompiler.figure.words import (
-    block_words,
-    is_sign,
-    operator_words,
-    role_of,
-    shape_words,
-    spoken,
-)
+from archcompiler.figure.words import role_of, shape_words
 from archcompiler.ir import INPUT, Block
 
 TITLE = 14.0
@@ -57,7 +51,7 @@ def cells(block: Block) -> list[Cell]:
         lines = (
             block_words(body, run.count, run.first.name)
             if isinstance(body, Block)
-            else operator_words(body)
+            else step_words(run.first)
         )
         before = found[-1] if found else None
         if (
