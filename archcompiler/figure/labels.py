@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Final
+from typing import Final, cast
 
 from archcompiler.figure.words import role_of
 from archcompiler.ir import INPUT, Block, Step
 from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, UNIT, UNITS
 from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Interpolate, Linear
-from archcompiler.ops.sides import words
+from archcompiler.ops.sides import Sides, words
 
 _PLAIN: Final = {
     "add": "+",
@@ -65,10 +65,11 @@ def step_words(step: Step) -> tuple[str, ...]:
         case Gate():
             return ("(1 + M)·T" if op.learning == "residual" else "M·T",)
     name = _PLAIN.get(op.kind, op.label)
-    kernel, stride = getattr(op, "kernel", None), getattr(op, "stride", None)
-    if role_of(op) != "pool" or kernel is None or stride is None:
+    window = dict(op.attributes())
+    if role_of(op) != "pool" or not {"kernel", "stride"} <= window.keys():
         return (name,)
-    return (name, f"{words(kernel, dims)} /{words(stride)}")
+    size, step_size = (cast(Sides, window[key]) for key in ("kernel", "stride"))
+    return (name, f"{words(size, dims)} /{words(step_size)}")
 
 
 def gate_words(step: Step) -> tuple[str, ...]:
