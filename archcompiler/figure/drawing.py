@@ -12,7 +12,7 @@ from archcompiler.figure.folding import digest
 from archcompiler.figure.labels import name_words
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
-from archcompiler.figure.words import enumerate_words, shape_words, spec_words
+from archcompiler.figure.words import shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ir.kinds import UNIT, UNITS
 from archcompiler.ops.cost import Cost
@@ -23,12 +23,7 @@ def block_key(block: Block) -> str:
     """What tells blocks apart beside their widths: definition, options, and what fills slots."""
     if not block.name:
         return digest(block)
-    return f"{block.kind} {block.name} {sorted(block.options.items())} {_parts(block)}"
-
-
-def _parts(block: Block) -> list[str]:
-    """What the blocks inside a block are called."""
-    return sorted({name_words(inner) for _, inner in block.blocks() if inner is not block})
+    return f"{block.kind} {block.name} {sorted(block.options.items())}"
 
 
 @dataclass(frozen=True)
@@ -58,15 +53,12 @@ class Drawing:
         units = {block_key(b): b for _, b in self.graph.blocks() if b.kind == UNIT}
         names = {}
         for key, unit in units.items():
-            alike = [other for other in units.values() if other.name == unit.name]
-            differing = [
+            alike = [other.options for other in units.values() if other.name == unit.name]
+            differing = (
                 f"{name} {value}"
                 for name, value in unit.options.items()
-                if any(other.options.get(name) != value for other in alike)
-            ]
-            parts = _parts(unit)
-            if parts and any(_parts(other) != parts for other in alike):
-                differing.append(f"with {enumerate_words(parts)}")
+                if any(options.get(name) != value for options in alike)
+            )
             names[key] = ", ".join((name_words(unit), *differing))
         return names
 
