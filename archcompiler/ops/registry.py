@@ -22,7 +22,22 @@ if TYPE_CHECKING:
 
 GROUP = "archcompiler.operators"
 """Entry points of this group are subclasses of `Operator`, each under its `kind`."""
-FAMILIES = ("activation", "conv", "join", "linear", "norm", "pool", "regularise", "resize")
+FAMILIES = (
+    "activation",
+    "attend",
+    "blur",
+    "channelwise",
+    "conv",
+    "join",
+    "linear",
+    "norm",
+    "pool",
+    "reduce",
+    "regularise",
+    "resize",
+    "split",
+    "whole_pool",
+)
 
 
 @cache
