@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from archcompiler.config.located import Located
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Source, Span
-from archcompiler.language.library import Library
+from archcompiler.language.library import Home, Library
 from archcompiler.spec.model import Spec
 from archcompiler.syntax.document import Part
 
@@ -22,12 +22,9 @@ class LoadedSpec:
     spec: Spec
     values: Located
     source: Source
+    library: Library = field(repr=False, compare=False)
+    """The blocks that it can name."""
     settings: tuple[str, ...] = ()
-
-    @cached_property
-    def library(self) -> Library:
-        """The blocks that it can name."""
-        return Library(self.values.child("blocks"))
 
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""
@@ -46,10 +43,27 @@ class LoadedSpec:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of what the spec means: the same for TOML and JSON, order of keys and `extends`."""
-        values = self.spec.model_dump(mode="json")
+        """Hash of what the spec means: the same for TOML and JSON, order of keys and `extends`.
+
+        The blocks that it uses are part of that, its own as well as others; those that it does
+        not use are not.
+        """
+        from archcompiler.spec.resolved import resolved, used
+
+        values = resolved(self.spec, self.library)
+        del values["blocks"]
+        values["blocks"] = [self._text(name, home) for home, name in used(self.spec, self.library)]
+        values["blocks"].sort()
         text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def _text(self, name: str, home: Home) -> str:
+        table = self.library.table(name, home)
+        assert table is not None
+        plain = table.plain()
+        # The order of steps is that of execution; that of other keys means nothing.
+        plain["steps"] = list(plain.get("steps", {}).items())
+        return json.dumps([home, name, plain], sort_keys=True, ensure_ascii=False)
 
 
 def _inherited(path: SpecPath) -> SpecPath | None:

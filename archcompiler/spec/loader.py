@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from archcompiler.config.problems import kind_of, validate
 from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import near_spec, read_source
+from archcompiler.language.library import Library
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Spec
+from archcompiler.spec.references import broken_blocks, broken_references
 from archcompiler.spec.rules import broken_rules
 from archcompiler.spec.wording import SpecWording
 from archcompiler.syntax import parse
@@ -31,13 +33,40 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
         values = _read(path, path.parent.resolve(), ())
         source = values.text.source
     values = _with_stage_attention(_with_settings(values, settings))
-    loaded = LoadedSpec(
-        validate(values, Spec, SpecWording("the spec")), values, source, tuple(settings)
-    )
-    problems = list(broken_rules(loaded))
+    return _checked(values, source, tuple(settings))
+
+
+def _checked(values: Located, source: Source, settings: tuple[str, ...]) -> LoadedSpec:
+    """The spec of these values. Raises CompileError with all that is wrong with them."""
+    library, wording = Library(values.child("blocks")), SpecWording("the spec")
+    problems = [
+        *broken_references(values, library, wording),
+        *broken_blocks(values, library, wording),
+    ]
+    try:
+        spec = validate(values, Spec, wording)
+    except CompileError as invalid:
+        # What is wrong with a name is told by the references, which know more about it.
+        told = {(d.code, d.span) for d in problems}
+        found = [d for d in invalid.diagnostics if (d.code, d.span) not in told]
+        raise CompileError(*_in_order([*found, *problems])) from None
+    loaded = LoadedSpec(spec, values, source, library, settings)
+    problems += broken_rules(loaded)
     if problems:
-        raise CompileError(*problems)
+        raise CompileError(*_in_order(problems))
     return loaded
+
+
+def _in_order(problems: Sequence[Diagnostic]) -> Iterable[Diagnostic]:
+    """Each once, in the order of the text of each file; settings come last."""
+    found = list(dict.fromkeys(problems))
+    sources = list(dict.fromkeys(d.span.source for d in found if d.span is not None))
+
+    def place(problem: Diagnostic) -> tuple[int, int]:
+        span = problem.span
+        return (-1, 0) if span is None else (sources.index(span.source), span.start)
+
+    return sorted(found, key=place)
 
 
 def _from_mapping(spec: Mapping[str, Any]) -> tuple[Located, Source]:
@@ -138,7 +167,7 @@ def _with_stage_attention(values: Located) -> Located:
     common, stages = values.child("attention"), values.child("stages")
     if common is None or stages is None:
         return values
-    if not isinstance(common.value, dict) or not isinstance(stages.value, list):
+    if not isinstance(common.value, dict | str) or not isinstance(stages.value, list):
         return values
     merged = []
     for stage in stages.value:
