@@ -1,8 +1,8 @@
-"""qubvel's Keras port of the Residual Attention Network: `models/` of qubvel/residual_attention_network.
+"""The Keras port of the Residual Attention Network in qubvel/residual_attention_network.
 
 Unlike the paper's: every convolution has a bias; a unit projects its raw input unless the width
-inside it equals its output's; a mask's up units come before the interpolation and the skip after it;
-interpolation is nearest; nothing stands between the head's two convolutions.
+inside it equals its output's; a mask's up units come before the interpolation and the skip after
+it; interpolation is nearest; nothing stands between the head's two convolutions.
 
 Keras pads `same` on the right where a stride leaves a choice; here padding is even on both sides,
 which changes no size and no count. BN has Keras's eps 1e-3 and momentum 0.99.

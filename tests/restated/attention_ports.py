@@ -1,16 +1,16 @@
-"""Three ports of the Residual Attention Network (Wang et al., CVPR 2017, arXiv 1704.06904).
+"""Ports of the Residual Attention Network (Wang et al., CVPR 2017, arXiv 1704.06904).
 
 - gluon: `gluoncv/model_zoo/residual_attentionnet.py` of dmlc/gluon-cv, by MXNet. PyTorch's
   `pytorchcv/models/resattnet.py` of osmr/imgclsmob is the same network but for its classifier, a
   linear layer.
-- tengshaofeng: `Residual-Attention-Network/model/` of tengshaofeng/ResidualAttentionNetwork-pytorch.
-  Its units register a projection each and call it only where the shape changes; the idle ones are
-  left out here, and `idle_projections` counts them.
+- tengshaofeng: `model/` of tengshaofeng/ResidualAttentionNetwork-pytorch. Its units register a
+  projection each and call it only where the shape changes; the idle ones are left out here, and
+  `idle_projections` counts them.
 
 Both differ from the released network in the same ways: pools are padded, a level's own map is added
 beside its skip unit, the trunk is added before the mask's head, and one unit follows the gate.
-Their average pools of 7×7 (8×8, 4×4) at stride 1 leave one pixel at the size that they are made for;
-here they are adaptive. Interpolations go to the size of another map in place of a written one.
+Their average pools of 7×7 (8×8, 4×4) at stride 1 leave one pixel at the size that they are made
+for; here they are adaptive. Interpolations go to the size of another map, not to a written one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def norm_act(channels: int) -> nn.Sequential:
 
 
 class Unit(nn.Module):
-    """Pre-activation bottleneck, a quarter as wide inside; the projection reads the activated map."""
+    """Pre-activation bottleneck, a quarter as wide inside; it projects the activated map."""
 
     def __init__(self, cin: int, c: int, stride: int = 1) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def resize(x: Tensor, like: Tensor) -> Tensor:
 
 
 class Mask(nn.Module):
-    """`depth` levels down and up, then two 1×1 convolutions; at depth 0, units and the head alone."""
+    """`depth` levels down and up, then two 1×1 convolutions; at depth 0, 2·r units and these."""
 
     def __init__(self, c: int, depth: int, r: int) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ def gluon_cifar(layers: int) -> Network:
 
 
 def tengshaofeng(name: str) -> Network:
-    """tengshaofeng's `ResidualAttentionModel_<name>`: 56, 92, 448input, 92_32input, …_update."""
+    """`ResidualAttentionModel_<name>`: 56, 92, 448input, 92_32input, …_update; 10 classes."""
     wide = [(256, 1, 1, 3), (512, 2, 1, 2), (1024, 2, 1, 1)]
     deep = [(256, 1, 1, 3), (512, 2, 2, 2), (1024, 2, 3, 1)]
     large = [(128, 1, 1, 4), (256, 2, 1, 3), *deep[1:]]
