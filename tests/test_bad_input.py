@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archcompiler
-from archcompiler.render import render
+from archcompiler.diagnostics.render import render
 
 NET: dict[str, Any] = {
     "name": "net",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 import archcompiler
-from archcompiler.codes import all_codes
-from archcompiler.render import render
+from archcompiler.diagnostics.codes import all_codes
+from archcompiler.diagnostics.render import render
 
 ERRORS = Path(__file__).parent / "errors"
 SPECS = sorted(path for path in ERRORS.iterdir() if path.suffix in (".toml", ".json", ".yaml"))

@@ -21,11 +21,11 @@ from torch import nn
 import archcompiler
 from archcompiler.analysis.parameters import parameter_count
 from archcompiler.analysis.sizes import valid_sizes
-from archcompiler.codes import all_codes
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import Severity
+from archcompiler.diagnostics.codes import all_codes
+from archcompiler.diagnostics.render import render
 from archcompiler.emit.header import without_source
-from archcompiler.render import render
 
 NO_PLACE = "a spec holds only what JSON can say"
 """The one message about a spec as a whole, which was never text that could be pointed at."""

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import archcompiler
-from archcompiler.emit import writer
 from archcompiler.emit.header import parse_emitted, rebuild_command, without_source
 from archcompiler.emit.writer import Written, difference, write_emitted
 
@@ -93,21 +92,6 @@ def test_a_failure_leaves_the_old_file(
     assert list(path.parent.iterdir()) == [path], "no temporary file remains"
 
 
-def test_an_interrupt_leaves_the_old_file(
-    path: Path, source: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_emitted(path, source)
-
-    def interrupt(*arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(os, "fsync", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        write_emitted(path, archcompiler.compile(SPEC, ["classes=11"]).source)
-    assert path.read_text() == source
-    assert list(path.parent.iterdir()) == [path]
-
-
 def test_a_folder_in_the_way(path: Path, source: str) -> None:
     path.mkdir(parents=True)
     assert refusal(path, source) == "E403"
@@ -116,15 +100,6 @@ def test_a_folder_in_the_way(path: Path, source: str) -> None:
 def test_a_file_in_place_of_the_folder(path: Path, source: str) -> None:
     path.parent.write_text("a file")
     assert refusal(path, source) == "E403"
-
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
-def test_permissions_are_kept(path: Path, source: str) -> None:
-    write_emitted(path, source)
-    assert path.stat().st_mode & 0o777 == 0o666 & ~writer._umask()
-    path.chmod(0o640)
-    write_emitted(path, archcompiler.compile(SPEC, ["classes=11"]).source)
-    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_difference(path: Path, source: str) -> None:

@@ -9,13 +9,13 @@ as one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from archcompiler.analysis.memory import Storages, input_types, keeps_input, storages
+from archcompiler.analysis.memory import input_types, keeps_input, storages
 from archcompiler.blocks import HEAD, MASK, STEM
-from archcompiler.ir import INPUT, Block, Graph, Step
+from archcompiler.ir import INPUT, Block, Graph, Step, fold
 from archcompiler.ops import Operator
 from archcompiler.ops.cost import BYTES, Cost
 
@@ -61,20 +61,14 @@ class CostModel:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self._storages: dict[Block, Storages] = {}
-        self._cells: dict[tuple[Block, Place], Cells] = {}
+        self.cells: Callable[[Block, Place], Cells] = fold(self._sum)
+        """Costs below a block, by branch and operator."""
+        self._storages = fold(storages)
 
     @property
     def network(self) -> Cells:
         """Costs of the whole network."""
         return self.cells(self.graph.root, ROOT)
-
-    def cells(self, block: Block, place: Place) -> Cells:
-        """Costs below `block`, by branch and operator."""
-        key = block, place
-        if key not in self._cells:
-            self._cells[key] = self._sum(block, place)
-        return self._cells[key]
 
     def steps(self, block: Block, place: Place) -> Iterator[tuple[Step, Place, Cells]]:
         """Each step of a block with its place and its costs, which add up to the block's."""
@@ -84,7 +78,7 @@ class CostModel:
             else:
                 yield step, inner, {_kind(step.body, inner): _cost(block, step, step.body, inner)}
 
-    def _sum(self, block: Block, place: Place) -> Cells:
+    def _sum(self, below: Callable[[Block, Place], Cells], block: Block, place: Place) -> Cells:
         repeats: Counter[tuple[Block, Place]] = Counter()
         cells: dict[Kind, Cost] = {}
         for step, inner in self._places(block, place):
@@ -95,17 +89,17 @@ class CostModel:
                 cost = _cost(block, step, step.body, inner)
                 cells[kind] = cells[kind] + cost if kind in cells else cost
         for (body, inner), times in repeats.items():
-            for kind, cost in self.cells(body, inner).items():
+            for kind, cost in below(body, inner).items():
                 cells[kind] = cells.get(kind, Cost()) + cost * times
         return cells
 
     def _places(self, block: Block, place: Place) -> Iterator[tuple[Step, Place]]:
-        memory = storages(block, self._storages)
+        memory = self._storages(block)
         kept = memory.kept | {memory.output} if place.output_kept else memory.kept
         # The image is charged once, to the first step that keeps it.
         owner = None
         if place.owns_input and INPUT in kept:
-            keepers = (s.name for s in block.steps if keeps_input(block, s, self._storages))
+            keepers = (s.name for s in block.steps if keeps_input(self._storages, block, s))
             owner = next(keepers, None)
         graded = {INPUT: place.input_has_gradient}
         for step in block.steps:

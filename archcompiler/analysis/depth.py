@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from archcompiler.blocks import MASK
-from archcompiler.ir import INPUT, Block, Graph
+from archcompiler.ir import INPUT, Block, Graph, fold
 
 
 def trunk_depth(graph: Graph) -> int:
@@ -11,18 +13,13 @@ def trunk_depth(graph: Graph) -> int:
 
     20 + 3·M·(p + t + p) for M attention modules of bottleneck units (paper, section 4.1).
     """
-    return _depth(graph.root, {})
+    return fold(_depth)(graph.root)
 
 
-def _depth(block: Block, known: dict[int, int]) -> int:
-    if id(block) not in known:
-        depth = {INPUT: 0}
-        for step in block.steps:
-            body = step.body
-            if isinstance(body, Block):
-                own = 0 if body.kind == MASK else _depth(body, known)
-            else:
-                own = body.layers
-            depth[step.name] = own + max((depth[name] for name in step.inputs), default=0)
-        known[id(block)] = depth[block.output]
-    return known[id(block)]
+def _depth(below: Callable[[Block], int], block: Block) -> int:
+    depth = {INPUT: 0}
+    for step in block.steps:
+        body = step.body
+        own = 0 if body.kind == MASK else below(body) if isinstance(body, Block) else body.layers
+        depth[step.name] = own + max((depth[name] for name in step.inputs), default=0)
+    return depth[block.output]

@@ -7,6 +7,7 @@ surroundings only three things, so that equal blocks are looked at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from archcompiler.ir import INPUT, Block, Step, TensorType
@@ -36,40 +37,36 @@ class Storages:
         return self.output == INPUT
 
 
-def storages(block: Block, known: dict[Block, Storages]) -> Storages:
-    """Storages of `block`, computed once per distinct block in `known`."""
-    if block not in known:
-        of = {INPUT: INPUT}
-        kept: set[str] = set()
-        for step in block.steps:
-            first = of[step.inputs[0]]
-            if isinstance(step.body, Block):
-                inner = storages(step.body, known)
-                of[step.name] = first if inner.passes_through else step.name
-                if inner.keeps_input:
-                    kept.add(first)
-                if inner.keeps_output:
-                    kept.add(of[step.name])
-            else:
-                of[step.name] = step.name
-                saved = step.body.saved(input_types(block, step), step.type)
-                kept.update(of[step.inputs[i]] for i in saved.inputs)
-                if saved.output:
-                    kept.add(of[step.name])
-        known[block] = Storages(of, frozenset(kept), of[block.output])
-    return known[block]
+def storages(below: Callable[[Block], Storages], block: Block) -> Storages:
+    """Storages of `block`: a rule for `fold`."""
+    of = {INPUT: INPUT}
+    kept: set[str] = set()
+    for step in block.steps:
+        first = of[step.inputs[0]]
+        if isinstance(step.body, Block):
+            inner = below(step.body)
+            of[step.name] = first if inner.passes_through else step.name
+            if inner.keeps_input:
+                kept.add(first)
+            if inner.keeps_output:
+                kept.add(of[step.name])
+        else:
+            of[step.name] = step.name
+            saved = step.body.saved(input_types(block, step), step.type)
+            kept.update(of[step.inputs[i]] for i in saved.inputs)
+            if saved.output:
+                kept.add(of[step.name])
+    return Storages(of, frozenset(kept), of[block.output])
 
 
-def keeps_input(block: Block, step: Step, known: dict[Block, Storages]) -> bool:
+def keeps_input(known: Callable[[Block], Storages], block: Block, step: Step) -> bool:
     """Whether `step` itself keeps the memory of the block's input."""
-    here = storages(block, known)
-    first = here.of[step.inputs[0]]
+    of = known(block).of
+    first = of[step.inputs[0]]
     if isinstance(step.body, Block):
-        inner = storages(step.body, known)
-        return first == INPUT and inner.keeps_input
+        return first == INPUT and known(step.body).keeps_input
     saved = step.body.saved(input_types(block, step), step.type)
-    read = any(here.of[step.inputs[i]] == INPUT for i in saved.inputs)
-    return read or (saved.output and here.of[step.name] == INPUT)
+    return any(of[step.inputs[i]] == INPUT for i in saved.inputs)
 
 
 def input_types(block: Block, step: Step) -> tuple[TensorType, ...]:

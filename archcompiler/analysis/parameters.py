@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from archcompiler.ir import Block, Graph
+from collections.abc import Callable
+
+from archcompiler.ir import Block, Graph, fold
 
 
 def parameter_count(graph: Graph) -> int:
     """Learnable parameters of the whole network."""
-    return _count(graph.root, {})
+    return fold(_parameters)(graph.root)
 
 
-def _count(block: Block, known: dict[int, int]) -> int:
-    if id(block) not in known:
-        known[id(block)] = sum(
-            _count(s.body, known) if isinstance(s.body, Block) else s.body.parameters
-            for s in block.steps
-        )
-    return known[id(block)]
+def _parameters(below: Callable[[Block], int], block: Block) -> int:
+    return sum(
+        below(s.body) if isinstance(s.body, Block) else s.body.parameters for s in block.steps
+    )

@@ -12,13 +12,13 @@ ends at the edge; that is what gradients can see.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Literal
 
 from archcompiler.blocks import MASK
-from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import Operator
 
 Axis = Literal["height", "width"]
@@ -47,7 +47,8 @@ class ReceptiveField:
         self.clip = clip
         self.masks = masks
         """Whether paths through the masks count; without them only the trunk does."""
-        self._blocks: dict[tuple[Block, Axis], Windows] = {}
+        self.block: Callable[[Block, Axis], Windows] = fold(self._output)
+        """Windows of a block's output in positions of the block's own input."""
 
     def network(self, axis: Axis, until: str | None = None) -> Windows:
         """Windows of the network's output, or of the output of its step `until`."""
@@ -67,13 +68,8 @@ class ReceptiveField:
             known[step.name] = self._apply(step.body, inputs, size, output)
         return known
 
-    def block(self, block: Block, axis: Axis) -> Windows:
-        """Windows of a block's output in positions of the block's own input."""
-        key = block, axis
-        if key not in self._blocks:
-            windows = self.steps(block, axis, identity(block.input, axis))
-            self._blocks[key] = windows[block.output]
-        return self._blocks[key]
+    def _output(self, _: object, block: Block, axis: Axis) -> Windows:
+        return self.steps(block, axis, identity(block.input, axis))[block.output]
 
     def _apply(self, op: Operator, inputs: list[Windows], size: int, output: int) -> Windows:
         spans = [op.window(position, size, output) for position in range(output)]

@@ -9,8 +9,8 @@ from importlib.resources import files
 from typing import Literal
 
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.ops.cost import BYTES, Cost
-from archcompiler.suggest import did_you_mean
 
 Precision = Literal["half", "single"]
 PRECISIONS: dict[Precision, int] = {"half": 2, "single": 4}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import ShapeError
 
 ENOUGH: Final = 1024
@@ -36,14 +37,14 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     the square sizes of a range takes every H and W in it. The default is twice the spec's own
     size, but no more than `ENOUGH` if that is among the sizes that are taken.
     """
+    output_size = fold(_output_size)
     if tried is None:
         tried = 2 * max(graph.input.height, graph.input.width)
-        if tried > ENOUGH and _output_size(graph.root, ENOUGH, {}) is not None:
+        if tried > ENOUGH and output_size(graph.root, ENOUGH) is not None:
             tried = ENOUGH
-    known: dict[tuple[int, int], int | None] = {}
     ranges: list[tuple[int, int]] = []
     for size in range(1, tried + 1):
-        if _output_size(graph.root, size, known) is None:
+        if output_size(graph.root, size) is None:
             continue
         if ranges and ranges[-1][1] == size - 1:
             ranges[-1] = (ranges[-1][0], size)
@@ -52,19 +53,12 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     return ValidSizes(tuple(ranges), tried)
 
 
-def _output_size(block: Block, size: int, known: dict[tuple[int, int], int | None]) -> int | None:
+def _output_size(below: Callable[[Block, int], int | None], block: Block, size: int) -> int | None:
     """Height of the block's output for an input of `size`, or None if an operator refuses."""
-    key = (id(block), size)
-    if key not in known:
-        known[key] = _compute(block, size, known)
-    return known[key]
-
-
-def _compute(block: Block, size: int, known: dict[tuple[int, int], int | None]) -> int | None:
     sizes = {INPUT: size}
     for step in block.steps:
         if isinstance(step.body, Block):
-            output = _output_size(step.body, sizes[step.inputs[0]], known)
+            output = below(step.body, sizes[step.inputs[0]])
         else:
             types = tuple(
                 TensorType(block.type_of(name).channels, sizes[name], sizes[name])

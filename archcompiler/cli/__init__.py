@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from archcompiler.suggest import did_you_mean
+            from archcompiler.diagnostics.suggest import did_you_mean
 
             guess = did_you_mean(args[0], COMMANDS)
             hint = f" Did you mean `{guess}`?" if guess else ""

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import click
 
-from archcompiler.codes import all_codes, explanation
-from archcompiler.suggest import did_you_mean
+from archcompiler.diagnostics.codes import all_codes, explanation
+from archcompiler.diagnostics.suggest import did_you_mean
 
 
 @click.command("explain")

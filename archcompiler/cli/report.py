@@ -19,7 +19,7 @@ def report(diagnostics: Iterable[Diagnostic], format: DiagnosticFormat = "text")
     found = list(diagnostics)
     if not found and format == "text":
         return
-    from archcompiler.render import render
+    from archcompiler.diagnostics.render import render
 
     if format == "text":
         color = sys.stderr.isatty() and "NO_COLOR" not in os.environ

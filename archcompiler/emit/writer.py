@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from enum import StrEnum
 from pathlib import Path
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.emit.header import parse_emitted, without_source
+from archcompiler.files import write_whole
 
 
 class Written(StrEnum):
@@ -36,7 +35,7 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
             raise CompileError(_refused(path, "was edited by hand"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, text.encode())
+        write_whole(path, text.encode())
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise CompileError(error("E403", f"cannot write `{path}`: {reason.lower()}")) from None
@@ -77,26 +76,3 @@ def _refused(path: Path, why: str) -> Diagnostic:
         f"`{path}` {why} and is left alone",
         help="move your changes into the spec or another file, or overwrite it with `--force`",
     )
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Through a temporary file beside it, so that a crash leaves the old file or the new one."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        temporary.chmod(mode)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from archcompiler.blocks import ATTENTION
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import INSTALL, Dot, find_dot, find_pdf_dot
 from archcompiler.figure.metrics import printable
@@ -22,7 +23,6 @@ from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.themes import THEMES, Theme, ThemeName
 from archcompiler.figure.words import shape_words
 from archcompiler.ir import Block
-from archcompiler.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from archcompiler.figure.html import View

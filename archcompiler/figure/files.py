@@ -9,6 +9,7 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.diagram import Format, Request, draw, file_name, operator_source
 from archcompiler.figure.engine import INSTALL, find_dot
+from archcompiler.files import write_whole
 
 Written = tuple[Path, list[str]]
 
@@ -64,11 +65,9 @@ def _source_instead(formats: Sequence[Format]) -> str:
 
 def write(path: Path, content: bytes) -> None:
     """Whole or not at all. Raises CompileError E605."""
-    from archcompiler.emit.writer import replace_file
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, content)
+        write_whole(path, content)
     except OSError as exc:
         reason = (exc.strerror or str(exc)).lower()
         raise CompileError(error("E605", f"cannot write `{path}`: {reason}")) from None

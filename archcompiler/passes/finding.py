@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archcompiler.diagnostics import Diagnostic, Severity
+from archcompiler.diagnostics import Diagnostic, Severity, Span
 from archcompiler.ir import SpecPath
-from archcompiler.source import Span
 
 
 @dataclass(frozen=True, slots=True)

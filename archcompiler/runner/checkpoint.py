@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
-from archcompiler.runner.writing import FULL, point, unwritable, write_whole
+from archcompiler.files import link_whole, write_whole
+from archcompiler.runner.writing import FULL, unwritable
 
 FORMAT = "archcompiler-checkpoint-1"
 Contents = dict[str, Any]
@@ -64,9 +65,9 @@ class Checkpoints:
                 if exc.errno not in FULL or not self._prune(1):
                     raise
                 write_whole(path, write)
-            point(self.last, path)
+            link_whole(self.last, path)
             if best:
-                point(self.best, path)
+                link_whole(self.best, path)
         except OSError as exc:
             raise CompileError(unwritable(path, exc, self.paths())) from None
         self._prune(self.keep)
@@ -109,7 +110,7 @@ class Checkpoints:
             wanted[self.best] = self.folder / f"iteration-{best:09d}.pt"
         for link, path in wanted.items():
             if path.is_file() and not (link.exists() and link.samefile(path)):
-                point(link, path)
+                link_whole(link, path)
 
     def _prune(self, keep: int) -> bool:
         """Delete all but the newest `keep` and the ones that have links; whether any was."""

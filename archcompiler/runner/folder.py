@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.files import sweep, write_whole
 from archcompiler.runner.loading import LoadedRecipe
 from archcompiler.runner.recipe import Recipe
 from archcompiler.runner.toml_text import toml_text
-from archcompiler.runner.writing import sweep, unwritable, write_whole
+from archcompiler.runner.writing import unwritable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -79,7 +80,7 @@ class RunFolder:
         """Write a file of the run whole or not at all. Raises CompileError E710."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, lambda file: file.write(data), durable=False)
+            write_whole(path, data, durable=False)
         except OSError as exc:
             raise CompileError(unwritable(path, exc, [])) from None
 

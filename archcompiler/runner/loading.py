@@ -8,15 +8,15 @@ from functools import reduce
 from pathlib import Path
 
 import archcompiler
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.diagnostics.read import read_source
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.ir import SpecPath
 from archcompiler.runner.recipe import Recipe
-from archcompiler.source import Source, Span
 from archcompiler.spec.located import Located, locate, merge
 from archcompiler.spec.model import Spec
 from archcompiler.spec.problems import validate
 from archcompiler.spec.settings import parse_setting
-from archcompiler.suggest import did_you_mean
 from archcompiler.syntax import parse
 from archcompiler.syntax.document import Part
 
@@ -46,7 +46,7 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> LoadedRecipe:
     Raises CompileError with everything that is wrong.
     """
     path = _find(name)
-    document = parse(Source.read(path))
+    document = parse(read_source(path))
     values = locate(document.values, document)
     values = reduce(merge, map(parse_setting, settings), values)
     loaded = LoadedRecipe(path.stem, validate(values, Recipe, "the recipe"), values)

@@ -10,9 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
+from archcompiler.diagnostics.read import near_spec, read_source
 from archcompiler.ir import SpecPath
-from archcompiler.source import Source, Span, near_spec
 from archcompiler.spec.located import Located, locate, merge
 from archcompiler.spec.settings import parse_setting
 from archcompiler.syntax import parse
@@ -127,7 +127,7 @@ def _with_settings(values: Located, settings: Sequence[str]) -> Located:
 
 def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
     """One file with everything that it extends below it."""
-    document = parse(Source.read(path))
+    document = parse(read_source(path))
     values = locate(document.values, document)
     # Editors find the schema of a JSON file by this key.
     values.value.pop("$schema", None)

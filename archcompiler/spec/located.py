@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.ir import SpecPath
-from archcompiler.source import Source, Span
 from archcompiler.syntax.document import Part
 
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.ir import SpecPath
 from archcompiler.spec.located import Located
-from archcompiler.suggest import did_you_mean
 from archcompiler.units import UnitSpec
 
 M = TypeVar("M", bound=BaseModel)

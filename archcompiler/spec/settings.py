@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archcompiler.diagnostics import CompileError, error
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import CompileError, Source, Span, error
 from archcompiler.spec.located import Located, locate
 from archcompiler.syntax.document import Part
 from archcompiler.syntax.limits import MAX_DEPTH

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.syntax.document import Document, Part
 from archcompiler.syntax.limits import excess, overstepped
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import Source, Span
 from archcompiler.syntax.place import Place
 
 Part: TypeAlias = Literal["key", "value", "table"]

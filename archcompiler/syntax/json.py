@@ -7,8 +7,7 @@ from itertools import islice
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.syntax.place import MAX_REPORTS, Clash, Place, Places, Text, named
 
 if TYPE_CHECKING:

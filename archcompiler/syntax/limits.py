@@ -7,8 +7,7 @@ from itertools import islice
 from math import isfinite
 from typing import Any, Final
 
-from archcompiler.diagnostics import Diagnostic, error
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import Diagnostic, Source, Span, error
 from archcompiler.syntax.document import Document
 from archcompiler.syntax.place import MAX_REPORTS
 from archcompiler.syntax.tokens import TOKENS

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
-from archcompiler.diagnostics import Diagnostic, error
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import Diagnostic, Source, Span, error
 
 if TYPE_CHECKING:
     from tree_sitter import Node

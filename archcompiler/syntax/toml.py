@@ -6,8 +6,7 @@ import re
 import tomllib
 from typing import Any, Final
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.source import Location, Source, Span
+from archcompiler.diagnostics import CompileError, Diagnostic, Location, Source, Span, error
 from archcompiler.syntax.tokens import open_string
 
 # 3.11's TOMLDecodeError says where only in its text.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.suggest import did_you_mean
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.tables.report import Report, Row, View
 
 Value = int | float | str | None

@@ -17,12 +17,12 @@ from unit.runner.processes import forked, run_alone, run_one
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
+from archcompiler.files import link_whole
 from archcompiler.runner import evaluate
 from archcompiler.runner.checkpoint import read
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.resuming import differences, fingerprint
 from archcompiler.runner.training import Job, train
-from archcompiler.runner.writing import point
 
 FULL = (
     "augment.crop_padding=2",
@@ -227,7 +227,7 @@ def test_links_that_a_crash_has_left_behind_are_mended(job: Jobs, tmp_path: Path
     train(job("run"))
     checkpoints = tmp_path / "run" / "checkpoints"
     best = (checkpoints / "best.pt").resolve()
-    point(checkpoints / "last.pt", checkpoints / "iteration-000000008.pt")
+    link_whole(checkpoints / "last.pt", checkpoints / "iteration-000000008.pt")
     (checkpoints / "best.pt").unlink()
     train(job("run", resume=True))
     assert read(checkpoints / "last.pt")["iteration"] == 12

@@ -239,7 +239,7 @@ def test_what_a_killed_process_has_half_written_is_swept_up(job: Jobs, tmp_path:
     program = (
         "import os, signal, sys\n"
         "from pathlib import Path\n"
-        "from archcompiler.runner.writing import write_whole\n"
+        "from archcompiler.files import write_whole\n"
         "write_whole(Path(sys.argv[1]), lambda file: os.kill(os.getpid(), signal.SIGKILL))\n"
     )
     for path in (run / "curves.png", run / "checkpoints" / "last.pt"):

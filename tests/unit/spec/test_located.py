@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from archcompiler.diagnostics import CompileError
-from archcompiler.source import Source
+from archcompiler.diagnostics import CompileError, Source
 from archcompiler.spec.located import Located, locate, merge
 from archcompiler.syntax import parse
 

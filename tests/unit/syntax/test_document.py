@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from archcompiler.source import Source
+from archcompiler.diagnostics import Source
 from archcompiler.syntax import parse
 
 Path = tuple[str | int, ...]

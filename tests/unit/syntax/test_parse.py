@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcompiler.diagnostics import CompileError
-from archcompiler.render import render
-from archcompiler.source import Source
+from archcompiler.diagnostics import CompileError, Source
+from archcompiler.diagnostics.render import render
 from archcompiler.syntax import parse
 from archcompiler.syntax.json import locate as locate_json
 from archcompiler.syntax.toml_places import locate as locate_toml

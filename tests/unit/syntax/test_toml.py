@@ -2,8 +2,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.source import Location, Source
+from archcompiler.diagnostics import CompileError, Diagnostic, Location, Source
 from archcompiler.syntax import Document, Part, parse
 
 HARD = """\

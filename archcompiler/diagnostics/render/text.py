@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from archcompiler.diagnostics import Diagnostic, Severity
-from archcompiler.render.excerpt import excerpt
-from archcompiler.render.visible import visible
+from archcompiler.diagnostics.diagnostic import Diagnostic, Severity
+from archcompiler.diagnostics.render.excerpt import excerpt
+from archcompiler.diagnostics.render.visible import visible
 
 _MAX_MESSAGE: Final = 1000
 _RESET: Final = "\x1b[0m"

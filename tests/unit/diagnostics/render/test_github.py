@@ -1,6 +1,5 @@
-from archcompiler.diagnostics import error, warning
-from archcompiler.render import render
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import Source, Span, error, warning
+from archcompiler.diagnostics.render import render
 
 
 def test_one_command_a_diagnostic() -> None:

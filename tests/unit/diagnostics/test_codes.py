@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import archcompiler
-from archcompiler.codes import all_codes, explanation
+from archcompiler.diagnostics.codes import all_codes, explanation
 
 PACKAGE = Path(archcompiler.__file__).parent
 

@@ -1,14 +1,8 @@
-"""The intermediate representation: a tree of shared blocks over primitive operators.
-
-A `Block` is a named scope with steps; a step is a primitive operator or another block. Equal
-siblings are *one* block object, stepped into many times, so that a stage of ten thousand equal
-attention modules costs as much memory and checking as a stage of one. `Graph.nodes()` is the flat
-view: every operator with its full scope, in topological order.
-"""
+"""Blocks, their steps, and the graph of a whole network."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -100,6 +94,28 @@ class Block:
     def _steps_by_name(self) -> dict[str, Step]:
         return {step.name: step for step in self.steps}
 
+    def blocks(
+        self, path: str = "", enters: Callable[[Block], bool] = lambda _: True
+    ) -> Iterator[tuple[str, Block]]:
+        """This block, which stands at `path`, and each distinct one below it with its first path.
+
+        Outermost first. What is below a block that `enters` declines is left out.
+        """
+        seen: set[Block] = set()
+        stack: list[tuple[str, Block]] = [(path, self)]
+        while stack:
+            path, block = stack.pop()
+            if block in seen:
+                continue
+            seen.add(block)
+            yield path, block
+            if enters(block):
+                stack.extend(
+                    (f"{path}/{step.name}" if path else step.name, step.body)
+                    for step in reversed(block.steps)
+                    if isinstance(step.body, Block)
+                )
+
     def to_networkx(self) -> nx.MultiDiGraph[str]:
         """This scope alone as a graph: its steps, its input `INPUT`, and edges with roles.
 
@@ -147,19 +163,7 @@ class Graph:
 
     def blocks(self) -> Iterator[tuple[str, Block]]:
         """Each distinct block once, outermost first, with the path where it is first used."""
-        seen: set[int] = set()
-        stack: list[tuple[str, Block]] = [("", self.root)]
-        while stack:
-            path, block = stack.pop()
-            if id(block) in seen:
-                continue
-            seen.add(id(block))
-            yield path, block
-            stack.extend(
-                (f"{path}/{step.name}" if path else step.name, step.body)
-                for step in reversed(block.steps)
-                if isinstance(step.body, Block)
-            )
+        return self.root.blocks()
 
     def nodes(self) -> Iterator[Node]:
         """Every operator in topological order; the network's own input is the path `INPUT`.

@@ -1,110 +1,52 @@
-"""Spec files as text, and places in them."""
+"""Spec files from disk: their text, or what keeps it from being read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.suggest import did_you_mean
-
-Format: TypeAlias = Literal["toml", "json"]
+from archcompiler.diagnostics.diagnostic import Diagnostic, error
+from archcompiler.diagnostics.exception import CompileError
+from archcompiler.diagnostics.span import Format, Source, Span
+from archcompiler.diagnostics.suggest import did_you_mean
 
 FORMATS: Final[dict[str, Format]] = {".toml": "toml", ".json": "json"}
+"""What a file is by the extension of its name."""
 MAX_BYTES: Final = 1 << 20
+"""Size of the largest spec that is read."""
 _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
-    """A place for people: line and column count from 1, columns in characters."""
+def read_source(path: Path) -> Source:
+    """Read a spec file, without its byte order mark and with line ends as line feeds.
 
-    line: int
-    column: int
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The text of one spec. Lines end at a line feed, as they do for TOML and JSON."""
-
-    name: str
-    text: str
-    format: Format
-    path: Path | None = None
-
-    @classmethod
-    def read(cls, path: Path) -> Source:
-        """Read a spec file, without its byte order mark and with line ends as line feeds.
-
-        Raises CompileError: E101 unreadable, E102 not UTF-8, E103 empty, E104 neither
-        `.toml` nor `.json`, E105 larger than `MAX_BYTES`.
-        """
-        name = path.as_posix()
-        _require_file(path, name)
-        format = FORMATS.get(path.suffix.lower())
-        if format is None:
-            raise CompileError(_unknown_extension(path, name))
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as exc:
-            raise CompileError(_unreadable(name, _reason(exc))) from exc
-        if len(data) > MAX_BYTES:
-            raise CompileError(
-                error(
-                    "E105",
-                    f"`{name}` is too large for a spec",
-                    notes=(f"a spec may have {MAX_BYTES} bytes",),
-                )
+    Raises CompileError: E101 unreadable, E102 not UTF-8, E103 empty, E104 neither
+    `.toml` nor `.json`, E105 larger than `MAX_BYTES`.
+    """
+    name = path.as_posix()
+    _require_file(path, name)
+    format = FORMATS.get(path.suffix.lower())
+    if format is None:
+        raise CompileError(_unknown_extension(path, name))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as exc:
+        raise CompileError(_unreadable(name, _reason(exc))) from exc
+    if len(data) > MAX_BYTES:
+        raise CompileError(
+            error(
+                "E105",
+                f"`{name}` is too large for a spec",
+                notes=(f"a spec may have {MAX_BYTES} bytes",),
             )
-        source = cls(name, _decode(data, name, format, path), format, path)
-        if not source.text.strip():
-            raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
-        return source
-
-    def location(self, offset: int) -> Location:
-        """Line and column of a character offset; offsets outside the text are clamped."""
-        offset = min(max(offset, 0), len(self.text))
-        line = self.text.count("\n", 0, offset) + 1
-        return Location(line, offset - self.text.rfind("\n", 0, offset))
-
-    def offset(self, location: Location) -> int:
-        """Character offset of a line and column; clamped to its line and the text."""
-        start = 0
-        for _ in range(location.line - 1):
-            end = self.text.find("\n", start)
-            if end < 0:
-                return len(self.text)
-            start = end + 1
-        end = self.text.find("\n", start)
-        return min(start + max(location.column - 1, 0), len(self.text) if end < 0 else end)
-
-    def line(self, number: int) -> str:
-        """The text of a line without its line end; empty for a line that is not there."""
-        lines = self.text.split("\n")
-        return lines[number - 1].removesuffix("\r") if 0 < number <= len(lines) else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The characters from `start` up to, not including, `end` of a source."""
-
-    source: Source
-    start: int
-    end: int
-
-    @property
-    def location(self) -> Location:
-        """Where the span starts."""
-        return self.source.location(self.start)
-
-    @property
-    def text(self) -> str:
-        """The characters themselves."""
-        return self.source.text[self.start : self.end]
+        )
+    source = Source(name, _decode(data, name, format, path), format, path)
+    if not source.text.strip():
+        raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
+    return source
 
 
 def _require_file(path: Path, name: str) -> None:

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    # `source` raises CompileError, so at run time the arrow points from it to here.
-    from archcompiler.source import Span
+from archcompiler.diagnostics.span import Span
 
 
 class Severity(StrEnum):
@@ -56,16 +53,3 @@ def warning(
 ) -> Diagnostic:
     """A diagnostic that lets the compilation go on."""
     return Diagnostic(code, Severity.WARNING, message, span, tuple(notes), help)
-
-
-class CompileError(Exception):
-    """A spec cannot be compiled. `str()` of it is the report a person would read."""
-
-    def __init__(self, *diagnostics: Diagnostic) -> None:
-        super().__init__(*diagnostics)
-        self.diagnostics: tuple[Diagnostic, ...] = diagnostics
-
-    def __str__(self) -> str:
-        from archcompiler.render import render
-
-        return render(self.diagnostics, "text")

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcompiler.diagnostics import error, warning
-from archcompiler.render import render
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import Source, Span, error, warning
+from archcompiler.diagnostics.render import render
 
 
 def span(text: str, marked: str, name: str = "specs/a.toml") -> Span:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from archcompiler.render.visible import cell
-from archcompiler.source import Span
+from archcompiler.diagnostics.render.visible import cell
+from archcompiler.diagnostics.span import Span
 
 MAX_CELLS: Final = 100
 _LEAD: Final = 30

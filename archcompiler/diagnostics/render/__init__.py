@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
-from archcompiler.diagnostics import Diagnostic
-from archcompiler.render import github, json, text
+from archcompiler.diagnostics.diagnostic import Diagnostic
+from archcompiler.diagnostics.render import github, json, text
 
 __all__ = ["ReportFormat", "render"]
 

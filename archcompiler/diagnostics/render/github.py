@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from archcompiler.diagnostics import Diagnostic
-from archcompiler.render.visible import visible
+from archcompiler.diagnostics.diagnostic import Diagnostic
+from archcompiler.diagnostics.render.visible import visible
 
 _DATA: Final = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY: Final = str.maketrans(

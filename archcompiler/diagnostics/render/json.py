@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from archcompiler.diagnostics import Diagnostic
+from archcompiler.diagnostics.diagnostic import Diagnostic
 
 
 def report(diagnostics: Sequence[Diagnostic]) -> str:

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.source import MAX_BYTES, Location, Source, Span
+from archcompiler.diagnostics import CompileError, Diagnostic, Location, Source
+from archcompiler.diagnostics.read import MAX_BYTES, read_source
 
 
 def refusal(path: Path) -> Diagnostic:
     with pytest.raises(CompileError) as caught:
-        Source.read(path)
+        read_source(path)
     (diagnostic,) = caught.value.diagnostics
     return diagnostic
 
@@ -21,14 +21,14 @@ def refusal(path: Path) -> Diagnostic:
 def test_reads_text_and_tells_the_format(tmp_path: Path, name: str, format: str) -> None:
     path = tmp_path / name
     path.write_bytes("é = 1\n".encode())
-    source = Source.read(path)
+    source = read_source(path)
     assert source == Source(path.as_posix(), "é = 1\n", format, path)  # type: ignore[arg-type]
 
 
 def test_byte_order_mark_and_crlf_do_not_move_columns(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(b"\xef\xbb\xbfa = 1\r\nb = 2\r\n")
-    source = Source.read(path)
+    source = read_source(path)
     assert source.text == "a = 1\nb = 2\n"
     assert source.location(source.text.index("b")) == Location(2, 1)
 
@@ -115,45 +115,9 @@ def test_unknown_extension(tmp_path: Path, name: str) -> None:
 def test_size_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(b"#" * MAX_BYTES)
-    assert len(Source.read(path).text) == MAX_BYTES
+    assert len(read_source(path).text) == MAX_BYTES
     path.write_bytes(b"#" * (MAX_BYTES + 1))
     assert refusal(path).code == "E105"
-
-
-def test_locations_count_characters_from_one() -> None:
-    source = Source("a.toml", "日本 = 1\n\nb", "toml")
-    assert source.location(0) == Location(1, 1)
-    assert source.location(3) == Location(1, 4)
-    assert source.location(6) == Location(1, 7)
-    assert source.location(7) == Location(2, 1)
-    assert source.location(8) == Location(3, 1)
-    assert source.location(99) == source.location(9) == Location(3, 2)
-    assert source.location(-1) == Location(1, 1)
-
-
-def test_lines_are_without_their_ends() -> None:
-    source = Source("a.toml", "a\r\nb\u2028c\n", "toml")
-    assert [source.line(number) for number in range(5)] == ["", "a", "b\u2028c", "", ""]
-
-
-@given(st.text(alphabet="a\n\r\té日\u2028", max_size=30), st.data())
-def test_offset_undoes_location(text: str, data: st.DataObject) -> None:
-    source = Source("a.toml", text, "toml")
-    offset = data.draw(st.integers(0, len(text)))
-    assert source.offset(source.location(offset)) == offset
-
-
-def test_offset_is_clamped() -> None:
-    source = Source("a.toml", "ab\ncd", "toml")
-    assert source.offset(Location(1, 9)) == 2
-    assert source.offset(Location(9, 1)) == 5
-    assert source.offset(Location(2, 9)) == 5
-
-
-def test_span_text_and_location() -> None:
-    source = Source("a.toml", "a = 1\nb = 22\n", "toml")
-    span = Span(source, 10, 12)
-    assert (span.text, span.location) == ("22", Location(2, 5))
 
 
 @given(st.binary(max_size=60))
@@ -163,4 +127,4 @@ def test_any_bytes_are_read_or_refused(
     path = tmp_path_factory.getbasetemp() / "any.toml"
     path.write_bytes(data)
     with suppress(CompileError):
-        assert Source.read(path).text.strip()
+        assert read_source(path).text.strip()

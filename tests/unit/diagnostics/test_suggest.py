@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from archcompiler.suggest import did_you_mean
+from archcompiler.diagnostics.suggest import did_you_mean
 
 KEYS = ["channels", "modules", "stages", "Trunk"]
 

@@ -1,8 +1,7 @@
 import json
 
-from archcompiler.diagnostics import error, warning
-from archcompiler.render import render
-from archcompiler.source import Source, Span
+from archcompiler.diagnostics import Source, Span, error, warning
+from archcompiler.diagnostics.render import render
 
 
 def test_fields() -> None:

@@ -1,0 +1,125 @@
+"""A block as it is written: its options, its named widths and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from archcompiler.ir import SpecPath
+from archcompiler.language.expression import Expression
+
+OptionType = Literal["int", "float", "bool", "word", "slot"]
+
+X: Final = "x"
+"""What the steps of a block call its input."""
+NONE: Final = "none"
+"""What a slot holds that is left empty."""
+
+SIZES: Final = ("c", "cin", "stride", "classes")
+"""Numbers that every block is given: channels out and in, the stride, and, in a head, the classes."""
+WIRING: Final = ("op", "from", "when", "else", "repeat")
+"""Keys of a step that are no arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a block."""
+
+    name: str
+    type: OptionType
+    default: Any = None
+    """A value, an `Expression` for one, or None where it has to be given."""
+    least: float | None = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+    slot: str = "block"
+    """What a slot is for: `unit`, `mask`, `block` or `operator`."""
+    help: str = ""
+
+    @property
+    def required(self) -> bool:
+        return self.default is None
+
+    @property
+    def static(self) -> bool:
+        """Whether it decides which class is emitted, instead of being an argument of the class."""
+        return self.type in ("bool", "word", "slot")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One step of a block, as written."""
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    arguments: Mapping[str, Any]
+    """Numbers, truth values, words, arrays of numbers; expressions and names are strings."""
+    when: Expression | None = None
+    otherwise: str = X
+    """What its name stands for where the condition does not hold."""
+    repeat: Expression | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Definition:
+    """A block. Made by `read_definition` from a table of a spec or of the library."""
+
+    name: str
+    steps: tuple[Rule, ...]
+    options: Mapping[str, Option] = field(default_factory=dict)
+    lets: Mapping[str, Expression] = field(default_factory=dict)
+    title: str = ""
+    source: str = ""
+    own_class_name: str = ""
+    preactivation: bool = False
+    """True if its output is a bare sum, so that whatever reads it has to normalise and activate."""
+    channels: int | None = None
+    stride: int | None = None
+    """For stems: what they have where the spec names none."""
+    home: str = "blocks"
+    """The folder of the library that it stands in: what it is meant for."""
+    origin: SpecPath | None = None
+    """Where it is written in the spec; None for a block of the library."""
+
+    @property
+    def class_name(self) -> str:
+        """The emitted class."""
+        return self.own_class_name or "".join(
+            word[:1].upper() + word[1:] for word in self.name.split("_")
+        )
+
+    @cached_property
+    def slots(self) -> frozenset[str]:
+        return frozenset(name for name, option in self.options.items() if option.type == "slot")
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """Names that its expressions and arguments mention."""
+        found: set[str] = set()
+        for expression in self.lets.values():
+            found.update(name for name, _, _ in expression.names)
+        for rule in self.steps:
+            for condition in (rule.when, rule.repeat):
+                if condition is not None:
+                    found.update(name for name, _, _ in condition.names)
+            for value in rule.arguments.values():
+                for text in value if isinstance(value, tuple) else (value,):
+                    if isinstance(text, str):
+                        found.update(_words(text))
+        return frozenset(found)
+
+    def place(self, *keys: str) -> SpecPath:
+        """Path of a part of it in the spec; () for a block of the library."""
+        return () if self.origin is None else (*self.origin, *keys)
+
+
+def _words(text: str) -> set[str]:
+    from archcompiler.language.expression import ExpressionError, parse_expression
+
+    try:
+        return {name for name, _, _ in parse_expression(text).names}
+    except ExpressionError:
+        return set()

@@ -1,0 +1,135 @@
+"""A file is written whole or not at all, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from archcompiler.files import link_whole, sweep, write_whole
+
+posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "file").write_bytes(b"old")
+    return tmp_path / "file"
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o077], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_bytes_and_what_writes_them(tmp_path: Path, durable: bool) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"one", durable=durable)
+    assert path.read_bytes() == b"one"
+    write_whole(path, lambda file: file.write(b"two"), durable=durable)
+    assert path.read_bytes() == b"two"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@posix
+def test_a_new_file_has_what_the_umask_leaves(tmp_path: Path, umask: int) -> None:
+    path, plain = tmp_path / "file", tmp_path / "plain"
+    write_whole(path, b"new")
+    plain.touch()
+    assert path.stat().st_mode == plain.stat().st_mode
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+@posix
+def test_a_file_that_is_replaced_keeps_its_permissions(path: Path, umask: int) -> None:
+    path.chmod(0o664)
+    write_whole(path, b"new")
+    assert path.stat().st_mode & 0o777 == 0o664
+
+
+@pytest.mark.parametrize("step", ["fsync", "chmod", "replace"])
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "full"), KeyboardInterrupt()])
+def test_a_failure_leaves_the_old_file(
+    path: Path, step: str, failure: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(*((os, "fsync", fail) if step == "fsync" else (Path, step, fail)))
+    with pytest.raises(type(failure)):
+        write_whole(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_writer_that_fails_half_way_leaves_the_old_file(path: Path) -> None:
+    def write(file: IO[bytes]) -> None:
+        file.write(b"half")
+        raise ValueError
+
+    with pytest.raises(ValueError, match=r"^$"):
+        write_whole(path, write)
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_synced_is_no_failure(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = os.fsync, []
+
+    def only_files(handle: int) -> None:
+        calls.append(handle)
+        if len(calls) == 2:
+            raise OSError(errno.EINVAL, "not here")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", only_files)
+    write_whole(path, b"new")
+    assert len(calls) == 2
+    assert path.read_bytes() == b"new"
+
+
+@posix
+def test_what_a_killed_process_leaves_is_swept_up(path: Path) -> None:
+    program = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from archcompiler.files import write_whole\n"
+        "write_whole(Path(sys.argv[1]), lambda file: os.kill(os.getpid(), signal.SIGKILL))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(path)])
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_bytes() == b"old"
+    assert len(list(path.parent.iterdir())) == 2
+    sweep(path.parent)
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_link_is_changed_in_one_step(
+    path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*arguments: object) -> None:
+        raise NotImplementedError
+
+    if not links:
+        monkeypatch.setattr(Path, "symlink_to", none)
+    other, link = path.with_name("other"), path.with_name("link")
+    other.write_bytes(b"other")
+    for target in (path, other):
+        link_whole(link, target)
+        assert link.read_bytes() == target.read_bytes()
+        assert link.is_symlink() is links
+    assert sorted(path.parent.iterdir()) == [path, link, other]
