@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from archcompiler.ir import INPUT, Block, Problem, SpecPath, Step, TensorType
-from archcompiler.ops import BatchNorm, Conv, Operator, Relu, ShapeError
+from archcompiler.ops import Operator, ShapeError
 
 
 class Value(NamedTuple):
@@ -13,13 +15,6 @@ class Value(NamedTuple):
 
     name: str
     type: TensorType
-
-
-class NormDetails(NamedTuple):
-    """The two constants of every batch normalisation in a network."""
-
-    eps: float = 1e-5
-    momentum: float = 0.1
 
 
 class BlockBuilder:
@@ -32,16 +27,18 @@ class BlockBuilder:
     def __init__(
         self,
         kind: str,
-        config: object,
         input: TensorType,
         *,
-        norm: NormDetails,
+        name: str = "",
+        options: Mapping[str, object] = MappingProxyType({}),
+        use: object = None,
         origin: SpecPath = (),
     ) -> None:
         self.kind = kind
-        self.config = config
         self.x = Value(INPUT, input)
-        self.norm_details = norm
+        self.name = name
+        self.options = options
+        self.use = use
         self.origin = origin
         self._steps: list[Step] = []
         self._names = {INPUT}
@@ -69,52 +66,19 @@ class BlockBuilder:
         self._steps.append(Step(name, body, names, type_, place))
         return Value(name, type_)
 
-    def part(
-        self, channels: int, denominator: int, numerator: int = 1, *, option: str | None = None
-    ) -> int:
-        """`channels * numerator / denominator`, a problem of this block unless it is whole.
-
-        `option` names the option of the unit that the fraction comes from.
-        """
-        if channels * numerator % denominator:
-            share = f"{numerator}/{denominator}"
-            self.problem(f"{share} of {channels} channels is not a whole number", option)
-        return max(1, channels * numerator // denominator)
-
-    def problem(self, message: str, option: str | None = None) -> None:
-        """Record why this block cannot be built; the `units` pass reports it with its place."""
-        self._problems.append(Problem(message, option))
-
-    def conv(
-        self,
-        name: str,
-        x: Value,
-        channels: int,
-        kernel: int,
-        *,
-        stride: int = 1,
-        groups: int = 1,
-    ) -> Value:
-        """A convolution without bias, padded so that stride 1 keeps the size (odd kernels)."""
-        in_channels = x.type.channels
-        op = Conv(in_channels, channels, kernel, stride, padding=kernel // 2, groups=groups)
-        return self.add(name, op, x)
-
-    def norm(self, name: str, x: Value) -> Value:
-        """Batch normalisation with the network's constants."""
-        details = self.norm_details
-        return self.add(name, BatchNorm(x.type.channels, details.eps, details.momentum), x)
-
-    def relu(self, name: str, x: Value) -> Value:
-        return self.add(name, Relu(), x)
+    def problem(self, problem: Problem) -> None:
+        """Record why this block cannot be built; the `blocks` pass reports it with its place."""
+        self._problems.append(problem)
 
     def build(self, output: Value) -> Block:
         return Block(
             kind=self.kind,
-            config=self.config,
             input=self.x.type,
             steps=tuple(self._steps),
             output=output.name,
             origin=self.origin,
             problems=tuple(self._problems),
+            name=self.name,
+            options=self.options,
+            use=self.use,
         )

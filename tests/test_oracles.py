@@ -102,7 +102,7 @@ def test_attention_module_against_plain_tensors(kind: str, stage: int) -> None:
     small = Emitted(archcompiler.compile(ROOT / f"specs/attention56_cifar{kind}.toml"))
     block = small.network.graph.root.step(f"stage{stage}").body.step("attention1").body
     module = small.model().get_submodule(f"stage{stage}.attention1")
-    x = torch.randn(2, block.input.channels, block.input.height, block.input.width)
+    x = torch.randn(2, block.input.channels, *block.input.size)
     weights = Weights(small.state).at(f"stage{stage}.attention1")
     with torch.no_grad():
         expected = attention_module(weights, x, block.config)

@@ -47,7 +47,7 @@ def gradients(model: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | Non
 def test_a_valid_network_runs_forward_and_backward(spec: dict[str, Any]) -> None:
     network = archcompiler.compile(spec)
     model = network.module()
-    x = images(network, network.graph.input.height, network.graph.input.width)
+    x = images(network, *network.graph.input.size)
     for training in (True, False):
         model.train(training)
         assert model(x).shape == (2, spec["classes"])
@@ -61,11 +61,11 @@ def test_a_valid_network_runs_forward_and_backward(spec: dict[str, Any]) -> None
 def test_intermediate_shapes_are_the_graphs(spec: dict[str, Any]) -> None:
     network = archcompiler.compile(spec)
     model = network.module().eval()
-    x = images(network, network.graph.input.height, network.graph.input.width)
+    x = images(network, *network.graph.input.size)
     with torch.no_grad():
         features = model.stage_features(x)
     expected = {
-        step.name: (2, step.type.channels, step.type.height, step.type.width)
+        step.name: (2, step.type.channels, *step.type.size)
         for step in network.graph.root.steps
         if step.name.startswith("stage")
     }

@@ -66,7 +66,7 @@ def as_released(view: nx.MultiDiGraph) -> nx.MultiDiGraph:
     for node, (op, attributes, type) in view.nodes(data="label"):
         stated = HYPER_PARAMETERS.get(op, {})
         hyper = tuple(sorted((key, value) for key, value in attributes if key in stated))
-        graph.add_node(node, label=(op, hyper, (type.channels, type.height, type.width)))
+        graph.add_node(node, label=(op, hyper, (type.channels, *type.size)))
     for source, target, role in view.edges(data="role"):
         if role != "size":
             graph.add_edge(source, target, role=role)

@@ -1,9 +1,9 @@
 """How much of the input one position of a feature map depends on.
 
-An output position reads an interval of rows (and, apart from that, of columns), so a map is
-described by the first and the last input row of each of its rows. Branches that meet are united:
-the result is exact for every path through a branching network, the resampling of the mask
-included, whose windows differ from position to position.
+Along one axis, an output position reads an interval, apart from what it reads along the others, so
+a map is described by the first and the last input position of each of its own. Branches that meet
+are united: the result is exact for every path through a branching network, the resampling of the
+mask included, whose windows differ from position to position.
 
 The *receptive field* is the largest such interval of an unbounded image, the usual definition: at
 the edges, windows reach past the image by the grid's own step. Within the image (`clip`), a window
@@ -15,13 +15,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Literal
 
 from archcompiler.blocks import MASK
 from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import Operator
-
-Axis = Literal["height", "width"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +44,18 @@ class ReceptiveField:
         self.clip = clip
         self.masks = masks
         """Whether paths through the masks count; without them only the trunk does."""
-        self.block: Callable[[Block, Axis], Windows] = fold(self._output)
+        self.block: Callable[[Block, int], Windows] = fold(self._output)
         """Windows of a block's output in positions of the block's own input."""
 
-    def network(self, axis: Axis, until: str | None = None) -> Windows:
-        """Windows of the network's output, or of the output of its step `until`."""
+    def network(self, axis: int, until: str | None = None) -> Windows:
+        """Windows of the network's output, or of the output of its step `until`.
+
+        `axis` counts the spatial axes from 0: height and width are 0 and 1.
+        """
         windows = self.steps(self.graph.root, axis, identity(self.graph.input, axis))
         return windows[until or self.graph.root.output]
 
-    def steps(self, block: Block, axis: Axis, entering: Windows) -> dict[str, Windows]:
+    def steps(self, block: Block, axis: int, entering: Windows) -> dict[str, Windows]:
         """Windows of every step of a block whose input has the windows `entering`."""
         known = {INPUT: entering}
         for step in block.steps:
@@ -64,25 +64,25 @@ class ReceptiveField:
                 if self.masks or step.body.kind != MASK:
                     known[step.name] = self._then(inputs[0], self.block(step.body, axis))
                 continue
-            size, output = getattr(block.type_of(step.inputs[0]), axis), getattr(step.type, axis)
-            known[step.name] = self._apply(step.body, inputs, size, output)
+            known[step.name] = self._apply(step.body, inputs, step.type.size[axis], axis)
         return known
 
-    def _output(self, _: object, block: Block, axis: Axis) -> Windows:
+    def _output(self, _: object, block: Block, axis: int) -> Windows:
         return self.steps(block, axis, identity(block.input, axis))[block.output]
 
-    def _apply(self, op: Operator, inputs: list[Windows], size: int, output: int) -> Windows:
-        spans = [op.window(position, size, output) for position in range(output)]
-        first, last = [a for a, _ in spans], [b for _, b in spans]
+    def _apply(self, op: Operator, inputs: list[Windows], output: int, axis: int) -> Windows:
         roles = op.roles(len(inputs))
         # What gives its size alone is not read, but its grid is the grid of the output.
         grid = [x for x, role in zip(inputs, roles, strict=False) if role == "size"]
         read = [x for x, role in zip(inputs, roles, strict=False) if role != "size"]
-        parts = [self._then(x, Windows(first, last, op.step)) for x in read]
+        sizes = {len(x.first) for x in read}
+        windows = {size: _windows(op, size, output, axis, len(read)) for size in sizes}
+        parts = [self._then(x, windows[len(x.first)]) for x in read]
+        whole = next((x for x in read if len(x.first) > 1), read[0])
         return Windows(
             [min(row) for row in zip(*(part.first for part in parts), strict=True)],
             [max(row) for row in zip(*(part.last for part in parts), strict=True)],
-            grid[0].step if grid else parts[0].step,
+            grid[0].step if grid else whole.step * op.step(axis),
         )
 
     def _then(self, outer: Windows, inner: Windows) -> Windows:
@@ -97,9 +97,27 @@ class ReceptiveField:
         return Windows(first, last, outer.step * inner.step)
 
 
-def identity(type_: TensorType, axis: Axis) -> Windows:
-    positions = range(getattr(type_, axis))
+def identity(type_: TensorType, axis: int) -> Windows:
+    positions = range(type_.size[axis])
     return Windows(positions, positions, 1)
+
+
+def isotropic(graph: Graph) -> bool:
+    """Whether every operator treats all axes alike, so that one stands for the others."""
+    return all(
+        step.body.isotropic
+        for _, block in graph.blocks()
+        for step in block.steps
+        if not isinstance(step.body, Block)
+    )
+
+
+def _windows(op: Operator, size: int, output: int, axis: int, read: int) -> Windows:
+    """What an operator reads of an input with `size` positions, one of `read` inputs."""
+    if read > 1 and size == 1:  # one position for all of the output
+        return Windows([0] * output, [0] * output, op.step(axis))
+    spans = [op.window(position, size, output, axis) for position in range(output)]
+    return Windows([a for a, _ in spans], [b for _, b in spans], op.step(axis))
 
 
 def _at(values: Sequence[int], step: int, index: int) -> int:

@@ -39,7 +39,7 @@ def publication(origin: Origin) -> Publication:
 def reference(origin: Origin, name: str, input: TensorType, classes: int) -> Reference | None:
     """What `origin` says about this very network; None for another input or another head."""
     for entry in _tables()[origin]["networks"]:
-        same_input = entry["input"] == [input.channels, input.height, input.width]
+        same_input = entry["input"] == [input.channels, *input.size]
         if entry["name"] == name and same_input and entry["classes"] == classes:
             return Reference(
                 origin,

@@ -10,11 +10,11 @@ from archcompiler.ir import Graph
 from archcompiler.lower import lower
 
 
-def at_size(network: CompiledNetwork, height: int, width: int) -> Graph:
+def at_size(network: CompiledNetwork, *size: int) -> Graph:
     """The checked graph for another input. Raises CompileError that says which operator refuses."""
-    graph = lower(network.loaded, (height, width))
+    graph = lower(network.loaded, size)
     errors = [d for d in diagnose(network.loaded, graph) if d.severity is Severity.ERROR]
     if errors:
-        place = f"for an input of {height}×{width} pixels"
+        place = f"for an input of {graph.input.pixel_words} pixels"
         raise CompileError(*(replace(d, notes=(place, *d.notes)) for d in errors))
     return graph

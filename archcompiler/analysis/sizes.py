@@ -15,7 +15,7 @@ ENOUGH: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class ValidSizes:
-    """The square inputs from 1 to `tried` pixels that pass every operator, as ranges (ends in)."""
+    """Inputs of equal sides, 1 to `tried` pixels, that pass every operator, as ranges (ends in)."""
 
     ranges: tuple[tuple[int, int], ...]
     tried: int
@@ -31,44 +31,48 @@ class ValidSizes:
 
 
 def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
-    """Try every height = width from 1 to `tried` on the graph.
+    """Try inputs of equal sides from 1 to `tried` on the graph.
 
-    Heights and widths pass through every operator apart from each other, so a network that takes
-    the square sizes of a range takes every H and W in it. The default is twice the spec's own
+    Sides pass through every operator apart from each other, so a network that takes the equal
+    sides of a range takes every size with sides in it. The default is twice the spec's own
     size, but no more than `ENOUGH` if that is among the sizes that are taken.
     """
-    output_size = fold(_output_size)
+    output = fold(_output)
+    root = graph.root
     if tried is None:
-        tried = 2 * max(graph.input.height, graph.input.width)
-        if tried > ENOUGH and output_size(graph.root, ENOUGH) is not None:
+        tried = 2 * max(graph.input.size)
+        if tried > ENOUGH and output(root, _cube(graph.input, ENOUGH)) is not None:
             tried = ENOUGH
     ranges: list[tuple[int, int]] = []
-    for size in range(1, tried + 1):
-        if output_size(graph.root, size) is None:
+    for side in range(1, tried + 1):
+        if output(root, _cube(graph.input, side)) is None:
             continue
-        if ranges and ranges[-1][1] == size - 1:
-            ranges[-1] = (ranges[-1][0], size)
+        if ranges and ranges[-1][1] == side - 1:
+            ranges[-1] = (ranges[-1][0], side)
         else:
-            ranges.append((size, size))
+            ranges.append((side, side))
     return ValidSizes(tuple(ranges), tried)
 
 
-def _output_size(below: Callable[[Block, int], int | None], block: Block, size: int) -> int | None:
-    """Height of the block's output for an input of `size`, or None if an operator refuses."""
-    sizes = {INPUT: size}
+def _cube(input: TensorType, side: int) -> TensorType:
+    return input.filled(input.channels, side)
+
+
+def _output(
+    below: Callable[[Block, TensorType], TensorType | None], block: Block, input: TensorType
+) -> TensorType | None:
+    """The block's output for this input, or None if an operator refuses."""
+    types = {INPUT: input}
     for step in block.steps:
+        inputs = tuple(types[name] for name in step.inputs)
         if isinstance(step.body, Block):
-            output = below(step.body, sizes[step.inputs[0]])
+            output = below(step.body, inputs[0])
         else:
-            types = tuple(
-                TensorType(block.type_of(name).channels, sizes[name], sizes[name])
-                for name in step.inputs
-            )
             try:
-                output = step.body.shape(types).height
+                output = step.body.shape(inputs)
             except ShapeError:
                 return None
         if output is None:
             return None
-        sizes[step.name] = output
-    return sizes[block.output]
+        types[step.name] = output
+    return types[block.output]

@@ -37,8 +37,9 @@ def _summary(network: CompiledNetwork) -> str:
     from archcompiler.analysis.sizes import valid_sizes
 
     graph = network.graph
+    sides = {1: "lengths", 2: "heights and widths"}.get(graph.input.dims, "sides")
     return (
         f"{network.name}: {graph.root.operator_count:,} operators, "
         f"trunk depth {trunk_depth(graph)}, {parameter_count(graph):,} parameters; "
-        f"valid heights and widths: {valid_sizes(graph)}"
+        f"valid {sides}: {valid_sizes(graph)}"
     )

@@ -29,19 +29,18 @@ LARGEST = 65_536
 
 def _sizes(
     _: click.Context, __: click.Parameter, value: str | None
-) -> tuple[tuple[int, int], ...] | None:
-    """`224,320x480`: a side of a square, or height × width."""
+) -> tuple[tuple[int, ...], ...] | None:
+    """`224,320x480`: one side for all axes, or one for each: height × width."""
     if value is None:
         return None
     sizes = []
     for part in value.split(","):
-        match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", part, re.ASCII)
-        if match is None:
+        if not re.fullmatch(r"\s*\d{1,6}(\s*[x×]\s*\d{1,6}){0,2}\s*", part, re.ASCII):
             raise click.BadParameter(f"`{part}` is no size; 224, or 224x320 for height × width.")
-        height, width = int(match[1]), int(match[2] or match[1])
-        if not (0 < height <= LARGEST and 0 < width <= LARGEST):
+        size = tuple(map(int, re.split("[x×]", part)))
+        if not all(0 < side <= LARGEST for side in size):
             raise click.BadParameter(f"`{part}` is not between 1 and {LARGEST} pixels.")
-        sizes.append((height, width))
+        sizes.append(size)
     return tuple(dict.fromkeys(sizes))
 
 
@@ -110,7 +109,7 @@ def command(
     settings: tuple[str, ...],
     view: View,
     depth: int | None,
-    sizes: tuple[tuple[int, int], ...] | None,
+    sizes: tuple[tuple[int, ...], ...] | None,
     columns: str | None,
     sort: str | None,
     origins: tuple[Origin, ...],
@@ -161,8 +160,19 @@ def command(
         _conclude([counts for counts in measured if counts is not None])
 
 
+def _spread(size: tuple[int, ...], network: CompiledNetwork) -> tuple[int, ...]:
+    """One side for each axis of the network's input."""
+    dims = network.graph.input.dims
+    if len(size) == 1:
+        return size * dims
+    if len(size) != dims:
+        given = "x".join(map(str, size))
+        raise click.UsageError(f"`--res {given}` has {len(size)} sides; {network.name} has {dims}.")
+    return size
+
+
 def _graphs(
-    networks: Sequence[CompiledNetwork], sizes: Sequence[tuple[int, int]] | None
+    networks: Sequence[CompiledNetwork], sizes: Sequence[tuple[int, ...]] | None
 ) -> list[tuple[CompiledNetwork, Graph]]:
     """Every network at every size. Raises CompileError with all sizes that a network refuses."""
     from archcompiler.analysis.resolution import at_size
@@ -173,7 +183,7 @@ def _graphs(
     graphs: list[tuple[CompiledNetwork, Graph]] = []
     found: list[Diagnostic] = []
     for network in networks:
-        for size in sizes:
+        for size in dict.fromkeys(_spread(size, network) for size in sizes):
             try:
                 graphs.append((network, at_size(network, *size)))
             except CompileError as error:

@@ -1,33 +1,50 @@
-"""The Jinja environment of emitted modules.
+"""The Jinja environment of emitted modules: a file, its network and its stages.
 
-A unit type's template is given `unit` (its `UnitClass`: `name`, `signature`, `summary`) and
-`norm(channels)`, which prints a batch normalisation with the network's constants.
+Blocks have no templates: `archcompiler.emit.classes` prints them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import jinja2
 import jinja2.bccache
 
+from archcompiler.emit.constructor import reads
 from archcompiler.emit.view import NetworkView
 from archcompiler.ir import TensorType
-from archcompiler.spec.model import Norm
-from archcompiler.units import unit_type
 
 TEMPLATES = Path(__file__).with_name("templates")
+
+STANDARD: Final = {
+    "OrderedDict": "from collections import OrderedDict",
+    "Callable": "from collections.abc import Callable",
+    "Iterator": "from collections.abc import Iterator",
+    "contextmanager": "from contextlib import contextmanager",
+    "nullcontext": "from contextlib import nullcontext",
+    "dataclass": "from dataclasses import dataclass",
+    "replace": "from dataclasses import replace",
+    "partial": "from functools import partial",
+    "math": "import math",
+}
+FRAMEWORK: Final = {
+    "torch": "import torch",
+    "F": "import torch.nn.functional as F",
+    "Tensor": "from torch import Tensor",
+    "nn": "from torch import nn",
+    "is_compiling": "from torch.compiler import is_compiling",
+    "checkpoint": "from torch.utils.checkpoint import checkpoint",
+}
+"""What an emitted file may import, by the name that it then has."""
 
 
 def render_network(view: NetworkView) -> str:
     """The unformatted source of the network's module."""
     environment = jinja2.Environment(
-        loader=jinja2.ChoiceLoader(
-            [jinja2.FileSystemLoader(TEMPLATES), jinja2.FunctionLoader(_unit_template)]
-        ),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         bytecode_cache=Pycache(str(TEMPLATES / "__pycache__")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -35,29 +52,43 @@ def render_network(view: NetworkView) -> str:
         autoescape=False,  # Python, not HTML: text of a spec passes through `docstring`
     )
     environment.filters.update(docstring=docstring, shape=shape)
-    constants = norm_arguments(view.norm)
+    body = environment.get_template("network.py.jinja").render(view=view)
+    imports = _imports(body, view.helper_imports)
+    return environment.get_template("file.py.jinja").render(view=view, body=body, imports=imports)
 
-    def norm(channels: str | int) -> str:
-        return f"nn.BatchNorm2d({', '.join([str(channels), *constants])})"
 
-    environment.globals.update(norm=norm)
-    units = [
-        environment.get_template(f"unit:{unit.type.name}").render(unit=unit).strip("\n")
-        for unit in view.units.values()
+def _imports(body: str, others: list[str]) -> str:
+    """Import statements for the names that the body reads, as isort orders them."""
+    standard = [line for name, line in STANDARD.items() if reads(body, name)]
+    framework = [line for name, line in FRAMEWORK.items() if reads(body, name)]
+    own = [line for line in others if line not in (*standard, *framework)]
+    plain = [line for line in own if "torch" not in line]
+    groups = [
+        ["from __future__ import annotations"],
+        _joined([*plain, *standard]),
+        _joined([*framework, *(line for line in own if "torch" in line)]),
     ]
-    return environment.get_template("network.py.jinja").render(
-        view=view,
-        units=units,
-        imports_torch=view.uses_torch or any("torch." in text for text in units),
-    )
+    return "\n\n".join("\n".join(group) for group in groups if group)
 
 
-def _unit_template(name: str) -> tuple[str, str, Callable[[], bool]] | None:
-    kind, _, unit = name.partition(":")
-    if kind != "unit":
-        return None
-    path = unit_type(unit).template
-    return path.read_text(encoding="utf-8"), str(path), lambda: True
+def _joined(lines: list[str]) -> list[str]:
+    """Plain imports first, and one line for each module that names are taken from."""
+    plain = sorted(line for line in lines if line.startswith("import "))
+    taken: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("from "):
+            module, _, name = line.removeprefix("from ").partition(" import ")
+            taken.setdefault(module, []).append(name)
+    named = [
+        f"from {module} import {', '.join(sorted(names, key=_order))}"
+        for module, names in sorted(taken.items())
+    ]
+    return plain + named
+
+
+def _order(name: str) -> tuple[bool, str]:
+    """Classes before functions, as isort has them."""
+    return not name[0].isupper(), name
 
 
 class Pycache(jinja2.FileSystemBytecodeCache):
@@ -74,18 +105,11 @@ class Pycache(jinja2.FileSystemBytecodeCache):
             super().dump_bytecode(bucket)
 
 
-def norm_arguments(norm: Norm) -> list[str]:
-    """Arguments of a batch normalisation that differ from torch's defaults."""
-    default = Norm()
-    names = [name for name in Norm.model_fields if getattr(norm, name) != getattr(default, name)]
-    return [f"{name}={getattr(norm, name)!r}" for name in names]
-
-
 def docstring(text: str) -> str:
     """Text of a spec, made safe inside triple double quotes: nothing in it can end them."""
     printable = "".join(c if c.isprintable() or c == "\n" else " " for c in text)
     return printable.replace("\\", "\\\\").replace('"', '\\"').strip()
 
 
-def shape(type: TensorType) -> str:
-    return f"(N, {type.channels}, {type.height}, {type.width})"
+def shape(type: TensorType, batch: int | str = "N") -> str:
+    return f"({batch}, {', '.join(map(str, (type.channels, *type.size)))})"

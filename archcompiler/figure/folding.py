@@ -75,7 +75,7 @@ def digest(block: Block, relative: bool = True) -> str:
     Relative: channels and pixels count as multiples of the scope's input, so that a module of
     stage 2 equals one of stage 3 that is twice as wide.
     """
-    unit = block.input if relative else TensorType(1, 1, 1)
+    unit = block.input if relative else block.input.filled(1, 1)
     return _digest(block, unit, {})
 
 
@@ -105,5 +105,5 @@ def _digest(block: Block, unit: TensorType, known: dict[int, str]) -> str:
 
 def _shape(type_: TensorType, unit: TensorType) -> str:
     c = Fraction(type_.channels, unit.channels)
-    h, w = Fraction(type_.height, unit.height or 1), Fraction(type_.width, unit.width or 1)
-    return f"{c},{h},{w}"
+    size = (Fraction(a, b or 1) for a, b in zip(type_.size, unit.size, strict=True))
+    return ",".join(map(str, (c, *size)))

@@ -10,6 +10,7 @@ from archcompiler.figure.scene import Form
 from archcompiler.ir import Block, SpecPath, TensorType
 from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Interpolate, Linear, MaxPool
 from archcompiler.ops.base import Operator
+from archcompiler.ops.sides import words
 
 FORMS: Final[dict[str, Form]] = {
     "unit": "round",
@@ -81,11 +82,11 @@ def operator_words(op: Operator) -> tuple[str, ...]:
     """One or two short lines: what the operator is, and what tells it from its like."""
     match op:
         case Conv():
-            stride = f" /{op.stride}" if op.stride > 1 else ""
+            stride = f" /{words(op.stride)}" if op.stride != 1 else ""
             groups = f", {op.groups} groups" if op.groups > 1 else ""
-            return (f"{op.kernel}×{op.kernel} conv", f"{op.out_channels}{stride}{groups}")
+            return (f"{words(op.kernel, op.dims)} conv", f"{op.out_channels}{stride}{groups}")
         case MaxPool():
-            return ("max pool", f"{op.kernel}×{op.kernel} /{op.stride}")
+            return ("max pool", f"{words(op.kernel, 2)} /{words(op.stride)}")
         case GlobalAvgPool():
             return ("global pool",)
         case Linear():
@@ -126,12 +127,12 @@ def attention_words(mask: MaskConfig) -> str:
 
 
 def shape_words(type_: TensorType) -> str:
-    """H×W×C, as papers print it."""
-    return f"{type_.height}×{type_.width}×{type_.channels}"
+    """Size and channels, H×W×C, as papers print it."""
+    return f"{type_.pixel_words}×{type_.channels}"
 
 
 def pixels_words(type_: TensorType) -> str:
-    return f"{type_.height}×{type_.width}"
+    return type_.pixel_words
 
 
 def spec_words(origin: SpecPath) -> str:

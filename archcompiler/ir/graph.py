@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,28 +21,53 @@ SpecPath = tuple[str | int, ...]
 """Keys and indices from the root of a spec to a value: `("stages", 0, "modules")`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class TensorType:
-    """Shape of one image's feature map, (C, H, W). H = W = 0 marks a map that ran out of pixels."""
+    """Shape of one image's feature map: channels, then a size in 1, 2 or 3 dimensions.
+
+    `TensorType(64, 56, 56)` is (C, H, W). A size of zeros marks a map that ran out of pixels.
+    """
 
     channels: int
-    height: int
-    width: int
+    size: tuple[int, ...]
+
+    def __init__(self, channels: int, *size: int) -> None:
+        object.__setattr__(self, "channels", channels)
+        object.__setattr__(self, "size", size)
+
+    @property
+    def dims(self) -> int:
+        """Spatial dimensions."""
+        return len(self.size)
 
     @property
     def empty(self) -> bool:
-        return self.height == 0 or self.width == 0
+        return 0 in self.size
 
     @property
     def pixels(self) -> int:
-        return self.height * self.width
+        return prod(self.size)
 
     @property
     def numel(self) -> int:
-        return self.channels * self.height * self.width
+        return self.channels * prod(self.size)
+
+    def filled(self, channels: int, side: int) -> TensorType:
+        """A map of so many channels with `side` pixels along each of this one's axes."""
+        return TensorType(channels, *(side,) * len(self.size))
+
+    @property
+    def exhausted(self) -> TensorType:
+        """What is left of this map when it runs out of pixels."""
+        return self.filled(self.channels, 0)
+
+    @property
+    def pixel_words(self) -> str:
+        """`56×56`"""
+        return "×".join(map(str, self.size))
 
     def __str__(self) -> str:
-        return f"{self.channels}×{self.height}×{self.width}"
+        return f"{self.channels}×{self.pixel_words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +83,34 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a block cannot be what its spec says, and the option that says it."""
+    """Why a block cannot be what its spec says."""
 
+    code: str
     message: str
-    option: str | None = None
+    origins: tuple[SpecPath, ...] = ()
+    """Values of the spec that may be to blame; the first that is written there is."""
+    columns: tuple[int, int] | None = None
+    """The part of the text of the first one that is meant."""
+    help: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """A scope: one input, one output, steps between. `config` is what it was lowered from."""
+    """A scope: one input, one output, steps between."""
 
     kind: str
-    config: object
+    """What it is in the network; see `archcompiler.ir.kinds`."""
     input: TensorType
     steps: tuple[Step, ...]
     output: str
     origin: SpecPath = ()
     problems: tuple[Problem, ...] = ()
+    name: str = ""
+    """The block of the language that it was made from; empty for a network, a stage, a row."""
+    options: Mapping[str, object] = MappingProxyType({})
+    """The numbers, words and truth values that it was made with."""
+    use: object = field(default=None, repr=False)
+    """What made it, for whoever prints it."""
 
     @cached_property
     def operator_count(self) -> int:

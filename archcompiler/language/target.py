@@ -52,8 +52,15 @@ class BlockTarget:
     """Channels out; None for those of the input."""
     stride: Any = 1
 
-    def use(self, cin: Any, library: Library, origin: SpecPath, c: Any = None) -> Use:
-        """The block, called on a map of `cin` channels."""
+    def use(
+        self,
+        cin: Any,
+        library: Library,
+        origin: SpecPath,
+        c: Any = None,
+        stride: Any = None,
+    ) -> Use:
+        """The block, called on a map of `cin` channels; `c` and `stride` stand for the call's."""
         channels = self.channels if c is None else c
         return bind(
             self.definition,
@@ -63,7 +70,7 @@ class BlockTarget:
             library=library,
             cin=cin,
             c=cin if channels is None else channels,
-            stride=self.stride,
+            stride=self.stride if stride is None else stride,
             origin=self.reference.origin or origin,
         )
 

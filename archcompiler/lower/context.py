@@ -1,11 +1,20 @@
-"""What lowering carries along: the network's constants, the operator budget, blocks made so far."""
+"""What lowering carries along: the meaning of words, the operator budget, blocks made so far."""
 
 from __future__ import annotations
 
-from archcompiler.blocks import UNIT, UNITS, UnitConfig, UnitsConfig
-from archcompiler.builder import BlockBuilder, NormDetails, Value
-from archcompiler.ir import Block, SpecPath, TensorType
-from archcompiler.units import UnitSpec, unit_type
+from collections.abc import Iterator
+from typing import Any
+
+from archcompiler.builder import BlockBuilder, Value
+from archcompiler.ir import Block, Problem, SpecPath, TensorType
+from archcompiler.ir.kinds import UNITS
+from archcompiler.language.definition import X, Rule
+from archcompiler.language.expression import ExpressionError, InexactDivision, parse_expression
+from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
+from archcompiler.language.use import MissingOption, Reference, Use, frozen
+
+MAX_NESTING = 40
+"""A block that is called inside itself more often than this does not end."""
 
 
 class TooManyOperators(Exception):
@@ -20,33 +29,12 @@ class TooManyOperators(Exception):
 class Context:
     """Shared by the lowering of all scopes of one network."""
 
-    def __init__(
-        self, norm: NormDetails, max_operators: int, longest_run: int | None = None
-    ) -> None:
-        """With a `longest_run`, further equal steps are counted, but not made."""
-        self.norm = norm
+    def __init__(self, dialect: Dialect, max_operators: int) -> None:
+        self.dialect = dialect
         self.max_operators = max_operators
-        self.longest_run = longest_run
         self._operators = 0
-        self._units: dict[tuple[UnitSpec, TensorType, int, int, SpecPath], Block] = {}
-
-    def block(self, kind: str, config: object, input: TensorType, origin: SpecPath) -> BlockBuilder:
-        return BlockBuilder(kind, config, input, norm=self.norm, origin=origin)
-
-    def repeat(
-        self, block: BlockBuilder, name: str, count: int, body: Block, x: Value, origin: SpecPath
-    ) -> Value:
-        """Append `body`, which keeps its input's type, as steps `name1` to `name{count}`.
-
-        The operators of one `body` are taken to have been spent when it was lowered.
-        """
-        self.spend((count - 1) * body.operator_count, origin)
-        for i in self._numbers(1, count):
-            x = block.add(f"{name}{i}", body, x)
-        return x
-
-    def _numbers(self, first: int, last: int) -> range:
-        return range(first, min(last, self.longest_run or last) + 1)
+        self._blocks: dict[tuple[Any, ...], Block] = {}
+        self._nesting = 0
 
     def spend(self, operators: int, origin: SpecPath) -> None:
         """Count operators before they are made. Raises TooManyOperators beyond the bound.
@@ -58,39 +46,197 @@ class Context:
         if self._operators > self.max_operators:
             raise TooManyOperators(self._operators, origin)
 
-    def unit(
-        self, spec: UnitSpec, input: TensorType, channels: int, stride: int, origin: SpecPath
-    ) -> Block:
-        """One unit; equal ones are one block."""
-        key = (spec, input, channels, stride, origin)
-        if key not in self._units:
-            config = UnitConfig(spec, input.channels, channels, stride)
-            builder = self.block(UNIT, config, input, origin)
-            output = unit_type(spec.type).lower(builder, spec, channels, stride)
-            self._units[key] = builder.build(output)
-        return self._units[key]
+    def repeat(
+        self, block: BlockBuilder, name: str, count: int, body: Block, x: Value, origin: SpecPath
+    ) -> Value:
+        """Append `body`, which keeps its input's type, as steps `name1` to `name{count}`.
 
-    def units(
+        The operators of one `body` are taken to have been spent when it was lowered.
+        """
+        self.spend((count - 1) * body.operator_count, origin)
+        for i in range(1, count + 1):
+            x = block.add(f"{name}{i}", body, x)
+        return x
+
+    def block(self, use: Use, input: TensorType) -> Block:
+        """The scope of a block; equal ones are one."""
+        key = (
+            use.definition.name,
+            use.definition.home,
+            use.kind,
+            frozen(use.given),
+            input,
+            use.c,
+            use.stride,
+            use.classes,
+            use.origin,
+        )
+        if key not in self._blocks:
+            self._blocks[key] = self._lower(use, input)
+        return self._blocks[key]
+
+    def row(
         self,
-        spec: UnitSpec,
+        call: BlockTarget,
         input: TensorType,
-        channels: int,
-        count: int,
+        channels: list[int],
         *,
-        stride: int = 1,
         origin: SpecPath,
         count_origin: SpecPath,
     ) -> Block:
-        """A run of `count` units, the first of which may change channels and stride."""
-        builder = self.block(UNITS, UnitsConfig(count), input, origin)
+        """A row of units with these output channels, the first of which may have a stride."""
+        builder = BlockBuilder(UNITS, input, origin=origin)
         x = builder.x
-        if count:
-            first = self.unit(spec, input, channels, stride, origin)
-            self.spend(first.operator_count, count_origin)
-            x = builder.add("unit1", first, x)
-        if count > 1:
-            rest = self.unit(spec, x.type, channels, 1, origin)
-            self.spend((count - 1) * rest.operator_count, count_origin)
-            for i in self._numbers(2, count):
-                x = builder.add(f"unit{i}", rest, x)
+        stride = call.stride
+        for i, c in enumerate(channels, 1):
+            use = call.use(x.type.channels, self.dialect.library, origin, c, stride)
+            unit = self.block(use, x.type)
+            self.spend(unit.operator_count, count_origin)
+            x = builder.add(f"unit{i}", unit, x)
+            stride = 1
         return builder.build(x)
+
+    def _lower(self, use: Use, input: TensorType) -> Block:
+        options = {
+            name: value
+            for name in use.definition.options
+            if not isinstance(value := use.given.get(name), Reference | None)
+        }
+        builder = BlockBuilder(
+            use.kind, input, name=use.definition.name, options=options, use=use, origin=use.origin
+        )
+        self._nesting += 1
+        try:
+            if self._nesting > MAX_NESTING:
+                problem = Problem("E222", "blocks that call one another without end", (use.origin,))
+                builder.problem(problem)
+                return builder.build(builder.x)
+            return builder.build(self._steps(builder, use))
+        finally:
+            self._nesting -= 1
+
+    def _steps(self, builder: BlockBuilder, use: Use) -> Value:
+        values = {X: builder.x}
+        value = builder.x
+        for rule in use.definition.steps:
+            inputs = [values[name] for name in rule.inputs]
+            try:
+                if rule.when is not None and not _holds(use, rule):
+                    value = values[rule.otherwise]
+                else:
+                    value = self._step(builder, use, rule, inputs)
+            except (ExpressionError, MissingOption) as mistake:
+                builder.problem(_problem(use, rule, mistake))
+                value = inputs[0]
+            values[rule.name] = value
+        return value
+
+    def _step(self, builder: BlockBuilder, use: Use, rule: Rule, inputs: list[Value]) -> Value:
+        called = target(use, rule, self.dialect)
+        origin = use.definition.place("steps", rule.name) or use.origin
+        if called is None:
+            return inputs[0]
+        x = inputs[0].type
+        if isinstance(called, OperatorTarget):
+            op = called.make(tuple(value.type.channels for value in inputs), x.dims)
+            return inputs[0] if op.vanishes else builder.add(rule.name, op, *inputs, origin=origin)
+        if rule.repeat is not None:
+            count = rule.repeat.evaluate(use.names)
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                raise ExpressionError(f"{count} is no number of blocks", 0, len(rule.repeat.text))
+            self._bounded(count, origin)
+            channels = x.channels if called.channels is None else called.channels
+            row = self.row(
+                called, x, _same(channels, count), origin=called.reference.origin or origin,
+                count_origin=origin,
+            )  # fmt: skip
+            return builder.add(rule.name, row, *inputs, origin=origin)
+        block = self.block(called.use(x.channels, self.dialect.library, origin), x)
+        return builder.add(rule.name, block, *inputs, origin=origin)
+
+    def _bounded(self, count: int, origin: SpecPath) -> None:
+        """Refuse a number of blocks before a list of so many is made."""
+        if self._operators + count > self.max_operators:
+            raise TooManyOperators(self._operators + count, origin)
+
+
+def _same(channels: int, count: int) -> list[int]:
+    return [channels] * count
+
+
+def _holds(use: Use, rule: Rule) -> bool:
+    assert rule.when is not None
+    value = rule.when.evaluate(use.names)
+    if not isinstance(value, bool):
+        raise ExpressionError("a condition is needed", 0, len(rule.when.text))
+    return value
+
+
+def _problem(use: Use, rule: Rule, mistake: ExpressionError | MissingOption) -> Problem:
+    """What is wrong with one step, and which values of the spec may be to blame."""
+    if isinstance(mistake, MissingOption):
+        option = mistake.option
+        help = use.definition.options[option].help if option in use.definition.options else ""
+        return Problem(
+            "E212",
+            f"block `{mistake.use.definition.name}` needs `{option}`",
+            (mistake.use.origin,),
+            help=f"`{option}`: {help[:1].lower()}{help[1:]}" if help else None,
+        )
+    code = "E307" if isinstance(mistake, InexactDivision) else "E220"
+    texts = _texts(rule)
+    written = use.definition.origin is not None
+    own = [
+        (use.definition.place("steps", rule.name, key), text) for key, text in texts
+    ] + [(use.definition.place("let", name), e.text) for name, e in use.definition.lets.items()]
+    blamed = [path for path, text in own if written and _raises(use, text, mistake)]
+    if blamed:
+        return Problem(code, mistake.message, tuple(blamed), (mistake.start, mistake.end))
+    return Problem(code, mistake.message, tuple(option_origins(use, rule)))
+
+
+def _raises(use: Use, text: str, mistake: ExpressionError) -> bool:
+    try:
+        parse_expression(text).evaluate(use.names)
+    except ExpressionError as other:
+        return other.message == mistake.message
+    except MissingOption:
+        return False
+    return False
+
+
+def _texts(rule: Rule) -> Iterator[tuple[str, str]]:
+    for key, condition in (("when", rule.when), ("repeat", rule.repeat)):
+        if condition is not None:
+            yield key, condition.text
+    for key, value in rule.arguments.items():
+        if isinstance(value, str):
+            yield key, value
+
+
+def option_origins(use: Use, rule: Rule, only: str | None = None) -> Iterator[SpecPath]:
+    """Where the options stand that a step depends on, and the channels that they do not fit."""
+    names: set[str] = set()
+    for key, text in _texts(rule):
+        if only is None or key == only:
+            names |= _options_in(use, text)
+    for name in use.definition.options:
+        if name in names:
+            yield (*use.origin, name)
+    if use.origin[:1] == ("stages",):
+        yield (*use.origin[:2], "channels")
+    yield use.origin
+
+
+def _options_in(use: Use, text: str) -> set[str]:
+    """Options that an expression reads, by way of lets as well."""
+    try:
+        names = {name for name, _, _ in parse_expression(text).names}
+    except ExpressionError:
+        return set()
+    found = names & set(use.definition.options)
+    for name in names & set(use.definition.lets):
+        found |= _options_in(use, use.definition.lets[name].text)
+    return found
+
+

@@ -2,48 +2,42 @@
 
 from __future__ import annotations
 
-from archcompiler.blocks import (
-    HEAD,
-    NETWORK,
-    STAGE,
-    STEM,
-    AttentionConfig,
-    HeadConfig,
-    MaskConfig,
-    StageConfig,
-    StemConfig,
-)
-from archcompiler.builder import NormDetails
+from collections.abc import Mapping
+from typing import Any
+
+from archcompiler.builder import BlockBuilder
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.ir import Block, Graph, TensorType
-from archcompiler.lower.attention import lower_attention
+from archcompiler.ir import Block, Graph, Problem, SpecPath, TensorType
+from archcompiler.ir.kinds import ATTENTION, HEAD, NETWORK, STAGE, STEM, UNIT
+from archcompiler.language.definition import NONE, Definition
+from archcompiler.language.library import Home, Library
+from archcompiler.language.target import BlockTarget, Dialect
+from archcompiler.language.use import Reference, bind, reference
 from archcompiler.lower.context import Context, TooManyOperators
-from archcompiler.ops import Dropout, GlobalAvgPool, Interpolate, Linear, MaxPool
 from archcompiler.spec.loader import LoadedSpec
-from archcompiler.spec.model import Pool, Spec, Stage
-from archcompiler.units import UnitSpec, unit_type
+from archcompiler.spec.model import Reference as Written
+from archcompiler.spec.model import Spec, Stage
 
 MAX_OPERATORS = 5_000_000
 """More operators than this are refused before they are made."""
-MANY = 10_000
-"""From so many steps on, a network is counted before it is made."""
+
+NORMS = {"batch": "batch_norm", "group": "group_norm", "layer": "layer_norm", NONE: NONE}
+"""What `norm.type` says, and the operator that it means."""
 
 
 def lower(
-    loaded: LoadedSpec, size: tuple[int, int] | None = None, max_operators: int = MAX_OPERATORS
+    loaded: LoadedSpec, size: tuple[int, ...] | None = None, max_operators: int = MAX_OPERATORS
 ) -> Graph:
     """The graph of a spec at its own input size, or at another (H, W).
 
     Raises CompileError E310 if the network has more than `max_operators` operators.
     """
     spec = loaded.spec
-    norm = NormDetails(spec.norm.eps, spec.norm.momentum)
-    channels, height, width = spec.input
-    input = TensorType(channels, *(size or (height, width)))
+    channels, *own_size = spec.input
+    input = TensorType(channels, *(size or own_size))
+    context = Context(dialect(spec, loaded.library), max_operators)
     try:
-        if sum(map(_repetitions, spec.stages)) > MANY:
-            _lower_network(Context(norm, max_operators, longest_run=2), spec, input)
-        root = _lower_network(Context(norm, max_operators), spec, input)
+        root = _Network(context, spec).lower(input)
         if root.operator_count > max_operators:
             raise TooManyOperators(root.operator_count, ("stages",))
     except TooManyOperators as too_many:
@@ -61,130 +55,150 @@ def lower(
     return Graph(spec.name, root)
 
 
-def _repetitions(stage: Stage) -> int:
-    """Steps that the numbers of a stage ask for."""
-    attention, mask = stage.attention, stage.attention.mask
-    units = attention.p + attention.t + attention.r * (stage.depth or 1) + (mask.units or 0)
-    return stage.before + stage.after + stage.modules + (units if stage.modules else 0)
-
-
-def _lower_network(context: Context, spec: Spec, input: TensorType) -> Block:
-    block = context.block(NETWORK, spec, input, ())
-    x = block.add("stem", _lower_stem(context, spec, input), block.x)
-    for index, stage in enumerate(spec.stages):
-        config = stage_config(spec, stage, x.type.channels)
-        x = block.add(f"stage{index + 1}", _lower_stage(context, config, x.type, index), x)
-    return block.build(block.add("head", _lower_head(context, spec, x.type), x))
-
-
-def _lower_stem(context: Context, spec: Spec, input: TensorType) -> Block:
-    stem = spec.stem
-    norm = stem.type == "conv_pool"
-    if stem.type == "conv":
-        first = _unit_order(spec, spec.stages[0])[0]
-        norm = not unit_type(first.type).preactivation if stem.norm is None else stem.norm
-    block = context.block(STEM, StemConfig(stem, norm), input, ("stem",))
-    y = block.conv("conv", block.x, stem.channels, stem.kernel, stride=stem.stride)
-    if norm:
-        y = block.relu("relu", block.norm("norm", y))
-    if stem.type == "conv_pool":
-        y = block.add("pool", _max_pool(stem.pool), y, origin=("stem", "pool"))
-    return block.build(y)
-
-
-def stage_config(spec: Spec, stage: Stage, in_channels: int) -> StageConfig:
-    """The stage with every default of the network filled in."""
-    return StageConfig(
-        in_channels=in_channels,
-        channels=stage.channels,
-        stride=stage.stride,
-        before=stage.before,
-        modules=stage.modules,
-        after=stage.after,
-        unit=stage.unit or spec.unit,
-        attention=_attention_config(spec, stage) if stage.modules else None,
+def dialect(spec: Spec, library: Library) -> Dialect:
+    """What the words of a block mean in this network."""
+    norm = spec.norm
+    return Dialect(
+        library,
+        len(spec.input) - 1,
+        Reference(NORMS.get(norm.type, norm.type), norm.model_extra or {}, ("norm",)),
+        _reference(spec.activation, ("activation",)),
     )
 
 
-def _attention_config(spec: Spec, stage: Stage) -> AttentionConfig:
-    attention, mask = stage.attention, stage.attention.mask
-    trunk = attention.trunk or stage.unit or spec.unit
-    unit = mask.unit or trunk
-    depth = stage.depth or 1
-    resampled = 2 * attention.r * depth + depth - 1
-    return AttentionConfig(
-        channels=stage.channels,
-        p=attention.p,
-        t=attention.t,
-        trunk=trunk,
-        learning=attention.learning,
-        mask=MaskConfig(
-            channels=stage.channels,
-            depth=depth,
-            r=attention.r,
-            units=(mask.units or resampled) if mask.structure == "local" else 0,
-            unit=unit,
-            structure=mask.structure,
-            activation=mask.activation,
-            norm=unit_type(unit.type).preactivation if mask.norm is None else mask.norm,
-            pool=_max_pool(mask.pool),
-            interpolation=Interpolate(
-                mask.interpolation.mode,
-                mask.interpolation.align_corners and mask.interpolation.mode == "bilinear",
-            ),
-        ),
-    )
+def _reference(written: Written, origin: SpecPath) -> Reference:
+    return Reference(written.type, written.model_extra or {}, origin)
 
 
-def _lower_stage(context: Context, config: StageConfig, input: TensorType, index: int) -> Block:
-    origin = ("stages", index)
-    block = context.block(STAGE, config, input, origin)
+class _Network:
+    """The parts of one spec on their way to scopes."""
 
-    def units(name: str, count: int, x: TensorType, stride: int) -> Block:
-        return context.units(
-            config.unit,
-            x,
-            config.channels,
-            count,
-            stride=stride,
-            origin=(*origin, "unit"),
-            count_origin=(*origin, name),
+    def __init__(self, context: Context, spec: Spec) -> None:
+        self.context, self.spec = context, spec
+        self.library = context.dialect.library
+
+    def lower(self, input: TensorType) -> Block:
+        block = BlockBuilder(NETWORK, input)
+        x = block.x
+        if self.spec.stem.type != NONE:
+            x = block.add("stem", self._stem(input), x)
+        for index, stage in enumerate(self.spec.stages):
+            x = block.add(f"stage{index + 1}", self._stage(stage, index, x.type), x)
+        if self.spec.head.type != NONE:
+            x = block.add("head", self._head(x.type), x)
+        return block.build(x)
+
+    def _stem(self, input: TensorType) -> Block:
+        stem = self.spec.stem
+        definition = self._find(stem.type, "stems")
+        use = bind(
+            definition,
+            STEM,
+            _reference(stem, ("stem",)),
+            {"unit": self._order(0)[0]},
+            library=self.library,
+            cin=input.channels,
+            c=stem.channels or definition.channels or input.channels,
+            stride=stem.stride or definition.stride or 1,
+            origin=("stem",),
+        )
+        return self.context.block(use, input)
+
+    def _head(self, input: TensorType) -> Block:
+        head = self.spec.head
+        last = len(self.spec.stages) - 1
+        use = bind(
+            self._find(head.type, "heads"),
+            HEAD,
+            _reference(head, ("head",)),
+            {"unit": self._order(last)[-1]},
+            library=self.library,
+            cin=input.channels,
+            c=input.channels,
+            classes=self.spec.classes,
+            origin=("head",),
+        )
+        return self.context.block(use, input)
+
+    def _stage(self, stage: Stage, index: int, input: TensorType) -> Block:
+        origin: SpecPath = ("stages", index)
+        block = BlockBuilder(STAGE, input, origin=origin)
+        unit = self._unit(index)
+        call = self._call(unit, stage.stride)
+        x = block.x
+
+        def row(count: int, key: str, call: BlockTarget, channels: list[int]) -> Block:
+            return self.context.row(
+                call, x.type, channels, origin=unit.origin, count_origin=(*origin, key)
+            )
+
+        self.context.spend(stage.before + stage.after, (*origin, "before"))
+        widths = _widths(stage, input.channels)
+        if widths is None:
+            message = (
+                f"from {input.channels} to {stage.channels} channels is no equal step "
+                f"for {stage.before} units"
+            )
+            block.problem(Problem("E307", message, ((*origin, "channels"),)))
+            widths = [stage.channels] * stage.before
+        x = block.add("before", row(stage.before, "before", call, widths), x)
+        if stage.modules:
+            attention = self.context.block(self._attention(stage, index, x.type), x.type)
+            modules = (*origin, "modules")
+            x = self.context.repeat(block, "attention", stage.modules, attention, x, modules)
+        if stage.after:
+            again = self._call(unit, 1)
+            x = block.add("after", row(stage.after, "after", again, [stage.channels] * stage.after), x)
+        return block.build(x)
+
+    def _attention(self, stage: Stage, index: int, input: TensorType) -> Any:
+        offered: dict[str, Any] = {"trunk": self._unit(index)}
+        if stage.depth is not None:
+            offered["depth"] = stage.depth
+        origin = ("stages", index, "attention")
+        return bind(
+            self._find(stage.attention.type, "modules"),
+            ATTENTION,
+            _reference(stage.attention, origin),
+            offered,
+            library=self.library,
+            cin=input.channels,
+            c=input.channels,
+            origin=origin,
         )
 
-    y = block.add("before", units("before", config.before, input, config.stride), block.x)
-    if config.attention is not None:
-        attention = lower_attention(context, config.attention, y.type, origin)
-        y = context.repeat(block, "attention", config.modules, attention, y, (*origin, "modules"))
-    if config.after:
-        y = block.add("after", units("after", config.after, y.type, 1), y)
-    return block.build(y)
+    def _call(self, unit: Reference, stride: int) -> BlockTarget:
+        return BlockTarget(self._find(unit.type, "blocks"), unit, UNIT, {}, None, stride)
+
+    def _unit(self, index: int) -> Reference:
+        """Unit type of the plain units of a stage."""
+        unit = self.spec.stages[index].unit
+        if unit is None:
+            return _reference(self.spec.unit, ("unit",))
+        return _reference(unit, ("stages", index, "unit"))
+
+    def _order(self, index: int) -> list[Reference]:
+        """Unit types of a stage's trunk in the order of the forward pass."""
+        stage, unit = self.spec.stages[index], self._unit(index)
+        order = [unit] if stage.before else []
+        if stage.modules:
+            trunk: Mapping[str, Any] | str | None = (stage.attention.model_extra or {}).get("trunk")
+            order.append(unit if trunk is None else reference(trunk, ("stages", index, "attention", "trunk")))
+        if stage.after:
+            order.append(unit)
+        return order or [unit]
+
+    def _find(self, name: str, home: Home) -> Definition:
+        definition = self.library.find(name, home)
+        assert definition is not None, "references are checked before"
+        return definition
 
 
-def _lower_head(context: Context, spec: Spec, input: TensorType) -> Block:
-    last = _unit_order(spec, spec.stages[-1])[-1]
-    norm = unit_type(last.type).preactivation if spec.head.norm is None else spec.head.norm
-    config = HeadConfig(spec.head, input.channels, spec.classes, norm)
-    block = context.block(HEAD, config, input, ("head",))
-    y = block.x
-    if norm:
-        y = block.relu("relu", block.norm("norm", y))
-    y = block.add("pool", GlobalAvgPool(), y)
-    if spec.head.dropout:
-        y = block.add("dropout", Dropout(spec.head.dropout), y)
-    linear = Linear(y.type.channels, spec.classes, spec.head.bias)
-    return block.build(block.add("classifier", linear, y))
-
-
-def _unit_order(spec: Spec, stage: Stage) -> list[UnitSpec]:
-    """Unit types of a stage's trunk in the order of the forward pass."""
-    unit = stage.unit or spec.unit
-    order = [unit] if stage.before else []
-    if stage.modules:
-        order.append(stage.attention.trunk or unit)
-    if stage.after:
-        order.append(unit)
-    return order or [unit]
-
-
-def _max_pool(pool: Pool) -> MaxPool:
-    return MaxPool(pool.kernel, pool.stride, pool.padding, pool.ceil)
+def _widths(stage: Stage, channels: int) -> list[int] | None:
+    """Output channels of the units before the attention modules; None if they do not come out."""
+    if not stage.grow or not stage.before:
+        return [stage.channels] * stage.before
+    wider = stage.channels - channels
+    if wider % stage.before:
+        return None
+    return [channels + wider * i // stage.before for i in range(1, stage.before + 1)]

@@ -1,16 +1,22 @@
 """Primitive operators: hyper-parameters, shape rule, parameters and costs, each in one place."""
 
-from archcompiler.ops.activation import Dropout, Relu, Sigmoid
-from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.activation import Relu, Sigmoid
+from archcompiler.ops.argument import REQUIRED, Argument
+from archcompiler.ops.base import Number, Operator, ShapeError
 from archcompiler.ops.conv import Conv
-from archcompiler.ops.join import Add, Concat, Gate, Learning
+from archcompiler.ops.join import Add, Concat, Gate, Learning, Mul
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm, ChannelNorm, SpatialNorm
 from archcompiler.ops.pool import GlobalAvgPool, MaxPool
+from archcompiler.ops.regularise import Dropout
 from archcompiler.ops.resize import Interpolate, InterpolationMode
+from archcompiler.ops.sides import ArgumentError
 
 __all__ = [
+    "REQUIRED",
     "Add",
+    "Argument",
+    "ArgumentError",
     "BatchNorm",
     "ChannelNorm",
     "Concat",
@@ -23,6 +29,8 @@ __all__ = [
     "Learning",
     "Linear",
     "MaxPool",
+    "Mul",
+    "Number",
     "Operator",
     "Relu",
     "ShapeError",

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from archcompiler.ir import TensorType
+from archcompiler.ops.argument import REQUIRED, Argument
 from archcompiler.ops.cost import MissingRule, Saved, Work
+from archcompiler.ops.sides import ArgumentError, merged
+
+Number: TypeAlias = Any
+"""An int, or a symbol that stands for an expression in printed code.
+
+A symbol has `+ - * //` with ints and symbols, and `str()` gives its Python source; it is never
+compared and has no truth value.
+"""
+
+Role = Literal["conv", "linear", "pool", "resample", "join", "norm", "other"]
+"""The class of operators that a figure draws alike."""
 
 
 class ShapeError(Exception):
     """An operator cannot take its inputs.
 
     `recovered` is the type to go on with, so that one run reports every independent mistake;
-    a map without pixels (H = W = 0) silences what follows from it.
+    a map without pixels silences what follows from it.
     """
 
     def __init__(
@@ -31,13 +44,62 @@ class Operator:
     """A primitive operator. Its fields are its hyper-parameters, and label it in every graph.
 
     An operator with fields is a frozen dataclass like this one; one without needs no decorator.
+    Fields hold symbols where the operator is made only to be printed; rules see numbers alone.
     """
 
     kind: ClassVar[str]
+    arguments: ClassVar[Mapping[str, Argument]] = {}
+    """What a step of a block may say, by name."""
+    arity: ClassVar[tuple[int, int | None]] = (1, 1)
+    """The fewest inputs and the most; None for any number."""
+    role: ClassVar[Role] = "other"
+    chained: ClassVar[bool] = False
+    """Whether three and more inputs are the same as taking two at a time, in order."""
+    backends: ClassVar[Mapping[str, object]] = {}
+    """How an operator of another package is printed, by the name of the back end."""
+
+    @classmethod
+    def make(cls, channels: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        """The operator for inputs of these channels, in `dims` dimensions.
+
+        Channels and arguments may be symbols. Raises ArgumentError.
+        """
+        return cls(**cls.complete(dims, arguments))
+
+    @classmethod
+    def complete(cls, dims: int, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Every argument of a step, defaults included; one number where all axes agree.
+
+        Raises ArgumentError for one that is missing, unknown, or not for as many axes.
+        """
+        for name in given:
+            if name not in cls.arguments:
+                raise ArgumentError(name, f"is no argument of `{cls.kind}`")
+        complete = {}
+        for name, argument in cls.arguments.items():
+            value = given.get(name, argument.default)
+            if value is REQUIRED:
+                raise ArgumentError(name, "is missing")
+            complete[name] = merged(name, value, dims) if argument.type == "ints" else value
+        return complete
+
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        """Channels of the output for inputs of these channels, which may be symbols."""
+        return channels[0]
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        """Output type, (C, H, W), for the input types. Raises ShapeError."""
+        """Output type, (C, *size), for the input types. Raises ShapeError."""
         raise MissingRule(self.kind, "shape")
+
+    @property
+    def simplified(self) -> Operator | None:
+        """The operator that does the same under another name; None where it does nothing."""
+        return self
+
+    @property
+    def isotropic(self) -> bool:
+        """Whether it treats all axes of a map alike."""
+        return not any(isinstance(getattr(self, f.name), tuple) for f in fields(self))
 
     def roles(self, count: int) -> tuple[str, ...]:
         """The role of each of `count` inputs, in order."""
@@ -51,7 +113,7 @@ class Operator:
         """What autograd keeps of a forward pass in training. Raises MissingRule."""
         raise MissingRule(self.kind, "saved")
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         """First and last position, along one axis, that one output position reads of each input.
 
         `size` and `output_size` are the pixels of input and output on that axis; a window may
@@ -59,9 +121,8 @@ class Operator:
         """
         raise MissingRule(self.kind, "window")
 
-    @property
-    def step(self) -> int:
-        """Input positions from one output position to the next, the stride."""
+    def step(self, axis: int) -> int:
+        """Input positions from one output position to the next along an axis, the stride."""
         return 1
 
     def moved(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
@@ -93,13 +154,47 @@ class Operator:
     def attributes(self) -> tuple[tuple[str, object], ...]:
         return tuple((f.name, getattr(self, f.name)) for f in fields(self))
 
+    def only(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        """The one input. Raises ShapeError for another number of inputs."""
+        if len(inputs) != 1:
+            self.check(inputs)
+        return inputs[0]
 
-def same_type(inputs: tuple[TensorType, ...], what: str) -> TensorType:
-    """The one type that all inputs share. Raises ShapeError."""
-    first = inputs[0]
+    def check(self, inputs: tuple[TensorType, ...]) -> None:
+        """Raises ShapeError unless there are as many inputs as `arity` says."""
+        least, most = self.arity
+        given = len(inputs)
+        if given >= least and (most is None or given <= most):
+            return
+        wanted = f"{least}" if least == most else f"{least} and more"
+        if most is not None and most != least:
+            wanted = f"{least} to {most}"
+        raise ShapeError(
+            f"{self.label} takes {wanted} {'input' if wanted == '1' else 'inputs'}, "
+            f"but gets {given}",
+            inputs[0].exhausted if inputs else TensorType(1, 0),
+        )
+
+
+def broadcast(inputs: tuple[TensorType, ...], what: str) -> TensorType:
+    """The type of an elementwise operator; channels or an axis of 1 fit any. Raises ShapeError."""
+    result = inputs[0]
     for other in inputs[1:]:
-        if first.empty or other.empty:
-            return TensorType(first.channels, 0, 0)
-        if other != first:
-            raise ShapeError(f"{what} needs equal shapes, but gets {first} and {other}", first)
-    return first
+        if result.empty or other.empty:
+            return result.exhausted
+        if other != result:
+            result = _wider(result, other, what)
+    return result
+
+
+def _wider(a: TensorType, b: TensorType, what: str) -> TensorType:
+    sides = zip((a.channels, *a.size), (b.channels, *b.size), strict=False)
+    if a.dims != b.dims or any(x != y and 1 not in (x, y) for x, y in sides):
+        raise ShapeError(f"{what} needs equal shapes, but gets {a} and {b}", a)
+    size = (x if y == 1 else y for x, y in zip(a.size, b.size, strict=True))
+    return TensorType(a.channels if b.channels == 1 else b.channels, *size)
+
+
+def widest(channels: tuple[Number, ...]) -> Number:
+    """Channels of an elementwise operator: those of the first input that has not 1."""
+    return next((c for c in channels if not (isinstance(c, int) and c == 1)), channels[0])

@@ -1,57 +1,90 @@
-"""Two-dimensional convolution."""
+"""Convolution in 1, 2 or 3 dimensions."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from math import prod
+from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
-from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, Role, ShapeError
 from archcompiler.ops.cost import Saved, Work
+from archcompiler.ops.sides import Sides, along, same_padding, spread, words
 
 
 @dataclass(frozen=True, slots=True)
 class Conv(Operator):
-    """k×k convolution; `padding` pixels of zeros on every side, floor mode."""
+    """Convolution with `padding` pixels of zeros on either side of an axis, floor mode."""
 
     kind: ClassVar[str] = "conv"
+    role: ClassVar[Role] = "conv"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "channels": Argument("int", least=1, help="channels of the output"),
+        "kernel": Argument("ints", least=1),
+        "stride": Argument("ints", 1, least=1),
+        "padding": Argument(
+            "ints", None, "keeps the size at stride 1: `dilation * (kernel - 1) // 2`", least=0
+        ),
+        "dilation": Argument("ints", 1, least=1),
+        "groups": Argument("int", 1, least=1),
+        "bias": Argument("bool", False),
+    }
 
     in_channels: int
     out_channels: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
+    kernel: Sides
+    stride: Sides = 1
+    padding: Sides = 0
+    dilation: Sides = 1
     groups: int = 1
     bias: bool = False
+    dims: int = 2
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        if given["padding"] is None:
+            given["padding"] = same_padding(given["kernel"], given["dilation"], dims)
+        return cls(inputs[0], given.pop("channels"), **given, dims=dims)
+
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return self.out_channels
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        (x,) = inputs
-        height, width = self._size(x.height), self._size(x.width)
+        x = self.only(inputs)
+        if x.dims != self.dims:
+            raise ShapeError(f"a {self.dims}-D convolution gets {x}", x.exhausted)
+        size = tuple(map(self._size, x.size, range(self.dims)))
+        result = TensorType(self.out_channels, *size)
         if x.channels != self.in_channels:
             raise ShapeError(
-                f"convolution expects {self.in_channels} channels, but gets {x.channels}",
-                TensorType(self.out_channels, height, width),
+                f"convolution expects {self.in_channels} channels, but gets {x.channels}", result
             )
         uneven = next((c for c in (self.in_channels, self.out_channels) if c % self.groups), None)
         if uneven is not None:
             raise ShapeError(
-                f"{uneven} channels do not divide into {self.groups} groups",
-                TensorType(self.out_channels, height, width),
-                code="E305",
+                f"{uneven} channels do not divide into {self.groups} groups", result, code="E305"
             )
-        if not x.empty and (height < 1 or width < 1):
+        if not x.empty and min(size) < 1:
             raise ShapeError(
-                f"{self.kernel}×{self.kernel} convolution does not fit into "
-                f"{x.height}×{x.width} pixels",
-                TensorType(self.out_channels, 0, 0),
+                f"{words(self.kernel, x.dims)} convolution does not fit into "
+                f"{x.pixel_words} pixels",
+                result.exhausted,
                 code="E306",
             )
-        return TensorType(self.out_channels, height, width)
+        return result
 
-    def _size(self, pixels: int) -> int:
+    def _size(self, pixels: int, axis: int) -> int:
         if pixels == 0:
             return 0
-        return (pixels + 2 * self.padding - self.kernel) // self.stride + 1
+        room = pixels + 2 * along(self.padding, axis) - self._extent(axis)
+        return room // along(self.stride, axis) + 1
+
+    def _extent(self, axis: int) -> int:
+        """Pixels from the first to the last that one position reads."""
+        return along(self.dilation, axis) * (along(self.kernel, axis) - 1) + 1
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         macs = self._weights * output.pixels
@@ -60,22 +93,22 @@ class Conv(Operator):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,))
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
-        first = position * self.stride - self.padding
-        return first, first + self.kernel - 1
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
+        first = position * along(self.stride, axis) - along(self.padding, axis)
+        return first, first + self._extent(axis) - 1
 
-    @property
-    def step(self) -> int:
-        return self.stride
+    def step(self, axis: int) -> int:
+        return along(self.stride, axis)
 
     @property
     def label(self) -> str:
         grouped = ", grouped" if self.groups > 1 else ""
-        return f"conv {self.kernel}×{self.kernel}{grouped}"
+        return f"conv {words(self.kernel, self.dims)}{grouped}"
 
     @property
     def _weights(self) -> int:
-        return self.out_channels * (self.in_channels // self.groups) * self.kernel**2
+        kernel = prod(spread(self.kernel, self.dims))
+        return self.out_channels * (self.in_channels // self.groups) * kernel
 
     @property
     def parameters(self) -> int:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import ClassVar, Literal
 
 from archcompiler.ir import TensorType
-from archcompiler.ops.base import Operator, ShapeError, same_type
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, broadcast, widest
 from archcompiler.ops.cost import Saved, Work
 
 Learning = Literal["residual", "naive"]
 
 
-class Add(Operator):
-    """Elementwise sum."""
+class Join(Operator):
+    """An operator on elements at the same position of two or more maps."""
 
-    kind: ClassVar[str] = "add"
-
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        return same_type(inputs, "an addition")
+    role: ClassVar[Role] = "join"
+    arity: ClassVar[tuple[int, int | None]] = (2, None)
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel)
@@ -26,61 +28,102 @@ class Add(Operator):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved()
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return position, position
 
 
-@dataclass(frozen=True)
-class Gate(Operator):
-    """Attention (section 3.1): residual learning (1 + M)·T, equation 3, or naive learning M·T."""
+class Add(Join):
+    """Elementwise sum. An input may have one channel, or one pixel along an axis."""
 
-    kind: ClassVar[str] = "gate"
+    kind: ClassVar[str] = "add"
+    chained: ClassVar[bool] = True
 
-    learning: Learning = "residual"
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return widest(channels)
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        return same_type(inputs, "an attention gate")
+        self.check(inputs)
+        return broadcast(inputs, "an addition")
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
-        return Work(elements=output.numel)
+        return Work(elements=output.numel * (len(inputs) - 1))
+
+
+class Mul(Join):
+    """Elementwise product. An input may have one channel, or one pixel along an axis."""
+
+    kind: ClassVar[str] = "mul"
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return widest(channels)
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        return broadcast(inputs, "a product")
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0, 1))
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
-        return position, position
+    def roles(self, count: int) -> tuple[str, ...]:
+        return ("data", "mask")
+
+
+@dataclass(frozen=True)
+class Gate(Join):
+    """Attention (section 3.1): residual learning (1 + M)·T, equation 3, or naive learning M·T.
+
+    The mask may have one channel, or one pixel along an axis.
+    """
+
+    kind: ClassVar[str] = "gate"
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "learning": Argument("word", "residual", choices=("residual", "naive"))
+    }
+
+    learning: Learning = "residual"
+
+    @property
+    def simplified(self) -> Operator | None:
+        return self if self.learning == "residual" else Mul()
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        trunk, mask = inputs
+        result = broadcast(inputs, "an attention gate")
+        if result != trunk and not result.empty:
+            raise ShapeError(f"a mask of {mask} does not fit a trunk of {trunk}", trunk)
+        return result
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0, 1))
 
     def roles(self, count: int) -> tuple[str, ...]:
         return ("trunk", "mask")
 
 
-class Concat(Operator):
+class Concat(Join):
     """Concatenation of channels, in order."""
 
     kind: ClassVar[str] = "concat"
 
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return reduce(add, channels)
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
         channels = sum(x.channels for x in inputs)
         first = inputs[0]
-        result = TensorType(channels, first.height, first.width)
+        result = TensorType(channels, *first.size)
         if any(x.empty for x in inputs):
-            return TensorType(channels, 0, 0)
+            return result.exhausted
         for other in inputs[1:]:
-            if (other.height, other.width) != (first.height, first.width):
+            if other.size != first.size:
                 raise ShapeError(
-                    f"a concatenation needs equal heights and widths, but gets {first} and {other}",
-                    result,
+                    f"a concatenation needs equal sizes, but gets {first} and {other}", result
                 )
         return result
-
-    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
-        return Work(elements=output.numel)
-
-    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        return Saved()
-
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
-        return position, position
 
     def roles(self, count: int) -> tuple[str, ...]:
         return tuple(f"part{i}" for i in range(1, count + 1))

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
-from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, Role, ShapeError
 from archcompiler.ops.cost import Saved, Work
 
 
 @dataclass(frozen=True, slots=True)
 class Linear(Operator):
-    """Classifier over a 1×1 map."""
+    """Fully connected layer over the channels of a map of one pixel."""
 
     kind: ClassVar[str] = "linear"
+    role: ClassVar[Role] = "linear"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "features": Argument("int", least=1, help="channels of the output"),
+        "bias": Argument("bool", True),
+    }
 
     in_features: int
     out_features: int
     bias: bool = True
 
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        return cls(inputs[0], given["features"], given["bias"])
+
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return self.out_features
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        (x,) = inputs
-        result = TensorType(self.out_features, 1, 1)
-        if not x.empty and x != TensorType(self.in_features, 1, 1):
-            raise ShapeError(f"linear layer expects {self.in_features}×1×1, but gets {x}", result)
+        x = self.only(inputs)
+        result = x.filled(self.out_features, 1)
+        expected = x.filled(self.in_features, 1)
+        if not x.empty and x != expected:
+            raise ShapeError(f"linear layer expects {expected}, but gets {x}", result)
         return result
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
@@ -34,7 +50,7 @@ class Linear(Operator):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,))
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return position, position
 
     @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
-from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, Role, ShapeError
 from archcompiler.ops.cost import BYTES, Saved, Work
 
 
@@ -15,13 +17,22 @@ class BatchNorm(Operator):
     """Batch normalisation with scale and shift."""
 
     kind: ClassVar[str] = "batch_norm"
+    role: ClassVar[Role] = "norm"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "eps": Argument("float", 1e-5, least=0),
+        "momentum": Argument("float", 0.1, least=0, most=1),
+    }
 
     channels: int
     eps: float = 1e-5
     momentum: float = 0.1
 
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        return cls(inputs[0], **cls.complete(dims, arguments))
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        (x,) = inputs
+        x = self.only(inputs)
         if x.channels != self.channels:
             raise ShapeError(
                 f"batch norm expects {self.channels} channels, but gets {x.channels}", x
@@ -35,7 +46,7 @@ class BatchNorm(Operator):
         # Mean and inverse deviation of the batch; the running statistics are buffers.
         return Saved(inputs=(0,), batch_bytes=2 * BYTES * self.channels)
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return position, position
 
     @property
@@ -52,15 +63,17 @@ class SpatialNorm(Operator):
     """Each channel's map to zero mean and unit variance (spatial attention, section 3.2)."""
 
     kind: ClassVar[str] = "spatial_norm"
+    role: ClassVar[Role] = "norm"
+    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-5, least=0)}
 
     eps: float = 1e-5
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        (x,) = inputs
+        x = self.only(inputs)
         if x.pixels == 1:
             raise ShapeError(
                 "a spatial mask needs more than one pixel to normalise over",
-                TensorType(x.channels, 0, 0),
+                x.exhausted,
                 code="E306",
             )
         return x
@@ -73,7 +86,7 @@ class SpatialNorm(Operator):
         # Mean and inverse deviation of each map of each image.
         return Saved(inputs=(0,), image_bytes=2 * BYTES * output.channels)
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return 0, size - 1
 
 
@@ -82,12 +95,13 @@ class ChannelNorm(Operator):
     """Each position's channel vector divided by its L2 norm (channel attention, section 3.2)."""
 
     kind: ClassVar[str] = "channel_norm"
+    role: ClassVar[Role] = "norm"
+    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-12, least=0)}
 
     eps: float = 1e-12
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        (x,) = inputs
-        return x
+        return self.only(inputs)
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel)
@@ -96,5 +110,5 @@ class ChannelNorm(Operator):
         # The norm at each position, before and after it is kept away from zero.
         return Saved(inputs=(0,), image_bytes=2 * BYTES * output.pixels)
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return position, position

@@ -1,83 +1,131 @@
-"""Max pooling and global average pooling."""
+"""Pooling over windows and over whole maps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
-from archcompiler.ops.base import Operator, ShapeError
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, Role, ShapeError
 from archcompiler.ops.cost import Saved, Work
+from archcompiler.ops.sides import Sides, along, spread, words
 
 INDEX_BYTES = 8
 """Bytes of an int64, torch's type for the place of a maximum."""
 
+WINDOW: Mapping[str, Argument] = {
+    "kernel": Argument("ints", least=1),
+    "stride": Argument("ints", None, "the kernel", least=1),
+    "padding": Argument("ints", 0, "at most half of the kernel", least=0),
+    "ceil": Argument("bool", False, "keep a last window that hangs over the edge"),
+}
+"""Arguments of every pooling over windows."""
+
 
 @dataclass(frozen=True)
-class MaxPool(Operator):
-    """k×k max pooling with torch's size rule.
+class WindowPool(Operator):
+    """Pooling over windows with torch's size rule.
 
     In ceil mode a last window may hang over the edge, if it starts inside the map or its padding.
     """
 
-    kind: ClassVar[str] = "max_pool"
+    role: ClassVar[Role] = "pool"
 
-    kernel: int
-    stride: int
-    padding: int = 0
+    kernel: Sides
+    stride: Sides
+    padding: Sides = 0
     ceil: bool = False
 
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        if given["stride"] is None:
+            given["stride"] = given["kernel"]
+        return cls(**given)
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        (x,) = inputs
+        x = self.only(inputs)
         if x.empty:
             return x
-        height, width = self._size(x.height), self._size(x.width)
-        if height < 1 or width < 1:
+        paddings = spread(self.padding, x.dims)
+        if any(2 * p > self.extent(axis) for axis, p in enumerate(paddings)):
             raise ShapeError(
-                f"{self.kernel}×{self.kernel} max pool with stride {self.stride} "
-                f"runs out of pixels at {x.height}×{x.width}",
-                TensorType(x.channels, 0, 0),
+                f"padding of {words(self.padding, x.dims)} is more than half of a "
+                f"{words(self.kernel, x.dims)} window",
+                x,
+            )
+        size = tuple(map(self._size, x.size, range(x.dims)))
+        if min(size) < 1:
+            raise ShapeError(
+                f"{words(self.kernel, x.dims)} {self.label} with stride {words(self.stride)} "
+                f"runs out of pixels at {x.pixel_words}",
+                x.exhausted,
                 code="E306",
                 help="a larger input, or less stride before it",
             )
-        return TensorType(x.channels, height, width)
+        return TensorType(x.channels, *size)
 
-    def _size(self, pixels: int) -> int:
-        room = pixels + 2 * self.padding - self.kernel
-        size = (room + (self.stride - 1 if self.ceil else 0)) // self.stride + 1
-        if self.ceil and (size - 1) * self.stride >= pixels + self.padding:
+    def _size(self, pixels: int, axis: int) -> int:
+        stride, padding = along(self.stride, axis), along(self.padding, axis)
+        room = pixels + 2 * padding - self.extent(axis)
+        size = (room + (stride - 1 if self.ceil else 0)) // stride + 1
+        if self.ceil and (size - 1) * stride >= pixels + padding:
             size -= 1
         return size
+
+    def extent(self, axis: int) -> int:
+        """Pixels from the first to the last of a window."""
+        return along(self.kernel, axis)
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=inputs[0].numel)
 
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
+        first = position * along(self.stride, axis) - along(self.padding, axis)
+        return first, first + self.extent(axis) - 1
+
+    def step(self, axis: int) -> int:
+        return along(self.stride, axis)
+
+
+@dataclass(frozen=True)
+class MaxPool(WindowPool):
+    """The largest element of each window."""
+
+    kind: ClassVar[str] = "max_pool"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        **WINDOW,
+        "dilation": Argument("ints", 1, least=1),
+    }
+
+    dilation: Sides = 1
+
+    def extent(self, axis: int) -> int:
+        return along(self.dilation, axis) * (along(self.kernel, axis) - 1) + 1
+
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,), image_bytes=INDEX_BYTES * output.numel)
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
-        first = position * self.stride - self.padding
-        return first, first + self.kernel - 1
-
-    @property
-    def step(self) -> int:
-        return self.stride
-
 
 class GlobalAvgPool(Operator):
-    """Mean over all positions: (C, H, W) to (C, 1, 1) for any H and W."""
+    """Mean over all positions: (C, H, W) to (C, 1, 1) for any size."""
 
     kind: ClassVar[str] = "global_avg_pool"
+    role: ClassVar[Role] = "pool"
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        (x,) = inputs
-        return x if x.empty else TensorType(x.channels, 1, 1)
+        x = self.only(inputs)
+        return x if x.empty else x.filled(x.channels, 1)
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
-        return Work(fvcore_flops=inputs[0].numel, elements=inputs[0].numel)
+        # fvcore counts what is read, of 2-D maps alone.
+        read = inputs[0].numel
+        return Work(fvcore_flops=read if output.dims == 2 else 0, elements=read)
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved()
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return 0, size - 1

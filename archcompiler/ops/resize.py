@@ -2,37 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
-from archcompiler.ops.base import Operator
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, Role
 from archcompiler.ops.cost import Saved, Work
+from archcompiler.ops.sides import ArgumentError
 
 InterpolationMode = Literal["bilinear", "nearest"]
+
+RESAMPLING: Mapping[str, Argument] = {
+    "mode": Argument("word", "bilinear", choices=("bilinear", "nearest")),
+    "align_corners": Argument("bool", None, "true if the mode is bilinear, which alone has it"),
+}
+
+
+def aligned(given: Mapping[str, Any]) -> bool:
+    """Whether the corners of input and output are aligned. Raises ArgumentError."""
+    align: bool | None = given["align_corners"]
+    linear = given["mode"] == "bilinear"
+    if align and not linear:
+        raise ArgumentError("align_corners", "is for the mode `bilinear` alone")
+    return linear if align is None else align
 
 
 @dataclass(frozen=True, slots=True)
 class Interpolate(Operator):
-    """Resamples its first input to the height and width of its second, its target."""
+    """Resamples its first input to the size of its second, its target.
+
+    `bilinear` is linear along each axis, in any number of dimensions.
+    """
 
     kind: ClassVar[str] = "interpolate"
+    role: ClassVar[Role] = "resample"
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    arguments: ClassVar[Mapping[str, Argument]] = RESAMPLING
 
     mode: InterpolationMode = "bilinear"
     align_corners: bool = True
 
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        return cls(given["mode"], aligned(given))
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
         data, target = inputs
-        return TensorType(data.channels, target.height, target.width)
+        return TensorType(data.channels, *target.size)
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
-        flops = 4 if self.mode == "bilinear" else 1
+        # fvcore counts 2-D maps alone.
+        flops = 0 if output.dims != 2 else 4 if self.mode == "bilinear" else 1
         return Work(fvcore_flops=flops * output.numel, elements=output.numel)
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved()
 
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         if self.mode == "nearest":
             nearest = position * size // output_size
             return nearest, nearest

@@ -35,8 +35,8 @@ def _check_unit(path: str, block: Block) -> Finding | None:
         origins = _origins(block, option)
         return Finding(code, message, origins, path, help=_fitting_channels(config, block.input))
     x, stride = block.input, config.stride
-    promised = TensorType(config.channels, -(-x.height // stride), -(-x.width // stride))
-    if x.empty or block.output_type in (promised, TensorType(config.channels, 0, 0)):
+    promised = TensorType(config.channels, *(-(-side // stride) for side in x.size))
+    if x.empty or block.output_type in (promised, promised.exhausted):
         return None
     return Finding(
         "E308",

@@ -2,124 +2,71 @@
 
 The strings below the fields are the help texts of the published JSON Schema. Defaults that are
 tables are constructed without validation, which would build a validator for each at every start.
+What a block takes as options is not known here: `archcompiler.spec.references` checks it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, ConfigDict, Field
 
-from archcompiler.ops import InterpolationMode, Learning
-from archcompiler.units import UnitSpec, unit_types
-from archcompiler.units.base import Channels, Count, Model
-from archcompiler.units.preact_bottleneck.spec import PreActBottleneckSpec
+from archcompiler.spec.base import Model
 
-if TYPE_CHECKING:
-    Unit = UnitSpec
-else:
-
-    def _from_name(value: object) -> object:
-        """`"resnext"` is short for `{ type = "resnext" }`."""
-        return {"type": value} if isinstance(value, str) else value
-
-    _SPECS = tuple(unit.spec for unit in unit_types().values())
-    Unit = Annotated[
-        Annotated[Union[_SPECS], Field(discriminator="type")],  # noqa: UP007
-        BeforeValidator(_from_name, json_schema_input_type=Union[(*_SPECS, str)]),
-    ]
-
-Activation = Literal["mixed", "channel", "spatial"]
-Structure = Literal["encoder_decoder", "local"]
-Pixels = Annotated[int, Field(ge=1, le=65_536)]
-Kernel = Annotated[int, Field(ge=1, le=31)]
-
-
-def _odd(value: int) -> int:
-    if value % 2 == 0:
-        raise PydanticCustomError("odd", "must be odd")
-    return value
-
-
-OddKernel = Annotated[Kernel, AfterValidator(_odd)]
+Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
+Channels = Annotated[int, Field(ge=1, le=65_536)]
+Stride = Annotated[int, Field(ge=1, le=16)]
+Number = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 ClassName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=64)]
 
 
-class Pool(Model):
-    """Max pooling, with the names of torch's arguments."""
+class Reference(Model):
+    """A block or an operator by its `type`, with its options."""
 
-    kernel: Kernel = 3
-    stride: Annotated[int, Field(ge=1, le=16)] = 2
-    padding: Annotated[int, Field(ge=0, le=15)] = 0
-    """Pixels on every side; at most half the kernel."""
-    ceil: bool = True
-    """Whether a last window may hang over the edge, as in Caffe and in the released networks."""
+    model_config = ConfigDict(extra="allow")
 
+    type: str
 
-class ConvStem(Model):
-    """One convolution, as on CIFAR."""
-
-    type: Literal["conv"] = "conv"
-    channels: Channels = 16
-    kernel: OddKernel = 3
-    stride: Annotated[int, Field(ge=1, le=16)] = 1
-    norm: bool | None = None
-    """BN and ReLU after the convolution; by default if the first unit does not start with them."""
+    def table(self) -> dict[str, Any]:
+        """The type and every option that is set."""
+        return {"type": self.type, **(self.model_extra or {})}
 
 
-class ConvPoolStem(Model):
-    """Convolution, BN, ReLU and max pooling, as on ImageNet."""
-
-    type: Literal["conv_pool"] = "conv_pool"
-    channels: Channels = 64
-    kernel: OddKernel = 7
-    stride: Annotated[int, Field(ge=1, le=16)] = 2
-    pool: Pool = Pool.model_construct()
+def _from_name(value: object) -> object:
+    """`"resnext"` is short for `{ type = "resnext" }`."""
+    return {"type": value} if isinstance(value, str) else value
 
 
-class Interpolation(Model):
-    """How the mask's way up resamples."""
-
-    mode: InterpolationMode = "bilinear"
-    align_corners: bool = True
-    """For bilinear; true in the usual build of the authors' Caffe layer, not confirmed."""
+Named = Annotated[Reference, BeforeValidator(_from_name)]
 
 
-class Mask(Model):
-    """The mask branch (paper, sections 3.1 and 3.2)."""
+class Attention(Reference):
+    """Attention modules: the options of the block `attention`, or of another `type`."""
 
-    unit: Unit | None = None
-    """Unit type; by default the trunk's."""
-    activation: Activation = "mixed"
-    """mixed: sigmoid; channel: L2 norm over channels; spatial: norm over positions, sigmoid."""
-    structure: Structure = "encoder_decoder"
-    """encoder_decoder: down and up again; local: the same units without resampling."""
-    units: Count | None = None
-    """Units of a local mask; by default as many as the encoder-decoder of the same depth has."""
-    norm: bool | None = None
-    """BN and ReLU before the first 1×1 convolution of the mask's head; by default if the mask's
-    units leave them to their reader."""
-    pool: Pool = Pool.model_construct()
-    interpolation: Interpolation = Interpolation.model_construct()
+    type: str = "attention"
 
 
-class Attention(Model):
-    """Attention modules: the trunk T and the mask M, joined as (1 + M)·T."""
+class Stem(Reference):
+    """What comes before the stages: a block, with its channels and options."""
 
-    p: Annotated[int, Field(ge=0, le=1_000_000_000)] = 1
-    """Units before the split into trunk and mask, and again after the gate."""
-    t: Count = 2
-    """Units of the trunk branch."""
-    r: Count = 1
-    """Units between two resamplings of the mask branch."""
-    trunk: Unit | None = None
-    """Unit type of the trunk and of the units around it; by default the stage's."""
-    learning: Learning = "residual"
-    """residual: (1 + M)·T; naive: M·T."""
-    mask: Mask = Mask.model_construct()
+    channels: Channels | None = None
+    """Output channels; by default what the block says."""
+    stride: Stride | None = None
+    """Stride of the block; by default what it says."""
+
+
+class Head(Reference):
+    """What comes after the stages: a block that returns the logits."""
+
+    type: str = "linear"
+
+
+class Norm(Reference):
+    """What the operator `norm` means in every block."""
+
+    type: str = "batch"
 
 
 class Stage(Model):
@@ -127,38 +74,22 @@ class Stage(Model):
 
     channels: Channels
     """Output channels."""
-    stride: Annotated[int, Field(ge=1, le=16)] = 1
+    stride: Stride = 1
     """Stride of the stage's first unit."""
-    before: Annotated[int, Field(ge=0, le=1_000_000_000)] = 1
+    before: Number = 1
     """Plain units before the attention modules."""
-    modules: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    modules: Number = 0
     """Attention modules."""
-    after: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    after: Number = 0
     """Plain units after the attention modules."""
-    depth: Annotated[int, Field(ge=1, le=16)] | None = None
-    """How often the mask halves the resolution; needed where there are attention modules."""
-    unit: Unit | None = None
+    depth: Annotated[int, Field(ge=0, le=16)] | None = None
+    """How often the mask halves the resolution; needed where a mask goes down and up."""
+    grow: bool = False
+    """Whether channels grow from unit to unit, by equal steps, instead of in the first one."""
+    unit: Named | None = None
     """Unit type of the plain units; by default the network's."""
     attention: Attention = Attention.model_construct()
     """What this stage changes of the network's `attention`."""
-
-
-class Head(Model):
-    """Global average pooling and a linear classifier."""
-
-    norm: bool | None = None
-    """BN and ReLU before the pooling; by default if the last unit leaves them to its reader."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Probability of dropping a feature before the classifier."""
-    bias: bool = True
-
-
-class Norm(Model):
-    """Constants of every batch normalisation."""
-
-    eps: Annotated[float, Field(gt=0, le=1)] = 1e-5
-    momentum: Annotated[float, Field(gt=0, le=1)] = 0.1
-    """Weight of the newest batch in the running statistics, as torch defines it."""
 
 
 class Init(Model):
@@ -183,18 +114,25 @@ class Spec(Model):
     """How figures and tables call the network; by default its class name."""
     description: Text | None = None
     """Goes into the docstring of the emitted file."""
-    input: tuple[Channels, Pixels, Pixels]
-    """C, H, W at which shapes and costs are reported; the network takes any valid H and W."""
+    input: Annotated[tuple[Pixels, ...], Field(min_length=2, max_length=4)]
+    """C and one to three sizes (C, H, W) at which shapes and costs are reported; the network takes
+    any valid sizes."""
     classes: Annotated[int, Field(ge=1, le=1_000_000)]
     """Logits that the network returns."""
-    stem: Annotated[ConvStem | ConvPoolStem, Field(discriminator="type")]
+    stem: Annotated[Stem, BeforeValidator(_from_name)]
     """What comes before the stages: a convolution, or a convolution and a pool."""
-    unit: Unit = PreActBottleneckSpec.model_construct()
+    unit: Named = Reference.model_construct(type="preact_bottleneck")
     """Unit type of everything that names none."""
     attention: Attention = Attention.model_construct()
     """Defaults of every attention module; a stage may change any of them."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1000)]
     """Stages in the order of the forward pass."""
-    head: Head = Head.model_construct()
-    norm: Norm = Norm.model_construct()
+    head: Annotated[Head, BeforeValidator(_from_name)] = Head.model_construct()
+    """What comes after the stages."""
+    activation: Named = Reference.model_construct(type="relu")
+    """What the operator `act` means in every block."""
+    norm: Annotated[Norm, BeforeValidator(_from_name)] = Norm.model_construct()
+    """What the operator `norm` means in every block: batch, group, layer or none."""
     init: Init = Init.model_construct()
+    blocks: dict[str, Any] = {}
+    """Blocks of this spec: units, masks, stems, heads and parts of them."""

@@ -34,7 +34,7 @@ def _count(key: str, title: str, legend: str = "") -> Column:
 
 
 COLUMNS: tuple[Column, ...] = (
-    Column("input", "input", None, lambda r, _: f"{r.input.height}×{r.input.width}"),
+    Column("input", "input", None, lambda r, _: r.input.pixel_words),
     Column("classes", "classes", "", lambda r, _: r.classes, scaled=False),
     Column(
         "trunk_depth",

@@ -31,7 +31,7 @@ def _lines(report: Report) -> list[dict[str, Any]]:
     whole = record(report)
     common = {
         "network": report.name,
-        "input_px": f"{report.input.height}x{report.input.width}",
+        "input_px": "x".join(map(str, report.input.size)),
         "classes": report.classes,
     }
     if report.view != "network":

@@ -162,7 +162,7 @@ def title(report: Report) -> str:
 def _network_fields(reports: Sequence[Report]) -> list[_Field]:
     return [
         _Field("network", None, [report.name for report in reports]),
-        _Field("input", None, [f"{r.input.height}×{r.input.width}" for r in reports]),
+        _Field("input", None, [r.input.pixel_words for r in reports]),
     ]
 
 

@@ -14,7 +14,7 @@ def record(report: Report) -> dict[str, Any]:
     cost, input = report.cost, report.input
     found: dict[str, Any] = {
         "name": report.name,
-        "input": [input.channels, input.height, input.width],
+        "input": [input.channels, *input.size],
         "classes": report.classes,
         **_costs(cost),
         # A checked graph has no operator off the way to its output, so nothing in it is dead.
@@ -67,7 +67,7 @@ def _row(row: Row) -> dict[str, Any]:
         "name": row.name,
         "level": row.level,
         **_costs(row.cost),
-        "output": output and [output.channels, output.height, output.width],
+        "output": output and [output.channels, *output.size],
         "receptive_field": row.receptive_field,
     }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from archcompiler.analysis.costs import BRANCHES, ROOT, Cells, CostModel, Place, total
 from archcompiler.analysis.depth import trunk_depth
-from archcompiler.analysis.receptive_field import Axis, ReceptiveField, Windows, identity
+from archcompiler.analysis.receptive_field import ReceptiveField, Windows, identity, isotropic
 from archcompiler.analysis.references import Origin, Reference, reference
 from archcompiler.analysis.roofline import Accelerator, Precision, Roofline, roofline
 from archcompiler.blocks import ATTENTION, MASK, STAGE
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from archcompiler.verify.counts import Counts
 
 View = Literal["network", "stage", "module", "branch", "op"]
-_Windows = dict[Axis, Windows]
+_Windows = dict[int, Windows]
 VIEWS: tuple[View, ...] = ("network", "stage", "module", "branch", "op")
 
 
@@ -188,10 +188,11 @@ class Report:
     def _trunk_fields(self) -> ReceptiveField:
         return ReceptiveField(self.graph, masks=False)
 
-    @property
-    def _axes(self) -> tuple[Axis, ...]:
-        """One axis stands for both of a square image."""
-        return ("height",) if self.input.height == self.input.width else ("height", "width")
+    @cached_property
+    def _axes(self) -> tuple[int, ...]:
+        """One axis stands for all of an image with equal sides, if all operators treat it so."""
+        axes = tuple(range(self.input.dims))
+        return axes[:1] if len(set(self.input.size)) == 1 and isotropic(self.graph) else axes
 
     @property
     def _last_map(self) -> str:
@@ -213,7 +214,7 @@ class Report:
         ]
         return max(sizes, default=None)
 
-    def _scopes(self, axis: Axis) -> Iterator[tuple[Block, dict[str, Windows]]]:
+    def _scopes(self, axis: int) -> Iterator[tuple[Block, dict[str, Windows]]]:
         """Windows in the blocks around masks; of equal blocks in a row the last sees most."""
         root = self.graph.root
         stack = [(root, identity(self.input, axis))]

@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcompiler.analysis.costs import ROOT, CostModel, Place, total
+from archcompiler.backends.torch import torch_op
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Block, Graph, TensorType
 from archcompiler.ops.cost import Cost
@@ -23,23 +24,6 @@ with warnings.catch_warnings():
 
 if TYPE_CHECKING:
     from torch import nn
-
-UNCOUNTED = frozenset(
-    {
-        "aten::add",
-        "aten::add_",
-        "aten::addcmul",
-        "aten::clamp_min",  # with the two below, F.normalize
-        "aten::div",
-        "aten::expand_as",
-        "aten::linalg_vector_norm",
-        "aten::norm",
-        "aten::max_pool2d",
-        "aten::mul",
-        "aten::sigmoid",
-    }
-)
-"""Operators of emitted modules that fvcore has no rule for. Any other one fails the gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +43,7 @@ class Counts:
         return not self.differences
 
     def __str__(self) -> str:
-        place = f"{self.name} at {self.input.height}×{self.input.width}"
+        place = f"{self.name} at {self.input.pixel_words}"
         if self.verified:
             return (
                 f"{place}: fvcore counts {self.fvcore['']:,} and torch {self.flop_counter:,}, "
@@ -99,7 +83,7 @@ def count(graph: Graph, module: nn.Module) -> Counts:
     The module must be on the CPU, where fvcore has to run it; its weights are set to 0.
     """
     x = graph.input
-    image = torch.zeros(1, x.channels, x.height, x.width)
+    image = torch.zeros(1, x.channels, *x.size)
     expected = dict(_expected(CostModel(graph), graph.root, ROOT, ""))
     module.eval()
     differences = list(_parameters(expected, module))
@@ -120,7 +104,7 @@ def count(graph: Graph, module: nn.Module) -> Counts:
     fvcore, unsupported, uncalled = _fvcore(module, image)
     differences += [
         f"fvcore has no rule for {op}, and it is not on the list of those"
-        for op in sorted(unsupported - UNCOUNTED)
+        for op in sorted(unsupported - _uncounted(graph))
     ]
     # A run of no units has nothing to call.
     empty = {name for name, entry in expected.items() if entry.cost.operators == 0}
@@ -129,6 +113,17 @@ def count(graph: Graph, module: nn.Module) -> Counts:
     if fvcore[""] != flops[""]:
         differences += _first(flops, fvcore, expected, "fvcore counts")
     return Counts(graph.name, x, fvcore, flop_counter, tuple(differences))
+
+
+def _uncounted(graph: Graph) -> set[str]:
+    """What fvcore has no rule for in the graph's operators. Anything else fails the gate."""
+    operators = {
+        step.body.kind: step.body
+        for _, block in graph.blocks()
+        for step in block.steps
+        if not isinstance(step.body, Block)
+    }
+    return set().union(*(torch_op(op).uncounted for op in operators.values()))
 
 
 def _fvcore(module: nn.Module, image: torch.Tensor) -> tuple[dict[str, int], set[str], set[str]]:

@@ -9,13 +9,19 @@ from typing import TYPE_CHECKING
 import networkx as nx
 import torch
 
+from archcompiler.backends.torch import TorchOp, torch_op
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.ir import Graph
+from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.ops.base import Operator
 from archcompiler.verify.isomorphism import Dataflow, first_difference, isomorphism
 from archcompiler.verify.trace import UnknownOperation, trace
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+_Typed = tuple[str, TensorType]
+"""A node and its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ def prove(graph: Graph, module: nn.Module) -> Proof:
     module.eval()
     total = sum(parameter.numel() for parameter in module.parameters())
     try:
-        traced = trace(module, graph.input)
+        traced = trace(module, graph.input, _outside(graph))
     except UnknownOperation as unknown:
         differences = [f"unknown operation: {unknown}"]
     else:
@@ -71,11 +77,47 @@ def prove(graph: Graph, module: nn.Module) -> Proof:
 
 
 def dataflow(graph: Graph) -> Dataflow:
-    """The graph's flat view with one hashable label per node."""
-    view = graph.to_networkx()
-    for _, data in view.nodes(data=True):
-        data["label"] = (data.pop("op"), data.pop("attributes"), data.pop("type"))
+    """The graph's flat view with one hashable label per node, in the form that traces have.
+
+    Operators are simplified, those that do nothing are left out, and a sum of more than two is a
+    chain of sums.
+    """
+    view: Dataflow = nx.MultiDiGraph(name=graph.name)
+    view.add_node(INPUT, label=("input", (), graph.input))
+    values = {INPUT: (INPUT, graph.input)}
+    for node in graph.nodes():
+        inputs = [values[name] for name in node.inputs]
+        op = node.op.simplified
+        if op is None:
+            values[node.path] = inputs[0]
+            continue
+        if op.chained and len(inputs) > 2:
+            for i, other in enumerate(inputs[1:-1], 1):
+                pair = [inputs[0], other]
+                type = op.shape((pair[0][1], pair[1][1]))
+                inputs[0] = _add_node(view, f"{node.path}:{i}", op, pair, type)
+            inputs = [inputs[0], inputs[-1]]
+        values[node.path] = _add_node(view, node.path, op, inputs, node.type)
     return view
+
+
+def _add_node(
+    view: Dataflow, name: str, op: Operator, inputs: list[_Typed], type: TensorType
+) -> _Typed:
+    view.add_node(name, label=(op.kind, op.attributes(), type))
+    for (source, _), role in zip(inputs, op.roles(len(inputs)), strict=True):
+        view.add_edge(source, name, role=role)
+    return name, type
+
+
+def _outside(graph: Graph) -> Iterator[TorchOp]:
+    """Records of the graph's operators that are not built in."""
+    kinds = {}
+    for _, block in graph.blocks():
+        for step in block.steps:
+            if not isinstance(step.body, Block) and step.body.backends:
+                kinds[step.body.kind] = step.body
+    return map(torch_op, kinds.values())
 
 
 def _structure(expected: Dataflow, traced: Dataflow) -> Iterator[str]:
@@ -105,7 +147,7 @@ def _names(graph: Graph, traced: Dataflow) -> Iterator[str]:
     called = [
         data["module"].replace(".", "/")
         for _, data in traced.nodes(data=True)
-        if data.get("module") and data["label"][0] in ("conv", "batch_norm", "linear")
+        if data.get("module") and data["weights"]
     ]
     for path in sorted(expected - set(called)):
         yield f"no submodule `{path.replace('/', '.')}` is called"

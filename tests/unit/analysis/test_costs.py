@@ -70,7 +70,7 @@ def test_a_training_step_is_what_torch_counts() -> None:
     module = network.module().to("meta").train()
     x = network.graph.input
     with FlopCounterMode(display=False) as counter:
-        module(torch.empty(1, x.channels, x.height, x.width, device="meta")).sum().backward()
+        module(torch.empty(1, x.channels, *x.size, device="meta")).sum().backward()
     assert 2 * total(CostModel(network.graph).network).train_macs == counter.get_total_flops()
 
 

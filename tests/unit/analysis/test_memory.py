@@ -31,7 +31,7 @@ def analytic(network: CompiledNetwork) -> Cost:
 
 def measured(network: CompiledNetwork, batch: int = 1, device: str = "meta") -> int:
     x = network.graph.input
-    return saved_bytes(network.module(), (batch, x.channels, x.height, x.width), device)
+    return saved_bytes(network.module(), (batch, x.channels, *x.size), device)
 
 
 @pytest.mark.parametrize("name", [*IMAGENET, *OTHER_RULES])

@@ -78,7 +78,7 @@ def test_at_another_size_only_shapes_change() -> None:
     loaded = load(spec([{"modules": 1, "depth": 2}]))
     here, there = lower(loaded), lower(loaded, (40, 72))
     assert [n.path for n in here.nodes()] == [n.path for n in there.nodes()]
-    assert there.root.step("stage1").type.height == 40
+    assert there.root.step("stage1").type.size[0] == 40
 
 
 HUGE = 1_000_000_000

@@ -24,12 +24,12 @@ from archcompiler.ops import (
 SIZES = range(1, 24)
 
 
-def size(op: Operator, height: int, width: int) -> tuple[int, int] | None:
+def size(op: Operator, height: int, width: int) -> tuple[int, ...] | None:
     try:
         output = op.shape((TensorType(4, height, width),))
     except ShapeError as error:
         return None if error.code == "E306" else (-1, -1)
-    return output.height, output.width
+    return output.size
 
 
 def meta(height: int, width: int) -> torch.Tensor:

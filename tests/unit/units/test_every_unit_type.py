@@ -56,10 +56,10 @@ def test_emitted_class_keeps_the_contract(unit: str) -> None:
         if block.kind != UNIT:
             continue
         emitted = module.get_submodule(path.replace("/", "."))
-        x = torch.randn(2, block.input.channels, block.input.height, block.input.width)
+        x = torch.randn(2, block.input.channels, *block.input.size)
         y = emitted(x)
         expected = block.output_type
-        assert y.shape == (2, expected.channels, expected.height, expected.width)
+        assert y.shape == (2, expected.channels, *expected.size)
         y.square().mean().backward()
         assert all(p.grad is not None for p in emitted.parameters())
 

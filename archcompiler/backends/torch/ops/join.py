@@ -1,0 +1,109 @@
+"""Sums, products and concatenations in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from archcompiler.backends.torch.python import atom, called
+from archcompiler.backends.torch.record import Reader, TorchOp
+from archcompiler.ops.join import Add, Concat, Gate, Mul
+
+if TYPE_CHECKING:
+    from torch import fx
+
+    from archcompiler.backends.torch.reading import Reading, Seen
+
+
+def _add(op: Add, x: Sequence[str], dims: int, inplace: bool) -> str:
+    return " + ".join([x[0], *map(atom, x[1:])])
+
+
+def _mul(op: Mul, x: Sequence[str], dims: int, inplace: bool) -> str:
+    return " * ".join(map(atom, x))
+
+
+def _gate(op: Gate, x: Sequence[str], dims: int, inplace: bool) -> str:
+    if op.learning == "naive":
+        return " * ".join(map(atom, x))
+    trunk, mask = x
+    return called("torch.addcmul", trunk, trunk, mask)
+
+
+def _concat(op: Concat, x: Sequence[str], dims: int, inplace: bool) -> str:
+    return f"torch.cat([{', '.join(x)}], dim=1)"
+
+
+def _read_add() -> Iterable[Reader]:
+    import operator
+
+    import torch
+
+    from archcompiler.backends.torch.reading import two_maps
+
+    def read(seen: Seen, x: Any, y: Any) -> Reading | None:
+        return (Add(), [x, y]) if two_maps(x, y) else None
+
+    for target in (operator.add, operator.iadd, torch.add, "add", "add_"):
+        yield Reader(target, read)
+
+
+def _read_mul() -> Iterable[Reader]:
+    import operator
+
+    import torch
+
+    from archcompiler.backends.torch.reading import two_maps
+
+    def read(seen: Seen, x: Any, y: Any) -> Reading | None:
+        if not two_maps(x, y):
+            return None
+        # The factor that is the smaller, broadcast to the other, is the mask.
+        swap = seen.type_of(x).numel < seen.type_of(y).numel
+        return Mul(), [y, x] if swap else [x, y]
+
+    for target in (operator.mul, operator.imul, torch.mul, "mul", "mul_"):
+        yield Reader(target, read)
+
+
+def _read_gate() -> Iterable[Reader]:
+    import torch
+
+    from archcompiler.backends.torch.reading import UnknownOperation
+
+    def read(seen: Seen, x: fx.Node, a: fx.Node, b: fx.Node, *, value: float = 1) -> Reading:
+        """T + T·M is (1 + M)·T in one kernel."""
+        if value != 1 or x not in (a, b):
+            raise UnknownOperation("addcmul that is not (1 + M)·T")
+        return Gate("residual"), [x, b if x is a else a]
+
+    yield Reader(torch.addcmul, read)
+
+
+def _read_concat() -> Iterable[Reader]:
+    import torch
+
+    from archcompiler.backends.torch.reading import UnknownOperation
+
+    def read(seen: Seen, parts: Any, dim: int = 0) -> Reading:
+        if dim != 1:
+            raise UnknownOperation(f"concatenates along dimension {dim}")
+        return Concat(), list(parts)
+
+    for target in (torch.cat, torch.concat):
+        yield Reader(target, read)
+
+
+RECORDS: Final = {
+    "add": TorchOp(
+        call=_add,
+        readers=_read_add,
+        flat="kept",
+        uncounted=frozenset({"aten::add", "aten::add_"}),
+    ),
+    "mul": TorchOp(call=_mul, readers=_read_mul, flat="kept", uncounted=frozenset({"aten::mul"})),
+    "gate": TorchOp(
+        call=_gate, readers=_read_gate, uncounted=frozenset({"aten::addcmul", "aten::mul"})
+    ),
+    "concat": TorchOp(call=_concat, readers=_read_concat, flat="kept"),
+}

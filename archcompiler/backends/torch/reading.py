@@ -1,0 +1,137 @@
+"""What readers of a traced module are given, and share. Imports torch."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from torch import fx
+
+from archcompiler.ir import TensorType
+from archcompiler.ops.base import Operator
+from archcompiler.ops.sides import Sides
+
+
+class UnknownOperation(Exception):
+    """The module does something that is no operator of the graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A node that is no operator, but that an operator reads: a size, or a tuple of parts."""
+
+
+PART = Part()
+
+Reading: TypeAlias = tuple[Operator, list[fx.Node]] | fx.Node | Part
+"""An operator and its inputs in order; a node that hands on another; or a part of an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One call of a traced module, and what is known of the tensors around."""
+
+    node: fx.Node
+    dims: int
+
+    def type_of(self, node: fx.Node) -> TensorType:
+        """Shape of one image's map; a flat vector counts as a map of one pixel."""
+        return map_type(node, self.dims)
+
+    def is_flat(self, node: fx.Node) -> bool:
+        """Whether a tensor is (N, C)."""
+        return len(node.meta["tensor_meta"].shape) == 2
+
+    @property
+    def axes(self) -> tuple[int, ...]:
+        """The dimensions of a tensor that are axes of its map."""
+        return tuple(range(2, self.dims + 2))
+
+
+def map_type(node: fx.Node, dims: int) -> TensorType:
+    """Shape of one image's map, of which `dims` are axes. Raises UnknownOperation."""
+    shape = tuple(getattr(node.meta.get("tensor_meta"), "shape", ()))
+    if len(shape) == dims + 2:
+        return TensorType(*shape[1:])
+    if len(shape) == 2:
+        return TensorType(shape[1], *(1,) * dims)
+    raise UnknownOperation(f"`{node.name}` is no map: its shape is {shape}")
+
+
+def sides(value: Any, dims: int) -> Sides:
+    """A hyper-parameter of torch, as operators keep it."""
+    if isinstance(value, int):
+        return value
+    numbers = tuple(value)
+    if len(numbers) == 1:
+        numbers *= dims
+    if len(numbers) != dims or not all(isinstance(n, int) for n in numbers):
+        raise UnknownOperation(f"a hyper-parameter that is not {dims} whole numbers: {value}")
+    return numbers[0] if len(set(numbers)) == 1 else numbers
+
+
+def arguments(
+    node: fx.Node, defaults: Mapping[str, inspect.Parameter] | None = None
+) -> dict[str, Any]:
+    """Keyword arguments, without those that torch itself spells out at their defaults."""
+    if defaults is None:
+        try:
+            defaults = inspect.signature(node.target).parameters  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            return dict(node.kwargs)
+    return {
+        name: value
+        for name, value in node.kwargs.items()
+        if name not in defaults or defaults[name].default is not value
+    }
+
+
+def is_size(node: Any) -> bool:
+    """`x.shape` and slices of it: no operators, but the targets of interpolations."""
+    if not isinstance(node, fx.Node):
+        return False
+    if node.op == "call_function" and node.target is getattr:
+        return bool(node.args[1] == "shape")
+    if node.op == "call_function" and node.target is operator.getitem:
+        return is_size(node.args[0])
+    return node.op == "call_method" and node.target == "size"
+
+
+def sized_after(size: Any, dims: int) -> fx.Node:
+    """The tensor whose size an interpolation aims at."""
+    slices = []
+    while isinstance(size, fx.Node) and size.target is operator.getitem:
+        slices.append(size.args[1])
+        size = size.args[0]
+    known = slices in ([slice(-dims, None, None)], [slice(2, None, None)])
+    if not (is_size(size) and known):
+        raise UnknownOperation("interpolates to a size that is not another map's")
+    tensor = size.args[0]
+    assert isinstance(tensor, fx.Node)
+    return tensor
+
+
+def one_input(op: Operator) -> Callable[..., Reading]:
+    """Reads a function or a method with one input and, perhaps, an `inplace`."""
+
+    def read(seen: Seen, x: fx.Node, inplace: bool = False) -> Reading:
+        return op, [x]
+
+    return read
+
+
+def one_input_module(op: Operator) -> Callable[..., Reading]:
+    """Reads a module with one input that has no options but, perhaps, an `inplace`."""
+
+    def read(seen: Seen, module: object, x: fx.Node) -> Reading:
+        return op, [x]
+
+    return read
+
+
+def two_maps(x: Any, y: Any) -> bool:
+    """Whether both arguments are tensors of the trace, and neither a number."""
+    return isinstance(x, fx.Node) and isinstance(y, fx.Node)

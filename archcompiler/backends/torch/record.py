@@ -1,0 +1,71 @@
+"""What the PyTorch back end knows of one operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from archcompiler.backends.torch.reading import Reading
+
+Flat = Literal["never", "kept", "made"]
+"""What an operator does with a (N, C) vector, as linear layers give it in place of a map: `never`
+takes one, gives it on if all inputs are (`kept`), or takes and gives nothing else (`made`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A class or a function that the emitted file has to define."""
+
+    name: str
+    source: str
+    """Formatted, without a line break at either end."""
+    imports: tuple[str, ...] = ()
+    """Import statements beyond `torch`, `F`, `nn` and `Tensor`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How calls of `target` in a traced module are read as operators.
+
+    A target is the exact class of a module, a function, the name of a tensor's method, or a
+    helper. `read` gets a `Seen`, for a module the module, and the arguments of the call.
+    """
+
+    target: object
+    read: Callable[..., Reading | None]
+    """None for a call that is another reader's; raises UnknownOperation for one that is nobody's.
+    A TypeError says that the call has arguments which no operator accounts for."""
+
+
+class Call(Protocol):
+    """Prints an operator as an expression."""
+
+    def __call__(self, op: Any, x: Sequence[str], dims: int, inplace: bool, /) -> str:
+        """`x` are the texts of the inputs; `inplace` says that the first may be overwritten."""
+        ...
+
+
+def no_readers() -> Iterable[Reader]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class TorchOp:
+    """How one kind of operator is printed and recognised.
+
+    An operator has either a `module`, for those with weights or a training mode, or a `call`.
+    Fields of an operator may be symbols where it is printed, which are only ever formatted.
+    """
+
+    module: Callable[[Any, int], str] | None = None
+    """The expression that makes the module, for an operator and a number of dimensions."""
+    call: Call | None = None
+    helper: Helper | None = None
+    readers: Callable[[], Iterable[Reader]] = no_readers
+    flat: Flat = "never"
+    inplace: bool = False
+    """Whether `call` can overwrite its first input, and gains by it."""
+    uncounted: frozenset[str] = frozenset()
+    """What fvcore sees of it, by `aten` name, and has no rule for."""

@@ -1,0 +1,75 @@
+"""The record of every operator, and how a printed step comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import NamedTuple
+
+from archcompiler.backends.torch.record import TorchOp
+from archcompiler.ops.base import Operator
+
+BACKEND = "torch"
+FAMILIES = ("activation", "conv", "join", "linear", "norm", "pool", "regularise", "resize")
+
+
+@cache
+def records() -> Mapping[str, TorchOp]:
+    """The records of the built-in operators by kind."""
+    found: dict[str, TorchOp] = {}
+    for family in FAMILIES:
+        found |= import_module(f"archcompiler.backends.torch.ops.{family}").RECORDS
+    return found
+
+
+def torch_op(op: Operator | type[Operator]) -> TorchOp:
+    """The record of an operator; one from outside carries its own. Raises LookupError."""
+    own = op.backends.get(BACKEND)
+    if own is not None:
+        if not isinstance(own, TorchOp):
+            raise LookupError(f"`backends[{BACKEND!r}]` of operator `{op.kind}` is no TorchOp")
+        return own
+    if op.kind not in records():
+        raise LookupError(f"operator `{op.kind}` does not say how PyTorch has it")
+    return records()[op.kind]
+
+
+class Value(NamedTuple):
+    """The text of a tensor in printed code."""
+
+    text: str
+    flat: bool = False
+    """Whether it is (N, C), as a linear layer gives it, and not (N, C, 1, …)."""
+
+
+def expression(
+    op: Operator,
+    inputs: Sequence[Value],
+    dims: int,
+    *,
+    module: str | None = None,
+    inplace: bool = False,
+) -> Value:
+    """An operator applied to its inputs; `module` is the text of its module, `self.conv1`.
+
+    Operators with a module in their record need one. With `inplace` the first input may be
+    overwritten.
+    """
+    record = torch_op(op)
+    flat = record.flat == "made" or (record.flat == "kept" and all(x.flat for x in inputs))
+    texts = [_flattened(x) if flat else _unflattened(x, dims) for x in inputs]
+    if record.module is not None:
+        return Value(f"{module}({', '.join(texts)})", flat)
+    assert record.call is not None
+    return Value(record.call(op, texts, dims, inplace and record.inplace), flat)
+
+
+def _flattened(x: Value) -> str:
+    return x.text if x.flat else f"torch.flatten({x.text}, 1)"
+
+
+def _unflattened(x: Value, dims: int) -> str:
+    from archcompiler.backends.torch.python import atom
+
+    return f"{atom(x.text)}[:, :{', None' * dims}]" if x.flat else x.text

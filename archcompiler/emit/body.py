@@ -1,0 +1,209 @@
+"""The steps of a block as lines of its class: constructors, calls, and under which condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.emit.constructor import constructor, reads
+from archcompiler.emit.lines import Body, Call, Line
+from archcompiler.emit.plan import ClassPlan, ClassPlans
+from archcompiler.language import symbol
+from archcompiler.language.definition import X, Rule
+from archcompiler.language.expression import Expression, ExpressionError
+from archcompiler.language.symbol import Symbol
+from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
+from archcompiler.language.use import MissingOption, Use
+from archcompiler.ops import Operator
+
+class Bodies:
+    """Makes the lines of every class of one network."""
+
+    def __init__(self, plans: ClassPlans, dialect: Dialect) -> None:
+        self.plans, self.dialect = plans, dialect
+        self._used: dict[str, dict[str, Any]] = {plan.name: {} for plan in plans}
+        self.bodies: dict[str, Body] = {}
+        self._settle()
+
+    def _settle(self) -> None:
+        """Make every body, until no class has an argument that nothing in it reads.
+
+        A class that calls itself is asked for its arguments while they are being found.
+        """
+        changed = True
+        while changed:
+            changed = False
+            for plan in self.plans:
+                body = self.bodies[plan.name] = self.body(plan)
+                text = "\n".join(constructor(body))
+                used = {n: v for n, v in plan.arguments.items() if reads(text, n)}
+                changed |= used != self._used[plan.name]
+                self._used[plan.name] = used
+
+    def body(self, plan: ClassPlan) -> Body:
+        """The lines of one class, from its block run on symbols."""
+        body, use = Body(), plan.symbolic()
+        for name in use.definition.lets:
+            value = use.names[name]
+            if isinstance(value, Symbol) and not value.text.isidentifier():
+                body.lets[name] = value.text
+                use.names[name] = Symbol(name, whole=value.whole)
+        alias, channels = {X: X}, {X: use.cin}
+        name = X
+        for rule in use.definition.steps:
+            inputs = tuple(alias[i] for i in rule.inputs)
+            condition = self._condition(plan, use, rule)
+            line = None
+            if condition is not False:
+                widths = tuple(channels[i] for i in inputs)
+                line = self._line(plan, use, rule, inputs, widths, channels, body)
+            if line is None:
+                alias[rule.name] = alias[rule.otherwise] if condition is False else inputs[0]
+            else:
+                alias[rule.name] = rule.name
+                if isinstance(condition, Symbol):
+                    line = _under(line, condition.text, alias[rule.otherwise])
+                body.lines.append(line)
+            name = alias[rule.name]
+        body.output = name
+        return body
+
+    def _condition(self, plan: ClassPlan, use: Use, rule: Rule) -> bool | Symbol:
+        """Whether a step is there; a symbol where that differs from use to use."""
+        if rule.repeat is not None and not any(_count(u, rule) for u in plan.uses if _there(u, rule)):
+            return False
+        if rule.when is None:
+            return True
+        truths = {_there(u, rule) for u in plan.uses}
+        if len(truths) == 1:
+            return truths.pop()
+        value: bool | Symbol = rule.when.evaluate(use.names)
+        return value
+
+    def _line(
+        self,
+        plan: ClassPlan,
+        use: Use,
+        rule: Rule,
+        inputs: tuple[str, ...],
+        widths: tuple[Any, ...],
+        channels: dict[str, Any],
+        body: Body,
+    ) -> Line | None:
+        called = target(use, rule, self.dialect)
+        if called is None:
+            return None
+        if isinstance(called, OperatorTarget):
+            op = called.make(widths, self.dialect.dims)
+            channels[rule.name] = op.out(widths)
+            return self._operator(rule.name, op, inputs, body, use.kind == "head")
+        inner = called.use(widths[0], self.dialect.library, ())
+        channels[rule.name] = inner.c
+        module = self._block(called, inner, rule.repeat, use)
+        if module is None:
+            return None
+        return Line(rule.name, inputs, _attribute(rule.name), module, weighted=True)
+
+    def _operator(
+        self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, head: bool
+    ) -> Line:
+        record, dims = torch_op(op), self.dialect.dims
+        module = record.module(op, dims) if record.module is not None else None
+        if record.helper is not None:
+            body.helpers[record.helper.name] = record.helper
+        if head and module is not None and "num_classes" in module:
+            body.classifiers.append((name, module))
+
+        def call(values: Sequence[Value], inplace: bool) -> Value:
+            return expression(
+                op, values, dims, module=f"self.{name}" if module else None, inplace=inplace
+            )
+
+        return Line(
+            name,
+            inputs,
+            call,
+            module,
+            weighted=op.role in ("conv", "linear"),
+            fresh=op.kind in _FRESH,
+            comment=getattr(op, "formula", ""),
+        )
+
+    def _block(
+        self, called: BlockTarget, inner: Use, repeat: Expression | None, use: Use
+    ) -> str | None:
+        plan = self.plans.find(inner)
+        if plan is None:
+            return None
+        if repeat is None:
+            return self.construct(plan, inner)
+        count = symbol.literal(repeat.evaluate(use.names))
+        arguments = [self.factory(plan, inner), count, _text(inner.cin), _text(inner.c)]
+        if inner.stride != 1:
+            arguments.append(_text(inner.stride))
+        return f"row({', '.join(arguments)})"
+
+    def construct(self, plan: ClassPlan, use: Use) -> str:
+        """A call of a class, for a use that may have symbols."""
+        arguments = [_text(use.cin)] if plan.changes_channels else []
+        arguments.append(_text(use.c))
+        if plan.has_stride and use.stride != 1:
+            arguments.append(_text(use.stride))
+        return f"{plan.name}({', '.join([*arguments, *self.options(plan, use)])})"
+
+    def factory(self, plan: ClassPlan, use: Use) -> str:
+        """What makes a unit of given channels and stride: its class, or one with options filled in."""
+        options = self.options(plan, use)
+        return f"partial({plan.name}, {', '.join(options)})" if options else plan.name
+
+    def options(self, plan: ClassPlan, use: Use) -> list[str]:
+        """Arguments for the options of a class."""
+        found = []
+        for name, default in self.used(plan).items():
+            value = use.number(name)
+            if plan.changes_channels:
+                if value != default:
+                    found.append(f"{name}={_text(value)}")
+            elif isinstance(value, Symbol) and not any("=" in a for a in found):
+                found.append(_text(value))
+            else:
+                found.append(f"{name}={_text(value)}")
+        return found
+
+    def used(self, plan: ClassPlan) -> dict[str, Any]:
+        """Options that the printed class has as arguments, with the values of its first use."""
+        return self._used[plan.name]
+
+
+def _there(use: Use, rule: Rule) -> bool:
+    try:
+        return rule.when is None or rule.when.evaluate(use.names) is True
+    except (ExpressionError, MissingOption):
+        return False
+
+
+def _count(use: Use, rule: Rule) -> int:
+    assert rule.repeat is not None
+    try:
+        count: int = rule.repeat.evaluate(use.names)
+    except (ExpressionError, MissingOption):
+        return 0
+    return count
+
+
+def _under(line: Line, condition: str, otherwise: str) -> Line:
+    return replace(line, condition=condition, otherwise=otherwise)
+
+
+def _attribute(name: str) -> Call:
+    return lambda values, _: Value(f"self.{name}({', '.join(v.text for v in values)})")
+
+
+_FRESH = frozenset({"conv", "linear", "batch_norm", "group_norm", "layer_norm", "add", "concat"})
+"""Operators whose result autograd does not keep."""
+
+
+def _text(value: Any) -> str:
+    return symbol.literal(value)

@@ -1,0 +1,42 @@
+"""The `__init__` of a class: named widths, and an attribute for each step with state."""
+
+from __future__ import annotations
+
+import re
+
+from archcompiler.emit.groups import Group, groups
+from archcompiler.emit.lines import Body, Line
+
+
+def constructor(body: Body) -> list[str]:
+    """Statements of `__init__` after the call of the base class."""
+    made: list[str] = []
+    for item in groups(body.lines):
+        if isinstance(item, Line):
+            if item.module:
+                made.append(f"self.{item.name} = {item.module}")
+        else:
+            made += _conditional(item)
+    lets: list[str] = []
+    for name, text in reversed(body.lets.items()):
+        if reads("\n".join([*made, *lets]), name):
+            lets.insert(0, f"{name} = {text}")
+    return lets + made
+
+
+def reads(text: str, name: str) -> bool:
+    """Whether source reads a variable of this name."""
+    return re.search(rf"(?<![\w.]){re.escape(name)}\b(?!=)", text) is not None
+
+
+def _conditional(group: Group) -> list[str]:
+    test, is_module = group.test
+    condition = group.result.condition
+    if not is_module:
+        return [f"{test} = {condition}"]
+    modules = [line for line in group.lines if line.module]
+    return [
+        f"{test} = None",
+        f"if {condition}:",
+        *(f"    self.{line.name} = {line.module}" for line in modules),
+    ]

@@ -1,0 +1,253 @@
+"""The `forward` of a class: a dataflow as the lines that a person would write.
+
+Values that are read once are written where they are read, up to one layer or block a line; what
+runs on is called `y`, what goes beside it has a name of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+from archcompiler.backends.torch import Value
+from archcompiler.emit.groups import Group, Item, groups
+from archcompiler.emit.lines import Body, Line
+from archcompiler.language.definition import X
+
+LONG = 66
+"""Characters from which an expression with several inputs is broken up."""
+RUNNING = "y"
+SHORTCUT = "shortcut"
+
+
+def forward(body: Body) -> list[str]:
+    """Statements of `forward(self, x)`, the last of which returns."""
+    writer = _Writer(_hoisted(groups(body.lines)), body.output)
+    return writer.write()
+
+
+def _hoisted(items: list[Item]) -> list[Item]:
+    """Groups that do not read what was just computed, moved to where their inputs are known."""
+    order: list[Item] = []
+    for item in items:
+        if not isinstance(item, Group) or not order:
+            order.append(item)
+            continue
+        last = order[-1]
+        if _name(last) in item.reads or isinstance(last, Group):
+            order.append(item)
+            continue
+        known = [i for i, other in enumerate(order) if _name(other) in item.reads]
+        at = known[-1] + 1 if known else 0
+        order.insert(at, Group(item.lines, hoisted=True))
+    return order
+
+
+def _name(item: Item) -> str:
+    return item.result.name if isinstance(item, Group) else item.name
+
+
+def _inputs(item: Item) -> list[str]:
+    if isinstance(item, Line):
+        return list(item.inputs)
+    inner = {line.name for line in item.lines}
+    return [i for line in item.lines for i in line.inputs if i not in inner] + [item.otherwise]
+
+
+@dataclass
+class _Pending:
+    """An expression that is not written down yet."""
+
+    value: Value
+    line: Line
+    weights: int = 0
+    depth: int = 0
+
+
+@dataclass
+class _Writer:
+    items: list[Item]
+    output: str
+    statements: list[str] = field(default_factory=list)
+    values: dict[str, Value] = field(default_factory=lambda: {X: Value(X)})
+    pending: dict[str, _Pending] = field(default_factory=dict)
+    at: int = 0
+    fresh: dict[str, bool] = field(default_factory=dict)
+
+    def write(self) -> list[str]:
+        self.reads = Counter(name for item in self.items for name in _inputs(item))
+        self.reads[self.output] += 1
+        for self.at, item in enumerate(self.items):
+            if isinstance(item, Group):
+                self._group(item)
+            else:
+                self._line(item)
+        if self.output in self.pending:
+            found = self.pending[self.output]
+            self._say(f"return {found.value.text}", found.line.comment)
+        else:
+            last = self.statements[-1] if self.statements else ""
+            text = self.values[self.output].text
+            start = f"{text} = "
+            if last.startswith(start) and "\n" not in last:
+                self.statements[-1] = "return " + last.removeprefix(start)
+            else:
+                self._say(f"return {text}")
+        return self.statements
+
+    def _line(self, line: Line) -> None:
+        pending = self._express(line)
+        self.pending[line.name] = pending
+        if self.reads[line.name] > 1 or self._feeds_group(line.name):
+            self._assign(line.name, self._own_name(line.name))
+
+    def _express(self, line: Line) -> _Pending:
+        """The line as an expression, with what it reads written inside where that stays readable."""
+        for name in [n for n, p in self.pending.items() if p.weights and n not in line.inputs]:
+            self._assign(name, self._own_name(name))
+        parts = [self.pending[name] for name in dict.fromkeys(line.inputs) if name in self.pending]
+        joined = len(line.inputs) > 1
+        length = sum(len(part.value.text) for part in parts)
+        for part in parts:
+            name = part.line.name
+            repeated = self._repeats(line, name)
+            if repeated or (joined and length > LONG and part.weights) or part.depth > 3:
+                self._assign(name, self._own_name(name))
+            elif line.weighted and part.weights:
+                self._assign(name, self._own_name(name) if joined else RUNNING)
+        parts = [self.pending.pop(name) for name in dict.fromkeys(line.inputs) if name in self.pending]
+        inlined = {part.line.name: part.value for part in parts}
+        values = [inlined.get(name) or self.values[name] for name in line.inputs]
+        value = line.call(values, self._may_overwrite(line))
+        return _Pending(
+            value,
+            line,
+            max((part.weights for part in parts), default=0) + line.weighted,
+            1 + max((part.depth for part in parts), default=0),
+        )
+
+    def _may_overwrite(self, line: Line) -> bool:
+        """Whether nobody else reads the first input, and its maker does not keep it."""
+        first = line.inputs[0]
+        return first != X and self.reads[first] == 1 and self.fresh_line(first)
+
+    def fresh_line(self, name: str) -> bool:
+        for item in self.items:
+            if isinstance(item, Line) and item.name == name:
+                return item.fresh
+            if isinstance(item, Group) and name == item.result.name:
+                return False
+            if isinstance(item, Group):
+                for line in item.lines:
+                    if line.name == name:
+                        return line.fresh
+        return False
+
+    def _repeats(self, line: Line, name: str) -> bool:
+        """Whether a call writes the text of this input more than once."""
+        marks = [Value(f"mark{i}_") for i in range(len(line.inputs))]
+        text = line.call(marks, False).text
+        return any(
+            text.count(mark.text) > 1
+            for mark, other in zip(marks, line.inputs, strict=True)
+            if other == name
+        )
+
+    def _assign(self, name: str, variable: str) -> None:
+        """Write a pending expression down."""
+        found = self.pending.pop(name)
+        for other in [n for n, p in self.pending.items() if _mentions(p.value.text, variable)]:
+            self._assign(other, self._own_name(other))
+        self._say(f"{variable} = {found.value.text}", found.line.comment)
+        self.values[name] = Value(variable, found.value.flat)
+
+    def _own_name(self, name: str) -> str:
+        """A variable for a value: `x` or `y` where that is free, else the name of its step."""
+        free = self._free(X) and not any(v.text == X for n, v in self.values.items() if n != X and self._later(n))
+        if free and self.reads[name] > 1:
+            return X
+        if self.reads[name] == 1 and self._next_reader(name) and self._free_variable(RUNNING):
+            return RUNNING
+        return _plain(name)
+
+    def _free(self, value: str) -> bool:
+        """Whether a value is not read any more."""
+        return not self._later(value)
+
+    def _later(self, value: str) -> bool:
+        rest = self.items[self.at + 1 :]
+        read = any(value in _inputs(item) for item in rest) or value == self.output
+        text = self.values[value].text if value in self.values else value
+        return read or any(_mentions(p.value.text, text) for p in self.pending.values())
+
+    def _free_variable(self, variable: str) -> bool:
+        return not any(
+            v.text == variable and self._later(name) for name, v in self.values.items()
+        )
+
+    def _next_reader(self, name: str) -> bool:
+        """Whether the item being written, or the next one, reads the value."""
+        near = self.items[self.at : self.at + 2]
+        return any(name in _inputs(item) for item in near)
+
+    def _feeds_group(self, name: str) -> bool:
+        return any(isinstance(item, Group) and name in _inputs(item) for item in self.items)
+
+    def _group(self, group: Group) -> None:
+        for name in [n for n in self.pending if n in group.reads or self.pending[n].weights]:
+            self._assign(name, self._own_name(name))
+        inner = _Writer(list(group.lines), group.result.name)
+        inner.values = dict(self.values)
+        *before, last = inner.write()
+        text = last.removeprefix("return ").partition("  # ")[0]
+        test, is_module = group.test
+        name, other = group.result.name, self.values[group.otherwise].text
+        flat = self.values[group.otherwise].flat
+        if not before and (group.otherwise == X or not is_module) and self._short(text, other):
+            variable = SHORTCUT if group.hoisted else RUNNING
+            if self._later_named(variable):
+                variable = _plain(name)
+            choice = (
+                f"{other} if {test} is None else {text}"
+                if is_module
+                else f"{text} if {test} else {other}"
+            )
+            self._flush(variable)
+            self._say(f"{variable} = {choice}", group.result.comment)
+        else:
+            variable = other
+            if self._later(group.otherwise) or other == X:
+                variable = RUNNING if not self._later_named(RUNNING) else _plain(name)
+                self._flush(variable)
+                self._say(f"{variable} = {other}")
+            condition = f"{test} is not None" if is_module else test
+            self._say(f"if {condition}:")
+            for statement in before:
+                self._say(f"    {statement}")
+            self._say(f"    {variable} = {text}", group.result.comment)
+        self.values[name] = Value(variable, flat)
+
+    def _short(self, text: str, other: str) -> bool:
+        return len(text) + len(other) < 110
+
+    def _later_named(self, variable: str) -> bool:
+        return any(v.text == variable and self._later(n) for n, v in self.values.items())
+
+    def _flush(self, variable: str) -> None:
+        for name in [n for n, p in self.pending.items() if _mentions(p.value.text, variable)]:
+            self._assign(name, self._own_name(name))
+
+    def _say(self, statement: str, comment: str = "") -> None:
+        self.statements.append(f"{statement}  # {comment}" if comment else statement)
+
+
+def _mentions(text: str, variable: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(variable)}\b", text) is not None
+
+
+def _plain(name: str) -> str:
+    """The name of a step without what it does last: `branch3_relu` is `branch3`."""
+    return re.sub(r"_(norm|relu|act)\d*$", "", name)
+
+

@@ -1,0 +1,57 @@
+"""Lines under one condition, which are printed and run together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from archcompiler.emit.lines import Line
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines one after the other under one condition."""
+
+    lines: tuple[Line, ...]
+    hoisted: bool = False
+
+    @property
+    def test(self) -> tuple[str, bool]:
+        """What tells whether it is there, and whether that is a `None` or a flag."""
+        module = next((line.name for line in self.lines if line.module), None)
+        return (f"self.{module}", True) if module else (f"self.has_{self.lines[0].name}", False)
+
+    @property
+    def result(self) -> Line:
+        return self.lines[-1]
+
+    @property
+    def otherwise(self) -> str:
+        """What stands for the result where the group is not there."""
+        inner = {line.name: line.otherwise for line in self.lines}
+        name = self.result.name
+        while name in inner:
+            name = inner[name]
+        return name
+
+    @property
+    def reads(self) -> set[str]:
+        names = {line.name for line in self.lines}
+        return {i for line in self.lines for i in line.inputs} - names | {self.otherwise}
+
+
+Item = Line | Group
+
+
+def groups(lines: Iterable[Line]) -> list[Item]:
+    """Lines with neighbours under the same condition put together."""
+    items: list[Item] = []
+    for line in lines:
+        last = items[-1] if items else None
+        if line.condition is None:
+            items.append(line)
+        elif isinstance(last, Group) and last.result.condition == line.condition:
+            items[-1] = Group((*last.lines, line))
+        else:
+            items.append(Group((line,)))
+    return items

@@ -1,0 +1,43 @@
+"""What is printed of one class, before it is source: its steps as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from archcompiler.backends.torch import Helper, Value
+from archcompiler.language.definition import X
+
+Call = Callable[[Sequence[Value], bool], Value]
+"""A step applied to its inputs; the second argument says whether the first may be overwritten."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One step that is there: `name = call(inputs)`."""
+
+    name: str
+    inputs: tuple[str, ...]
+    call: Call
+    module: str | None
+    """What its attribute is made with; None for a step without state."""
+    condition: str | None = None
+    """Source of the condition under which it is there; None where it always is."""
+    otherwise: str = X
+    weighted: bool = False
+    """Whether it is one of the things that a line of code is about: a layer or a block."""
+    fresh: bool = False
+    """Whether its result is memory of its own that nothing keeps, which an activation may overwrite."""
+    comment: str = ""
+
+
+@dataclass
+class Body:
+    """What is printed of one class."""
+
+    lines: list[Line] = field(default_factory=list)
+    output: str = X
+    lets: dict[str, str] = field(default_factory=dict)
+    helpers: dict[str, Helper] = field(default_factory=dict)
+    classifiers: list[tuple[str, str]] = field(default_factory=list)
+    """In a head, the attributes that depend on the number of classes, with their constructors."""

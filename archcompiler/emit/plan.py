@@ -1,0 +1,198 @@
+"""Which classes an emitted file needs: one for each structure of a block that the graph uses.
+
+Uses that differ only in numbers share a class, with the numbers as arguments. What decides the
+code, a word, a truth value or what is in a slot, makes a class of its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from archcompiler.ir import Block, Graph, TensorType
+from archcompiler.ir.kinds import HEAD, STEM, UNIT
+from archcompiler.language.definition import Definition
+from archcompiler.language.expression import Expression
+from archcompiler.language.symbol import Symbol
+from archcompiler.language.use import MissingOption, Use, frozen
+
+Structure = tuple[Any, ...]
+
+
+def structure(use: Use) -> Structure:
+    """What no argument of a class can change."""
+    statics = []
+    for option in use.definition.options.values():
+        if option.static:
+            try:
+                value = use.slot(option.name).key if option.type == "slot" else use.number(option.name)
+            except MissingOption:
+                value = None
+            statics.append((option.name, frozen(value)))
+    return use.definition.home, use.definition.name, tuple(statics)
+
+
+@dataclass
+class ClassPlan:
+    """One class to be printed, and every use of it in the graph."""
+
+    name: str
+    definition: Definition
+    uses: list[Use] = field(default_factory=list)
+    shapes: list[tuple[TensorType, TensorType]] = field(default_factory=list)
+    """Input and output of each use."""
+
+    @property
+    def kind(self) -> str:
+        return self.uses[0].kind
+
+    @cached_property
+    def once(self) -> bool:
+        """Whether there is exactly one, so that its numbers are printed as they are."""
+        return self.kind in (STEM, HEAD)
+
+    @cached_property
+    def changes_channels(self) -> bool:
+        """Whether it takes its input's channels beside its own: units do, whatever they are used for."""
+        return any(use.kind == UNIT or use.cin != use.c for use in self.uses)
+
+    @cached_property
+    def has_stride(self) -> bool:
+        return any(use.kind == UNIT or use.stride != 1 for use in self.uses)
+
+    @cached_property
+    def arguments(self) -> dict[str, Any]:
+        """Options that are arguments of the class, with the value of the first use."""
+        found = {}
+        for option in self.definition.options.values():
+            if option.static or self._derived(option.name):
+                continue
+            try:
+                found[option.name] = self.uses[0].number(option.name)
+            except MissingOption:
+                continue
+        return found
+
+    def _derived(self, option: str) -> bool:
+        """Whether nobody sets it, and its default is computed from other options."""
+        default = self.definition.options[option].default
+        return isinstance(default, Expression) and not any(option in use.given for use in self.uses)
+
+    def whole(self, option: str) -> bool:
+        return all(isinstance(use.number(option), int) for use in self.uses)
+
+    def symbolic(self) -> Use:
+        """The block with symbols for what its class takes as arguments."""
+        first = self.uses[0]
+        given = {k: v for k, v in first.given.items() if self.definition.options[k].static}
+        if self.once:
+            given |= {k: v for k, v in first.given.items() if k not in given}
+            for name in ("dropout",):
+                if first.kind == HEAD and name in self.definition.options:
+                    given[name] = Symbol(name, whole=False)
+            cin: Any = Symbol("in_channels") if first.kind == STEM else first.cin
+            classes = Symbol("num_classes") if first.kind == HEAD else None
+            return Use(
+                self.definition, first.kind, given, cin, first.c, first.library, first.stride, classes
+            )
+        given |= {name: Symbol(name, whole=self.whole(name)) for name in self.arguments}
+        channels = Symbol("channels")
+        return Use(
+            self.definition,
+            first.kind,
+            given,
+            Symbol("in_channels") if self.changes_channels else channels,
+            channels,
+            first.library,
+            Symbol("stride") if self.has_stride else 1,
+        )
+
+
+class ClassPlans:
+    """The classes of one graph, in the order in which they are printed: parts before wholes."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._plans: dict[Structure, ClassPlan] = {}
+        for use, block in _inner_first(graph):
+            key = structure(use)
+            if key not in self._plans:
+                self._plans[key] = ClassPlan(use.definition.class_name, use.definition)
+            plan = self._plans[key]
+            plan.uses.append(use)
+            plan.shapes.append((block.input, block.output_type))
+        self._name()
+
+    def __iter__(self) -> Iterator[ClassPlan]:
+        return iter(self._plans.values())
+
+    def find(self, use: Use) -> ClassPlan | None:
+        """The class of a use; None for a block that is nowhere in the graph."""
+        return self._plans.get(structure(use))
+
+    def _name(self) -> None:
+        """Class names: that of the block, and where it has several structures, what is special."""
+        by_name: dict[str, list[ClassPlan]] = {}
+        for plan in self._plans.values():
+            by_name.setdefault(plan.name, []).append(plan)
+        for plans in by_name.values():
+            if len(plans) > 1:
+                for plan, special in zip(plans, _specialities(plans), strict=True):
+                    plan.name = special + plan.name
+        counts = Counter(plan.name for plan in self._plans.values())
+        numbers: Counter[str] = Counter()
+        for plan in self._plans.values():
+            if counts[plan.name] > 1:
+                numbers[plan.name] += 1
+                if numbers[plan.name] > 1:
+                    plan.name += str(numbers[plan.name])
+
+
+def _inner_first(graph: Graph) -> Iterator[tuple[Use, Block]]:
+    """Each distinct block of the language, after all that are inside it."""
+    seen: set[Block] = set()
+
+    def visit(block: Block) -> Iterator[tuple[Use, Block]]:
+        if block in seen:
+            return
+        seen.add(block)
+        for step in block.steps:
+            if isinstance(step.body, Block):
+                yield from visit(step.body)
+        if isinstance(block.use, Use):
+            yield block.use, block
+
+    yield from visit(graph.root)
+
+
+def _specialities(plans: list[ClassPlan]) -> list[str]:
+    """The words, and what is in the slots, that tell structures of one block apart."""
+    rows = []
+    for plan in plans:
+        use = plan.uses[0]
+        row = {}
+        for option in plan.definition.options.values():
+            if option.static:
+                try:
+                    value = (
+                        use.slot(option.name).type
+                        if option.type == "slot"
+                        else use.number(option.name)
+                    )
+                except MissingOption:
+                    continue
+                row[option.name] = value
+        rows.append(row)
+    names = []
+    for row in rows:
+        words = [
+            str(value)
+            for name, value in row.items()
+            if isinstance(value, str)
+            and any(other.get(name) != value for other in rows)
+            and value != "none"
+        ]
+        names.append("".join(part.capitalize() for word in words for part in word.split("_")))
+    return names

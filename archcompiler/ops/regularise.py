@@ -1,0 +1,39 @@
+"""Operators that act while training alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archcompiler.ir import TensorType
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Operator
+from archcompiler.ops.cost import BYTES, Saved, Work
+from archcompiler.ops.pointwise import Pointwise
+
+
+@dataclass(frozen=True)
+class Dropout(Pointwise):
+    """Zeroes elements with this probability while training."""
+
+    kind: ClassVar[str] = "dropout"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "probability": Argument("float", least=0, most=1)
+    }
+
+    probability: float
+
+    @property
+    def simplified(self) -> Operator | None:
+        return self if self.probability else None
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work()  # the identity in inference
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # The scaled noise as float32, on the CPU; a GPU keeps a byte per element.
+        return Saved(image_bytes=BYTES * output.numel)
+
+    def moved(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return 0
