@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from archcompiler.ir import INPUT, Block, Problem, SpecPath, Step, TensorType
+from archcompiler.config.path import SpecPath
+from archcompiler.ir import INPUT, Block, Problem, Step, TensorType
 from archcompiler.ops import Operator, ShapeError
 
 

@@ -41,8 +41,10 @@ class CompiledNetwork:
         from archcompiler.emit.header import with_header
         from archcompiler.emit.render import render_network
         from archcompiler.emit.view import NetworkView
+        from archcompiler.lower.network import dialect
 
-        body = format_source(render_network(NetworkView(self.graph)))
+        view = NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library))
+        body = format_source(render_network(view))
         return with_header(body, self.loaded)
 
     def path(self, directory: str | Path = "generated") -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from archcompiler.analysis.memory import input_types, keeps_input, storages
-from archcompiler.blocks import HEAD, MASK, STEM
+from archcompiler.ir.kinds import HEAD, MASK, STEM
 from archcompiler.ir import INPUT, Block, Graph, Step, fold
 from archcompiler.ops import Operator
 from archcompiler.ops.cost import BYTES, Cost

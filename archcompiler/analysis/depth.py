@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archcompiler.blocks import MASK
+from archcompiler.ir.kinds import MASK
 from archcompiler.ir import INPUT, Block, Graph, fold
 
 

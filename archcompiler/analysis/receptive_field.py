@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from archcompiler.blocks import MASK
+from archcompiler.ir.kinds import MASK
 from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import Operator
 

@@ -66,3 +66,11 @@ class Span:
     def text(self) -> str:
         """The characters themselves."""
         return self.source.text[self.start : self.end]
+
+    def part(self, start: int, end: int) -> Span:
+        """Columns of the words inside a quoted string; the whole where it is written otherwise."""
+        text = self.text
+        plain = len(text) > 2 and text[0] in "'\"" and text[-1] == text[0] and "\\" not in text
+        if not plain or text[1] == text[0] or not 0 <= start < end <= len(text) - 2:
+            return self
+        return Span(self.source, self.start + 1 + start, self.start + 1 + end)

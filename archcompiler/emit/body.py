@@ -128,7 +128,7 @@ class Bodies:
             module,
             weighted=op.role in ("conv", "linear"),
             fresh=op.kind in _FRESH,
-            comment=getattr(op, "formula", ""),
+            comment=op.formula,
         )
 
     def _block(

@@ -15,8 +15,14 @@ from archcompiler.emit.groups import Group, Item, groups
 from archcompiler.emit.lines import Body, Line
 from archcompiler.language.definition import X
 
+WIDE = 100
+"""Characters up to which a choice is one expression."""
 LONG = 66
 """Characters from which an expression with several inputs is broken up."""
+SHORT = 40
+"""Characters up to which a layer is written inside the call of the next one."""
+DEEP = 2
+"""Calls inside one another, beyond which an expression is broken up."""
 RUNNING = "y"
 SHORTCUT = "shortcut"
 
@@ -104,27 +110,37 @@ class _Writer:
 
     def _express(self, line: Line) -> _Pending:
         """The line as an expression, with what it reads written inside where that stays readable."""
-        for name in [n for n, p in self.pending.items() if p.weights and n not in line.inputs]:
+        for name in [n for n, p in self.pending.items() if self._stands_aside(p, line)]:
             self._assign(name, self._own_name(name))
         parts = [self.pending[name] for name in dict.fromkeys(line.inputs) if name in self.pending]
-        joined = len(line.inputs) > 1
+        joined = len(parts) > 1
         length = sum(len(part.value.text) for part in parts)
         for part in parts:
             name = part.line.name
-            repeated = self._repeats(line, name)
-            if repeated or (joined and length > LONG and part.weights) or part.depth > 3:
+            if self._repeats(line, name) or (joined and length > LONG and part.weights):
+                self._assign(name, self._side_name(name))
+            elif part.depth > DEEP or (
+                line.weighted and part.weights and len(part.value.text) > SHORT
+            ):
                 self._assign(name, self._own_name(name))
-            elif line.weighted and part.weights:
-                self._assign(name, self._own_name(name) if joined else RUNNING)
-        parts = [self.pending.pop(name) for name in dict.fromkeys(line.inputs) if name in self.pending]
+        parts = [
+            self.pending.pop(name) for name in dict.fromkeys(line.inputs) if name in self.pending
+        ]
         inlined = {part.line.name: part.value for part in parts}
         values = [inlined.get(name) or self.values[name] for name in line.inputs]
-        value = line.call(values, self._may_overwrite(line))
         return _Pending(
-            value,
+            line.call(values, self._may_overwrite(line)),
             line,
             max((part.weights for part in parts), default=0) + line.weighted,
             1 + max((part.depth for part in parts), default=0),
+        )
+
+    def _stands_aside(self, pending: _Pending, line: Line) -> bool:
+        """Whether an expression is a branch of its own, too long to be written where it ends."""
+        return bool(
+            pending.weights
+            and pending.line.name not in line.inputs
+            and (pending.depth > 1 or line.weighted is False)
         )
 
     def _may_overwrite(self, line: Line) -> bool:
@@ -164,32 +180,38 @@ class _Writer:
 
     def _own_name(self, name: str) -> str:
         """A variable for a value: `x` or `y` where that is free, else the name of its step."""
-        free = self._free(X) and not any(v.text == X for n, v in self.values.items() if n != X and self._later(n))
-        if free and self.reads[name] > 1:
+        if self.reads[name] > 1 and not self._later_named(X, name):
             return X
-        if self.reads[name] == 1 and self._next_reader(name) and self._free_variable(RUNNING):
+        if self._read_next(name) and not self._later_named(RUNNING, name):
             return RUNNING
-        return _plain(name)
+        return self._side_name(name)
 
-    def _free(self, value: str) -> bool:
-        """Whether a value is not read any more."""
-        return not self._later(value)
+    def _side_name(self, name: str) -> str:
+        """A variable for a value that waits for others."""
+        plain = _plain(name)
+        return name if self._later_named(plain, name) else plain
 
     def _later(self, value: str) -> bool:
-        rest = self.items[self.at + 1 :]
-        read = any(value in _inputs(item) for item in rest) or value == self.output
-        text = self.values[value].text if value in self.values else value
-        return read or any(_mentions(p.value.text, text) for p in self.pending.values())
-
-    def _free_variable(self, variable: str) -> bool:
-        return not any(
-            v.text == variable and self._later(name) for name, v in self.values.items()
+        """Whether a value is read after the item that is being written."""
+        return value == self.output or any(
+            value in _inputs(item) for item in self.items[self.at + 1 :]
         )
 
-    def _next_reader(self, name: str) -> bool:
-        """Whether the item being written, or the next one, reads the value."""
-        near = self.items[self.at : self.at + 2]
-        return any(name in _inputs(item) for item in near)
+    def _later_named(self, variable: str, but: str = "") -> bool:
+        """Whether a variable holds a value that is still needed, other than for the value `but`."""
+        held = any(v.text == variable and self._later(n) for n, v in self.values.items())
+        return held or any(
+            _mentions(p.value.text, variable) for n, p in self.pending.items() if n != but
+        )
+
+    def _read_next(self, name: str) -> bool:
+        """Whether nothing but the item being written, or else the next one, reads the value."""
+        readers = [i for i, item in enumerate(self.items) if name in _inputs(item)]
+        here = self.at if self.items[self.at] is not self._maker(name) else self.at + 1
+        return all(reader == here for reader in readers) and name != self.output
+
+    def _maker(self, name: str) -> Item | None:
+        return next((item for item in self.items if _name(item) == name), None)
 
     def _feeds_group(self, name: str) -> bool:
         return any(isinstance(item, Group) and name in _inputs(item) for item in self.items)
@@ -202,37 +224,34 @@ class _Writer:
         *before, last = inner.write()
         text = last.removeprefix("return ").partition("  # ")[0]
         test, is_module = group.test
-        name, other = group.result.name, self.values[group.otherwise].text
-        flat = self.values[group.otherwise].flat
-        if not before and (group.otherwise == X or not is_module) and self._short(text, other):
-            variable = SHORTCUT if group.hoisted else RUNNING
-            if self._later_named(variable):
-                variable = _plain(name)
+        name, other = group.result.name, self.values[group.otherwise]
+        variable = self._result_name(group, other.text)
+        self._flush(variable)
+        if not before and variable != other.text and len(text) + len(other.text) < WIDE:
             choice = (
-                f"{other} if {test} is None else {text}"
+                f"{other.text} if {test} is None else {text}"
                 if is_module
-                else f"{text} if {test} else {other}"
+                else f"{text} if {test} else {other.text}"
             )
-            self._flush(variable)
             self._say(f"{variable} = {choice}", group.result.comment)
         else:
-            variable = other
-            if self._later(group.otherwise) or other == X:
-                variable = RUNNING if not self._later_named(RUNNING) else _plain(name)
-                self._flush(variable)
-                self._say(f"{variable} = {other}")
-            condition = f"{test} is not None" if is_module else test
-            self._say(f"if {condition}:")
+            if variable != other.text:
+                self._say(f"{variable} = {other.text}")
+            self._say(f"if {test} is not None:" if is_module else f"if {test}:")
             for statement in before:
                 self._say(f"    {statement}")
             self._say(f"    {variable} = {text}", group.result.comment)
-        self.values[name] = Value(variable, flat)
+        self.values[name] = Value(variable, other.flat)
 
-    def _short(self, text: str, other: str) -> bool:
-        return len(text) + len(other) < 110
-
-    def _later_named(self, variable: str) -> bool:
-        return any(v.text == variable and self._later(n) for n, v in self.values.items())
+    def _result_name(self, group: Group, other: str) -> str:
+        """The variable that a group changes or makes."""
+        if group.hoisted:
+            return SHORTCUT if not self._later_named(SHORTCUT) else self._side_name(group.result.name)
+        if other != X and not self._later(group.otherwise):
+            return other
+        if not self._later_named(RUNNING):
+            return RUNNING
+        return self._side_name(group.result.name)
 
     def _flush(self, variable: str) -> None:
         for name in [n for n, p in self.pending.items() if _mentions(p.value.text, variable)]:

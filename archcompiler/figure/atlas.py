@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from archcompiler.blocks import ATTENTION, HOURGLASS, MASK, UNITS
+from archcompiler.ir.kinds import ATTENTION, HOURGLASS, MASK, UNITS
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import digest, runs

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archcompiler.blocks import UNITS, UnitConfig
+from archcompiler.ir.kinds import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.counts import short

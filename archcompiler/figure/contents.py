@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archcompiler.blocks import ATTENTION, STAGE, UNIT, UnitConfig
+from archcompiler.ir.kinds import ATTENTION, STAGE, UNIT, UnitConfig
 from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing, unit_key
 from archcompiler.figure.folding import digest, runs

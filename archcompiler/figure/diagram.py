@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from archcompiler.blocks import ATTENTION
+from archcompiler.ir.kinds import ATTENTION
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.diagnostics.suggest import did_you_mean

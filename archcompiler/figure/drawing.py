@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from archcompiler.blocks import UNITS, UnitConfig
+from archcompiler.ir.kinds import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.counts import Counter, Counts
 from archcompiler.figure.metrics import printable

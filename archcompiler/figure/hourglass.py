@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from archcompiler.blocks import HOURGLASS, MaskConfig
+from archcompiler.ir.kinds import HOURGLASS, MaskConfig
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.scene import Form, Label, Node, Wire

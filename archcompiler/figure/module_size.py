@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.blocks import AttentionConfig
+from archcompiler.ir.kinds import AttentionConfig
 from archcompiler.figure.cards import card_size
 from archcompiler.figure.hourglass import Columns, columns_for, levels, unit_lines
 from archcompiler.figure.words import gate_words, operator_words

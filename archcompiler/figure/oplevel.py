@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archcompiler.blocks import MASK
+from archcompiler.ir.kinds import MASK
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing

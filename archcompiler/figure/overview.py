@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.blocks import UNITS
+from archcompiler.ir.kinds import UNITS
 from archcompiler.figure.cards import PAD, card, card_size
 from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from archcompiler.blocks import ATTENTION, UNIT, UNITS, MaskConfig, UnitConfig
+from archcompiler.ir.kinds import ATTENTION, UNIT, UNITS, MaskConfig, UnitConfig
+from archcompiler.config.path import SpecPath
 from archcompiler.figure.scene import Form
-from archcompiler.ir import Block, SpecPath, TensorType
+from archcompiler.ir import Block, TensorType
 from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Interpolate, Linear, MaxPool
 from archcompiler.ops.base import Operator
 from archcompiler.ops.sides import words

@@ -6,8 +6,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from archcompiler.config.path import SpecPath
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 
 INPUT = "x"
 """Name by which the steps of a block refer to the block's input."""
-
-SpecPath = tuple[str | int, ...]
-"""Keys and indices from the root of a spec to a value: `("stages", 0, "modules")`."""
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -107,7 +105,7 @@ class Block:
     problems: tuple[Problem, ...] = ()
     name: str = ""
     """The block of the language that it was made from; empty for a network, a stage, a row."""
-    options: Mapping[str, object] = MappingProxyType({})
+    options: Mapping[str, object] = field(default_factory=dict)
     """The numbers, words and truth values that it was made with."""
     use: object = field(default=None, repr=False)
     """What made it, for whoever prints it."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from archcompiler.ir import SpecPath
+from archcompiler.config.path import SpecPath
 from archcompiler.language.expression import Expression
 
 OptionType = Literal["int", "float", "bool", "word", "slot"]

@@ -11,8 +11,8 @@ from archcompiler import zoo
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.language.definition import Definition
 from archcompiler.language.reading import read_definition
-from archcompiler.source import Source
-from archcompiler.spec.located import Located, locate, merge
+from archcompiler.diagnostics.read import read_source
+from archcompiler.config.located import Located, locate, merge
 from archcompiler.syntax import parse
 
 Home = Literal["stems", "heads", "modules", "blocks"]
@@ -89,7 +89,7 @@ def _shipped(name: str, home: Home) -> Located | None:
     if path is None:
         return None
     try:
-        document = parse(Source.read(path))
+        document = parse(read_source(path))
     except CompileError as problem:
         raise CompileError(_broken(name, path, problem.diagnostics[0])) from None
     return locate(document.values, document)

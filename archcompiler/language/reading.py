@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.ir import SpecPath
+from archcompiler.config.path import SpecPath
 from archcompiler.language.definition import (
     NONE,
     SIZES,
@@ -19,10 +19,10 @@ from archcompiler.language.definition import (
     Rule,
 )
 from archcompiler.language.expression import Expression, ExpressionError, parse_expression
-from archcompiler.source import Span
-from archcompiler.spec.located import Located
-from archcompiler.spec.problems import kind_of
-from archcompiler.suggest import did_you_mean
+from archcompiler.diagnostics import Span
+from archcompiler.config.located import Located
+from archcompiler.config.problems import kind_of
+from archcompiler.diagnostics.suggest import did_you_mean
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 MAX_STEPS = 200

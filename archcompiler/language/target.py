@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from archcompiler.ir import SpecPath
+from archcompiler.config.path import SpecPath
 from archcompiler.language import symbol
 from archcompiler.language.definition import NONE, Definition, Option, Rule
 from archcompiler.language.expression import ExpressionError, parse_expression
 from archcompiler.language.library import Library
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.use import MissingOption, Reference, Use, bind, reference
-from archcompiler.ops import Argument, Operator, find_operator
+from archcompiler.ops import Argument, Operator
+from archcompiler.ops.registry import find_operator
 
 NORM: Final = "norm"
 ACT: Final = "act"
@@ -124,7 +125,7 @@ def target(use: Use, rule: Rule, dialect: Dialect) -> Target:
 def _operator_arguments(
     use: Use, rule: Rule, operator: type[Operator], given: Reference, slot: Option | None
 ) -> dict[str, Any]:
-    arguments = {n: a.default for n, a in operator.arguments.items() if not a.required}
+    arguments: dict[str, Any] = {}
     for name, value in rule.arguments.items():
         if name in operator.arguments and name not in given.options:
             _take(arguments, name, slot, lambda n=name, v=value: _argument(use, operator.arguments[n], v))

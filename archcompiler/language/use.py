@@ -7,12 +7,12 @@ value: from the reference, else from what the caller offers, else by default. Nu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from archcompiler.ir import SpecPath
+from archcompiler.config.path import SpecPath
 from archcompiler.language import symbol
 from archcompiler.language.definition import NONE, Definition, Option
 from archcompiler.language.expression import Expression
@@ -27,7 +27,7 @@ class Reference:
     """A block or an operator by name, with the options that are set where it is named."""
 
     type: str
-    options: Mapping[str, Any] = EMPTY
+    options: Mapping[str, Any] = field(default_factory=dict)
     origin: SpecPath = ()
 
     @cached_property

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from archcompiler.builder import BlockBuilder, Value
-from archcompiler.ir import Block, Problem, SpecPath, TensorType
+from archcompiler.config.path import SpecPath
+from archcompiler.ir import Block, Problem, TensorType
 from archcompiler.ir.kinds import UNITS
 from archcompiler.language.definition import X, Rule
 from archcompiler.language.expression import ExpressionError, InexactDivision, parse_expression
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Reference, Use, frozen
+from archcompiler.ops import ArgumentError
 
 MAX_NESTING = 40
 """A block that is called inside itself more often than this does not end."""
@@ -128,6 +130,9 @@ class Context:
             except (ExpressionError, MissingOption) as mistake:
                 builder.problem(_problem(use, rule, mistake))
                 value = inputs[0]
+            except ArgumentError as mistake:
+                builder.problem(_argument_problem(use, rule, mistake))
+                value = inputs[0]
             values[rule.name] = value
         return value
 
@@ -139,7 +144,10 @@ class Context:
         x = inputs[0].type
         if isinstance(called, OperatorTarget):
             op = called.make(tuple(value.type.channels for value in inputs), x.dims)
-            return inputs[0] if op.vanishes else builder.add(rule.name, op, *inputs, origin=origin)
+            simplified = op.simplified
+            if simplified is None:
+                return inputs[0]
+            return builder.add(rule.name, simplified, *inputs, origin=origin)
         if rule.repeat is not None:
             count = rule.repeat.evaluate(use.names)
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
@@ -193,6 +201,16 @@ def _problem(use: Use, rule: Rule, mistake: ExpressionError | MissingOption) -> 
     if blamed:
         return Problem(code, mistake.message, tuple(blamed), (mistake.start, mistake.end))
     return Problem(code, mistake.message, tuple(option_origins(use, rule)))
+
+
+def _argument_problem(use: Use, rule: Rule, mistake: ArgumentError) -> Problem:
+    """An operator that cannot have an argument, by the step or by what is in its slot."""
+    places = [use.definition.place("steps", rule.name, mistake.argument)]
+    if rule.op in use.definition.slots:
+        slot = use.slot(rule.op)
+        places = [(*slot.origin, mistake.argument), slot.origin]
+    places += [use.definition.place("steps", rule.name), use.origin]
+    return Problem("E204", str(mistake), tuple(place for place in places if place))
 
 
 def _raises(use: Use, text: str, mistake: ExpressionError) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from archcompiler.builder import BlockBuilder
+from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.ir import Block, Graph, Problem, SpecPath, TensorType
+from archcompiler.ir import Block, Graph, Problem, TensorType
 from archcompiler.ir.kinds import ATTENTION, HEAD, NETWORK, STAGE, STEM, UNIT
 from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.library import Home, Library

@@ -137,6 +137,11 @@ class Operator:
         return self.kind.replace("_", " ")
 
     @property
+    def formula(self) -> str:
+        """What it computes, where a reader of emitted code or of a figure is helped by it."""
+        return ""
+
+    @property
     def parameters(self) -> int:
         """Learnable parameters."""
         return 0

@@ -88,6 +88,10 @@ class Gate(Join):
     def simplified(self) -> Operator | None:
         return self if self.learning == "residual" else Mul()
 
+    @property
+    def formula(self) -> str:
+        return "(1 + M)·T" if self.learning == "residual" else "M·T"
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
         trunk, mask = inputs

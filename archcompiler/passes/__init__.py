@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from archcompiler.ir import Graph
+from archcompiler.passes.blocks import check_blocks
 from archcompiler.passes.finding import Finding
-from archcompiler.passes.mask import check_mask
 from archcompiler.passes.name import check_name
 from archcompiler.passes.shapes import check_shapes
 from archcompiler.passes.structure import check_structure
-from archcompiler.passes.units import check_units
 
 Pass = Callable[[Graph], Iterable[Finding]]
 
-STRUCTURE: Final[tuple[Pass, ...]] = (check_structure, check_mask)
+STRUCTURE: Final[tuple[Pass, ...]] = (check_structure,)
 """Whether the graph is one: the passes after these may walk it."""
-CONTRACTS: Final[tuple[Pass, ...]] = (check_units,)
+CONTRACTS: Final[tuple[Pass, ...]] = (check_blocks,)
 """Whether blocks are what they promise: otherwise no shape after one of them means anything."""
 MEANING: Final[tuple[Pass, ...]] = (check_shapes, check_name)
 PASSES: Final = STRUCTURE + CONTRACTS + MEANING

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Severity, Span
-from archcompiler.ir import SpecPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Finding:
     notes: tuple[str, ...] = ()
     help: str | None = None
     severity: Severity = Severity.ERROR
+    columns: tuple[int, int] | None = None
+    """The characters of a string value at the first origin that are meant."""
     fatal: bool = False
     """Whether later passes would report what only follows from this."""
 
@@ -32,6 +34,8 @@ class Finding:
         """With a place in a file: of the first origin `written` there, else by `default`."""
         spans = (span for origin in self.origins if (span := written(origin)) is not None)
         span = next(spans, None) or default(self.origins[0])
+        if span is not None and self.columns is not None:
+            span = span.part(*self.columns)
         place = (f"in {self.scope}",) if self.scope else ()
         notes = (*place, *self.notes)
         return Diagnostic(self.code, self.severity, self.message, span, notes, self.help)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcompiler.blocks import HOURGLASS, UNIT, MaskConfig
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ops import ShapeError
 from archcompiler.passes.finding import Finding
@@ -20,8 +19,8 @@ def check_shapes(graph: Graph) -> Iterator[Finding]:
     for path, block in graph.blocks():
         for step in block.steps:
             finding = _check_step(path, block, step)
-            if finding is None or (finding.code == "E305" and block.kind == UNIT):
-                # What a unit's options do to its channels is told by the `units` pass.
+            if finding is None or finding.code == "E305":
+                # What the options of a block do to its channels is told by the `blocks` pass.
                 continue
             cause = (finding.code, finding.origins)
             if cause not in reported:
@@ -42,25 +41,8 @@ def _check_step(path: str, block: Block, step: Step) -> Finding | None:
         try:
             computed = step.body.shape(inputs)
         except ShapeError as error:
-            help = _fitting_depth(block) if block.kind == HOURGLASS else error.help
-            return Finding(error.code, error.message, origins, scope, help=help)
+            return Finding(error.code, error.message, origins, scope, help=error.help)
     if computed != step.type:
         message = f"gives {computed}, where the graph says {step.type}"
         return Finding("E304", message, origins, scope)
     return None
-
-
-def _fitting_depth(level: Block) -> str:
-    """What can be done about a level of the mask that has no pixels left to halve."""
-    config = level.config
-    assert isinstance(config, MaskConfig)
-    fitting = config.depth - _levels(level)
-    if fitting:
-        return f"`depth = {fitting}` is the most that this stage has pixels for"
-    return "this stage has too few pixels for a mask: a larger input, or less stride before it"
-
-
-def _levels(level: Block) -> int:
-    """Levels of the mask from this one down."""
-    inner = (s.body for s in level.steps if isinstance(s.body, Block) and s.body.kind == HOURGLASS)
-    return 1 + max(map(_levels, inner), default=0)

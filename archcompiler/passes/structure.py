@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import networkx as nx
 
-from archcompiler.ir import INPUT, Block, Graph, SpecPath
+from archcompiler.config.path import SpecPath
+from archcompiler.ir import INPUT, Block, Graph
 from archcompiler.passes.finding import Finding
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.files import sweep, write_whole
 from archcompiler.runner.loading import LoadedRecipe
 from archcompiler.runner.recipe import Recipe
-from archcompiler.runner.toml_text import toml_text
 from archcompiler.runner.writing import unwritable
 
 if TYPE_CHECKING:

@@ -8,15 +8,16 @@ from functools import reduce
 from pathlib import Path
 
 import archcompiler
+from archcompiler.config.located import Located, locate, merge
+from archcompiler.config.path import SpecPath
+from archcompiler.config.problems import validate
+from archcompiler.config.settings import parse_setting
+from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.diagnostics.read import read_source
 from archcompiler.diagnostics.suggest import did_you_mean
-from archcompiler.ir import SpecPath
 from archcompiler.runner.recipe import Recipe
-from archcompiler.spec.located import Located, locate, merge
 from archcompiler.spec.model import Spec
-from archcompiler.spec.problems import validate
-from archcompiler.spec.settings import parse_setting
 from archcompiler.syntax import parse
 from archcompiler.syntax.document import Part
 
@@ -31,13 +32,7 @@ class LoadedRecipe:
 
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""
-        node = self.values
-        for step in path:
-            child = node.child(step)
-            if child is None:
-                return node.span("table")
-            node = child
-        return node.span(part)
+        return self.values.nearest(path, part)
 
 
 def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> LoadedRecipe:
@@ -49,7 +44,7 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> LoadedRecipe:
     document = parse(read_source(path))
     values = locate(document.values, document)
     values = reduce(merge, map(parse_setting, settings), values)
-    loaded = LoadedRecipe(path.stem, validate(values, Recipe, "the recipe"), values)
+    loaded = LoadedRecipe(path.stem, validate(values, Recipe, Wording("the recipe")), values)
     problems = list(_broken_rules(loaded))
     if problems:
         raise CompileError(*problems)

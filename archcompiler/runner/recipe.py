@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from archcompiler.units.base import Model
+from archcompiler.config.base import Count, Model
 
-Positive = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Natural = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -79,7 +78,7 @@ class Folder(Pixels):
     """Folder that holds the two folders below."""
     train: Path = "train"
     test: Path = "val"
-    resize: Positive = 256
+    resize: Count = 256
     """Shorter side before the centre crop of an evaluation."""
     workers: Annotated[int, Field(ge=0, le=1024)] = 8
     """Processes that decode images, for each process that trains."""
@@ -128,7 +127,7 @@ class Steps(Model):
     """The learning rate falls at given iterations."""
 
     type: Literal["steps"]
-    at: Annotated[tuple[Positive, ...], Field(max_length=1000)]
+    at: Annotated[tuple[Count, ...], Field(max_length=1000)]
     """Iterations, rising."""
     factor: Probability = 0.1
     warmup: Natural = 0
@@ -173,21 +172,21 @@ class Recipe(Model):
     """Decides initial weights, order, augmentation and label noise."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """auto: the first of cuda, mps and cpu that is there."""
-    iterations: Positive
+    iterations: Count
     """Steps of the optimizer, in all."""
-    batch_size: Positive
+    batch_size: Count
     """Images a step, over all processes and accumulated parts."""
-    checkpoint_every: Positive
+    checkpoint_every: Count
     """Iterations between checkpoints."""
-    evaluate_every: Positive | None = None
+    evaluate_every: Count | None = None
     """Iterations between evaluations; by default as `checkpoint_every`."""
-    log_every: Positive = 50
+    log_every: Count = 50
     """Iterations between lines of the metrics; the loss is looked at as often."""
-    keep: Positive = 3
+    keep: Count = 3
     """Checkpoints to keep, besides the best."""
-    evaluation_batch: Positive = 500
+    evaluation_batch: Count = 500
     """Images at a time in evaluations, over all processes."""
-    evaluation_images: Positive | None = None
+    evaluation_images: Count | None = None
     """Evaluate on this many test images, evenly spread, while training; by default on all."""
     label_smoothing: Share = 0.0
     ema: Share = 0.0

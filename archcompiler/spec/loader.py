@@ -10,15 +10,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from archcompiler.config.located import Located, locate, merge
+from archcompiler.config.path import SpecPath
+from archcompiler.config.problems import kind_of, validate
+from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.diagnostics.read import near_spec, read_source
-from archcompiler.ir import SpecPath
-from archcompiler.spec.located import Located, locate, merge
-from archcompiler.spec.settings import parse_setting
+from archcompiler.language.library import Library
+from archcompiler.spec.model import Spec
+from archcompiler.spec.wording import SpecWording
 from archcompiler.syntax import parse
 from archcompiler.syntax.document import Part
-
-from archcompiler.spec.model import Spec  # isort: skip
 
 SpecLike = str | Path | Mapping[str, Any]
 MAX_EXTENDS = 16
@@ -33,18 +35,15 @@ class LoadedSpec:
     source: Source
     settings: tuple[str, ...] = ()
 
+    @cached_property
+    def library(self) -> Library:
+        """The blocks that it can name."""
+        return Library(self.values.child("blocks"))
+
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""
         written = self.written(path, part)
-        if written is not None:
-            return written
-        node = self.values
-        for step in path:
-            child = node.child(step)
-            if child is None:
-                break
-            node = child
-        return node.span("table")
+        return self.values.nearest(path) if written is None else written
 
     def written(self, path: SpecPath, part: Part = "value") -> Span | None:
         """Where the value that holds at `path` is written, there or where `path` has it from."""
@@ -78,7 +77,6 @@ def _inherited(path: SpecPath) -> SpecPath | None:
 
 def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
     """Read, merge and validate a spec. Raises CompileError with everything that is wrong."""
-    from archcompiler.spec.problems import validate
     from archcompiler.spec.rules import broken_rules
 
     if isinstance(spec, Mapping):
@@ -88,7 +86,9 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
         values = _read(path, path.parent.resolve(), ())
         source = values.text.source
     values = _with_stage_attention(_with_settings(values, settings))
-    loaded = LoadedSpec(validate(values, Spec), values, source, tuple(settings))
+    loaded = LoadedSpec(
+        validate(values, Spec, SpecWording("the spec")), values, source, tuple(settings)
+    )
     problems = list(broken_rules(loaded))
     if problems:
         raise CompileError(*problems)
@@ -147,8 +147,6 @@ def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
 
 
 def _resolve_extends(target: Located, path: Path, tree: Path, chain: tuple[Path, ...]) -> Path:
-    from archcompiler.spec.problems import kind_of
-
     def refuse(code: str, message: str, *notes: str, help: str | None = None) -> CompileError:
         return CompileError(error(code, message, target.span(), notes=notes, help=help))
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from archcompiler.spec.base import Model
+from archcompiler.config.base import Model
 
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 Channels = Annotated[int, Field(ge=1, le=65_536)]

@@ -8,7 +8,6 @@ import sys
 from typing import Final
 
 from archcompiler.spec.model import Spec
-from archcompiler.units import unit_types
 
 EMITTED: Final = frozenset(
     {
@@ -37,8 +36,6 @@ def taken(name: str) -> str | None:
         return "a builtin of Python"
     if name in EMITTED or name.endswith(EMITTED_SUFFIXES):
         return "used by emitted files themselves"
-    if any(name == unit.class_name for unit in unit_types().values()):
-        return "the class of a unit type"
     return None
 
 

@@ -6,22 +6,22 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archcompiler.diagnostics import Diagnostic, error
-from archcompiler.ir import SpecPath
+from archcompiler.spec.references import broken_references, stem_channels
 from archcompiler.spec.names import class_name, taken, taken_file
 
 if TYPE_CHECKING:
     from archcompiler.spec.loader import LoadedSpec
-    from archcompiler.spec.model import Pool, Stage
+    from archcompiler.spec.model import Stage
 
 
 def broken_rules(loaded: LoadedSpec) -> Iterator[Diagnostic]:
     """Every broken rule of a spec."""
     yield from _names(loaded)
-    channels = loaded.spec.stem.channels
+    yield from broken_references(loaded)
+    channels = stem_channels(loaded)
     for index, stage in enumerate(loaded.spec.stages):
         yield from _stage(loaded, index, stage, channels)
         channels = stage.channels
-    yield from _pools(loaded)
 
 
 def _names(loaded: LoadedSpec) -> Iterator[Diagnostic]:
@@ -45,15 +45,10 @@ def _names(loaded: LoadedSpec) -> Iterator[Diagnostic]:
         yield error("E205", message, loaded.span(("class_name",)))
 
 
-def _stage(loaded: LoadedSpec, index: int, stage: Stage, channels: int) -> Iterator[Diagnostic]:
+def _stage(
+    loaded: LoadedSpec, index: int, stage: Stage, channels: int | None
+) -> Iterator[Diagnostic]:
     path, number = ("stages", index), index + 1
-    if stage.modules and stage.depth is None:
-        yield error(
-            "E212",
-            f"stage {number} has attention modules, but no `depth` for their masks",
-            loaded.span((*path, "modules"), "key"),
-            help="`depth`: how often the mask halves the resolution, for example `depth = 2`",
-        )
     if stage.before:
         return
     if not stage.modules and not stage.after:
@@ -63,7 +58,7 @@ def _stage(loaded: LoadedSpec, index: int, stage: Stage, channels: int) -> Itera
             loaded.span((*path, "before")),
             help="leave `before = 0` out, or the whole stage",
         )
-    elif stage.channels != channels or stage.stride != 1:
+    elif channels is not None and (stage.channels != channels or stage.stride != 1):
         wider = stage.channels != channels
         change = (
             f"{channels} channels to {stage.channels}" if wider else "one resolution to another"
@@ -75,21 +70,3 @@ def _stage(loaded: LoadedSpec, index: int, stage: Stage, channels: int) -> Itera
             notes=("only a unit before the attention modules can change the shape",),
             help="give the stage `before = 1`",
         )
-
-
-def _pools(loaded: LoadedSpec) -> Iterator[Diagnostic]:
-    spec = loaded.spec
-    pools: list[tuple[SpecPath, Pool]] = [
-        (("stages", i, "attention", "mask", "pool"), stage.attention.mask.pool)
-        for i, stage in enumerate(spec.stages)
-    ]
-    if spec.stem.type == "conv_pool":
-        pools.append((("stem", "pool"), spec.stem.pool))
-    # What every stage has from the network's `attention` is wrong once.
-    found: dict[Diagnostic, None] = {}
-    for path, pool in pools:
-        half = pool.kernel // 2
-        if pool.padding > half:
-            message = f"`padding` must be at most half the kernel, {half}, not {pool.padding}"
-            found[error("E204", message, loaded.span((*path, "padding")))] = None
-    yield from found

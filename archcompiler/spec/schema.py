@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from archcompiler.spec.help import field_help
+from archcompiler.config.base import Model
+from archcompiler.config.help import field_help
 from archcompiler.spec.model import Spec
-from archcompiler.units.base import Model
 
 SCHEMA_FILE: Final = "archcompiler.schema.json"
 """Its name at the top of the repository, where the shipped specs point."""

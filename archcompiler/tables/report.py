@@ -12,7 +12,7 @@ from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.receptive_field import ReceptiveField, Windows, identity, isotropic
 from archcompiler.analysis.references import Origin, Reference, reference
 from archcompiler.analysis.roofline import Accelerator, Precision, Roofline, roofline
-from archcompiler.blocks import ATTENTION, MASK, STAGE
+from archcompiler.ir.kinds import ATTENTION, MASK, STAGE
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Block, Graph, Step, TensorType
 from archcompiler.ops.cost import Cost

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import re
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +19,6 @@ from unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 import archcompiler
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner import writing
 from archcompiler.runner.checkpoint import read
 from archcompiler.runner.curves import write_curves
 from archcompiler.runner.failures import explained
@@ -192,26 +189,20 @@ class Disk:
 
     def __init__(self, room: int, monkeypatch: pytest.MonkeyPatch) -> None:
         self.room = room
-        self.folder: Path | None = None
-        self._make = tempfile.mkstemp
-        self._open = os.fdopen
-        monkeypatch.setattr(writing.tempfile, "mkstemp", self.make)
-        monkeypatch.setattr(writing.os, "fdopen", self.open)
+        self._open = Path.open
+        monkeypatch.setattr(Path, "open", lambda path, *mode, **how: self.open(path, *mode, **how))
 
-    def make(self, suffix: str, prefix: str, dir: Path) -> tuple[int, str]:
-        self.folder = dir
-        return self._make(suffix, prefix, dir)
-
-    def open(self, handle: int, mode: str) -> IO[bytes]:
-        file: IO[bytes] = self._open(handle, mode, buffering=0)
+    def open(self, path: Path, mode: str = "r", **how: Any) -> IO[Any]:
+        if mode != "xb" or path.parent.name != "checkpoints":
+            return self._open(path, mode, **how)
+        file: IO[bytes] = self._open(path, mode, buffering=0)
         write = file.write
 
         def limited(data: Any) -> int:
-            assert self.folder is not None
-            used = sum(p.stat().st_size for p in self.folder.iterdir() if not p.is_symlink())
+            used = sum(p.stat().st_size for p in path.parent.iterdir() if not p.is_symlink())
             fits = max(self.room - used, 0)
             write(bytes(data)[:fits])
-            if len(data) > fits and self.folder.name == "checkpoints":
+            if len(data) > fits:
                 raise OSError(errno.ENOSPC, "No space left on device")
             return len(data)
 

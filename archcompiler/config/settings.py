@@ -1,4 +1,4 @@
-"""`--set stages.1.modules=4`: one value of a spec, changed from the command line."""
+"""`--set stages.1.modules=4`: one value of a spec or recipe, changed from the command line."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from archcompiler.config.located import Located, locate
 from archcompiler.diagnostics import CompileError, Source, Span, error
-from archcompiler.spec.located import Located, locate
 from archcompiler.syntax.document import Part
 from archcompiler.syntax.limits import MAX_DEPTH
 

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 import archcompiler
+from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError
-from archcompiler.spec.settings import parse_setting
 
 NET: dict[str, Any] = {
     "name": "net",

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from archcompiler.config.located import Located, locate, merge
 from archcompiler.diagnostics import CompileError, Source
-from archcompiler.spec.located import Located, locate, merge
 from archcompiler.syntax import parse
 
 
@@ -40,6 +40,19 @@ def test_tables_merge_key_by_key_at_every_depth() -> None:
 def test_a_table_of_another_type_replaces(over: str, result: dict[str, Any]) -> None:
     base = 'unit = { type = "bottleneck", groups = 4 }'
     assert merged(base, f"unit = {{ {over} }}") == {"unit": result}
+
+
+@pytest.mark.parametrize(
+    ("over", "result"),
+    [
+        ('op = "pool"', {"op": "pool"}),
+        ('op = "conv"', {"op": "conv", "kernel": 3}),
+        ("kernel = 5", {"op": "conv", "kernel": 5}),
+        ('type = "se"', {"type": "se"}),
+    ],
+)
+def test_a_table_of_another_operator_replaces(over: str, result: dict[str, Any]) -> None:
+    assert merged('step = { op = "conv", kernel = 3 }', f"step = {{ {over} }}") == {"step": result}
 
 
 def test_a_table_changes_entries_of_an_array() -> None:
@@ -86,6 +99,19 @@ def test_neither_layer_is_changed() -> None:
     base, over = read("a = { b = 1 }"), read("a = { c = 2 }")
     merge(base, over)
     assert (base.plain(), over.plain()) == ({"a": {"b": 1}}, {"a": {"c": 2}})
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (("head", "bias"), "true"),
+        (("head", "norm"), "[head]"),
+        (("head", "norm", "eps"), "[head]"),
+        (("head",), "[head]"),
+    ],
+)
+def test_a_default_is_placed_where_it_would_be_written(path: tuple[str, ...], text: str) -> None:
+    assert read("[head]\nbias = true").nearest(path).text == text
 
 
 def test_child_of_a_table_and_of_an_array() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
-from archcompiler.ir import SpecPath
 from archcompiler.syntax.document import Part
+
+_NAMING: Final = ("type", "op")
+"""Keys that say what a table is an option list of."""
 
 
 class Text(Protocol):
@@ -41,8 +44,18 @@ class Located:
                 return entry
         return None
 
+    def nearest(self, path: SpecPath, part: Part = "value") -> Span:
+        """Where the value at `path` is written; if it is a default, where it would be."""
+        node = self
+        for step in path:
+            child = node.child(step)
+            if child is None:
+                return node.span("table")
+            node = child
+        return node.span(part)
+
     def plain(self) -> Any:
-        """The bare values, with tuples for arrays (specs are frozen)."""
+        """The bare values, with tuples for arrays (models are frozen)."""
         match self.value:
             case dict():
                 return {key: child.plain() for key, child in self.value.items()}
@@ -64,7 +77,8 @@ def locate(value: Any, text: Text, path: SpecPath = ()) -> Located:
 def merge(base: Located, over: Located) -> Located:
     """`over` laid upon `base`:
 
-    - a table onto a table goes key by key, unless its `type` is another one: then it replaces it;
+    - a table onto a table goes key by key, unless its `type` or `op` is another one: then it
+      replaces it;
     - a table onto an array changes entries: its keys are their numbers, counted from 0;
     - a table onto a word changes the options of the type that the word names;
     - anything else replaces what was there.
@@ -77,7 +91,7 @@ def merge(base: Located, over: Located) -> Located:
         base = Located({"type": base}, base.text, base.path)
     if isinstance(base.value, list) and over.value:
         return _merge_entries(base, over)
-    if not isinstance(base.value, dict) or _changes_type(base, over):
+    if not isinstance(base.value, dict) or _is_another(base, over):
         return over
     merged = dict(base.value)
     for key, child in over.value.items():
@@ -85,9 +99,13 @@ def merge(base: Located, over: Located) -> Located:
     return Located(merged, over.text, over.path)
 
 
-def _changes_type(base: Located, over: Located) -> bool:
-    old, new = base.child("type"), over.child("type")
-    return new is not None and (old is None or old.value != new.value)
+def _is_another(base: Located, over: Located) -> bool:
+    """Whether `over` says that it is something else, so that the options of `base` mean nothing."""
+    for key in _NAMING:
+        old, new = base.child(key), over.child(key)
+        if new is not None and (old is None or old.value != new.value):
+            return True
+    return False
 
 
 def _merge_entries(base: Located, over: Located) -> Located:

@@ -1,0 +1,19 @@
+"""The base of every model that a file is validated against."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+
+
+class Model(BaseModel):
+    """A table of a spec or recipe: frozen, strict about types, unknown keys are errors.
+
+    Only the root is ever validated, so the validators of its parts are not built. The strings
+    below the fields are their help texts; `archcompiler.config.help` reads them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)

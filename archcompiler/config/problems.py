@@ -1,0 +1,233 @@
+"""Pydantic's validation errors as diagnostics that point at the smallest span to blame."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import isnan
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from archcompiler.config.located import Located
+from archcompiler.config.models import homes_of, models_at, tags_of
+from archcompiler.config.path import SpecPath
+from archcompiler.config.wording import Wording
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics.suggest import did_you_mean
+
+M = TypeVar("M", bound=BaseModel)
+
+_KINDS = {dict: "a table", list: "an array", tuple: "an array", str: "a string", bool: "a boolean",
+          int: "a whole number", float: "a floating-point number", type(None): "null"}  # fmt: skip
+_EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
+    "string_type": "a string",
+    "tuple_type": "an array",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "dict_type": "a table",
+}
+_BOUND = {"greater_than_equal": ("ge", "at least"), "greater_than": ("gt", "more than"),
+          "less_than_equal": ("le", "at most"), "less_than": ("lt", "less than")}  # fmt: skip
+_BOOLEANS: dict[object, str] = {0: "false", 1: "true", "false": "false", "true": "true"}
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in words: `a table`, `a string`."""
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
+def validate(values: Located, model: type[M], wording: Wording) -> M:
+    """The model of these values. Raises CompileError with one diagnostic per mistake."""
+    try:
+        return model.model_validate(values.plain())
+    except ValidationError as exc:
+        found = [_diagnostic(values, model, wording, e) for e in exc.errors(include_url=False)]
+    # A value that holds in several places is wrong once; and an array with bad entries counts as
+    # short, though nothing is missing.
+    raise CompileError(*dict.fromkeys(d for d in found if d is not None)) from None
+
+
+def _diagnostic(
+    values: Located, model: type[BaseModel], wording: Wording, problem: ErrorDetails
+) -> Diagnostic | None:
+    kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
+    node, path, rest = _descend(values, loc)
+    if kind == "extra_forbidden":
+        return _unknown_key(node, models_at(model, loc[:-1]), wording)
+    if kind == "missing" and isinstance(rest[-1], str):
+        return error(
+            "E202",
+            f"missing key `{rest[-1]}` in {wording.table(node.path)}",
+            node.span("table"),
+            help=_describe(models_at(model, loc[:-1]), rest[-1]),
+        )
+    if kind == "union_tag_not_found":
+        tags = tags_of(models_at(model, loc))
+        return error(
+            "E202",
+            f"missing key `type` in {wording.table(node.path)}",
+            node.span("table"),
+            notes=(f"known types: {', '.join(tags)}",),
+        )
+    if kind == "union_tag_invalid":
+        tag = node.child("type") or node
+        expected = [t.strip(" '") for t in str(context["expected_tags"]).split(",")]
+        return _choice(tag, f"{wording.table(node.path)} has no type", expected, wording)
+    if kind == "literal_error":
+        return _choice(
+            node,
+            f"{wording.value(path)} cannot be",
+            list(_literals(str(context["expected"]))),
+            wording,
+        )
+    if kind in _EXPECTED:
+        return _wrong_type(node, path, wording, kind, models_at(model, loc))
+    return _out_of_range(node, path, wording, problem)
+
+
+def _wrong_type(
+    node: Located, path: SpecPath, wording: Wording, kind: str, models: list[type[BaseModel]]
+) -> Diagnostic:
+    value, expected = node.value, _EXPECTED[kind]
+    tags = tags_of(models) if expected == "a table" else []
+    if tags:
+        expected = wording.alternatives(models)
+    help = wording.remark(path, kind, value).help or _correction(value, expected, tags)
+    notes = [f"known types: {', '.join(tags)}"] if tags else []
+    message = f"{wording.value(path)} must be {expected}, not {kind_of(value)}"
+    return error("E203", message, node.span(), notes=notes, help=help)
+
+
+def _correction(value: Any, expected: str, tags: list[str]) -> str | None:
+    """What to write instead, where it can be told from what was written."""
+    if expected == "a whole number" and isinstance(value, float) and value.is_integer():
+        return f"write `{value:.0f}`"
+    if _is_written(value, expected):
+        return f"write `{value}`, without quotes"
+    if expected == "true or false" and isinstance(value, str | int) and value in _BOOLEANS:
+        return f"write `{_BOOLEANS[value]}`"
+    if tags and isinstance(value, str):
+        meant = value if value in tags else did_you_mean(value, tags)
+        return f'write `{{ type = "{meant}" }}`' if meant else None
+    return None
+
+
+def _is_written(value: object, expected: str) -> bool:
+    """Whether a string is the number that is expected, in quotes."""
+    pattern = {"a whole number": r"-?[0-9]{1,18}", "a number": r"-?[0-9]{1,9}(\.[0-9]{1,9})?"}
+    return (
+        expected in pattern
+        and isinstance(value, str)
+        and re.fullmatch(pattern[expected], value, re.ASCII) is not None
+    )
+
+
+def _out_of_range(
+    node: Located, path: SpecPath, wording: Wording, problem: ErrorDetails
+) -> Diagnostic | None:
+    kind, context, value = problem["type"], problem.get("ctx", {}), node.value
+    name, special = wording.value(path), wording.remark(path, kind, value)
+    if special.message is not None:
+        code = "E205" if kind == "string_pattern_mismatch" else "E204"
+        return error(code, special.message, node.span(), notes=special.notes, help=special.help)
+    if kind in _BOUND:
+        key, words = _BOUND[kind]
+        if isinstance(value, float) and isnan(value):
+            return error("E204", f"{name} cannot be nan", node.span())
+        message = f"{name} must be {words} {_number(context[key])}, not {_number(value)}"
+        return error("E204", message, node.span())
+    if kind == "string_pattern_mismatch":
+        message = f"{name} must match {context['pattern']}"
+        return error("E205", message, node.span(), notes=special.notes, help=special.help)
+    if kind == "string_too_short":
+        return error("E204", f"{name} must not be empty", node.span())
+    if kind == "string_too_long":
+        bound, length = f"{context['max_length']:,}", f"{len(value):,}"
+        message = f"{name} must have at most {bound} characters, not {length}"
+        return error("E204", message, node.span())
+    if kind in ("too_short", "too_long"):
+        few = "at least" if kind == "too_short" else "at most"
+        number = int(context["min_length" if kind == "too_short" else "max_length"])
+        if kind == "too_short" and len(value) >= number:
+            return None
+        entries = "entry" if number == 1 else "entries"
+        return error("E204", f"{name} must have {few} {number:,} {entries}", node.span())
+    code = "E204" if kind in ("odd", "finite_number") else "E203"
+    message = problem["msg"]
+    return error(code, f"{name} {message[:1].lower()}{message[1:]}", node.span())
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) and abs(value) < 10**20 else f"{value:g}"
+
+
+def _choice(node: Located, what: str, expected: list[str], wording: Wording) -> Diagnostic:
+    known = f"known: {', '.join(expected)}"
+    if not isinstance(node.value, str):
+        message = f"{wording.value(node.path)} must be a string, not {kind_of(node.value)}"
+        return error("E203", message, node.span(), notes=(known,))
+    guess = did_you_mean(node.value, expected)
+    return error(
+        "E211",
+        f"{what} `{node.value}`",
+        node.span(),
+        notes=() if guess else (known,),
+        help=f"did you mean `{guess}`?" if guess else None,
+    )
+
+
+def _unknown_key(node: Located, models: list[type[BaseModel]], wording: Wording) -> Diagnostic:
+    key = str(node.path[-1])
+    known = sorted({name for model in models for name in model.model_fields})
+    guess = did_you_mean(key, known)
+    home = None if guess else next((h for model in models for h in homes_of(model, key)), None)
+    help = (
+        f"did you mean `{guess}`?"
+        if guess
+        else f"it belongs into `{home}` of this table"
+        if home
+        else None
+    )
+    return error(
+        "E201",
+        f"unknown key `{key}` in {wording.table(node.path[:-1])}",
+        node.span("key"),
+        notes=() if help else (f"known: {', '.join(known)}",),
+        help=help,
+    )
+
+
+def _descend(
+    values: Located, loc: tuple[str | int, ...]
+) -> tuple[Located, tuple[str | int, ...], tuple[str | int, ...]]:
+    """Follow `loc` as far as the source goes, without the union tags that pydantic puts in."""
+    node, path = values, []
+    for i, step in enumerate(loc):
+        child = node.child(step)
+        if child is not None:
+            node = child
+            path.append(step)
+        elif i == len(loc) - 1:
+            return node, tuple(path), (step,)
+    return node, tuple(path), ()
+
+
+def _describe(models: list[type[BaseModel]], key: str) -> str | None:
+    from archcompiler.config.help import field_help
+
+    for model in models:
+        text = field_help(model).get(key)
+        if text:
+            return f"`{key}`: {text}"
+    return None
+
+
+def _literals(expected: str) -> Iterator[str]:
+    """`'a', 'b' or 'c'`, as pydantic words it."""
+    for part in expected.replace(" or ", ", ").split(","):
+        yield part.strip(" '")

@@ -1,0 +1,81 @@
+"""Plain values as TOML, line by line, so that each line can be told where its value comes from."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from archcompiler.config.path import SpecPath
+
+
+class Line(NamedTuple):
+    """One line of a document; `path` is that of its value, None for a header or an empty line."""
+
+    text: str
+    path: SpecPath | None = None
+
+
+def toml_text(values: Mapping[str, Any]) -> str:
+    """A TOML document that `tomllib` reads back as `values`; a key that is None is left out.
+
+    Raises TypeError for what TOML has no notation for.
+    """
+    return "\n".join(line.text for line in toml_lines(values)).lstrip("\n") + "\n"
+
+
+def toml_lines(values: Mapping[str, Any], path: SpecPath = ()) -> Iterator[Line]:
+    """The lines of a table: first what stands on one line, then its tables with their headers.
+
+    In the other order TOML would take a value for one of the table above it.
+    """
+    present = {key: value for key, value in values.items() if value is not None}
+    for key, value in present.items():
+        if not _has_header(value):
+            yield Line(f"{_key(key)} = {_value(value)}", (*path, key))
+    for key, value in present.items():
+        header = ".".join(_key(step) for step in (*path, key) if isinstance(step, str))
+        if isinstance(value, Mapping):
+            yield from (Line(""), Line(f"[{header}]"))
+            yield from toml_lines(value, (*path, key))
+        elif _has_header(value):
+            for index, entry in enumerate(value):
+                yield from (Line(""), Line(f"[[{header}]]"))
+                yield from toml_lines(entry, (*path, key, index))
+
+
+def _has_header(value: Any) -> bool:
+    """Whether a value is a table or an array of nothing but tables."""
+    if isinstance(value, Mapping):
+        return True
+    return _is_array(value) and bool(value) and all(isinstance(e, Mapping) for e in value)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _string(key)
+
+
+def _value(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case str():
+            return _string(value)
+        case Mapping():
+            entries = (f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
+            return f"{{ {', '.join(entries)} }}"
+        case _ if _is_array(value):
+            return f"[{', '.join(map(_value, value))}]"
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def _string(text: str) -> str:
+    # TOML's basic strings know every escape that JSON writes, but no bare DEL.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
