@@ -23,3 +23,18 @@ ORIGINALS = {
 @pytest.fixture(scope="module", params=ORIGINALS, ids=lambda path: path.stem)
 def path(request: pytest.FixtureRequest) -> Path:
     return request.param
+
+
+def test_counts(path: Path) -> None:
+    cost = total(CostModel(archcompiler.compile(path).graph).network)
+    assert (cost.params, cost.macs) == (ORIGINALS[path].parameters, ORIGINALS[path].macs)
+
+
+def test_the_graph_is_that_of_the_original(path: Path) -> None:
+    assert difference(archcompiler.compile(path), ORIGINALS[path]) == ""
+
+
+def test_the_emitted_module_is_the_graph(path: Path) -> None:
+    proof = verify(archcompiler.compile(path))
+    assert proof.holds, proof
+    assert proof.parameters == ORIGINALS[path].parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import networkx as nx
 import torch
+
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import TensorType
 from archcompiler.verify.isomorphism import first_difference, isomorphism

@@ -62,7 +62,7 @@ PORTS |= {
     )
 }
 PORTS |= {
-    f"tengshaofeng{name}": Restated(
+    f"tengshaofeng{name.replace('input', '')}": Restated(
         partial(attention_ports.tengshaofeng, name),
         (3, size, size),
         parameters,
