@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.torch.python import atom, called
 from archcompiler.backends.torch.record import Reader, TorchOp
+from archcompiler.ops.base import broadcast
 from archcompiler.ops.join import Add, Concat, Gate, Mul
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ def _read_mul() -> Iterable[Reader]:
     def read(seen: Seen, x: Any, y: Any) -> Reading | None:
         if not two_maps(x, y):
             return None
-        # The factor that is the smaller, broadcast to the other, is the mask.
-        swap = seen.type_of(x).numel < seen.type_of(y).numel
+        # The factor that is broadcast to the other is the mask; of two that are, the second one.
+        left, right = seen.type_of(x), seen.type_of(y)
+        swap = left != right == broadcast((left, right), "a product")
         return Mul(), [y, x] if swap else [x, y]
 
     for target in (operator.mul, operator.imul, torch.mul, "mul", "mul_"):
