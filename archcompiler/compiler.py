@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +99,21 @@ def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
     if any(d.severity is Severity.ERROR for d in found):
         raise CompileError(*found)
     return CompiledNetwork(loaded, graph, found)
+
+
+def at_size(network: CompiledNetwork, *size: int) -> Graph:
+    """The checked graph of a network for another input, as H, W or as many sides as the spec has.
+
+    Raises CompileError, which says which operator refuses it.
+    """
+    from archcompiler.lower import lower
+
+    graph = lower(network.loaded, size)
+    errors = [d for d in diagnose(network.loaded, graph) if d.severity is Severity.ERROR]
+    if errors:
+        place = f"for an input of {graph.input.pixel_words} pixels"
+        raise CompileError(*(replace(d, notes=(place, *d.notes)) for d in errors))
+    return graph
 
 
 def diagnose(loaded: LoadedSpec, graph: Graph) -> tuple[Diagnostic, ...]:

@@ -6,9 +6,13 @@ import torch
 from torch import nn
 
 
-def saved_bytes(module: nn.Module, shape: tuple[int, int, int, int], device: str = "meta") -> int:
+def saved_bytes(module: nn.Module, shape: tuple[int, ...], device: str = "meta") -> int:
     """Bytes of distinct storages that a training forward keeps, without weights and buffers."""
-    module = module.to(device).train()
+    return kept_bytes(module.to(device).train(), torch.zeros(shape, device=device))
+
+
+def kept_bytes(module: nn.Module, *inputs: torch.Tensor) -> int:
+    """Bytes of distinct storages that a forward pass keeps, without weights and buffers."""
     own = {t.untyped_storage()._cdata for t in (*module.parameters(), *module.buffers())}
     kept: dict[int, torch.UntypedStorage] = {}
 
@@ -17,7 +21,6 @@ def saved_bytes(module: nn.Module, shape: tuple[int, int, int, int], device: str
         kept[storage._cdata] = storage  # held, so that its address is not used again
         return tensor
 
-    image = torch.zeros(shape, device=device)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        module(image)
+        module(*inputs)
     return sum(storage.nbytes() for key, storage in kept.items() if key not in own)

@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from archcompiler.analysis.branches import beside_trunk
 from archcompiler.analysis.memory import input_types, keeps_input, storages
-from archcompiler.ir.kinds import HEAD, MASK, STEM
 from archcompiler.ir import INPUT, Block, Graph, Step, fold
+from archcompiler.ir.kinds import HEAD, STEM
 from archcompiler.ops import Operator
 from archcompiler.ops.cost import BYTES, Cost
 
 Branch = Literal["stem", "trunk", "mask", "head"]
 BRANCHES: tuple[Branch, ...] = ("stem", "trunk", "mask", "head")
-_BRANCH_OF: dict[str, Branch] = {STEM: "stem", MASK: "mask", HEAD: "head"}
+_BRANCH_OF: dict[str, Branch] = {STEM: "stem", HEAD: "head"}
+"""Branch of the blocks of a kind; the mask's are told by the edges that lead from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,16 @@ class CostModel:
         """Costs of the whole network."""
         return self.cells(self.graph.root, ROOT)
 
+    def block(self, block: Block) -> Cost:
+        """Cost of a block by itself, where it is unknown what its surroundings keep."""
+        return total(self.cells(block, Place()))
+
+    def step(self, block: Block, step: Step) -> Cost:
+        """Cost of one step of `block` by itself."""
+        if isinstance(step.body, Block):
+            return self.block(step.body)
+        return _cost(block, step, step.body, Place())
+
     def steps(self, block: Block, place: Place) -> Iterator[tuple[Step, Place, Cells]]:
         """Each step of a block with its place and its costs, which add up to the block's."""
         for step, inner in self._places(block, place):
@@ -101,11 +113,14 @@ class CostModel:
         if place.owns_input and INPUT in kept:
             keepers = (s.name for s in block.steps if keeps_input(self._storages, block, s))
             owner = next(keepers, None)
+        beside = beside_trunk(block)
         graded = {INPUT: place.input_has_gradient}
         for step in block.steps:
             has_gradient = any(graded[name] for name in step.inputs)
             branch = place.branch
-            if isinstance(step.body, Block):
+            if step.name in beside:
+                branch = "mask"
+            elif isinstance(step.body, Block):
                 branch = _BRANCH_OF.get(step.body.kind, branch)
             # A network begins with a convolution, so that no block before it lacks weights.
             graded[step.name] = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archcompiler.ir.kinds import MASK
+from archcompiler.analysis.branches import beside_trunk, trunk_inputs
 from archcompiler.ir import INPUT, Block, Graph, fold
 
 
@@ -17,9 +17,12 @@ def trunk_depth(graph: Graph) -> int:
 
 
 def _depth(below: Callable[[Block], int], block: Block) -> int:
+    beside = beside_trunk(block)
     depth = {INPUT: 0}
     for step in block.steps:
+        if step.name in beside:
+            continue
         body = step.body
-        own = 0 if body.kind == MASK else below(body) if isinstance(body, Block) else body.layers
-        depth[step.name] = own + max((depth[name] for name in step.inputs), default=0)
+        own = below(body) if isinstance(body, Block) else body.layers
+        depth[step.name] = own + max((depth[name] for name in trunk_inputs(step)), default=0)
     return depth[block.output]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
-from archcompiler.ir.kinds import MASK
+from archcompiler.analysis.branches import MASK, beside_trunk
 from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import Operator
 
@@ -56,33 +56,45 @@ class ReceptiveField:
         return windows[until or self.graph.root.output]
 
     def steps(self, block: Block, axis: int, entering: Windows) -> dict[str, Windows]:
-        """Windows of every step of a block whose input has the windows `entering`."""
+        """Windows of every step of a block whose input has the windows `entering`.
+
+        Without masks, of those of the trunk.
+        """
         known = {INPUT: entering}
+        beside = frozenset[str]() if self.masks else beside_trunk(block)
         for step in block.steps:
-            inputs = [known[name] for name in step.inputs if name in known]
-            if isinstance(step.body, Block):
-                if self.masks or step.body.kind != MASK:
-                    known[step.name] = self._then(inputs[0], self.block(step.body, axis))
+            if step.name in beside:
                 continue
+            if isinstance(step.body, Block):
+                entered = known[step.inputs[0]]
+                known[step.name] = self._then(entered, self.block(step.body, axis))
+                continue
+            inputs = [
+                (known[name], role)
+                for name, role in zip(step.inputs, step.body.roles(len(step.inputs)), strict=True)
+                if self.masks or role != MASK
+            ]
             known[step.name] = self._apply(step.body, inputs, step.type.size[axis], axis)
         return known
 
     def _output(self, _: object, block: Block, axis: int) -> Windows:
         return self.steps(block, axis, identity(block.input, axis))[block.output]
 
-    def _apply(self, op: Operator, inputs: list[Windows], output: int, axis: int) -> Windows:
-        roles = op.roles(len(inputs))
+    def _apply(
+        self, op: Operator, inputs: list[tuple[Windows, str]], output: int, axis: int
+    ) -> Windows:
         # What gives its size alone is not read, but its grid is the grid of the output.
-        grid = [x for x, role in zip(inputs, roles, strict=False) if role == "size"]
-        read = [x for x, role in zip(inputs, roles, strict=False) if role != "size"]
-        sizes = {len(x.first) for x in read}
-        windows = {size: _windows(op, size, output, axis, len(read)) for size in sizes}
-        parts = [self._then(x, windows[len(x.first)]) for x in read]
-        whole = next((x for x in read if len(x.first) > 1), read[0])
+        grid = [x for x, role in inputs if role == "size"]
+        read = [(x, role in op.whole) for x, role in inputs if role != "size"]
+        sizes = {(len(x.first), whole) for x, whole in read}
+        windows = {key: _windows(op, *key, output, axis) for key in sizes}
+        parts = [self._then(x, windows[len(x.first), whole]) for x, whole in read]
+        widest = max(read, key=lambda part: len(part[0].first))[0]
+        step = widest.step * op.step(len(widest.first), output, axis)
         return Windows(
             [min(row) for row in zip(*(part.first for part in parts), strict=True)],
             [max(row) for row in zip(*(part.last for part in parts), strict=True)],
-            grid[0].step if grid else whole.step * op.step(axis),
+            grid[0].step if grid else max(1, int(step)),
         )
 
     def _then(self, outer: Windows, inner: Windows) -> Windows:
@@ -112,12 +124,12 @@ def isotropic(graph: Graph) -> bool:
     )
 
 
-def _windows(op: Operator, size: int, output: int, axis: int, read: int) -> Windows:
-    """What an operator reads of an input with `size` positions, one of `read` inputs."""
-    if read > 1 and size == 1:  # one position for all of the output
-        return Windows([0] * output, [0] * output, op.step(axis))
+def _windows(op: Operator, size: int, whole: bool, output: int, axis: int) -> Windows:
+    """What an operator reads of an input with `size` positions; of a `whole` one, all."""
+    if whole:
+        return Windows([0] * output, [size - 1] * output, 1)
     spans = [op.window(position, size, output, axis) for position in range(output)]
-    return Windows([a for a, _ in spans], [b for _, b in spans], op.step(axis))
+    return Windows([a for a, _ in spans], [b for _, b in spans], 1)
 
 
 def _at(values: Sequence[int], step: int, index: int) -> int:

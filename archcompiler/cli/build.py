@@ -14,9 +14,9 @@ from archcompiler.cli.options import (
     set_option,
     specs_argument,
 )
-from archcompiler.cli.report import DiagnosticFormat
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics.render import ReportFormat
 
 
 @click.command("build")
@@ -32,7 +32,7 @@ def command(
     settings: tuple[str, ...],
     check: bool,
     force: bool,
-    diagnostic_format: DiagnosticFormat,
+    diagnostic_format: ReportFormat,
 ) -> None:
     """Compile each SPEC to DIR/<name>.py, a module that imports torch alone."""
     networks = compile_all(specs, settings, diagnostic_format)

@@ -7,8 +7,8 @@ import click
 
 from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
-from archcompiler.cli.report import DiagnosticFormat
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics.render import ReportFormat
 
 
 @click.command("check")
@@ -20,7 +20,7 @@ def command(
     specs: tuple[Path, ...],
     settings: tuple[str, ...],
     strict: bool,
-    diagnostic_format: DiagnosticFormat,
+    diagnostic_format: ReportFormat,
 ) -> None:
     """Check each SPEC as a graph and report every mistake with its line."""
     networks = compile_all(specs, settings, diagnostic_format)

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from archcompiler.cli.report import DiagnosticFormat, report
+from archcompiler.cli.report import report
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.diagnostics.render import ReportFormat
 
 
 def compile_all(
-    specs: Sequence[Path], settings: Sequence[str], format: DiagnosticFormat = "text"
+    specs: Sequence[Path], settings: Sequence[str], format: ReportFormat = "text"
 ) -> list[CompiledNetwork]:
     """Compile every spec, report what was found in any, and exit with 2 if one is in error.
 

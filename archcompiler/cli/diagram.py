@@ -5,11 +5,11 @@ from pathlib import Path
 import click
 
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import set_option
-from archcompiler.figure.diagram import FORMATS, Request
-from archcompiler.figure.themes import THEMES
+from archcompiler.cli.options import choice, set_option
+from archcompiler.figure.diagram import FORMATS, Format, Request
+from archcompiler.figure.page import Level
+from archcompiler.figure.themes import ThemeName
 
-LEVELS = ("auto", "network", "stage", "module", "unit", "op")
 INCH = 72.0
 UNITS = {"in": INCH, "cm": INCH / 2.54, "mm": INCH / 25.4, "pt": 1.0}
 NARROWEST, WIDEST = 3.0, 60.0
@@ -59,7 +59,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
 )
 @set_option
 @click.option(
-    "--level", type=click.Choice(LEVELS), default="auto", show_default=True,
+    "--level", type=choice(Level), default="auto", show_default=True,
     help="How deep to draw; auto: as deep as fits a page, op: every operator.",
 )  # fmt: skip
 @click.option(
@@ -70,7 +70,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
     "--format", "formats", type=Formats(), multiple=True, default=["svg"], show_default=True,
     metavar="FORMAT,…", help=f"One or several of {', '.join(FORMATS)}; may be given again.",
 )  # fmt: skip
-@click.option("--theme", type=click.Choice(list(THEMES)), default="paper", show_default=True)
+@click.option("--theme", type=choice(ThemeName), default="paper", show_default=True)
 @click.option("--width", type=Length(), default="7in", show_default=True, metavar="LENGTH")
 @click.option(
     "-o", "--output", "directory", type=click.Path(path_type=Path, file_okay=False),
@@ -83,10 +83,10 @@ class Formats(click.ParamType[tuple[str, ...]]):
 def command(
     specs: tuple[Path, ...],
     settings: tuple[str, ...],
-    level: str,
+    level: Level,
     expand: tuple[str, ...],
-    formats: tuple[tuple[str, ...], ...],
-    theme: str,
+    formats: tuple[tuple[Format, ...], ...],
+    theme: ThemeName,
     width: float,
     directory: Path,
     dot: Path | None,
@@ -95,12 +95,12 @@ def command(
     if len(specs) > 2:
         raise click.UsageError("draws one spec, or two side by side")
     networks = compile_all(specs, settings)
-    request = Request(level, expand, theme, width, dot)  # type: ignore[arg-type]
+    request = Request(level, expand, theme, width, dot)
 
     from archcompiler.figure.files import write_figure
 
     wanted = tuple(dict.fromkeys(format for several in formats for format in several))
-    for path, notes in write_figure(networks, request, wanted, directory):  # type: ignore[arg-type]
+    for path, notes in write_figure(networks, request, wanted, directory):
         click.echo(path)
         for note in notes:
             click.echo(f"note: {note}", err=True)

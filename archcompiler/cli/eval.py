@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import click
+
+from archcompiler.cli.options import choice
+from archcompiler.runner.choices import Crops, Device
 
 
 @click.command("eval")
 @click.argument("run", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
 @click.option(
     "--crops",
-    type=click.Choice(["1", "10"]),
+    type=choice(Crops),
     default="1",
     show_default=True,
     help="The whole image, or four corners and the middle, each also mirrored.",
@@ -20,14 +22,14 @@ import click
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe."
 )
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda", "mps"]), default="auto")
+@click.option("--device", type=choice(Device), default="auto")
 def command(
     run: Path,
-    crops: Literal["1", "10"],
+    crops: Crops,
     size: int | None,
     images: int | None,
     settings: tuple[str, ...],
-    device: str,
+    device: Device,
 ) -> None:
     """Evaluate the best weights of RUN, or those of CHECKPOINT, on the test images of its recipe.
 

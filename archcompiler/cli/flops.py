@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from archcompiler.analysis.references import Origin
+from archcompiler.analysis.roofline import Precision, accelerator
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import set_option, specs_argument
+from archcompiler.cli.options import choice, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
+from archcompiler.compiler import CompiledNetwork, at_size
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.tables.columns import chosen, order_by
+from archcompiler.tables.report import Report, View
 
 if TYPE_CHECKING:
-    from archcompiler.analysis.references import Origin
-    from archcompiler.analysis.roofline import Precision
-    from archcompiler.compiler import CompiledNetwork
-    from archcompiler.diagnostics import Diagnostic
     from archcompiler.ir import Graph
-    from archcompiler.tables.report import Report, View
     from archcompiler.verify.counts import Counts
 
 TableFormat = Literal["table", "md", "csv", "json", "latex"]
@@ -58,7 +59,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option(
     "--by",
     "view",
-    type=click.Choice(["network", "stage", "module", "branch", "op"]),
+    type=choice(View),
     default="network",
     show_default=True,
     help="Rows of the table; branches are stem, trunk, mask and head.",
@@ -72,7 +73,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option(
     "--ref",
     "origins",
-    type=click.Choice(["paper", "release"]),
+    type=choice(Origin),
     multiple=True,
     help="Compare with published sizes; may be given twice.",
 )
@@ -81,7 +82,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 )
 @click.option(
     "--precision",
-    type=click.Choice(["half", "single"]),
+    type=choice(Precision),
     default="half",
     show_default=True,
     help="Numbers of the roofline: 16-bit floats or float32.",
@@ -92,7 +93,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["table", "md", "csv", "json", "latex"]),
+    type=choice(TableFormat),
     default="table",
     show_default=True,
 )
@@ -125,14 +126,9 @@ def command(
     if depth is not None and view != "module":
         raise click.UsageError("--depth is for --by module.")
 
-    from archcompiler.analysis.roofline import accelerator
-    from archcompiler.tables.columns import chosen, column
-    from archcompiler.tables.report import Report
-
     keys = [key.strip() for key in columns.split(",")] if columns else []
     chosen(view, keys, measured=verify)
-    if sort is not None and sort != "name":
-        column(sort)
+    order = None if sort is None else order_by(sort)
     named = tuple(accelerator(name) for name in dict.fromkeys(devices))
 
     networks = compile_all(specs, settings)
@@ -148,7 +144,7 @@ def command(
             named,
             precision,
             counts,
-            sort,
+            order,
         )
         for (network, graph), counts in zip(graphs, measured, strict=True)
     ]
@@ -175,9 +171,6 @@ def _graphs(
     networks: Sequence[CompiledNetwork], sizes: Sequence[tuple[int, ...]] | None
 ) -> list[tuple[CompiledNetwork, Graph]]:
     """Every network at every size. Raises CompileError with all sizes that a network refuses."""
-    from archcompiler.analysis.resolution import at_size
-    from archcompiler.diagnostics import CompileError
-
     if sizes is None:
         return [(network, network.graph) for network in networks]
     graphs: list[tuple[CompiledNetwork, Graph]] = []
@@ -186,8 +179,8 @@ def _graphs(
         for size in dict.fromkeys(_spread(size, network) for size in sizes):
             try:
                 graphs.append((network, at_size(network, *size)))
-            except CompileError as error:
-                found += error.diagnostics
+            except CompileError as refused:
+                found += refused.diagnostics
     if found:
         raise CompileError(*found)
     return graphs
@@ -200,8 +193,6 @@ def _measure(
     try:
         from archcompiler.verify.counts import verify_counts
     except ImportError as missing:
-        from archcompiler.diagnostics import error
-
         names = ", ".join(
             ("fvcore", "torch") if missing.name is None else (missing.name.partition(".")[0],)
         )
@@ -238,12 +229,10 @@ def _render(reports: Sequence[Report], keys: Sequence[str], format: TableFormat)
 
 
 def _sorted(reports: Sequence[Report]) -> Sequence[Report]:
-    from archcompiler.tables.columns import sort_key
-
-    key = reports[0].sort
-    if key is None or reports[0].view != "network":
+    order = reports[0].order
+    if order is None or reports[0].view != "network":
         return reports
-    return sorted(reports, key=lambda report: sort_key(report, report.total, key))
+    return sorted(reports, key=lambda report: order(report, report.total))
 
 
 def _conclude(measured: Sequence[Counts]) -> None:

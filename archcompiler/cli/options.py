@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
+from archcompiler.diagnostics.render import ReportFormat
+
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def choice(words: object) -> click.Choice[str]:
+    """The words of a `Literal` as those that an option takes, so that they are listed once."""
+    return click.Choice(get_args(words))
 
 
 def specs_argument(command: F) -> F:
@@ -36,7 +43,7 @@ def diagnostic_format_option(command: F) -> F:
     return click.option(
         "--format",
         "diagnostic_format",
-        type=click.Choice(["text", "json", "github"]),
+        type=choice(ReportFormat),
         default="text",
         show_default=True,
         help="How diagnostics are printed.",

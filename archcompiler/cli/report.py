@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import Literal
 
 import click
 
 from archcompiler.diagnostics import Diagnostic
+from archcompiler.diagnostics.render import ReportFormat, render
 
-DiagnosticFormat = Literal["text", "json", "github"]
 
-
-def report(diagnostics: Iterable[Diagnostic], format: DiagnosticFormat = "text") -> None:
+def report(diagnostics: Iterable[Diagnostic], format: ReportFormat = "text") -> None:
     """Print diagnostics: text to stderr, in colour on a terminal; json and github to stdout."""
     found = list(diagnostics)
     if not found and format == "text":
         return
-    from archcompiler.diagnostics.render import render
-
     if format == "text":
         color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         click.echo(render(found, "text", color=color), err=True)

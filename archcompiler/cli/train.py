@@ -5,12 +5,14 @@ import sys
 import traceback
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
+from archcompiler.cli.options import choice
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError
+from archcompiler.runner.choices import Strategy
 
 if TYPE_CHECKING:
     from archcompiler.compiler import CompiledNetwork
@@ -59,7 +61,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 )
 @click.option(
     "--strategy",
-    type=click.Choice(["ddp", "fully_shard"]),
+    type=choice(Strategy),
     default="ddp",
     show_default=True,
     help="With several processes: a whole network in each, or shards.",
@@ -72,7 +74,7 @@ def command(
     out: Path | None,
     resume: bool,
     settings: tuple[str, ...],
-    strategy: Literal["ddp", "fully_shard"],
+    strategy: Strategy,
     tensorboard: bool,
     quiet: bool,
 ) -> None:

@@ -7,7 +7,7 @@ import click
 
 from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
-from archcompiler.cli.report import DiagnosticFormat
+from archcompiler.diagnostics.render import ReportFormat
 
 
 @click.command("verify")
@@ -15,7 +15,7 @@ from archcompiler.cli.report import DiagnosticFormat
 @set_option
 @diagnostic_format_option
 def command(
-    specs: tuple[Path, ...], settings: tuple[str, ...], diagnostic_format: DiagnosticFormat
+    specs: tuple[Path, ...], settings: tuple[str, ...], diagnostic_format: ReportFormat
 ) -> None:
     """Trace the module emitted for each SPEC and prove that it is the checked graph.
 

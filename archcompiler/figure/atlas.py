@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from archcompiler.ir.kinds import ATTENTION, HOURGLASS, MASK, UNITS
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.module_size import tightest
 from archcompiler.figure.overview import draw_overview
+from archcompiler.figure.recognition import modules_in, recognise
 from archcompiler.figure.scene import Panel
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.words import shape_words
-from archcompiler.ir import Block
+from archcompiler.ir import Block, Graph
+from archcompiler.ir.kinds import UNITS
 
 WIDTH = 700.0
 MODULE = 620.0
@@ -48,6 +49,8 @@ class Atlas:
     omitted: int
     ids: dict[str, str]
     """Digest of a scope → id of its panel."""
+    drawing: Drawing
+    """The network with links to the panels."""
 
     def nearest(self, root: Block, scope: str) -> tuple[str, str]:
         """Panel that shows a scope: its own, or that of the innermost scope around it; with the
@@ -74,7 +77,8 @@ def draw_atlas(
     titles with what the `network` is called.
     """
     whose = f"{network}: " if network else ""
-    places = _distinct(drawing, prefix)
+    places, links = _distinct(drawing.graph, prefix)
+    drawing = replace(drawing, links=links)
     overview = _without_heading(draw_overview(drawing, WIDTH).cropped())
     overview = replace(overview, id=f"{prefix}network")
     name = network or drawing.title
@@ -85,15 +89,16 @@ def draw_atlas(
         outer = ("/".join(parts[:i]) for i in range(len(parts)))
         trail = (*above, *dict.fromkeys(ids[scope] for scope in outer if scope in ids))
         title = f"{whose}{found.path}, {shape_words(found.block.output_type)}"
-        if found.block.kind == ATTENTION:
-            width = max(MODULE, tightest(found.block).width)
-            panel = draw_module(drawing, found.block, found.path, title, width)
+        shape = recognise(found.block)
+        if shape is not None:
+            width = max(MODULE, tightest(shape).width)
+            panel = draw_module(drawing, shape, found.path, title, width)
         else:
             panel = draw_scope(drawing, found.block, found.path, title, dot)
         panel = _without_heading(replace(panel, id=found.id))
         sheets.append(Sheet(panel, found.path, title, parts[-1], trail, tuple(found.also), network))
     drawn = {found.digest: found.id for found in places[:MAX_PANELS]}
-    return Atlas(sheets, len(places) - len(drawn), drawn)
+    return Atlas(sheets, len(places) - len(drawn), drawn, drawing)
 
 
 def _without_heading(panel: Panel) -> Panel:
@@ -112,10 +117,13 @@ class _Place:
     also: list[str] = field(default_factory=list)
 
 
-def _distinct(drawing: Drawing, prefix: str) -> list[_Place]:
-    """Scopes with a panel of their own, outermost first; equal ones once. Fills `links`."""
+def _distinct(graph: Graph, prefix: str) -> tuple[list[_Place], dict[Block, str]]:
+    """Scopes with a panel of their own, outermost first, equal ones once; and their panels' ids."""
     found: dict[str, _Place] = {}
-    queue: list[tuple[str, Block]] = [("", drawing.graph.root)]
+    links: dict[Block, str] = {}
+    # A module's panel shows its mask.
+    shown = set[Block]().union(*(shape.drawn for shape in modules_in(graph.root)))
+    queue: list[tuple[str, Block]] = [("", graph.root)]
     while queue:
         path, block = queue.pop(0)
         for run in runs(block):
@@ -123,10 +131,8 @@ def _distinct(drawing: Drawing, prefix: str) -> list[_Place]:
             if not isinstance(body, Block) or not body.steps:
                 continue
             inner = f"{path}/{run.first.name}" if path else run.first.name
-            if body.kind in (MASK, HOURGLASS) or (
-                body.kind == UNITS and len(list(runs(body))) == 1
-            ):
-                # A module's panel shows its mask; a run of equal units needs none but the unit's.
+            if body in shown or (body.kind == UNITS and len(list(runs(body))) == 1):
+                # A run of equal units needs no panel but the unit's.
                 queue.append((inner, body))
                 continue
             key = digest(body, relative=False)
@@ -135,17 +141,5 @@ def _distinct(drawing: Drawing, prefix: str) -> list[_Place]:
             else:
                 found[key] = _Place(f"{prefix}s-" + inner.replace("/", "-"), key, inner, body)
                 queue.append((inner, body))
-            drawing.links[id(body)] = found[key].id
-    _link_runs(drawing)
-    return list(found.values())
-
-
-def _link_runs(drawing: Drawing) -> None:
-    """Give equal blocks that were lowered apart the link of the one that is drawn."""
-    for _, block in drawing.graph.blocks():
-        for step in block.steps:
-            body = step.body
-            if isinstance(body, Block) and id(body) not in drawing.links and body.kind == UNITS:
-                link = drawing.link(body)
-                if link:
-                    drawing.links[id(body)] = link
+            links[body] = found[key].id
+    return list(found.values()), links

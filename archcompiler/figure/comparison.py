@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archcompiler.ir.kinds import UNITS, UnitConfig
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.figure.counts import short
 from archcompiler.figure.diagram import Figure, Request
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
@@ -23,11 +21,13 @@ from archcompiler.figure.themes import THEMES, ThemeName
 from archcompiler.figure.words import (
     block_words,
     enumerate_words,
+    name_words,
     one_line,
     shape_words,
-    unit_words,
+    short,
 )
 from archcompiler.ir import Block, Step
+from archcompiler.ir.kinds import UNIT
 
 GUTTER = 20.0
 CARD = 33.0
@@ -235,7 +235,7 @@ class _Comparison:
             title = shorten(drawing.title, 8.5, self.each, bold=True)
             self.labels.append(Label(x, 8, title, 8.5, "start", bold=True))
             words = (
-                f"{short(totals.parameters)} parameters · {short(totals.macs)} MACs at "
+                f"{short(totals.params)} parameters · {short(totals.macs)} MACs at "
                 f"{shape_words(drawing.graph.input)}"
             )
             text = shorten(words, TEXT, self.each)
@@ -250,7 +250,7 @@ class _Comparison:
         name = run.name.replace("stage", "stages " if run.count > 1 else "stage ")
         role = "different" if pair.differs else "stage"
         inside = "" if run.count > 1 else shorten(_inside(step, pair), TEXT, self.each - 12)
-        info = drawing.joint_info("", steps, inside or name)
+        info = drawing.joint_info(drawing.graph.root, "", steps, inside or name)
         words = f"{short(info.parameters or 0)} parameters · {short(info.macs or 0)} MACs"
         labels = [
             Label(rect.x + 6, y + 10, name, anchor="start", bold=True),
@@ -310,18 +310,8 @@ def _inside(step: Step, pair: Pair) -> str:
 
 def _unit_types(step: Step) -> list[str]:
     """What the types of units below a step are called."""
-    found: set[str] = set()
-    seen: set[int] = set()
-    stack = [step.body]
-    while stack:
-        body = stack.pop()
-        if not isinstance(body, Block) or id(body) in seen:
-            continue
-        seen.add(id(body))
-        if isinstance(body.config, UnitConfig):
-            found.add(unit_words(body.config.unit.type))
-        stack += [inner.body for inner in body.steps]
-    return sorted(found)
+    assert isinstance(step.body, Block)
+    return sorted({name_words(block) for _, block in step.body.blocks() if block.kind == UNIT})
 
 
 def _words(step: Step) -> str:
@@ -330,7 +320,7 @@ def _words(step: Step) -> str:
     for run in runs(step.body):
         if not isinstance(run.body, Block):
             words.append(run.body.kind.replace("_", " "))
-        elif run.body.kind != UNITS or run.body.steps:
+        elif run.body.steps:
             words.append(one_line(block_words(run.body, run.count, run.first.name)))
     return ", ".join(words)
 
@@ -356,8 +346,9 @@ def _to_html(
         draw_atlas(left, dot, "a-", ("comparison",), names[0]),
         draw_atlas(right, dot, "b-", ("comparison",), names[1]),
     )
-    # Drawn after the scopes, which the cards then link to.
     rows = pairs(left, right)
+    # The cards lead to the scopes.
+    left, right = a.drawing, b.drawing
     panel = _Comparison(left, right, WIDTH).panel(rows, differences)
     if panel.height > BLOCK[1]:
         panel = _Comparison(left, right, WIDTH).panel(folded(rows), differences)
@@ -374,7 +365,7 @@ def _to_json(left: Drawing, right: Drawing, differences: list[Difference]) -> st
             "name": drawing.graph.name,
             "title": drawing.title,
             "spec_sha256": drawing.sha256,
-            "parameters": drawing.totals.parameters,
+            "parameters": drawing.totals.params,
             "macs": drawing.totals.macs,
         }
         for side, drawing in (("left", left), ("right", right))

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archcompiler.ir.kinds import ATTENTION, STAGE, UNIT, UnitConfig
-from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing, unit_key
 from archcompiler.figure.folding import digest, runs
-from archcompiler.figure.words import enumerate_words, plural, shape_words
-from archcompiler.ir import Block
+from archcompiler.figure.recognition import ModuleShape, modules_in, recognise
+from archcompiler.figure.words import (
+    enumerate_words,
+    name_words,
+    operator_words,
+    plural,
+    role_of,
+    shape_words,
+    short,
+    stride_of,
+)
+from archcompiler.ir import INPUT, Block
+from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, STAGE, UNIT
+from archcompiler.ops.cost import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +28,8 @@ class ModuleGroup:
     """Attention modules that are equal but for their widths: drawn once, for the first."""
 
     block: Block
+    shape: ModuleShape | None
+    """Its parts, if it has the form that the paper draws."""
     scope: str
     title: str
     note: str
@@ -62,19 +74,19 @@ def _module_group(drawing: Drawing, places: list[tuple[str, Block, str, int]]) -
     title += f", {shape_words(block.output_type)}"
     if len(shapes) > 1:
         title += f" in stage {places[0][0].removeprefix('stage')}"
-    total = Counts(0, 0)
+    total = Cost()
     for _, body, _, count in places:
-        total += drawing.counter.of(body, body.output_type) * count
+        total += drawing.costs.block(body) * count
     modules = plural(sum(count for *_, count in places), "module")
-    note = f"{modules}, {short(total.parameters)} parameters, {short(total.macs)} MACs"
-    return ModuleGroup(block, scope, title, note)
+    note = f"{modules}, {short(total.params)} parameters, {short(total.macs)} MACs"
+    return ModuleGroup(block, recognise(block), scope, title, note)
 
 
 def unit_groups(drawing: Drawing) -> list[UnitGroup]:
     """One unit of every type and options; one that keeps its shape if there is one."""
     same: dict[str, list[tuple[str, Block]]] = {}
-    for path, block in _units(drawing.graph.root, ""):
-        same.setdefault(unit_key(_config(block).unit), []).append((path, block))
+    for path, block in _units(drawing.graph.root):
+        same.setdefault(unit_key(block), []).append((path, block))
     groups: list[UnitGroup] = []
     for key, units in same.items():
         path, block = min(units, key=lambda item: not _keeps_shape(item[1]))
@@ -83,28 +95,22 @@ def unit_groups(drawing: Drawing) -> list[UnitGroup]:
     return groups
 
 
-def _units(block: Block, path: str) -> Iterator[tuple[str, Block]]:
+def part_groups(drawing: Drawing) -> list[UnitGroup]:
+    """Blocks inside units and other parts that have a card there, but no panel yet."""
+    root = drawing.graph.root
+    shown = set[Block]().union(*(shape.drawn for shape in modules_in(root)))
+    found: dict[str, UnitGroup] = {}
+    for path, block in root.blocks():
+        if block.kind in (BLOCK, MASK) and block.steps and block not in shown:
+            title = f"{'Mask' if block.kind == MASK else 'Block'}: {name_words(block)}"
+            found.setdefault(digest(block), UnitGroup(block, path, title))
+    return list(found.values())
+
+
+def _units(root: Block) -> Iterator[tuple[str, Block]]:
     """Distinct units with the path where each is first used."""
-    seen: set[int] = set()
-    stack = [(path, block)]
-    while stack:
-        path, block = stack.pop()
-        if id(block) in seen:
-            continue
-        seen.add(id(block))
-        if block.kind == UNIT:
-            yield path, block
-            continue
-        stack.extend(
-            (f"{path}/{step.name}" if path else step.name, step.body)
-            for step in reversed(block.steps)
-            if isinstance(step.body, Block)
-        )
-
-
-def _config(block: Block) -> UnitConfig:
-    assert isinstance(block.config, UnitConfig)
-    return block.config
+    found = root.blocks(enters=lambda block: block.kind != UNIT)
+    return ((path, block) for path, block in found if block.kind == UNIT)
 
 
 def _keeps_shape(block: Block) -> bool:
@@ -113,10 +119,30 @@ def _keeps_shape(block: Block) -> bool:
 
 def _difference(changing: list[Block]) -> str:
     """What the units that change the shape do besides."""
-    words = []
-    if any(step.name == "project" for block in changing for step in block.steps):
-        words.append("1×1 projection")
-    strides = sorted({_config(block).stride for block in changing} - {1})
+    words = list(dict.fromkeys(filter(None, map(_shortcut, changing))))
+    strides = sorted({stride_of(block) for block in changing} - {1})
     if strides:
         words.append(f"stride {' or '.join(map(str, strides))} where the size changes")
     return f"first of a stage: {', '.join(words)}" if words else ""
+
+
+def _shortcut(unit: Block) -> str:
+    """What stands on the way around a unit: `1×1 projection`; "" if there is no way around."""
+    by: dict[str, tuple[str, ...]] = {INPUT: ()}
+    longest = {INPUT: 0}
+    for step in unit.steps:
+        nearest = min(step.inputs, key=lambda name: len(by[name]))
+        by[step.name] = (*by[nearest], step.name)
+        longest[step.name] = 1 + max(longest[name] for name in step.inputs)
+    around = by[unit.output]
+    if len(around) == longest[unit.output]:
+        return ""
+    bodies = [unit.step(name).body for name in around]
+    words = [
+        operator_words(body)[0]
+        for body in bodies
+        if not isinstance(body, Block) and role_of(body) not in ("join", "norm")
+    ]
+    if len(words) == 1 and words[0].endswith(" conv"):
+        return f"{words[0].removesuffix('conv')}projection"
+    return f"{' and '.join(words)} on the shortcut" if words else ""

@@ -21,7 +21,7 @@ def to_json(drawing: Drawing, panels: list[Panel]) -> str:
         "title": drawing.title,
         "spec_sha256": drawing.sha256,
         "input": shape_words(graph.input),
-        "parameters": totals.parameters,
+        "parameters": totals.params,
         "macs": totals.macs,
         "trunk_depth": trunk_depth(graph),
         "panels": [_panel(panel) for panel in panels],

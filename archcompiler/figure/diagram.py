@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from archcompiler.ir.kinds import ATTENTION
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.diagnostics.suggest import did_you_mean
@@ -18,6 +17,7 @@ from archcompiler.figure.metrics import printable
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.page import Level, Page, footer_words
 from archcompiler.figure.page import compose as compose_page
+from archcompiler.figure.recognition import recognise
 from archcompiler.figure.scene import MARGIN, Panel
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.themes import THEMES, Theme, ThemeName
@@ -204,8 +204,9 @@ def _extra(
 
 def _expanded(drawing: Drawing, block: Block, scope: str, width: float, dot: Dot | None) -> Panel:
     title = f"{scope or 'network'}, {shape_words(block.output_type)}"
-    if block.kind == ATTENTION:
-        return draw_module(drawing, block, scope, title, width)
+    shape = recognise(block)
+    if shape is not None:
+        return draw_module(drawing, shape, scope, title, width)
     return draw_scope(
         drawing, block, scope, title, require_dot(dot, "the layout of a scope"), room=width
     )

@@ -1,35 +1,37 @@
-"""What the panels of one network share: its graph, its counts, and who links to whom."""
+"""What the panels of one network share: its graph, its costs, and who links to whom."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from archcompiler.ir.kinds import UNITS, UnitConfig
+from archcompiler.analysis.costs import CostModel
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.figure.counts import Counter, Counts
+from archcompiler.figure.folding import digest
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
-from archcompiler.figure.words import shape_words, spec_words, unit_words
+from archcompiler.figure.words import name_words, shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
+from archcompiler.ir.kinds import UNIT, UNITS
+from archcompiler.ops.cost import Cost
 from archcompiler.spec.names import class_name
-from archcompiler.units.base import UnitSpec
 
 
-def unit_key(unit: UnitSpec) -> str:
-    """Type and options of a unit; those of a type from outside need not be hashable."""
-    return unit.model_dump_json()
+def unit_key(unit: Block) -> str:
+    """What tells the units of a network apart: the definition and its options, not the widths."""
+    if not unit.name:
+        return digest(unit)
+    return f"{unit.name} {sorted(unit.options.items())}"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Drawing:
     """One network on its way to paper."""
 
     network: CompiledNetwork
-    counter: Counter = field(default_factory=Counter)
-    links: dict[int, str] = field(default_factory=dict)
-    """Block → id of the panel that shows it."""
+    links: Mapping[Block, str] = field(default_factory=dict)
+    """Panels that cards may lead to, by the block that each shows."""
 
     @property
     def graph(self) -> Graph:
@@ -46,44 +48,43 @@ class Drawing:
 
     @cached_property
     def unit_names(self) -> dict[str, str]:
-        """Every unit of the network, as json: its type in words, with options that differ."""
-        configs = (block.config for _, block in self.graph.blocks())
-        units = {unit_key(c.unit): c.unit for c in configs if isinstance(c, UnitConfig)}
+        """Every unit of the network by its key: what it is called, with options that differ."""
+        units = {unit_key(b): b for _, b in self.graph.blocks() if b.kind == UNIT}
         names = {}
         for key, unit in units.items():
-            alike = [other.options() for other in units.values() if other.type == unit.type]
+            alike = [other.options for other in units.values() if other.name == unit.name]
             differing = (
                 f"{name} {value}"
-                for name, value in unit.options().items()
-                if any(options[name] != value for options in alike)
+                for name, value in unit.options.items()
+                if any(options.get(name) != value for options in alike)
             )
-            names[key] = ", ".join((unit_words(unit.type), *differing))
+            names[key] = ", ".join((name_words(unit), *differing))
         return names
 
-    def unit_name(self, unit: UnitSpec) -> str:
+    def unit_name(self, unit: Block) -> str:
         """`ResNeXt`, or `ResNeXt, groups 8` where the network has others too."""
         return self.unit_names[unit_key(unit)]
 
-    @property
-    def totals(self) -> Counts:
-        root = self.graph.root
-        return self.counter.of(root, root.output_type)
+    @cached_property
+    def costs(self) -> CostModel:
+        return CostModel(self.graph)
 
-    def counts(self, step: Step, times: int = 1) -> Counts:
-        return self.counter.of(step.body, step.type) * times
+    @cached_property
+    def totals(self) -> Cost:
+        return self.costs.block(self.graph.root)
 
     def link(self, block: Block) -> str:
         """Panel of a block; of a run of units, the panel of its unit."""
-        if id(block) in self.links or block.kind != UNITS or not block.steps:
-            return self.links.get(id(block), "")
+        if block in self.links or block.kind != UNITS or not block.steps:
+            return self.links.get(block, "")
         last = block.steps[-1].body
-        return self.links.get(id(last), "") if isinstance(last, Block) else ""
+        return self.links.get(last, "") if isinstance(last, Block) else ""
 
     def joint_info(
-        self, scope: str, steps: Sequence[Step], what: str, count: int | None = None
+        self, block: Block, scope: str, steps: Sequence[Step], what: str, count: int | None = None
     ) -> Info:
         """What several steps that share one card cost together; `count` of them are equal."""
-        infos = [self.info(scope, step, what) for step in steps]
+        infos = [self.info(block, scope, step, what) for step in steps]
         first, last = infos[0], infos[-1]
         return replace(
             first,
@@ -94,14 +95,15 @@ class Drawing:
             count=len(infos) if count is None else count,
         )
 
-    def info(self, scope: str, step: Step, what: str, times: int = 1) -> Info:
-        counts = self.counts(step, times)
+    def info(self, block: Block, scope: str, step: Step, what: str, times: int = 1) -> Info:
+        """What a card says of a step of `block`, which stands at the path `scope`."""
+        cost = self.costs.step(block, step) * times
         return Info(
             scope=f"{scope}/{step.name}" if scope else step.name,
             what=what,
             shape=shape_words(step.type),
-            parameters=counts.parameters,
-            macs=counts.macs,
+            parameters=cost.params,
+            macs=cost.macs,
             spec=spec_words(step.body.origin if isinstance(step.body, Block) else step.origin),
             count=times,
         )

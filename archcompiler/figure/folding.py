@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from archcompiler.ir import Block, Step, TensorType
+from archcompiler.ir import Block, Step, TensorType, fold
 from archcompiler.ops import Operator
 
 
@@ -76,21 +76,19 @@ def digest(block: Block, relative: bool = True) -> str:
     stage 2 equals one of stage 3 that is twice as wide.
     """
     unit = block.input if relative else block.input.filled(1, 1)
-    return _digest(block, unit, {})
+    return fold(_digest)(block, unit)
 
 
 _WIDTHS = frozenset({"in_channels", "out_channels", "channels", "in_features"})
 
 
-def _digest(block: Block, unit: TensorType, known: dict[int, str]) -> str:
-    if id(block) in known:
-        return known[id(block)]
+def _digest(below: Callable[[Block, TensorType], str], block: Block, unit: TensorType) -> str:
     numbers = {"x": 0} | {step.name: i for i, step in enumerate(block.steps, 1)}
     parts: list[object] = [block.kind, _shape(block.input, unit), numbers[block.output]]
     for step in block.steps:
         wiring = tuple(numbers[name] for name in step.inputs)
         if isinstance(step.body, Block):
-            parts.append((_digest(step.body, unit, known), wiring))
+            parts.append((below(step.body, unit), wiring))
         else:
             attributes = tuple(
                 (name, str(Fraction(value, unit.channels)))
@@ -99,8 +97,7 @@ def _digest(block: Block, unit: TensorType, known: dict[int, str]) -> str:
                 for name, value in step.body.attributes()
             )
             parts.append((step.body.kind, attributes, wiring, _shape(step.type, unit)))
-    known[id(block)] = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-    return known[id(block)]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _shape(type_: TensorType, unit: TensorType) -> str:

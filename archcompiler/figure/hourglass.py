@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from archcompiler.ir.kinds import HOURGLASS, MaskConfig
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
+from archcompiler.figure.recognition import Level, ModuleShape, unit_count
 from archcompiler.figure.scene import Form, Label, Node, Wire
-from archcompiler.figure.words import operator_words, pixels_words, plural
+from archcompiler.figure.words import operator_words, pixels_words, plural, role_of
 from archcompiler.ir import Block, Step
 
 PITCH = 32.0
@@ -53,113 +53,112 @@ class Staircase:
     """Levels below the lowest one that is drawn."""
 
 
-def levels(mask: Block) -> list[Block]:
-    """The nested hourglasses of a mask, outermost first; none for local convolutions."""
-    found: list[Block] = []
-    body: Block | None = mask
-    while body is not None:
-        body = next(
-            (s.body for s in body.steps if isinstance(s.body, Block) and s.body.kind == HOURGLASS),
-            None,
-        )
-        if body is not None:
-            found.append(body)
-    return found
-
-
-def unit_lines(symbol: str, count: int) -> tuple[str, str]:
+def unit_lines(symbol: str, count: int) -> tuple[str, ...]:
     """`symbol` units in a row, and how many that are: `unit × 2r`, `2r = 6`."""
+    if not symbol:
+        return ("unit", f"× {count}") if count > 1 else ("unit",)
     return (f"unit × {symbol}", f"{symbol} = {count}")
 
 
-def columns_for(mask: Block, unit: float, low: float, gap: float) -> Columns:
+def row_words(symbol: str, count: int) -> str:
+    """The same in a sentence."""
+    return f"{symbol} = {count} residual units" if symbol else plural(count, "residual unit")
+
+
+def columns_for(shape: ModuleShape, unit: float, low: float, gap: float) -> Columns:
     """Widths for a mask, from the text that its parts carry."""
-    found = levels(mask)
     pool = resample = 0.0
-    for level in found:
-        pool = max(pool, card_size(_words(level, "pool"), "pool")[0])
-        resample = max(resample, card_size(_words(level, "interpolate"), "resample")[0])
+    for level in shape.levels:
+        pool = max(pool, card_size(_words(level.pool), "pool")[0])
+        resample = max(resample, card_size(_words(level.rise), "resample")[0])
     return Columns(unit, low, pool, resample, gap)
 
 
-def _words(block: Block, name: str) -> tuple[str, ...]:
+def _words(step: Step) -> tuple[str, ...]:
     """As elsewhere, but short: a mask has no other pooling, and its columns are narrow."""
-    body = block.step(name).body
-    assert not isinstance(body, Block)
-    return tuple(word.removeprefix("max ") for word in operator_words(body))
+    assert not isinstance(step.body, Block)
+    return tuple(word.removeprefix("max ") for word in operator_words(step.body))
 
 
 def draw_hourglass(
-    drawing: Drawing, mask: Block, scope: str, columns: Columns, left: float, top: float, drawn: int
+    drawing: Drawing,
+    shape: ModuleShape,
+    scope: str,
+    columns: Columns,
+    left: float,
+    top: float,
+    drawn: int,
 ) -> Staircase:
     """Draw `drawn` levels with the first row's centre at `top`; deeper ones become one card."""
-    stairs = Staircase(folded=len(levels(mask)) - drawn)
-    assert isinstance(mask.config, MaskConfig)
-    r = mask.config.r
-    chain = levels(mask)[:drawn]
-    path = f"{scope}/hourglass"
+    stairs = Staircase(folded=len(shape.levels) - drawn)
 
-    def place(key: str, step: Step, at: str, x: float, row: int, **kind: object) -> Node:
-        y = top + (row - 1) * PITCH
+    def place(key: str, level: Level, step: Step, x: float, row: int) -> Node:
         width = columns.low if x == center else columns.unit
-        if key.startswith("skip"):
-            # Narrow, so that the dashes on both sides of it show.
-            width = columns.unit * 0.75
-        node = _node(drawing, key, step, at, (x, y), (width, 2 * LINE + 4.4), r, **kind)  # type: ignore[arg-type]
+        # Narrow, so that the dashes on both sides of it show.
+        size = (columns.unit * 0.75 if step is level.skip else width, 2 * LINE + 4.4)
+        at = (x, top + (row - 1) * PITCH)
+        node = _node(drawing, shape, key, level, scope, step, at, size)
         stairs.nodes.append(node)
         return node
 
     before: Node | None = None
-    skips: list[tuple[Node, int, Block, str]] = []
+    skips: list[tuple[Node, int, Level]] = []
     center = left + columns.down(drawn, drawn)
-    for level, block in enumerate(chain, 1):
-        x = left + columns.down(level, drawn)
-        above = left + columns.pool / 2 if level == 1 else left + columns.down(level - 1, drawn)
-        pool = place(f"pool{level}", block.step("pool"), path, above, level)
+    for row, level in enumerate(shape.levels[:drawn], 1):
+        x = left + columns.down(row, drawn)
+        above = left + columns.pool / 2 if row == 1 else left + columns.down(row - 1, drawn)
+        pool = place(f"pool{row}", level, level.pool, above, row)
         if before is not None:
             stairs.wires.append(wire(before, pool, start="bottom", end="top"))
-        last = level == drawn
+        last = row == drawn
         if last and stairs.folded:
-            units = _folded(drawing, block, path, (x, top + (level - 1) * PITCH), columns.low)
+            at = (x, top + (row - 1) * PITCH)
+            units = _folded(drawing, level, scope, stairs.folded, at, columns.low)
             stairs.nodes.append(units)
         else:
-            units = place(f"down{level}", block.step("down"), path, x, level, bottom=last)
+            units = place(f"down{row}", level, level.down, x, row)
         stairs.wires.append(wire(pool, units))
-        if not last:
-            skip = place(f"skip{level}", block.step("skip"), path, center, level, skip=True)
+        if not last and level.skip is not None:
+            skip = place(f"skip{row}", level, level.skip, center, row)
             stairs.wires.append(wire(units, skip, role="skip"))
-            skips.append((skip, level, block, path))
+            skips.append((skip, row, level))
+        elif not last:
+            skips.append((units, row, level))
         before = units
-        path += "/inner"
 
-    lowest = chain[-1]
-    path = f"{scope}/hourglass" + "/inner" * (drawn - 1)
-    rise = place(
-        f"up{drawn}", lowest.step("interpolate"), path, left + columns.up(drawn, drawn), drawn
-    )
+    lowest = shape.levels[drawn - 1]
+    rise = place(f"up{drawn}", lowest, lowest.rise, left + columns.up(drawn, drawn), drawn)
     assert before is not None
     stairs.wires.append(wire(before, rise))
-    for skip, level, block, path in reversed(skips):
-        x = left + columns.up(level + 1, drawn)
-        plus = place(f"add{level}", block.step("add"), path, x, level)
+    for skip, row, level in reversed(skips):
+        assert level.join is not None
+        assert level.up is not None
+        x = left + columns.up(row + 1, drawn)
+        plus = place(f"add{row}", level, level.join, x, row)
         stairs.wires.append(wire(rise, plus, start="top", end="bottom"))
         stairs.wires.append(wire(skip, plus, role="skip"))
         x += CIRCLE / 2 + columns.gap * 0.7 + columns.unit / 2
-        units = place(f"rise{level}", block.step("up"), path, x, level)
+        units = place(f"rise{row}", level, level.up, x, row)
         stairs.wires.append(wire(plus, units))
-        x = left + columns.up(level, drawn)
-        rise = place(f"up{level}", block.step("interpolate"), path, x, level)
+        x = left + columns.up(row, drawn)
+        rise = place(f"up{row}", level, level.rise, x, row)
         stairs.wires.append(wire(units, rise))
     return stairs
 
 
 def _folded(
-    drawing: Drawing, block: Block, scope: str, center: tuple[float, float], width: float
+    drawing: Drawing,
+    level: Level,
+    scope: str,
+    more: int,
+    center: tuple[float, float],
+    width: float,
 ) -> Node:
     """One card for all between the pooling and the interpolation of a level that is not lowest."""
-    steps = [step for step in block.steps if step.name not in ("pool", "interpolate")]
-    below = plural(len(levels(block)), "more level")
-    info = drawing.joint_info(scope, steps, f"units, skip and {below}", count=1)
+    steps = [step for step in level.block.steps if step not in (level.pool, level.rise)]
+    below = plural(more, "more level")
+    what = f"units, skip and {below}"
+    info = drawing.joint_info(level.block, f"{scope}/{level.scope}", steps, what, count=1)
     lines = ("units,", *below.rsplit(" ", 1))
     size = (width, len(lines) * LINE + 4.4)
     return card("folded", info.what, center, lines, "other", size=size, info=info)
@@ -167,35 +166,34 @@ def _folded(
 
 def _node(
     drawing: Drawing,
+    shape: ModuleShape,
     key: str,
-    step: Step,
+    level: Level,
     scope: str,
+    step: Step,
     center: tuple[float, float],
     size: tuple[float, float],
-    r: int,
-    *,
-    bottom: bool = False,
-    skip: bool = False,
 ) -> Node:
+    block, scope = level.block, f"{scope}/{level.scope}"
     body = step.body
     if not isinstance(body, Block):
-        words = tuple(word.removeprefix("max ") for word in operator_words(body))
-        role = {"add": "join", "pool": "pool", "interpolate": "resample"}[step.name]
+        words = _words(step)
+        info = drawing.info(block, scope, step, " ".join(words))
+        role = role_of(body)
+        if role == "join":
+            name, fixed = "sum of way up and skip", (CIRCLE, CIRCLE)
+            return card(key, name, center, words, role, size=fixed, info=info)
         name = f"{' '.join(words)} to {pixels_words(step.type)}"
-        info = drawing.info(scope, step, " ".join(words))
-        fixed = (CIRCLE, CIRCLE) if step.name == "add" else None
-        if step.name == "add":
-            name = "sum of way up and skip"
-        return card(key, name, center, words, role, size=fixed, info=info)
+        return card(key, name, center, words, role, info=info)
     link = drawing.link(body)
-    if skip:
-        info = drawing.info(scope, step, "skip unit")
+    if step is level.skip:
+        info = drawing.info(block, scope, step, "skip unit")
         return card(
             key, "skip unit", center, ("skip", "unit"), "unit", size=size, dashed=True,
             info=info, link=link,
         )  # fmt: skip
-    symbol, count = ("2r", 2 * r) if bottom else ("r", r)
-    info = drawing.info(scope, step, f"{symbol} = {count} residual units")
+    symbol, count = shape.symbol(step), unit_count(step)
+    info = drawing.info(block, scope, step, row_words(symbol, count))
     form: Form | None = "stack" if count > 1 else None
     return card(
         key, info.what, center, unit_lines(symbol, count), "unit", size=size, form=form,

@@ -10,7 +10,7 @@ from archcompiler.figure.hourglass import (
     PITCH,
     Staircase,
     draw_hourglass,
-    levels,
+    row_words,
     unit_lines,
 )
 from archcompiler.figure.metrics import shorten, text_width
@@ -19,18 +19,14 @@ from archcompiler.figure.module_size import (
     STUB,
     HeadCard,
     Measure,
-    config_of,
+    gate_words,
     head_cards,
-    mask_of,
     measure,
 )
+from archcompiler.figure.recognition import ModuleShape, unit_count, unit_of
 from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
-from archcompiler.figure.words import (
-    attention_words,
-    gate_words,
-    pixels_words,
-)
-from archcompiler.ir import Block
+from archcompiler.figure.words import attention_words, pixels_words
+from archcompiler.ir import Block, Step
 
 TRUNK = 30.0
 TITLE = 13.0
@@ -39,7 +35,7 @@ NOTE = 9.5
 
 def draw_module(
     drawing: Drawing,
-    attention: Block,
+    shape: ModuleShape,
     scope: str,
     title: str,
     width: float,
@@ -47,11 +43,11 @@ def draw_module(
     note: str = "",
 ) -> Panel:
     """The panel of a module. Raises ValueError if it does not fit into `width`."""
-    found = measure(attention, width)
+    found = measure(shape, width)
     if found is None:
         raise ValueError(f"an attention module does not fit into {width:.0f} points")
     top = TITLE + (NOTE if note else 0.0)
-    module = _Module(drawing, attention, scope, found, top, width)
+    module = _Module(drawing, shape, scope, found, top, width)
     return module.panel(title, letter, note)
 
 
@@ -59,16 +55,14 @@ class _Module:
     """The drawing of one module; split up because its parts share a dozen coordinates."""
 
     def __init__(
-        self, drawing: Drawing, attention: Block, scope: str, m: Measure, top: float, room: float
+        self, drawing: Drawing, shape: ModuleShape, scope: str, m: Measure, top: float, room: float
     ) -> None:
-        self.drawing, self.attention, self.scope, self.m = drawing, attention, scope, m
+        self.drawing, self.shape, self.scope, self.m = drawing, shape, scope, m
         self.top, self.room = top, max(room, m.width)
-        self.config = config_of(attention)
-        self.mask = mask_of(attention)
         self.nodes: list[Node] = []
         self.wires: list[Wire] = []
         self.labels: list[Label] = []
-        self.has_levels = bool(levels(self.mask))
+        self.has_levels = bool(shape.levels)
         self.trunk_y = top + TRUNK / 2 + 1
         self.mask_top = top + TRUNK + 12.0
         self.head_x = m.left + (
@@ -125,7 +119,7 @@ class _Module:
         trunk = next(node for node in self.nodes if node.key == "trunk")
         x = self.split_x + 6
         room = trunk.outline.rect.x - x - 2
-        words = self.drawing.unit_name(self.config.trunk)
+        words = self._unit_words(self.shape.trunk)
         if text_width(words, TEXT) > room:
             return []
         return [Label(x, self.top + 27, words, role="muted", anchor="start")]
@@ -134,21 +128,28 @@ class _Module:
         x, y = self.split_x + 6, self.mask_top + 9
         # The head of the mask stands to the right, with the number of its convolutions.
         room = self.head_x - self.m.head / 2 - x
-        attention = attention_words(self.config.mask)
+        operators = [s.body for s in self.shape.head if not isinstance(s.body, Block)]
+        attention = attention_words(operators)
         if text_width(attention, TEXT) > room:
-            attention = self.config.mask.activation
+            attention = attention.removesuffix(" attention")
         words = ["soft mask M", attention]
         if len(self.drawing.unit_names) > 1:
-            words.append(shorten(self.drawing.unit_name(self.config.mask.unit), TEXT, room - 14))
+            row = self.shape.levels[0].down if self.shape.levels else self.shape.row
+            assert row is not None
+            words.append(shorten(self._unit_words(row), TEXT, room - 14))
         return [
             Label(x, y + i * LINE, line, anchor="start", role="muted")
             for i, line in enumerate(words)
         ]
 
-    def _units(self, key: str, symbol: str, count: int, x: float, y: float) -> Node:
-        step = self.attention.step(key)
+    def _unit_words(self, row: Step) -> str:
+        unit = unit_of(row)
+        return self.drawing.unit_name(unit) if unit is not None else ""
+
+    def _units(self, key: str, step: Step, x: float, y: float) -> Node:
+        symbol, count = self.shape.symbol(step), unit_count(step)
         assert isinstance(step.body, Block)
-        info = self.drawing.info(self.scope, step, f"{symbol} = {count} residual units")
+        info = self.drawing.info(self.shape.block, self.scope, step, row_words(symbol, count))
         node = card(
             key, f"{key}: {info.what}", (x, y), unit_lines(symbol, count), "unit",
             size=(self.m.unit, 2 * LINE + 4.4), form="stack" if count > 1 else "round",
@@ -158,42 +159,42 @@ class _Module:
         return node
 
     def _trunk(self) -> Node:
-        m, y = self.m, self.trunk_y
+        m, y, shape = self.m, self.trunk_y, self.shape
         pre_x = STUB + m.unit / 2
         post_x = self.head_x + m.head / 2 + LANE + m.gap + m.unit / 2
         trunk_x = m.left + (
             m.columns.down(m.drawn, m.drawn) if self.has_levels else (self.head_x - m.left) / 2
         )
-        step = self.attention.step("gate")
-        words = gate_words(self.config.learning)
+        words = gate_words(shape)
+        info = self.drawing.info(shape.block, self.scope, shape.gate, words[0])
         gate = card(
-            "gate", f"attention gate: {words}", (self.head_x, y), (words,), "join",
-            size=(m.head, 14), info=self.drawing.info(self.scope, step, words),
+            "gate", f"attention gate: {words[0]}", (self.head_x, y), words, "join",
+            size=(m.head, 14), info=info,
         )  # fmt: skip
-        trunk = self._units("trunk", "t", self.config.t, trunk_x, y)
+        trunk = self._units("trunk", shape.trunk, trunk_x, y)
         self.nodes.append(gate)
         self.wires.append(wire(trunk, gate))
-        if self.config.p:
-            pre = self._units("pre", "p", self.config.p, pre_x, y)
-            post = self._units("post", "p", self.config.p, post_x, y)
-            self.wires += [wire(pre, trunk), wire(gate, post)]
-            self.wires += [Wire(((0, y), (STUB, y)), target="pre")]
-            self.wires += [Wire(((m.width - STUB, y), (m.width, y)), source="post")]
-        else:
-            self.wires += [
-                Wire(((0, y), (trunk.outline.rect.x, y)), target="trunk"),
-                Wire(((gate.outline.rect.right, y), (m.width, y)), source="gate"),
-            ]
+        start = Wire(((0, y), (trunk.outline.rect.x, y)), target="trunk")
+        last = gate
+        if shape.pre is not None:
+            pre = self._units("pre", shape.pre, pre_x, y)
+            self.wires.append(wire(pre, trunk))
+            start = Wire(((0, y), (STUB, y)), target="pre")
+        if shape.post is not None:
+            last = self._units("post", shape.post, post_x, y)
+            self.wires.append(wire(gate, last))
+        out = ((last.outline.rect.right, y), (m.width, y))
+        self.wires += [start, Wire(out, source=last.key)]
         return gate
 
     def _mask(self, gate: Node) -> float:
         """Draw the mask branch and return where its lane ends."""
         m, x = self.m, self.head_x
-        source = "pre" if self.config.p else ""
-        scope = f"{self.scope}/mask"
+        source = "pre" if self.shape.pre else ""
+        scope = f"{self.scope}/{self.shape.mask.name}"
         y = self.mask_top + 5.0
         above = gate
-        for found in reversed(head_cards(self.mask)):
+        for found in reversed(head_cards(self.shape)):
             height = 13.0
             node = self._head(found, (x, y + height / 2), scope)
             self.wires.append(wire(node, above, start="top", end="bottom"))
@@ -202,12 +203,15 @@ class _Module:
         row = y + 1 + (2 * LINE + 4.4) / 2
         split = (self.split_x, self.trunk_y)
         if not self.has_levels:
-            step = self.mask.step("units")
+            step = self.shape.row
+            assert step is not None
             assert isinstance(step.body, Block)
-            info = self.drawing.info(scope, step, f"{self.config.mask.units} residual units")
+            count = unit_count(step)
+            what = row_words("", count)
+            info = self.drawing.info(self.shape.mask_block, scope, step, what)
             node = card(
-                "units", info.what, (m.left + (x - m.left) / 2, row),
-                ("unit", f"× {self.config.mask.units}"), "unit", form="stack",
+                "units", info.what, (m.left + (x - m.left) / 2, row), unit_lines("", count),
+                "unit", form="stack" if count > 1 else "round",
                 size=(m.unit, 2 * LINE + 4.4), info=info, link=self.drawing.link(step.body),
             )  # fmt: skip
             self.nodes.append(node)
@@ -222,7 +226,9 @@ class _Module:
                 wire(node, above, (x, row), end="bottom"),
             ]
             return row + LINE + 2.2 + 6.0
-        stairs = draw_hourglass(self.drawing, self.mask, scope, m.columns, m.left, row, m.drawn)
+        stairs = draw_hourglass(
+            self.drawing, self.shape, self.scope, m.columns, m.left, row, m.drawn
+        )
         self._join(stairs, split, source, above)
         self._sizes(row)
         return row + (m.drawn - 1) * PITCH + LINE + 2.2 + 6.0
@@ -240,22 +246,20 @@ class _Module:
     def _sizes(self, row: float) -> None:
         """H×W of every row, in the margin beside the lane."""
         x = self.m.left - LANE - 4
-        full = self.attention.output_type
-        if self.config.p:
+        full = self.shape.block.output_type
+        if self.shape.pre is not None:
             at = Label(STUB + self.m.unit / 2, self.trunk_y + 2 * LINE + 2, "", role="muted")
         else:
             # Beside the wire to the mask, where the size changes.
             at = Label(self.split_x - 4, self.mask_top - 3.4, "", role="muted", anchor="end")
         self.labels.append(replace(at, text=pixels_words(full)))
-        for level, block in enumerate(levels(self.mask)[: self.m.drawn]):
-            words = pixels_words(block.step("pool").type)
-            self.labels.append(
-                Label(x, row + level * PITCH + 2.5, words, role="muted", anchor="end")
-            )
+        for index, level in enumerate(self.shape.levels[: self.m.drawn]):
+            words, y = pixels_words(level.pool.type), row + index * PITCH + 2.5
+            self.labels.append(Label(x, y, words, role="muted", anchor="end"))
 
     def _head(self, found: HeadCard, at: tuple[float, float], scope: str) -> Node:
         words, count = found.words, found.count
-        info = self.drawing.joint_info(scope, found.steps, words[0], count)
+        info = self.drawing.joint_info(self.shape.mask_block, scope, found.steps, words[0], count)
         width = self.m.head if found.role == "conv" else card_size(words, found.role)[0]
         if count > 1:
             x, y = at[0] - width / 2 - 3, at[1] + 2.5

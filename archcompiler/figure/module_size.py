@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.ir.kinds import AttentionConfig
 from archcompiler.figure.cards import card_size
-from archcompiler.figure.hourglass import Columns, columns_for, levels, unit_lines
-from archcompiler.figure.words import gate_words, operator_words
+from archcompiler.figure.hourglass import Columns, columns_for, unit_lines
+from archcompiler.figure.recognition import ModuleShape, unit_count
+from archcompiler.figure.words import operator_words, role_of
 from archcompiler.ir import Block, Step
 
 STUB = 6.0
@@ -32,52 +32,49 @@ class Measure:
     """Left edge of the first pooling: the split is above its middle."""
 
 
-def tightest(attention: Block) -> Measure:
+def tightest(shape: ModuleShape) -> Measure:
     """The narrowest columns that show every level of the mask."""
-    mask = mask_of(attention)
-    return _measure(attention, config_of(attention), mask, max(1, len(levels(mask))), MIN_GAP)
+    return _measure(shape, max(1, len(shape.levels)), MIN_GAP)
 
 
-def measure(attention: Block, width: float) -> Measure | None:
+def measure(shape: ModuleShape, width: float) -> Measure | None:
     """Columns of the module, stretched to `width`; its deep levels folded if they must.
 
     None if not even one level fits.
     """
-    config, mask = config_of(attention), mask_of(attention)
-    most = max(1, len(levels(mask)))
-    for drawn in range(most, 0, -1):
-        tight = _measure(attention, config, mask, drawn, MIN_GAP)
+    for drawn in range(max(1, len(shape.levels)), 0, -1):
+        tight = _measure(shape, drawn, MIN_GAP)
         if tight.width <= width + 0.01:
             # The width is linear in the gap.
-            slope = _measure(attention, config, mask, drawn, MIN_GAP + 1).width - tight.width
+            slope = _measure(shape, drawn, MIN_GAP + 1).width - tight.width
             gap = min(15.0, MIN_GAP + (width - tight.width) / slope)
-            return _measure(attention, config, mask, drawn, gap)
+            return _measure(shape, drawn, gap)
     return None
 
 
-def _measure(
-    attention: Block, config: AttentionConfig, mask: Block, drawn: int, gap: float
-) -> Measure:
-    r = config.mask.r
-    lines = [
-        line
-        for symbol in (("p", config.p), ("t", config.t), ("r", r))
-        for line in unit_lines(*symbol)
-    ]
-    unit = low = max(card_size([line])[0] for line in lines)
-    if levels(mask):
-        low = max(unit, *(card_size([line])[0] for line in unit_lines("2r", 2 * r)))
-    else:
-        unit = low = max(unit, card_size([f"× {config.mask.units}"])[0])
-    columns = columns_for(mask, unit, low, gap)
-    head = max(card_size(card.words, card.role)[0] for card in head_cards(mask))
-    head = max(head, card_size([gate_words(config.learning)], "join")[0])
-    # Room for p units on either side, or for the sizes of the rows alone.
-    side = unit if config.p else SIZES
-    left = STUB + side + gap + LANE
-    rise = columns.up(1, drawn) if levels(mask) else columns.unit * 2 + gap * 3
-    width = left + rise + head / 2 + LANE + gap + (unit if config.p else 0.0) + STUB
+def _measure(shape: ModuleShape, drawn: int, gap: float) -> Measure:
+    lowest = shape.levels[-1].down if shape.levels else None
+    rows = [shape.pre, shape.trunk, shape.post, shape.row]
+    rows += [row for level in shape.levels for row in (level.down, level.up) if row is not lowest]
+    unit = max(_row_width(shape, row) for row in rows if row is not None)
+    low = unit if lowest is None else max(unit, _row_width(shape, lowest))
+    columns = columns_for(shape, unit, low, gap)
+    head = max(card_size(card.words, card.role)[0] for card in head_cards(shape))
+    head = max(head, card_size(gate_words(shape), "join")[0])
+    # Room for units on either side, or on the left for the sizes of the rows alone.
+    left = STUB + (unit if shape.pre else SIZES) + gap + LANE
+    rise = columns.up(1, drawn) if shape.levels else columns.unit * 2 + gap * 3
+    width = left + rise + head / 2 + LANE + gap + (unit if shape.post else 0.0) + STUB
     return Measure(columns, unit, head, gap, drawn, width, left)
+
+
+def _row_width(shape: ModuleShape, row: Step) -> float:
+    return max(card_size([x])[0] for x in unit_lines(shape.symbol(row), unit_count(row)))
+
+
+def gate_words(shape: ModuleShape) -> tuple[str, ...]:
+    assert not isinstance(shape.gate.body, Block)
+    return operator_words(shape.gate.body)[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +87,10 @@ class HeadCard:
     count: int = 1
 
 
-def head_cards(mask: Block) -> list[HeadCard]:
+def head_cards(shape: ModuleShape) -> list[HeadCard]:
     """The convolutions together, with the norms and activations before them, then what follows."""
-    steps = [(s, s.body) for s in mask.steps if not isinstance(s.body, Block)]
-    convs = [i for i, (_, op) in enumerate(steps) if op.kind == "conv"]
+    steps = [(s, s.body) for s in shape.head if not isinstance(s.body, Block)]
+    convs = [i for i, (_, op) in enumerate(steps) if role_of(op) == "conv"]
     end = convs[-1] + 1 if convs else 0
     cards: list[HeadCard] = []
     if convs:
@@ -101,16 +98,6 @@ def head_cards(mask: Block) -> list[HeadCard]:
         cards.append(HeadCard(tuple(s for s, _ in steps[:end]), words, "conv", len(convs)))
     for step, op in steps[end:]:
         # That its norm is spatial is said by the title of the lane.
-        cards.append(HeadCard((step,), (operator_words(op)[0].removeprefix("spatial "),), "norm"))
+        words = (operator_words(op)[0].removeprefix("spatial "),)
+        cards.append(HeadCard((step,), words, role_of(op)))
     return cards
-
-
-def config_of(attention: Block) -> AttentionConfig:
-    assert isinstance(attention.config, AttentionConfig)
-    return attention.config
-
-
-def mask_of(attention: Block) -> Block:
-    body = attention.step("mask").body
-    assert isinstance(body, Block)
-    return body

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from archcompiler.ir.kinds import MASK
+from archcompiler.analysis.branches import beside_trunk
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.layout import lay_out
+from archcompiler.figure.recognition import recognise
 from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
 from archcompiler.figure.words import operator_words, plural, role_of, shape_words
 from archcompiler.ir import INPUT, Block, Step
@@ -28,19 +29,22 @@ _PULL = {
     "skip": {"weight": "1"},
     "guide": {"style": "dashed", "constraint": "false"},
 }
-_TINTS = {MASK: "mask", "trunk": "trunk"}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """A step on its way into the layout; `inputs` are the places that feed an operator."""
 
+    block: Block
+    """The block that it is a step of."""
     scope: str
-    """Of the step around it."""
+    """Path of that block."""
     step: Step
     inputs: tuple[tuple[str, str], ...] = ()
     """Id and the role of the wire from it."""
     lines: tuple[str, ...] = ()
+    tint: str = "stage"
+    """Of the frame around a block."""
 
     @property
     def path(self) -> str:
@@ -49,7 +53,7 @@ class Place:
     @property
     def role(self) -> str:
         if isinstance(self.step.body, Block):
-            return _TINTS.get(self.step.name, "stage")
+            return self.tint
         return role_of(self.step.body)
 
     @property
@@ -78,7 +82,7 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
     nodes.append(start)
     for name, place in operators.places.items():
         what = " ".join(place.lines) if place.lines[0] != "+" else "sum"
-        info = drawing.info(place.scope, place.step, what)
+        info = drawing.info(place.block, place.scope, place.step, what)
         at = layout.centers[name]
         words = f"{what}, {info.shape}"
         nodes.append(
@@ -101,7 +105,7 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
 
 
 def _frame(drawing: Drawing, place: Place, rect: Rect) -> Node:
-    info = drawing.info(place.scope, place.step, place.step.name)
+    info = drawing.info(place.block, place.scope, place.step, place.step.name)
     outline = Outline(rect, place.role, "round")
     return Node(place.path, f"{place.path}, {info.shape}", outline, (), info)
 
@@ -155,7 +159,7 @@ class _Operators:
             body = step.body
             if isinstance(body, Block):
                 inner = names[step.inputs[0]]
-                names[step.name] = self._cluster(into, step, body, scope, inner)
+                names[step.name] = self._cluster(into, block, step, body, scope, inner)
                 continue
             name = names[step.name] = f"n{len(self.places) + 1}"
             roles = body.roles(len(step.inputs))
@@ -166,16 +170,22 @@ class _Operators:
             lines = operator_words(body)
             if block.type_of(step.inputs[0]) != step.type:
                 lines += (shape_words(step.type),)
-            place = self.places[name] = Place(scope, step, inputs, lines)
+            place = self.places[name] = Place(block, scope, step, inputs, lines)
             self._node(into, name, lines, place.role, place.size)
         return names[block.output]
 
     def _cluster(
-        self, into: graphviz.Digraph, step: Step, body: Block, scope: str, source: str
+        self,
+        into: graphviz.Digraph,
+        block: Block,
+        step: Step,
+        body: Block,
+        scope: str,
+        source: str,
     ) -> str:
         if not body.steps:
             return source
-        place = Place(scope, step)
+        place = Place(block, scope, step, tint=_tint(block, step))
         name = f"cluster{len(self.clusters) + 1}"
         self.clusters[name] = place
         with into.subgraph(name=name) as inside:
@@ -189,6 +199,14 @@ class _Operators:
         into.node(
             name, _escaped(*lines), shape=_SHAPES.get(role, "box"), width=width, height=height
         )
+
+
+def _tint(block: Block, step: Step) -> str:
+    """What a step is in a module: its mask, its trunk, or neither."""
+    if step.name in beside_trunk(block):
+        return "mask"
+    shape = recognise(block)
+    return "trunk" if shape is not None and step is shape.trunk else "stage"
 
 
 def _wire_role(kind: str, source: str, role: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.ir.kinds import UNITS
 from archcompiler.figure.cards import PAD, card, card_size
-from archcompiler.figure.counts import Counts, short
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import Run, runs
 from archcompiler.figure.metrics import CAP_HEIGHT, shorten, text_width
@@ -17,8 +15,10 @@ from archcompiler.figure.words import (
     operator_words,
     role_of,
     shape_words,
+    short,
 )
 from archcompiler.ir import Block, TensorType
+from archcompiler.ops.cost import Cost
 
 FIRST = 43.0
 """Width of the first column: the input, and below it the names of the strip's rows."""
@@ -45,7 +45,7 @@ class Column:
     run: Run
     title: str
     rows: tuple[tuple[Run, tuple[str, ...]], ...]
-    counts: Counts
+    cost: Cost
     width: float
     """What its text needs."""
     height: float
@@ -66,12 +66,10 @@ def columns_of(drawing: Drawing, detailed: bool = True, most: int = 0) -> list[C
 def _folded(columns: list[Column]) -> Column:
     """Columns that differ, as one without an inside."""
     run = Run(tuple(step for column in columns for step in column.run.steps))
-    counts = Counts(0, 0)
-    for column in columns:
-        counts += column.counts
+    cost = sum((column.cost for column in columns), Cost())
     title = run.name.replace("stage", "stages ")
     width = text_width(title, TEXT, True) + 2 * PAD
-    return Column(run, title, (), counts, max(width, STRIP_TEXT), EMPTY)
+    return Column(run, title, (), cost, max(width, STRIP_TEXT), EMPTY)
 
 
 def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
@@ -82,15 +80,15 @@ def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
     for inner in runs(block) if detailed else ():
         body = inner.body
         if isinstance(body, Block):
-            if body.kind != UNITS or body.steps:
+            if body.steps:
                 rows.append((inner, block_words(body, inner.count, inner.first.name)))
-        elif body.kind not in ("batch_norm", "relu"):
+        elif role_of(body) != "norm" or body.kind == "dropout":
             rows.append((inner, operator_words(body)))
     sizes = [card_size(words, role_of(inner.body)) for inner, words in rows]
     width = max([w for w, _ in sizes] + [text_width(title, TEXT, True)]) + 2 * PAD
     width = max(width, STRIP_TEXT)
     height = HEADER + sum(h for _, h in sizes) + BETWEEN * max(0, len(rows) - 1) + 2 * PAD
-    return Column(run, title, tuple(rows), drawing.counts(run.first, run.count), width, height)
+    return Column(run, title, tuple(rows), drawing.costs.block(block) * run.count, width, height)
 
 
 def draw_overview(
@@ -130,9 +128,7 @@ class _Overview:
         self.wires: list[Wire] = []
         self.labels: list[Label] = []
         self.lanes: list[Outline] = []
-        self.most = Counts(
-            max(c.counts.parameters for c in columns), max(c.counts.macs for c in columns)
-        )
+        self.most = max(c.cost.params for c in columns), max(c.cost.macs for c in columns)
         self.before = "input"
 
     def row(self, columns: list[Column], top: float, first: bool) -> float:
@@ -182,8 +178,8 @@ class _Overview:
         block = column.run.body
         assert isinstance(block, Block)
         rect = Rect(left, top, self.each, height)
-        info = self.drawing.joint_info("", column.run.steps, column.title)
-        words = f"{column.title}, {info.shape}, {short(column.counts.parameters)} parameters"
+        info = self.drawing.joint_info(self.drawing.graph.root, "", column.run.steps, column.title)
+        words = f"{column.title}, {info.shape}, {short(column.cost.params)} parameters"
         # Alone in its card, the title stands in the middle.
         baseline = 9.0 if height > EMPTY else height / 2 + CAP_HEIGHT * TEXT / 2
         title = Label(rect.cx, top + baseline, column.title, bold=True)
@@ -202,7 +198,7 @@ class _Overview:
         y = top + HEADER + (height - HEADER - used) / 2
         before: Node | None = None
         for run, lines, (_, tall) in inner:
-            node = self._inner(run, lines, (rect.cx, y + tall / 2), tall, name)
+            node = self._inner(block, run, lines, (rect.cx, y + tall / 2), tall, name)
             if before is not None:
                 a, b = before.outline.rect, node.outline.rect
                 self.wires.append(
@@ -212,13 +208,19 @@ class _Overview:
             y += tall + BETWEEN
 
     def _inner(
-        self, run: Run, lines: tuple[str, ...], center: tuple[float, float], tall: float, scope: str
+        self,
+        block: Block,
+        run: Run,
+        lines: tuple[str, ...],
+        center: tuple[float, float],
+        tall: float,
+        scope: str,
     ) -> Node:
         role = role_of(run.body)
         link = self.drawing.link(run.body) if isinstance(run.body, Block) else ""
         several = run.count > 1 or (isinstance(run.body, Block) and len(run.body.steps) > 1)
         form = "stack" if several and role == "unit" else FORMS[role]
-        info = self.drawing.info(scope, run.first, " ".join(lines), run.count)
+        info = self.drawing.info(block, scope, run.first, " ".join(lines), run.count)
         node = card(
             f"{scope}.{run.first.name}", f"{' '.join(lines)}, {info.shape}", center, lines, role,
             size=(self.each - 2 * PAD - 3, tall), form=form, info=info, link=link,
@@ -228,14 +230,14 @@ class _Overview:
 
     def _strip(self, columns: list[Column], top: float) -> float:
         """Two rows of figures and bars, as wide as a column for the largest."""
-        rows = (("parameters", self.most.parameters), ("MACs", self.most.macs))
+        rows = zip(("parameters", "MACs"), self.most, strict=True)
         for row, (what, most) in enumerate(rows):
             y = top + row * STRIP
             self.labels.append(Label(0, y + 7, what, role="muted", anchor="start"))
             for index, column in enumerate(columns):
                 x = FIRST + GAP + index * (self.each + GAP)
-                value = (column.counts.parameters, column.counts.macs)[row]
-                total = (self.drawing.totals.parameters, self.drawing.totals.macs)[row]
+                value = (column.cost.params, column.cost.macs)[row]
+                total = (self.drawing.totals.params, self.drawing.totals.macs)[row]
                 self.labels.append(Label(x, y + 7, short(value), anchor="start"))
                 share = f"{100 * value / total:.0f} %" if total else "0 %"
                 if 0 < value < total / 200:

@@ -7,15 +7,21 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from archcompiler.analysis.depth import trunk_depth
-from archcompiler.figure.contents import ModuleGroup, UnitGroup, module_groups, unit_groups
+from archcompiler.figure.contents import (
+    ModuleGroup,
+    UnitGroup,
+    module_groups,
+    part_groups,
+    unit_groups,
+)
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
-from archcompiler.figure.hourglass import levels
 from archcompiler.figure.legend import draw_legend
 from archcompiler.figure.metrics import wrap
 from archcompiler.figure.module import draw_module
-from archcompiler.figure.module_size import mask_of, tightest
+from archcompiler.figure.module_size import tightest
 from archcompiler.figure.overview import draw_overview
+from archcompiler.figure.recognition import ModuleShape
 from archcompiler.figure.scene import MARGIN, TEXT, Label, Panel, Wire, merge
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.words import CLASS_NAMES, shape_words
@@ -57,7 +63,7 @@ def plan(drawing: Drawing, level: Level) -> Plan:
     return Plan(
         f"`--level {level}`",
         tuple(module_groups(drawing)) if level in ("module", "unit") else (),
-        tuple(unit_groups(drawing)) if level == "unit" else (),
+        (*unit_groups(drawing), *part_groups(drawing)) if level == "unit" else (),
         detailed=level not in ("network", "op"),
     )
 
@@ -70,7 +76,7 @@ def plans(drawing: Drawing, expanded: bool) -> Iterator[Plan]:
         if full.modules and full.units:
             yield plan(drawing, "module")
         if len(full.modules) > 1:
-            deepest = max(full.modules, key=lambda group: len(levels(mask_of(group.block))))
+            deepest = max(full.modules, key=_depth)
             yield Plan("its deepest attention module", (deepest,), full.units)
             yield Plan("its deepest attention module", (deepest,))
     yield plan(drawing, "stage")
@@ -79,6 +85,11 @@ def plans(drawing: Drawing, expanded: bool) -> Iterator[Plan]:
     while most > 6:
         most = most * 4 // 5
         yield replace(plan(drawing, "network"), most=most)
+
+
+def _depth(group: ModuleGroup) -> int:
+    """Levels of a module's mask."""
+    return len(group.shape.levels) if group.shape is not None else 0
 
 
 def compose(
@@ -112,14 +123,9 @@ def _compose(
     letter = next(letters) if plan.modules or plan.units else ""
     shelves = [[draw_overview(drawing, width, letter, detailed=plan.detailed, most=plan.most)]]
     shelves += _modules(drawing, plan.modules, width, letters, notes)
-    units: list[Panel] = []
-    if plan.units and dot is None:
-        notes.append("units are not drawn: no `dot` to lay them out")
-    elif dot is not None:
-        units = [_unit(drawing, group, dot, next(letters), width) for group in plan.units]
-    if any(unit.width > width for unit in units):
-        notes.append("a unit is wider than the page and left out")
-    units = [unit for unit in units if unit.width <= width]
+    others = [group for group in plan.modules if group.shape is None]
+    modules = _scopes(drawing, others, "module", dot, letters, width, notes)
+    units = modules + _scopes(drawing, plan.units, "unit", dot, letters, width, notes)
     drawn = {panel.id for shelf in (*shelves, units) for panel in shelf}
     shelves += _shelve([*units, *(panel for panel in extra if panel.id not in drawn)], width)
     _append_legend(shelves, width)
@@ -133,21 +139,24 @@ def _modules(
     letters: Iterator[str],
     notes: list[str],
 ) -> list[list[Panel]]:
-    rows: list[list[tuple[ModuleGroup, float]]] = []
+    """Modules of the form that the paper draws."""
+    rows: list[list[tuple[ModuleGroup, ModuleShape, float]]] = []
     for group in groups:
-        need = min(tightest(group.block).width, width)
-        if rows and sum(w + APART for _, w in rows[-1]) + need <= width:
-            rows[-1].append((group, need))
+        if group.shape is None:
+            continue
+        need = min(tightest(group.shape).width, width)
+        if rows and sum(w + APART for *_, w in rows[-1]) + need <= width:
+            rows[-1].append((group, group.shape, need))
         else:
-            rows.append([(group, need)])
+            rows.append([(group, group.shape, need)])
     shelves: list[list[Panel]] = []
     for row in rows:
-        stretch = (width - APART * (len(row) - 1)) / sum(need for _, need in row)
+        stretch = (width - APART * (len(row) - 1)) / sum(need for *_, need in row)
         shelf: list[Panel] = []
-        for group, need in row:
+        for group, shape, need in row:
             try:
                 panel = draw_module(
-                    drawing, group.block, group.scope, group.title, need * stretch, next(letters),
+                    drawing, shape, group.scope, group.title, need * stretch, next(letters),
                     group.note,
                 )  # fmt: skip
             except ValueError as reason:
@@ -160,10 +169,27 @@ def _modules(
     return [shelf for shelf in shelves if shelf]
 
 
-def _unit(drawing: Drawing, group: UnitGroup, dot: Dot, letter: str, width: float) -> Panel:
-    return draw_scope(
-        drawing, group.block, group.scope, group.title, dot, letter, group.note, width
-    )
+def _scopes(
+    drawing: Drawing,
+    groups: Sequence[ModuleGroup | UnitGroup],
+    noun: str,
+    dot: Dot | None,
+    letters: Iterator[str],
+    width: float,
+    notes: list[str],
+) -> list[Panel]:
+    """Groups that Graphviz lays out."""
+    if dot is None:
+        if groups:
+            notes.append(f"{noun}s are not drawn: no `dot` to lay them out")
+        return []
+    panels = [
+        draw_scope(drawing, g.block, g.scope, g.title, dot, next(letters), g.note, width)
+        for g in groups
+    ]
+    if any(panel.width > width for panel in panels):
+        notes.append(f"a {noun} is wider than the page and left out")
+    return [panel for panel in panels if panel.width <= width]
 
 
 def _shelve(panels: Sequence[Panel], width: float) -> list[list[Panel]]:
@@ -213,7 +239,7 @@ def footer_words(drawing: Drawing) -> str:
     return " · ".join(
         (
             graph.name,
-            f"{totals.parameters:,} parameters",
+            f"{totals.params:,} parameters",
             f"{totals.macs:,} MACs at {shape_words(graph.input)}",
             f"trunk depth {trunk_depth(graph)}",
             f"spec {drawing.sha256[:12]}",

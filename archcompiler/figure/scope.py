@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archcompiler.analysis.branches import roles
 from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
@@ -42,6 +43,9 @@ def cells(block: Block) -> list[Cell]:
     found: list[Cell] = []
     for run in runs(block):
         body = run.body
+        if isinstance(body, Block) and not body.steps:
+            # Nothing is in it: what reads it reads its input.
+            continue
         role = role_of(body)
         lines = (
             block_words(body, run.count, run.first.name)
@@ -78,10 +82,12 @@ def draw_scope(
     owner = {INPUT: INPUT} | {
         step.name: cell.key for cell in graph for run in cell.runs for step in run.steps
     }
+    for step in block.steps:
+        owner.setdefault(step.name, owner[step.inputs[0]])
     edges = {
         (owner[name], cell.key): role
         for cell in graph
-        for name, role in zip(cell.runs[0].first.inputs, _roles(cell), strict=True)
+        for name, role in zip(cell.runs[0].first.inputs, roles(cell.runs[0].first), strict=True)
     }
     sizes = {cell.key: _size(cell) for cell in graph}
     direction = "LR"
@@ -90,7 +96,8 @@ def draw_scope(
         direction = "TB"
         layout = _layout(graph, edges, sizes, owner[block.output], dot, direction)
     nodes = tuple(
-        _draw(drawing, cell, scope, layout.centers[cell.key], sizes[cell.key]) for cell in graph
+        _draw(drawing, block, cell, scope, layout.centers[cell.key], sizes[cell.key])
+        for cell in graph
     )
     skips = _skips(graph, edges, owner[block.output])
     wires = [
@@ -134,12 +141,6 @@ def panel_id(scope: str) -> str:
     return "scope-" + (scope.replace("/", "-") or "network")
 
 
-def _roles(cell: Cell) -> tuple[str, ...]:
-    step = cell.runs[0].first
-    count = len(step.inputs)
-    return ("data",) * count if isinstance(step.body, Block) else step.body.roles(count)
-
-
 def _skips(graph: list[Cell], edges: Edges, output: str) -> set[tuple[str, str]]:
     """Edges beside the longest path that lead into a sum, through other cells or not."""
     kinds = {cell.key: cell.runs[0].body.kind for cell in graph}
@@ -160,10 +161,12 @@ def _size(cell: Cell) -> Point:
     return card_size(cell.lines, cell.role)
 
 
-def _draw(drawing: Drawing, cell: Cell, scope: str, center: Point, size: Point) -> Node:
+def _draw(
+    drawing: Drawing, block: Block, cell: Cell, scope: str, center: Point, size: Point
+) -> Node:
     body, count = cell.runs[0].body, cell.runs[0].count
     steps = [step for run in cell.runs for step in run.steps]
-    info = drawing.joint_info(scope, steps, " ".join(cell.lines), count)
+    info = drawing.joint_info(block, scope, steps, " ".join(cell.lines), count)
     name = " ".join(cell.lines) if cell.lines != ("+",) else "sum"
     return card(
         cell.key,

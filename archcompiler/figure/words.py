@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from archcompiler.ir.kinds import ATTENTION, UNIT, UNITS, MaskConfig, UnitConfig
 from archcompiler.config.path import SpecPath
 from archcompiler.figure.scene import Form
-from archcompiler.ir import Block, TensorType
+from archcompiler.ir import INPUT, Block, TensorType
+from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, UNIT, UNITS
 from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Interpolate, Linear, MaxPool
 from archcompiler.ops.base import Operator
 from archcompiler.ops.sides import words
@@ -38,25 +38,7 @@ CLASS_NAMES: Final = {
     "norm": "BN, activation",
 }
 
-_ROLES: Final = {
-    "conv": "conv",
-    "linear": "linear",
-    "max_pool": "pool",
-    "global_avg_pool": "pool",
-    "interpolate": "resample",
-    "add": "join",
-    "gate": "join",
-    "concat": "join",
-    "batch_norm": "norm",
-    "relu": "norm",
-    "sigmoid": "norm",
-    "dropout": "norm",
-    "spatial_norm": "norm",
-    "channel_norm": "norm",
-    UNIT: "unit",
-    UNITS: "unit",
-    ATTENTION: "attention",
-}
+_BLOCK_ROLES: Final = {UNIT: "unit", UNITS: "unit", ATTENTION: "attention"}
 
 _PLAIN: Final = {
     "batch_norm": "BN",
@@ -66,7 +48,7 @@ _PLAIN: Final = {
     "channel_norm": "L2 norm",
 }
 
-_UNITS: Final = {
+_NAMES: Final = {
     "preact_bottleneck": "pre-activation bottleneck",
     "bottleneck": "bottleneck",
     "resnext": "ResNeXt",
@@ -75,8 +57,9 @@ _UNITS: Final = {
 
 
 def role_of(body: Operator | Block) -> str:
-    """Operator class: the role that a theme paints."""
-    return _ROLES.get(body.kind, "other")
+    """The role that a theme paints: an operator's class, or that of a kind of block."""
+    role: str = _BLOCK_ROLES.get(body.kind, "other") if isinstance(body, Block) else body.role
+    return role if role in FORMS else "other"
 
 
 def operator_words(op: Operator) -> tuple[str, ...]:
@@ -97,34 +80,35 @@ def operator_words(op: Operator) -> tuple[str, ...]:
         case Dropout():
             return ("dropout", f"{op.probability:g}")
         case Gate():
-            return (gate_words(op.learning),)
+            return ("(1 + M)·T" if op.learning == "residual" else "M·T",)
     return (_PLAIN.get(op.kind, op.kind.replace("_", " ")),)
 
 
-def gate_words(learning: str) -> str:
-    """Equations 1 and 3 of the paper."""
-    return "(1 + M)·T" if learning == "residual" else "M·T"
+def name_words(block: Block) -> str:
+    """What the definition of a block is called; the kind of one that was made without."""
+    return _NAMES.get(block.name, (block.name or block.kind).replace("_", " "))
 
 
-def unit_words(type: str) -> str:
-    """What a unit type is called; for one from outside, its registered name."""
-    return _UNITS.get(type, type.replace("_", " "))
+def attention_words(operators: Sequence[Operator]) -> str:
+    """Which of the mask activations of section 3.2 the head of a mask ends with."""
+    kinds = {op.kind for op in operators}
+    if "channel_norm" in kinds:
+        return "channel attention"
+    if "sigmoid" in kinds:
+        return "spatial attention" if "spatial_norm" in kinds else "mixed attention"
+    return f"{operator_words(operators[-1])[0]} attention"
 
 
-def unit_type_of(block: Block) -> str:
-    """Registered name of the unit type of a unit, or of the first unit of a run."""
-    while block.kind != UNIT:
-        inner = next((s.body for s in block.steps if isinstance(s.body, Block)), None)
-        if inner is None:
-            return ""
-        block = inner
-    assert isinstance(block.config, UnitConfig)
-    return block.config.unit.type
-
-
-def attention_words(mask: MaskConfig) -> str:
-    """Which of the mask activations of section 3.2."""
-    return f"{mask.activation} attention"
+def stride_of(block: Block) -> int:
+    """Positions of the input from one of the output to the next, along the first axis."""
+    if block.input.size == block.output_type.size:
+        return 1
+    stride, name = 1, block.output
+    while name != INPUT:
+        step = block.step(name)
+        stride *= stride_of(step.body) if isinstance(step.body, Block) else step.body.step(0)
+        name = step.inputs[0]
+    return stride
 
 
 def shape_words(type_: TensorType) -> str:
@@ -142,6 +126,16 @@ def spec_words(origin: SpecPath) -> str:
     for step in origin:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text or "spec"
+
+
+def short(number: int) -> str:
+    """Three digits and a prefix, as tables print it: 6.27 G."""
+    for bound, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= bound * 0.9995:
+            value = number / bound
+            digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+            return f"{value:.{digits}f} {prefix}"
+    return str(number)
 
 
 def plural(count: int, noun: str) -> str:
@@ -168,7 +162,7 @@ def block_words(block: Block, count: int, step: str) -> tuple[str, ...]:
         inside = len(block.steps)
         first = block.steps[0].body
         assert isinstance(first, Block)
-        stride = getattr(first.config, "stride", 1)
+        stride = stride_of(first)
         note = f"stride {stride}" if stride > 1 else ""
         if inside == 1:
             return ("unit", note) if note else ("unit",)
@@ -179,4 +173,6 @@ def block_words(block: Block, count: int, step: str) -> tuple[str, ...]:
         return (f"unit{times}",)
     if block.kind == ATTENTION:
         return ("attention", f"module{times}")
+    if block.kind in (BLOCK, MASK):
+        return (f"{name_words(block) if block.name else step}{times}",)
     return (f"{step}{times}",)

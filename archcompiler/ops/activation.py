@@ -2,27 +2,153 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
-from archcompiler.ops.cost import Saved
-from archcompiler.ops.pointwise import Elementwise
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, ShapeError
+from archcompiler.ops.cost import Saved, Work
+from archcompiler.ops.pointwise import Elementwise, Pointwise
+
+Approximation = Literal["none", "tanh"]
 
 
-class Relu(Elementwise):
-    """max(x, 0)."""
-
-    kind: ClassVar[str] = "relu"
+class KeepsOutput(Elementwise):
+    """An activation whose derivative is computed from its output."""
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        # In place or not: nothing may keep what a ReLU overwrites.
         return Saved(output=True)
 
 
-class Sigmoid(Elementwise):
+class KeepsInput(Elementwise):
+    """An activation whose derivative is computed from its input."""
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0,))
+
+
+class Relu(KeepsOutput):
+    """max(x, 0), in place or not: nothing may keep what a ReLU overwrites."""
+
+    kind: ClassVar[str] = "relu"
+
+
+class Sigmoid(KeepsOutput):
     """1 / (1 + exp(-x))."""
 
     kind: ClassVar[str] = "sigmoid"
 
+
+class Tanh(KeepsOutput):
+    """Hyperbolic tangent."""
+
+    kind: ClassVar[str] = "tanh"
+
+
+class Relu6(KeepsInput):
+    """min(max(x, 0), 6) (Sandler et al., MobileNetV2)."""
+
+    kind: ClassVar[str] = "relu6"
+
+
+class Silu(KeepsInput):
+    """x · sigmoid(x), also called swish."""
+
+    kind: ClassVar[str] = "silu"
+
+
+class Elu(KeepsInput):
+    """x above 0, exp(x) - 1 below."""
+
+    kind: ClassVar[str] = "elu"
+
+
+class HardSwish(KeepsInput):
+    """x · min(max(x + 3, 0), 6) / 6 (Howard et al., MobileNetV3)."""
+
+    kind: ClassVar[str] = "hardswish"
+
+
+class HardSigmoid(KeepsInput):
+    """min(max(x + 3, 0), 6) / 6."""
+
+    kind: ClassVar[str] = "hardsigmoid"
+
+
+class Softplus(KeepsInput):
+    """log(1 + exp(x))."""
+
+    kind: ClassVar[str] = "softplus"
+
+
+class Mish(KeepsInput):
+    """x · tanh(softplus(x))."""
+
+    kind: ClassVar[str] = "mish"
+
+
+@dataclass(frozen=True)
+class Gelu(KeepsInput):
+    """x · Φ(x), exactly or by its approximation with tanh."""
+
+    kind: ClassVar[str] = "gelu"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "approximate": Argument("word", "none", choices=("none", "tanh"))
+    }
+
+    approximate: Approximation = "none"
+
+
+@dataclass(frozen=True)
+class LeakyRelu(KeepsInput):
+    """x above 0, slope · x below."""
+
+    kind: ClassVar[str] = "leaky_relu"
+    arguments: ClassVar[Mapping[str, Argument]] = {"slope": Argument("float", 0.01, least=0)}
+
+    slope: float = 0.01
+
+
+@dataclass(frozen=True)
+class Prelu(KeepsInput):
+    """x above 0, slope · x below, with a slope learnt for each channel."""
+
+    kind: ClassVar[str] = "prelu"
+
+    channels: int
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        return cls(inputs[0], **cls.complete(dims, arguments))
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        x = self.only(inputs)
+        if x.channels != self.channels:
+            raise ShapeError(f"PReLU expects {self.channels} channels, but gets {x.channels}", x)
+        return x
+
+    @property
+    def parameters(self) -> int:
+        return self.channels
+
+
+class Identity(Pointwise):
+    """x itself: no activation, where a block asks for one."""
+
+    kind: ClassVar[str] = "identity"
+    view: ClassVar[bool] = True
+
+    @property
+    def simplified(self) -> Operator | None:
+        return None
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work()
+
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        return Saved(output=True)
+        return Saved()
+
+    def moved(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return 0

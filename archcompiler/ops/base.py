@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from archcompiler.ir import TensorType
@@ -55,6 +56,10 @@ class Operator:
     role: ClassVar[Role] = "other"
     chained: ClassVar[bool] = False
     """Whether three and more inputs are the same as taking two at a time, in order."""
+    whole: ClassVar[frozenset[str]] = frozenset()
+    """Roles of the inputs that every position of the output reads all of."""
+    view: ClassVar[bool] = False
+    """Whether the output is memory of the first input."""
     backends: ClassVar[Mapping[str, object]] = {}
     """How an operator of another package is printed, by the name of the back end."""
 
@@ -117,11 +122,12 @@ class Operator:
         """First and last position, along one axis, that one output position reads of each input.
 
         `size` and `output_size` are the pixels of input and output on that axis; a window may
-        hang over the edge. Raises MissingRule.
+        hang over the edge. Inputs whose role is in `whole` are read from end to end instead.
+        Raises MissingRule.
         """
         raise MissingRule(self.kind, "window")
 
-    def step(self, axis: int) -> int:
+    def step(self, size: int, output_size: int, axis: int) -> int | Fraction:
         """Input positions from one output position to the next along an axis, the stride."""
         return 1
 

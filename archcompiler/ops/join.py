@@ -29,7 +29,7 @@ class Join(Operator):
         return Saved()
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
-        return position, position
+        return (0, 0) if size == 1 else (position, position)
 
 
 class Add(Join):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
@@ -86,7 +87,7 @@ class WindowPool(Operator):
         first = position * along(self.stride, axis) - along(self.padding, axis)
         return first, first + self.extent(axis) - 1
 
-    def step(self, axis: int) -> int:
+    def step(self, size: int, output_size: int, axis: int) -> int | Fraction:
         return along(self.stride, axis)
 
 

@@ -1,14 +1,95 @@
-"""Operators by the name that a block calls them by."""
+"""Operators by name: those built in, and those that other packages register.
+
+An outside package is loaded when a name of its own is asked for, so that a broken one touches no
+spec that does not use it.
+"""
 
 from __future__ import annotations
 
-from archcompiler import ops
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from archcompiler.diagnostics import CompileError, error
 from archcompiler.ops.base import Operator
+
+if TYPE_CHECKING:
+    from archcompiler.diagnostics import Span
+
+GROUP = "archcompiler.operators"
+"""Entry points of this group are subclasses of `Operator`, each under its `kind`."""
+FAMILIES = ("activation", "conv", "join", "linear", "norm", "pool", "regularise", "resize")
+
+
+@cache
+def operators() -> Mapping[str, type[Operator]]:
+    """The built-in operators by kind, in alphabetical order."""
+    found: dict[str, type[Operator]] = {}
+    for family in FAMILIES:
+        for value in vars(import_module(f"archcompiler.ops.{family}")).values():
+            if isinstance(value, type) and issubclass(value, Operator) and "kind" in vars(value):
+                found[value.kind] = value
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def operator_names() -> tuple[str, ...]:
+    """Every name that a step may have as its operator; nothing is loaded."""
+    return tuple(sorted({*operators(), *_outside()}))
+
+
+def operator(name: str, span: Span | None = None) -> type[Operator]:
+    """The operator of a name. Raises KeyError if there is none.
+
+    Raises CompileError E315, at `span`, if the package that registers the name cannot be used.
+    """
+    return operators().get(name) or _load(name, _outside()[name], span)
 
 
 def find_operator(name: str) -> type[Operator] | None:
-    """The operator called `name`; None if there is none."""
-    for value in vars(ops).values():
-        if isinstance(value, type) and issubclass(value, Operator) and getattr(value, "kind", "") == name:
-            return value
-    return None
+    """The operator of a name; None if there is none. Raises CompileError E315 as `operator` does."""
+    return operator(name) if name in operators() or name in _outside() else None
+
+
+@cache
+def _outside() -> dict[str, tuple[EntryPoint, ...]]:
+    """Entry points by name, without those of built-in operators."""
+    found: dict[str, tuple[EntryPoint, ...]] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda p: p.value):
+        if point.name not in operators():
+            found[point.name] = (*found.get(point.name, ()), point)
+    return found
+
+
+def _load(name: str, points: tuple[EntryPoint, ...], span: Span | None) -> type[Operator]:
+    """The one operator that is registered under a name."""
+    first = points[0]
+    if len({point.value for point in points}) > 1:
+        both = " and ".join(_words(point) for point in points)
+        raise _broken(f"two packages register the operator `{name}`", both, span)
+    try:
+        loaded = first.load()
+    except Exception as exc:
+        # Whatever an outside package does wrong is said of it, by name.
+        reason = f"{type(exc).__name__}: {exc}".splitlines()[0]
+        raise _broken(
+            f"operator `{name}` cannot be loaded", f"{_words(first)}: {reason}", span
+        ) from exc
+    if not (isinstance(loaded, type) and issubclass(loaded, Operator)):
+        raise _broken(f"`{name}` is registered, but is no operator", _words(first), span)
+    kind = getattr(loaded, "kind", None)
+    if kind != name:
+        message = f"the operator registered as `{name}` calls itself `{kind}`"
+        raise _broken(message, _words(first), span)
+    return loaded
+
+
+def _words(point: EntryPoint) -> str:
+    package = f"package {point.dist.name}" if point.dist is not None else "a package"
+    return f"{package}, entry point `{point.name} = {point.value}`"
+
+
+def _broken(message: str, where: str, span: Span | None) -> CompileError:
+    return CompileError(error("E315", message, span, notes=(where,)))

@@ -33,7 +33,7 @@ class Dropout(Pointwise):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         # The scaled noise as float32, on the CPU; a GPU keeps a byte per element.
-        return Saved(image_bytes=BYTES * output.numel)
+        return Saved(image_bytes=BYTES * output.numel if self.probability else 0)
 
     def moved(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         return 0

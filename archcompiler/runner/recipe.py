@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from archcompiler.config.base import Count, Model
+from archcompiler.runner.choices import Device
 
 Natural = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -170,7 +171,7 @@ class Recipe(Model):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Decides initial weights, order, augmentation and label noise."""
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     """auto: the first of cuda, mps and cpu that is there."""
     iterations: Count
     """Steps of the optimizer, in all."""

@@ -14,9 +14,10 @@ from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.checkpoint import Checkpoints, Contents, load
+from archcompiler.runner.choices import Strategy
 from archcompiler.runner.curves import write_curves
 from archcompiler.runner.data.opening import open_data
-from archcompiler.runner.distributed import Strategy, World, distribute, joined, read_world
+from archcompiler.runner.distributed import World, distribute, joined, read_world
 from archcompiler.runner.failures import explained
 from archcompiler.runner.folder import RunFolder
 from archcompiler.runner.hardware import Hardware, resolve_device, settle

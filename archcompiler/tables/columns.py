@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.diagnostics.suggest import did_you_mean
-from archcompiler.tables.report import Report, Row, View
+from archcompiler.tables.quantities import QUANTITIES, Quantity
+from archcompiler.tables.report import Order, Report, Row, View
 
 Value = int | float | str | None
 PREFIXES = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"), (1, ""))
@@ -29,11 +30,20 @@ class Column:
     """Decimals; None for as many as the column's largest value needs."""
 
 
-def _count(key: str, title: str, legend: str = "") -> Column:
-    return Column(key, title, "", lambda _, row: getattr(row.cost, key), legend)
+def _of(quantity: Quantity) -> Column:
+    q = quantity
+    return Column(
+        q.key, q.title, q.unit, lambda _, row: q.value(row.cost), q.legend, q.scaled, q.digits
+    )
 
 
-COLUMNS: tuple[Column, ...] = (
+def _measured(report: Report, row: Row) -> int | None:
+    if report.measured is None:
+        return None
+    return report.measured.fvcore.get("" if row.level == 0 else row.name.replace("/", "."))
+
+
+NETWORK = (
     Column("input", "input", None, lambda r, _: r.input.pixel_words),
     Column("classes", "classes", "", lambda r, _: r.classes, scaled=False),
     Column(
@@ -44,17 +54,10 @@ COLUMNS: tuple[Column, ...] = (
         "depth: convolutions and the classifier on the longest path past the masks.",
         scaled=False,
     ),
-    Column("operators", "operators", "", lambda _, row: row.cost.operators, scaled=False),
-    _count("params", "params"),
-    Column(
-        "macs",
-        "MACs",
-        "",
-        lambda _, row: row.cost.macs,
-        "MACs: multiply-accumulates of convolutions and the classifier, batch 1; "
-        "what the paper calls FLOPs.",
-    ),
-    Column(
+)
+"""Columns that say something of a whole network only."""
+BESIDE = {
+    "macs": Column(
         "macs_share",
         "MACs",
         "%",
@@ -62,54 +65,16 @@ COLUMNS: tuple[Column, ...] = (
         scaled=False,
         digits=1,
     ),
-    Column(
-        "flops",
-        "2·MACs",
-        "FLOP",
-        lambda _, row: row.cost.flops,
-        "2·MACs: floating-point operations, two for each multiply-accumulate.",
-    ),
-    _count(
-        "fvcore_flops",
-        "fvcore",
-        "fvcore: what fvcore counts, MACs + 2 per BN element + 4 per bilinear output "
-        "+ 1 per averaged input.",
-    ),
-    Column(
+    "fvcore_flops": Column(
         "measured",
         "measured",
         "",
-        lambda r, row: r.measured.fvcore.get(_module(row)) if r.measured else None,
+        _measured,
         "measured: fvcore's own count of the emitted module.",
     ),
-    _count("activations", "acts", "acts: output elements of convolutions and the classifier."),
-    _count(
-        "elements",
-        "elements",
-        "elements: of operators without MACs (BN, ReLU, sums, …); no tool counts them.",
-    ),
-    Column(
-        "train_saved_bytes",
-        "saved",
-        "B",
-        lambda _, row: row.cost.saved_bytes,
-        "saved: what autograd keeps of one image for the backward pass, float32, batch 1.",
-    ),
-    Column(
-        "bytes_moved",
-        "moved",
-        "B",
-        lambda _, row: row.cost.bytes_moved,
-        "moved: maps and parameters read and written in inference, float32, nothing fused.",
-    ),
-    Column(
-        "intensity",
-        "intensity",
-        "FLOP/B",
-        lambda _, row: row.cost.intensity,
-        scaled=False,
-        digits=1,
-    ),
+}
+"""What follows a quantity."""
+MAPS = (
     Column("output", "output", None, lambda _, row: str(row.output) if row.output else None),
     Column(
         "receptive_field",
@@ -120,6 +85,11 @@ COLUMNS: tuple[Column, ...] = (
         scaled=False,
     ),
 )
+COLUMNS: tuple[Column, ...] = (
+    *NETWORK,
+    *(c for q in QUANTITIES for c in (_of(q), BESIDE.get(q.key)) if c is not None),
+    *MAPS,
+)
 BY_KEY = {column.key: column for column in COLUMNS}
 DEFAULTS: dict[View, tuple[str, ...]] = {
     "network": ("input", "params", "macs", "fvcore_flops", "activations"),
@@ -128,12 +98,6 @@ DEFAULTS: dict[View, tuple[str, ...]] = {
     "branch": ("params", "macs", "macs_share", "fvcore_flops", "activations", "receptive_field"),
     "op": ("operators", "params", "macs", "fvcore_flops", "activations", "elements"),
 }
-OF_NETWORK = frozenset({"input", "classes", "trunk_depth"})
-"""Columns that say something of a whole network only."""
-
-
-def _module(row: Row) -> str:
-    return "" if row.level == 0 else row.name.replace("/", ".")
 
 
 def chosen(view: View, keys: Sequence[str], *, measured: bool) -> list[Column]:
@@ -148,7 +112,7 @@ def chosen(view: View, keys: Sequence[str], *, measured: bool) -> list[Column]:
         names = list(keys)
     columns = [column(name) for name in names]
     if view != "network":
-        columns = [c for c in columns if c.key not in OF_NETWORK]
+        columns = [c for c in columns if c not in NETWORK]
     if view in ("branch", "op"):
         columns = [c for c in columns if c.key not in ("output", "measured")]
     return columns
@@ -169,11 +133,19 @@ def column(key: str) -> Column:
     return BY_KEY[key]
 
 
-def sort_key(report: Report, row: Row, key: str) -> tuple[bool, float, str]:
-    """Largest first, names from a to z, what has no value last."""
+def order_by(key: str) -> Order:
+    """The order of rows by a column: largest first, names from a to z, what has no value last.
+
+    Raises CompileError E502 for a column that there is not, besides `name`.
+    """
     if key == "name":
-        return False, 0.0, row.name
-    value = column(key).value(report, row)
-    if isinstance(value, str):
-        return False, 0.0, value
-    return value is None, -(value or 0), ""
+        return lambda _, row: (False, 0.0, row.name)
+    value_of = column(key).value
+
+    def order(report: Report, row: Row) -> tuple[bool, float, str]:
+        value = value_of(report, row)
+        if isinstance(value, str):
+            return False, 0.0, value
+        return value is None, -(value or 0), ""
+
+    return order

@@ -7,14 +7,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from archcompiler.tables.quantities import QUANTITIES
 from archcompiler.tables.record import record
 from archcompiler.tables.report import Report
-
-UNITS = {
-    "flops": "flops_two_per_mac",
-    "receptive_field": "receptive_field_px",
-}
-"""Headers where a key of the JSON does not say its unit; other keys are counts or bytes."""
 
 
 def render(reports: Sequence[Report]) -> str:
@@ -54,18 +49,8 @@ def _row(row: dict[str, Any], view: str | None) -> dict[str, Any]:
     line: dict[str, Any] = {}
     if view is not None:
         line = {view: row["name"], "level": row["level"]}
-    for key in (
-        "operators",
-        "params",
-        "buffers",
-        "macs",
-        "flops",
-        "fvcore_flops",
-        "activations",
-        "elements",
-        "train_saved_bytes",
-        "bytes_moved",
-        "receptive_field",
-    ):
-        line[UNITS.get(key, key)] = row[key]
+    for quantity in QUANTITIES:
+        if quantity.digits is None:
+            line[quantity.csv_key] = row[quantity.json_key]
+    line["receptive_field_px"] = row["receptive_field"]
     return line

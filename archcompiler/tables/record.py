@@ -6,6 +6,7 @@ from typing import Any
 
 from archcompiler.analysis.references import deviation, publication
 from archcompiler.ops.cost import Cost
+from archcompiler.tables.quantities import QUANTITIES
 from archcompiler.tables.report import Report, Row
 
 
@@ -46,19 +47,7 @@ def record(report: Report) -> dict[str, Any]:
 
 
 def _costs(cost: Cost) -> dict[str, Any]:
-    return {
-        "operators": cost.operators,
-        "params": cost.params,
-        "buffers": cost.buffers,
-        "macs": cost.macs,
-        "flops": cost.flops,
-        "fvcore_flops": cost.fvcore_flops,
-        "activations": cost.activations,
-        "elements": cost.elements,
-        "train_saved_bytes": cost.saved_bytes,
-        "bytes_moved": cost.bytes_moved,
-        "intensity_flops_per_byte": cost.intensity,
-    }
+    return {quantity.json_key: quantity.value(cost) for quantity in QUANTITIES}
 
 
 def _row(row: Row) -> dict[str, Any]:

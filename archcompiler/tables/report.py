@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from archcompiler.analysis.branches import MASK, has_mask, roles
 from archcompiler.analysis.costs import BRANCHES, ROOT, Cells, CostModel, Place, total
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.receptive_field import ReceptiveField, Windows, identity, isotropic
 from archcompiler.analysis.references import Origin, Reference, reference
 from archcompiler.analysis.roofline import Accelerator, Precision, Roofline, roofline
-from archcompiler.ir.kinds import ATTENTION, MASK, STAGE
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.ir import Block, Graph, Step, TensorType
+from archcompiler.ir import Block, Graph, Step, TensorType, fold
 from archcompiler.ops.cost import Cost
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 View = Literal["network", "stage", "module", "branch", "op"]
 _Windows = dict[int, Windows]
-VIEWS: tuple[View, ...] = ("network", "stage", "module", "branch", "op")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,10 @@ class Row:
         return self.name.rpartition("/")[2]
 
 
+Order: TypeAlias = Callable[["Report", Row], tuple[bool, float, str]]
+"""The key to sort a row of a report by."""
+
+
 @dataclass(frozen=True)
 class Report:
     """Everything that a table may show of one network at one input size."""
@@ -57,7 +60,8 @@ class Report:
     precision: Precision = "half"
     measured: Counts | None = None
     """What torch and fvcore count, if they were asked."""
-    sort: str | None = None
+    order: Order | None = None
+    """What to sort rows by; None for their order in the network."""
 
     @property
     def name(self) -> str:
@@ -127,11 +131,8 @@ class Report:
         return Row(self.name, self.cost, 0, self.graph.root.output_type, None)
 
     def _sorted(self, rows: Sequence[Row]) -> tuple[Row, ...]:
-        if self.sort is None:
-            return tuple(rows)
-        from archcompiler.tables.columns import sort_key
-
-        return tuple(sorted(rows, key=lambda row: sort_key(self, row, self.sort or "")))
+        order = self.order
+        return tuple(rows if order is None else sorted(rows, key=lambda row: order(self, row)))
 
     def _operators(self) -> list[Row]:
         sums: dict[str, Cost] = {}
@@ -204,25 +205,24 @@ class Report:
         return max(fields.network(axis, step).size for axis in self._axes)
 
     def _mask_field(self) -> int | None:
-        """The largest that any mask's output has, which is the last one's."""
+        """The largest that any mask has, which is the last one's."""
         sizes = [
-            windows[step.name].size
+            windows[name].size
             for axis in self._axes
             for block, windows in self._scopes(axis)
             for step in block.steps
-            if isinstance(step.body, Block) and step.body.kind == MASK
+            for name, role in zip(step.inputs, roles(step), strict=True)
+            if role == MASK
         ]
         return max(sizes, default=None)
 
     def _scopes(self, axis: int) -> Iterator[tuple[Block, dict[str, Windows]]]:
         """Windows in the blocks around masks; of equal blocks in a row the last sees most."""
-        root = self.graph.root
-        stack = [(root, identity(self.input, axis))]
+        around = fold(has_mask)
+        stack = [(self.graph.root, identity(self.input, axis))]
         while stack:
             block, entering = stack.pop()
             windows = self._fields.steps(block, axis, entering)
             yield block, windows
-            last = {id(s.body): s for s in block.steps if isinstance(s.body, Block)}
-            for step in last.values():
-                if isinstance(step.body, Block) and step.body.kind in (STAGE, ATTENTION):
-                    stack.append((step.body, windows[step.inputs[0]]))
+            last = {s.body: s for s in block.steps if isinstance(s.body, Block)}
+            stack += [(b, windows[s.inputs[0]]) for b, s in last.items() if around(b)]

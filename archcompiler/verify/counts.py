@@ -101,7 +101,7 @@ def count(graph: Graph, module: nn.Module) -> Counts:
         }
         macs = {name: 2 * entry.cost.macs for name, entry in expected.items()}
         differences += _first(macs, by_module, expected, "torch's FlopCounterMode counts")
-    fvcore, unsupported, uncalled = _fvcore(module, image)
+    fvcore, unsupported, uncalled = fvcore_counts(module, image)
     differences += [
         f"fvcore has no rule for {op}, and it is not on the list of those"
         for op in sorted(unsupported - _uncounted(graph))
@@ -126,13 +126,15 @@ def _uncounted(graph: Graph) -> set[str]:
     return set().union(*(torch_op(op).uncounted for op in operators.values()))
 
 
-def _fvcore(module: nn.Module, image: torch.Tensor) -> tuple[dict[str, int], set[str], set[str]]:
+def fvcore_counts(
+    module: nn.Module, *images: torch.Tensor
+) -> tuple[dict[str, int], set[str], set[str]]:
     """One trace: counts by module, operators without a rule, modules never called."""
     with warnings.catch_warnings():
         # The tracer warns of its own deprecated parts.
         warnings.simplefilter("ignore", DeprecationWarning)
         with torch.no_grad():
-            analysis: Any = FlopCountAnalysis(module, image)
+            analysis: Any = FlopCountAnalysis(module, images)
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             analysis.tracer_warnings("none")
             by_module = analysis.by_module_and_operator()

@@ -66,7 +66,7 @@ def prove(graph: Graph, module: nn.Module) -> Proof:
     module.eval()
     total = sum(parameter.numel() for parameter in module.parameters())
     try:
-        traced = trace(module, graph.input, _outside(graph))
+        traced = trace(module, graph.input, outside=_outside(graph))
     except UnknownOperation as unknown:
         differences = [f"unknown operation: {unknown}"]
     else:

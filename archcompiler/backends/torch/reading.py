@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from torch import fx
+from torch import fx, nn
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
@@ -118,18 +118,27 @@ def one_input(op: Operator) -> Callable[..., Reading]:
     """Reads a function or a method with one input and, perhaps, an `inplace`."""
 
     def read(seen: Seen, x: fx.Node, inplace: bool = False) -> Reading:
+        if not isinstance(inplace, bool):
+            raise TypeError(f"an option of {inplace}")
         return op, [x]
 
     return read
 
 
 def one_input_module(op: Operator) -> Callable[..., Reading]:
-    """Reads a module with one input that has no options but, perhaps, an `inplace`."""
+    """Reads a module with one input whose options, but for `inplace`, are torch's defaults."""
 
-    def read(seen: Seen, module: object, x: fx.Node) -> Reading:
+    def read(seen: Seen, module: nn.Module, x: fx.Node) -> Reading:
+        if _options(module) != _options(type(module)()):
+            raise UnknownOperation(f"`{seen.node.target}` is a {module}")
         return op, [x]
 
     return read
+
+
+def _options(module: nn.Module) -> dict[str, Any]:
+    skipped = ("training", "inplace")
+    return {k: v for k, v in vars(module).items() if k[0] != "_" and k not in skipped}
 
 
 def two_maps(x: Any, y: Any) -> bool:

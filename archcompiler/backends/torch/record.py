@@ -29,7 +29,7 @@ class Helper:
 class Reader:
     """How calls of `target` in a traced module are read as operators.
 
-    A target is the exact class of a module, a function, the name of a tensor's method, or a
+    A target is the exact class of a module, a function, or the name of a tensor's method or of a
     helper. `read` gets a `Seen`, for a module the module, and the arguments of the call.
     """
 
@@ -62,7 +62,8 @@ class TorchOp:
     module: Callable[[Any, int], str] | None = None
     """The expression that makes the module, for an operator and a number of dimensions."""
     call: Call | None = None
-    helper: Helper | None = None
+    helper: Callable[[int], Helper] | None = None
+    """What the printed text needs the file to define, in so many dimensions."""
     readers: Callable[[], Iterable[Reader]] = no_readers
     flat: Flat = "never"
     inplace: bool = False

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from archcompiler.backends.torch.record import TorchOp
 from archcompiler.ops.base import Operator
+from archcompiler.ops.registry import FAMILIES
 
 BACKEND = "torch"
-FAMILIES = ("activation", "conv", "join", "linear", "norm", "pool", "regularise", "resize")
 
 
 @cache

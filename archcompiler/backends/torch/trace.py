@@ -35,26 +35,28 @@ _GLOBALS = {"torch": torch, "F": F, "nn": nn, "Tensor": Tensor}
 
 
 def trace(
-    module: nn.Module, input: TensorType, outside: Iterable[TorchOp] = ()
+    module: nn.Module, *inputs: TensorType, outside: Iterable[TorchOp] = ()
 ) -> nx.MultiDiGraph[str]:
-    """The module's dataflow at one image of shape `input`, labelled as the graph's own view is.
+    """The module's dataflow at one image of this shape, labelled as the graph's own view is.
 
+    A module may have several inputs, of equal dimensions.
     Node names are those of torch.fx; a node that calls a submodule has its name as `module`, and
     `weights` says whether it has any.
     `outside` are the records of operators that are not built in. Raises UnknownOperation for
     anything that has no operator, and for a module that cannot run.
     """
-    readers = _Readers([*records().values(), *outside], module)
-    traced = _traced(module, input, readers)
+    dims = inputs[0].dims
+    readers = _Readers([*records().values(), *outside], module, dims)
+    traced = _traced(module, inputs, readers)
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     alias: dict[fx.Node, fx.Node] = {}
     for node in traced.graph.nodes:
         if node.op == "output" or is_size(node):
             continue
         if node.op == "placeholder":
-            graph.add_node(node.name, label=("input", (), map_type(node, input.dims)))
+            graph.add_node(node.name, label=("input", (), map_type(node, dims)))
             continue
-        read = readers.read(Seen(node, input.dims), traced)
+        read = readers.read(Seen(node, dims), traced)
         if isinstance(read, Part):
             continue
         op, sources = (None, [read]) if isinstance(read, fx.Node) else (read[0].simplified, read[1])
@@ -62,21 +64,22 @@ def trace(
             alias[node] = alias.get(sources[0], sources[0])
             continue
         name = str(node.target) if node.op == "call_module" else None
-        label = (op.kind, op.attributes(), map_type(node, input.dims))
+        label = (op.kind, op.attributes(), map_type(node, dims))
         graph.add_node(node.name, label=label, module=name, weights=op.parameters > 0)
         for source, role in zip(sources, op.roles(len(sources)), strict=True):
             graph.add_edge(alias.get(source, source).name, node.name, role=role)
     return graph
 
 
-def _traced(module: nn.Module, input: TensorType, readers: _Readers) -> fx.GraphModule:
+def _traced(module: nn.Module, inputs: tuple[TensorType, ...], readers: _Readers) -> fx.GraphModule:
     """The module as torch.fx sees it, with the shapes of all tensors."""
     tracer = _Tracer(readers.leaves, readers.functions)
     weight = next(module.parameters(), None)
     device = None if weight is None else weight.device
     try:
         traced = fx.GraphModule(module, tracer.trace(module))
-        ShapeProp(traced).propagate(torch.empty(1, input.channels, *input.size, device=device))
+        images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
+        ShapeProp(traced).propagate(*images)
     except (RuntimeError, TypeError, ValueError, fx.proxy.TraceError) as exc:
         reason = (str(exc).splitlines() or [""])[0]
         raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from exc
@@ -97,17 +100,18 @@ class _Tracer(fx.Tracer):
 class _Readers:
     """The readers of all operators by what they read, helpers of the module's file included."""
 
-    def __init__(self, table: Iterable[TorchOp], module: nn.Module) -> None:
+    def __init__(self, table: Iterable[TorchOp], module: nn.Module, dims: int) -> None:
         self._by_target: dict[object, list[Reader]] = defaultdict(list)
         helpers: dict[str, Helper] = {}
         for record in table:
             if record.helper is not None:
-                helpers[record.helper.name] = record.helper
+                helper = record.helper(dims)
+                helpers[helper.name] = helper
             for reader in record.readers():
                 self._by_target[reader.target].append(reader)
         found = list(_defined(helpers, module))
         for helper, value in found:
-            self._by_target[value] = self._by_target[helper]
+            self._by_target[value] = self._by_target[helper.name]
         self.leaves = {value for _, value in found if isinstance(value, type)}
         self.functions = tuple(value for _, value in found if not isinstance(value, type))
 

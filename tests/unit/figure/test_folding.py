@@ -3,11 +3,12 @@ from collections.abc import Callable
 import pytest
 
 from archcompiler import CompiledNetwork
+from archcompiler.analysis.parameters import parameter_count
 from archcompiler.figure.contents import module_groups, unit_groups
-from archcompiler.figure.counts import Counter, short
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import digest, runs
-from archcompiler.ir import Block
+from archcompiler.figure.words import short
+from archcompiler.ir import Block, Graph
 
 
 def block(network: CompiledNetwork, *names: str) -> Block:
@@ -59,10 +60,9 @@ def test_a_relative_digest_ignores_width_and_size_alone(
 
 
 def test_counts_are_the_released_ones(attention56: CompiledNetwork) -> None:
-    root = attention56.graph.root
-    counts = Counter().of(root, root.output_type)
+    totals = Drawing(attention56).totals
     # Read off the authors' deploy network.
-    assert (counts.parameters, counts.macs) == (31_810_728, 6_270_836_736)
+    assert (totals.params, totals.macs) == (31_810_728, 6_270_836_736)
 
 
 def test_one_unit_panel_a_type(make: Callable[..., CompiledNetwork]) -> None:
@@ -99,7 +99,7 @@ def test_a_module_group_says_what_all_of_it_costs(attention452: CompiledNetwork)
     first = module_groups(Drawing(attention452))[0]
     stage = block(attention452, "stage1")
     whole = sum(
-        Counter().of(step.body, step.type).parameters
+        parameter_count(Graph("module", block(attention452, "stage1", step.name)))
         for step in stage.steps
         if step.name.startswith("attention")
     )

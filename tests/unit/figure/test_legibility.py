@@ -11,11 +11,12 @@ from shipped import SPECS as ALL
 
 import archcompiler
 from archcompiler import CompiledNetwork
+from archcompiler.analysis.parameters import parameter_count
 from archcompiler.figure.comparison import compare
-from archcompiler.figure.counts import Counter
 from archcompiler.figure.diagram import Request, draw
 from archcompiler.figure.legibility import problems
 from archcompiler.figure.scene import MARGIN, Label, Panel, Wire
+from archcompiler.ir import Graph
 
 SPECS = ROOT / "specs"
 STAGE: dict[str, Any] = {"channels": 64, "modules": 1, "depth": 2}
@@ -124,13 +125,12 @@ def test_a_folded_mask_has_the_parameters_of_the_whole(attention56: CompiledNetw
         return sum(node.info.parameters or 0 for node in panel.nodes if node.info)
 
     attention = attention56.graph.root.step("stage1").body.step("attention1").body
-    whole = Counter().of(attention, attention.output_type).parameters
+    whole = parameter_count(Graph("module", attention))
     assert parameters(252.0) == parameters(504.0) == whole
 
 
 def totals(network: CompiledNetwork) -> int:
-    root = network.graph.root
-    return Counter().of(root, root.output_type).parameters
+    return parameter_count(network.graph)
 
 
 class TestTheCheckItself:

@@ -8,7 +8,7 @@ from archcompiler.blocks import ATTENTION, MASK
 from archcompiler.builder import BlockBuilder, NormDetails
 from archcompiler.ir import INPUT, Graph, TensorType
 
-SPECS = Path(__file__).parents[2] / "specs"
+SPECS = Path(__file__).parents[3] / "specs"
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from archcompiler.cli.train import command
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner import training
 from archcompiler.runner.checkpoint import read
-from archcompiler.runner.distributed import Strategy, World, joined
+from archcompiler.runner.choices import Strategy
+from archcompiler.runner.distributed import World, joined
 from archcompiler.runner.metrics import read_metrics
 from archcompiler.runner.training import Job
 

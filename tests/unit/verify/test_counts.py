@@ -13,7 +13,7 @@ from shipped import TOML_SPECS
 from torch import nn
 
 import archcompiler
-from archcompiler.analysis.resolution import at_size
+from archcompiler.compiler import at_size
 from archcompiler.verify.counts import Counts, count, verify_counts
 
 TINY = {

@@ -25,11 +25,7 @@ def _read_dropout() -> Iterable[Reader]:
     def read(seen: Seen, module: nn.Dropout, x: fx.Node) -> Reading:
         return Dropout(module.p), [x]
 
-    def nothing(seen: Seen, module: nn.Identity, x: fx.Node) -> Reading:
-        return x
-
     yield Reader(nn.Dropout, read)
-    yield Reader(nn.Identity, nothing)
 
 
 RECORDS: Final = {"dropout": TorchOp(module=_dropout, readers=_read_dropout, flat="kept")}

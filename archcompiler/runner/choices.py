@@ -1,0 +1,12 @@
+"""What a command line may choose between; it is imported before any framework is."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Crops: TypeAlias = Literal["1", "10"]
+"""Views of an image in an evaluation: the whole, or corners and middle, each also mirrored."""
+Device: TypeAlias = Literal["auto", "cpu", "cuda", "mps"]
+"""auto: the first of cuda, mps and cpu that is there."""
+Strategy: TypeAlias = Literal["ddp", "fully_shard"]
+"""With several processes: a whole network in each, or shards of one."""

@@ -1,0 +1,135 @@
+"""One or more examples of every operator, and a module that applies it as emitted files do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import nn
+
+from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.emit.load import load_module
+from archcompiler.ir import TensorType
+from archcompiler.ops.base import Operator
+from archcompiler.ops.registry import operator
+
+SIZE = (9, 7, 6)
+PIXEL = (1, 1, 1)
+
+
+@dataclass(frozen=True)
+class Example:
+    """An operator with arguments, and inputs of so many channels and such sizes."""
+
+    kind: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    channels: tuple[int, ...] = (4,)
+    sizes: tuple[tuple[int, ...], ...] = (SIZE,)
+    dims: tuple[int, ...] = (1, 2, 3)
+
+    def __str__(self) -> str:
+        words = (f"{key}={value}" for key, value in self.arguments.items())
+        return "-".join([self.kind, *words]).replace(" ", "")
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An example in so many dimensions."""
+
+    example: Example
+    dims: int
+
+    def __str__(self) -> str:
+        return f"{self.example}-{self.dims}d"
+
+    @property
+    def op(self) -> Operator:
+        arguments = {
+            name: value[: self.dims] if isinstance(value, list) else value
+            for name, value in self.example.arguments.items()
+        }
+        return operator(self.example.kind).make(self.example.channels, self.dims, **arguments)
+
+    @property
+    def inputs(self) -> tuple[TensorType, ...]:
+        pairs = zip(self.example.channels, self.example.sizes, strict=True)
+        return tuple(TensorType(channels, *size[: self.dims]) for channels, size in pairs)
+
+
+def module(op: Operator, inputs: Sequence[TensorType]) -> nn.Module:
+    """A module whose forward is the operator alone, from the text that is printed of it."""
+    return load_module("operator", source(op, inputs)).Module()  # type: ignore[no-any-return]
+
+
+def source(op: Operator, inputs: Sequence[TensorType]) -> str:
+    record, dims = torch_op(op), inputs[0].dims
+    names = [f"x{i}" for i in range(1, len(inputs) + 1)]
+    made = record.module(op, dims) if record.module is not None else "None"
+    result = expression(op, [Value(name) for name in names], dims, module="self.op")
+    helper = record.helper(dims) if record.helper is not None else None
+    return "\n\n".join(
+        [
+            "import torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn",
+            *(helper.imports if helper is not None else ()),
+            helper.source if helper is not None else "",
+            "class Module(nn.Module):\n"
+            "    def __init__(self) -> None:\n"
+            "        super().__init__()\n"
+            f"        self.op = {made}\n\n"
+            f"    def forward(self, {', '.join(names)}):\n"
+            f"        return {result.text}\n",
+        ]
+    )
+
+
+EVEN = (8, 6, 4)
+TWICE = (18, 14, 12)
+EXAMPLES = (
+    Example("add", channels=(4, 4), sizes=(SIZE, SIZE)),
+    Example("add", channels=(4, 1), sizes=(PIXEL, SIZE)),
+    Example("batch_norm"),
+    Example("batch_norm", {"eps": 1e-3, "momentum": 0.01}),
+    Example("channel_norm"),
+    Example("concat", channels=(4, 2, 3), sizes=(SIZE, SIZE, SIZE)),
+    Example("conv", {"channels": 6, "kernel": 3}),
+    Example("conv", {"channels": 6, "kernel": 1, "stride": 2, "bias": True}),
+    Example("conv", {"channels": 4, "kernel": 3, "groups": 4, "dilation": 2}),
+    Example("conv", {"channels": 6, "kernel": [1, 7, 2], "stride": [2, 1, 1], "groups": 2}),
+    Example("conv", {"channels": 2, "kernel": 4, "padding": 0}),
+    Example("dropout", {"probability": 0.25}),
+    Example("dropout", {"probability": 0.0}),
+    Example("gate", channels=(4, 4), sizes=(SIZE, SIZE)),
+    Example("gate", channels=(4, 1), sizes=(SIZE, SIZE)),
+    Example("gate", {"learning": "naive"}, channels=(4, 4), sizes=(SIZE, PIXEL)),
+    Example("global_avg_pool"),
+    Example("interpolate", channels=(4, 2), sizes=(SIZE, TWICE)),
+    Example("interpolate", {"align_corners": False}, channels=(4, 2), sizes=(SIZE, TWICE)),
+    Example("interpolate", {"mode": "nearest"}, channels=(4, 2), sizes=(SIZE, TWICE)),
+    Example("linear", {"features": 5}, sizes=(PIXEL,)),
+    Example("linear", {"features": 5, "bias": False}, sizes=(PIXEL,)),
+    Example("max_pool", {"kernel": 3, "stride": 2, "ceil": True}),
+    Example("max_pool", {"kernel": 2}),
+    Example("max_pool", {"kernel": [3, 5, 3], "stride": [1, 2, 2], "padding": [1, 2, 0]}),
+    Example("max_pool", {"kernel": 3, "stride": 1, "padding": 1, "dilation": 2}),
+    Example("mul", channels=(4, 4), sizes=(SIZE, SIZE)),
+    Example("mul", channels=(4, 1), sizes=(SIZE, SIZE)),
+    Example("elu"),
+    Example("gelu"),
+    Example("gelu", {"approximate": "tanh"}),
+    Example("hardsigmoid"),
+    Example("hardswish"),
+    Example("identity"),
+    Example("leaky_relu"),
+    Example("leaky_relu", {"slope": 0.2}),
+    Example("mish"),
+    Example("prelu"),
+    Example("relu"),
+    Example("relu6"),
+    Example("sigmoid"),
+    Example("silu"),
+    Example("softplus"),
+    Example("spatial_norm"),
+    Example("tanh"),
+)
+APPLIED = tuple(Applied(example, dims) for example in EXAMPLES for dims in example.dims)
