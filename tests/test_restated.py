@@ -79,11 +79,11 @@ def test_eca_is_a_convolution_along_the_channels() -> None:
     torch.testing.assert_close(gate(x), x * torch.sigmoid(along)[:, :, None, None])
 
 
-def test_cbam_asks_one_mlp_twice() -> None:
+def test_cbam_is_two_gates_in_turn_as_its_authors_write_them() -> None:
     gate, x = Cbam(32).eval(), torch.randn(2, 32, 5, 5)
-    pooled = torch.stack([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=2)[..., None]
-    scaled = x * torch.sigmoid(gate.mlp(pooled).sum(dim=2, keepdim=True))
-    maps = torch.stack([scaled.amax(dim=1), scaled.mean(dim=1)], dim=1)
+    mean, largest = F.avg_pool2d(x, 5), F.max_pool2d(x, 5)
+    scaled = x * torch.sigmoid(gate.mlp(mean) + gate.mlp(largest))
+    maps = torch.stack([scaled.max(dim=1).values, scaled.mean(dim=1)], dim=1)
     torch.testing.assert_close(gate(x), scaled * torch.sigmoid(gate.spatial(maps)))
 
 

@@ -44,7 +44,9 @@ class EfficientChannel(nn.Module):
 class Cbam(nn.Module):
     """CBAM: Woo et al., ECCV 2018 (arXiv 1807.06521), as in Jongchan/attention-module.
 
-    A channel gate with one MLP for the average and the maximum, then a spatial gate.
+    A weight for each channel, by one MLP for the mean and the maximum, then one for each position.
+    The MLP sees both as a map of two pixels, and the weights are multiplied before the map is, where
+    the authors call it twice and multiply the map twice.
     """
 
     def __init__(self, c: int, ratio: int = 16) -> None:
@@ -52,16 +54,15 @@ class Cbam(nn.Module):
         self.mlp = nn.Sequential(
             nn.Conv2d(c, c // ratio, 1), nn.ReLU(), nn.Conv2d(c // ratio, c, 1)
         )
-        self.spatial = nn.Sequential(
-            nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1, momentum=0.01)
-        )
+        self.spatial = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        average = self.mlp(F.adaptive_avg_pool2d(x, 1))
-        largest = self.mlp(F.adaptive_max_pool2d(x, 1))
-        x = x * torch.sigmoid(average + largest)
-        pooled = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
-        return x * torch.sigmoid(self.spatial(pooled))
+        pooled = torch.cat([F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1)], dim=2)
+        channels = torch.sigmoid(self.mlp(pooled).sum(dim=(2, 3), keepdim=True))
+        weighed = x * channels
+        maps = [weighed.amax(dim=1, keepdim=True), weighed.mean(dim=1, keepdim=True)]
+        positions = torch.sigmoid(self.spatial(torch.cat(maps, dim=1)))
+        return x * (channels * positions)
 
 
 class Bam(nn.Module):
