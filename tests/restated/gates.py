@@ -45,7 +45,7 @@ class Cbam(nn.Module):
     """CBAM: Woo et al., ECCV 2018 (arXiv 1807.06521), as in Jongchan/attention-module.
 
     A weight for each channel, by one MLP for the mean and the maximum, then one for each position.
-    The MLP sees both as a map of two pixels, and the weights are multiplied before the map is, where
+    The MLP sees both as a map of two pixels, and the weights are multiplied before the map is;
     the authors call it twice and multiply the map twice.
     """
 
