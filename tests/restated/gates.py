@@ -57,7 +57,7 @@ class Cbam(nn.Module):
         self.spatial = nn.Sequential(nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = torch.cat([F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1)], dim=2)
+        pooled = torch.cat([F.adaptive_avg_pool2d(x, 1), F.adaptive_max_pool2d(x, 1)], dim=3)
         channels = torch.sigmoid(self.mlp(pooled).sum(dim=(2, 3), keepdim=True))
         weighed = x * channels
         maps = [weighed.amax(dim=1, keepdim=True), weighed.mean(dim=1, keepdim=True)]
