@@ -14,7 +14,7 @@ from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import operator
 
-SIZE = (9, 7, 6)
+SIZE = (7, 6, 5)
 PIXEL = (1, 1, 1)
 
 
@@ -83,8 +83,7 @@ def source(op: Operator, inputs: Sequence[TensorType]) -> str:
     )
 
 
-EVEN = (8, 6, 4)
-TWICE = (18, 14, 12)
+TWICE = (14, 12, 10)
 EXAMPLES = (
     Example("add", channels=(4, 4), sizes=(SIZE, SIZE)),
     Example("add", channels=(4, 1), sizes=(PIXEL, SIZE)),
@@ -114,6 +113,33 @@ EXAMPLES = (
     Example("max_pool", {"kernel": 3, "stride": 1, "padding": 1, "dilation": 2}),
     Example("mul", channels=(4, 4), sizes=(SIZE, SIZE)),
     Example("mul", channels=(4, 1), sizes=(SIZE, SIZE)),
+    Example("adaptive_avg_pool", {"size": [4, 3, 2]}),
+    Example("adaptive_avg_pool", {"size": 1}),
+    Example("adaptive_max_pool", {"size": 4}),
+    Example("adaptive_max_pool", {"size": 1}),
+    Example("avg_pool", {"kernel": 2}),
+    Example("avg_pool", {"kernel": 3, "stride": 2, "padding": 1, "ceil": True}),
+    Example("avg_pool", {"kernel": [3, 2, 2], "stride": 2, "count_include_pad": False}),
+    Example("blur_pool"),
+    Example("blur_pool", {"kernel": 5, "stride": 3}),
+    Example("global_max_pool"),
+    Example("group_norm", {"groups": 2}),
+    Example("group_norm", {"eps": 1e-6}, channels=(64,)),
+    Example("layer_norm"),
+    Example("layer_norm", {"eps": 1e-5}),
+    Example("reduce", {"how": "mean", "axis": "channels"}),
+    Example("reduce", {"how": "max", "axis": "channels"}),
+    Example("reduce", {"how": "sum", "axis": "positions"}),
+    Example("reduce", {"how": "mean", "axis": "positions"}),
+    Example("reduce", {"how": "max", "axis": "positions"}),
+    Example("reduce", {"how": "mean", "axis": "width"}),
+    Example("reduce", {"how": "max", "axis": "height"}, dims=(2, 3)),
+    Example("reduce", {"how": "sum", "axis": "depth"}, dims=(3,)),
+    Example("softmax"),
+    Example("softmax", {"axis": "positions"}),
+    Example("upsample"),
+    Example("upsample", {"scale": 3, "align_corners": False}),
+    Example("upsample", {"scale": [2, 1, 3], "mode": "nearest"}),
     Example("elu"),
     Example("gelu"),
     Example("gelu", {"approximate": "tanh"}),

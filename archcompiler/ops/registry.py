@@ -21,7 +21,19 @@ if TYPE_CHECKING:
 
 GROUP = "archcompiler.operators"
 """Entry points of this group are subclasses of `Operator`, each under its `kind`."""
-FAMILIES = ("activation", "conv", "join", "linear", "norm", "pool", "regularise", "resize")
+FAMILIES = (
+    "activation",
+    "blur",
+    "conv",
+    "join",
+    "linear",
+    "norm",
+    "pool",
+    "reduce",
+    "regularise",
+    "resize",
+    "whole_pool",
+)
 
 
 @cache
