@@ -115,7 +115,8 @@ class Bodies:
         if module is None:
             op = _on_self(op, plan, body)
         if record.helper is not None:
-            body.helpers[record.helper.name] = record.helper
+            helper = record.helper(dims)
+            body.helpers[helper.name] = helper
         if plan.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
 

@@ -8,27 +8,12 @@ from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
+from archcompiler.ops.axes import dimension
 from archcompiler.ops.base import Number, Operator, Role
 from archcompiler.ops.cost import Saved, Work
-from archcompiler.ops.sides import ArgumentError
 
-Axis = Literal["channels", "depth", "height", "width"]
-AXES: tuple[Axis, ...] = ("channels", "depth", "height", "width")
-Along = Literal["channels", "positions", "depth", "height", "width"]
 How = Literal["mean", "max", "sum"]
-
-
-def dimension(axis: Along, dims: int) -> int:
-    """The dimension of a (N, C, *size) tensor that an axis is; the width is the last.
-
-    Raises ArgumentError for an axis that maps of these dimensions lack.
-    """
-    if axis == "channels":
-        return 1
-    back = 3 - ("depth", "height", "width").index(axis)
-    if back > dims:
-        raise ArgumentError("axis", f"is `{axis}`, which a {dims}-D map does not have")
-    return dims + 2 - back
+Along = Literal["channels", "positions", "depth", "height", "width"]
 
 
 @dataclass(frozen=True)

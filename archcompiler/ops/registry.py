@@ -23,7 +23,9 @@ GROUP = "archcompiler.operators"
 """Entry points of this group are subclasses of `Operator`, each under its `kind`."""
 FAMILIES = (
     "activation",
+    "attend",
     "blur",
+    "channelwise",
     "conv",
     "join",
     "linear",
@@ -32,6 +34,7 @@ FAMILIES = (
     "reduce",
     "regularise",
     "resize",
+    "split",
     "whole_pool",
 )
 

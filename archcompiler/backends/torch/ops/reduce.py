@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.torch.python import atom, called
 from archcompiler.backends.torch.record import Helper, Reader, TorchOp
-from archcompiler.ops.reduce import AXES, How, Reduce, Softmax, dimension
+from archcompiler.ops.axes import axes, dimension
+from archcompiler.ops.reduce import How, Reduce, Softmax
 
 if TYPE_CHECKING:
     from torch import fx
@@ -40,7 +41,7 @@ def _read_reduce() -> Iterable[Reader]:
             where = tuple(sorted(number % rank for number in numbers))
             if where == seen.axes:
                 return Reduce(how, "positions"), [x]
-            for axis in AXES[:1] + AXES[-seen.dims :]:
+            for axis in axes(seen.dims):
                 if where == (dimension(axis, seen.dims),):
                     return Reduce(how, axis), [x]
             raise UnknownOperation(f"`{seen.node.name}` reduces the axes {dim}")
