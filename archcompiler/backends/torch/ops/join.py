@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from archcompiler.backends.torch.python import atom, called
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import axes, dimension
+from archcompiler.ops.base import broadcast
 from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def _read_mul() -> Iterable[Reader]:
         for trunk, factor in ((x, y), (y, x)):
             if (mask := one_more(factor)) is not None:
                 return Gate("residual"), [trunk, mask]
-        # The factor that is the smaller, broadcast to the other, is the mask.
-        swap = seen.type_of(x).numel < seen.type_of(y).numel
+        # The factor that is broadcast to the other is the mask; of two that are, the second one.
+        left, right = seen.type_of(x), seen.type_of(y)
+        swap = left != right == broadcast((left, right), "a product")
         return Mul(), [y, x] if swap else [x, y]
 
     for target in (operator.mul, operator.imul, torch.mul, "mul", "mul_"):
