@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Final
 
 from archcompiler.config.path import SpecPath
@@ -20,7 +19,8 @@ from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.library import Library
 from archcompiler.language.symbol import Symbol
 
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+EMPTY: Final[Mapping[str, Any]] = {}
+"""Read-only by its type: a `MappingProxyType` could not be pickled."""
 
 
 @dataclass(frozen=True, eq=False)
