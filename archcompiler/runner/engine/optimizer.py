@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
-from archcompiler.runner.distributed import local
-from archcompiler.runner.recipe import Optimizer
+from archcompiler.runner.recipe.model import Optimizer
+from archcompiler.runner.system.distributed import local
 
 
 def make_optimizer(network: nn.Module, how: Optimizer, device: torch.device) -> torch.optim.SGD:

@@ -11,9 +11,9 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.files import sweep, write_whole
-from archcompiler.runner.loading import LoadedRecipe
-from archcompiler.runner.recipe import Recipe
-from archcompiler.runner.writing import unwritable
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.store.writing import unwritable
 
 if TYPE_CHECKING:
     from PIL import Image

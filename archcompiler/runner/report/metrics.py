@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.folder import RunFolder
-from archcompiler.runner.writing import unwritable
+from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.store.writing import unwritable
 
 Row = dict[str, Any]
 

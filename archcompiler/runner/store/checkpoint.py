@@ -17,7 +17,7 @@ from torch import Tensor
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.files import link_whole, write_whole
-from archcompiler.runner.writing import FULL, unwritable
+from archcompiler.runner.store.writing import FULL, unwritable
 
 FORMAT = "archcompiler-checkpoint-1"
 Contents = dict[str, Any]

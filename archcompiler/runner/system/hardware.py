@@ -12,8 +12,8 @@ from torch.utils._triton import has_triton
 
 from archcompiler.analysis.roofline import accelerators
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.loading import LoadedRecipe
-from archcompiler.runner.recipe import Speed
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Speed
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.metrics import Row
+from archcompiler.runner.report.metrics import Row
 
 
 class Board:

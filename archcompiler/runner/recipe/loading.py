@@ -16,7 +16,7 @@ from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.diagnostics.read import read_source
 from archcompiler.diagnostics.suggest import did_you_mean
-from archcompiler.runner.recipe import Recipe
+from archcompiler.runner.recipe.model import Recipe
 from archcompiler.spec.model import Spec
 from archcompiler.syntax import parse
 from archcompiler.syntax.document import Part

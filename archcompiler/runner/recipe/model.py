@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from archcompiler.config.base import Count, Model
-from archcompiler.runner.choices import Device
+from archcompiler.runner.recipe.choices import Device
 
 Natural = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]

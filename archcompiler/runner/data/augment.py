@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from archcompiler.runner.order import Samples
-from archcompiler.runner.randomness import Stream, below, uniforms, words
-from archcompiler.runner.recipe import Augment
+from archcompiler.runner.data.order import Samples
+from archcompiler.runner.data.randomness import Stream, below, uniforms, words
+from archcompiler.runner.recipe.model import Augment
 
 _STREAMS = (
     Stream.CROP_Y,

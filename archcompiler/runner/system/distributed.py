@@ -22,7 +22,7 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from archcompiler.runner.choices import Strategy
+from archcompiler.runner.recipe.choices import Strategy
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 
-from archcompiler.runner.recipe import Cosine, Steps
+from archcompiler.runner.recipe.model import Cosine, Steps
 
 
 def rate_factor(schedule: Steps | Cosine, step: int, iterations: int) -> float:

@@ -10,9 +10,9 @@ from torch import nn
 
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.checkpoint import load
-from archcompiler.runner.folder import RunFolder
-from archcompiler.runner.loading import LoadedRecipe, load_recipe
+from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
+from archcompiler.runner.store.checkpoint import load
+from archcompiler.runner.store.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from archcompiler.runner.distributed import World, load_whole, mean_buffers, whole
-from archcompiler.runner.optimizer import MovingAverage
+from archcompiler.runner.engine.optimizer import MovingAverage
+from archcompiler.runner.system.distributed import World, load_whole, mean_buffers, whole
 
 
 @dataclass

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archcompiler.runner.augment import Draws, boxes
-from archcompiler.runner.randomness import Stream
-from archcompiler.runner.recipe import Augment
+from archcompiler.runner.data.augment import Draws, boxes
+from archcompiler.runner.data.randomness import Stream
+from archcompiler.runner.recipe.model import Augment
 
 
 class Mixed(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from archcompiler.runner.randomness import permutation
+from archcompiler.runner.data.randomness import permutation
 
 
 class Samples(NamedTuple):

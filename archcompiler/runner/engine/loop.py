@@ -13,10 +13,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.augment import Draws, Normaliser, augment, noisy_labels
+from archcompiler.runner.data.augment import Draws, Normaliser, augment, noisy_labels
+from archcompiler.runner.data.mixing import Mixer
 from archcompiler.runner.data.opening import OpenedData
+from archcompiler.runner.data.order import Order, Parts, Samples
+from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
-from archcompiler.runner.distributed import (
+from archcompiler.runner.engine.evaluate import Score, evaluate
+from archcompiler.runner.engine.optimizer import set_rate
+from archcompiler.runner.engine.schedule import rate_factor
+from archcompiler.runner.engine.state import Best, TrainingState
+from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.report.metrics import Row
+from archcompiler.runner.system.distributed import (
     StopVote,
     World,
     averaged_buffers,
@@ -24,18 +33,9 @@ from archcompiler.runner.distributed import (
     synchronised,
     warm_up,
 )
-from archcompiler.runner.evaluate import Score, evaluate
-from archcompiler.runner.failures import evaluation_fits
-from archcompiler.runner.hardware import Hardware
-from archcompiler.runner.metrics import Row
-from archcompiler.runner.mixing import Mixer
-from archcompiler.runner.optimizer import set_rate
-from archcompiler.runner.order import Order, Parts, Samples
-from archcompiler.runner.randomness import Stream, word
-from archcompiler.runner.recipe import Recipe
-from archcompiler.runner.schedule import rate_factor
-from archcompiler.runner.signals import StopSignals
-from archcompiler.runner.state import Best, TrainingState
+from archcompiler.runner.system.failures import evaluation_fits
+from archcompiler.runner.system.hardware import Hardware
+from archcompiler.runner.system.signals import StopSignals
 
 
 class Listener(Protocol):

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archcompiler.runner.augment import Normaliser
-from archcompiler.runner.crops import Crops, single_crop
+from archcompiler.runner.data.augment import Normaliser
+from archcompiler.runner.data.crops import Crops, single_crop
 from archcompiler.runner.data.source import Tested
-from archcompiler.runner.distributed import World
-from archcompiler.runner.hardware import Hardware
+from archcompiler.runner.system.distributed import World
+from archcompiler.runner.system.hardware import Hardware
 
 
 @dataclass(frozen=True)

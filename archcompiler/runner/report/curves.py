@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageFont
 
-from archcompiler.runner.folder import RunFolder
-from archcompiler.runner.metrics import Row
+from archcompiler.runner.report.metrics import Row
+from archcompiler.runner.store.folder import RunFolder
 
 WIDTH, HEIGHT = 900, 380
 _TOP, _BOTTOM = 56, 330

@@ -8,8 +8,8 @@ from typing import Any
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
-from archcompiler.runner.loading import LoadedRecipe
-from archcompiler.runner.recipe import Recipe
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Recipe
 
 _PLACE = frozenset({("seed",), ("batch_size",), ("data", "type")})
 """Settings on which the order of the samples depends, and the place of an iteration in it."""

@@ -9,7 +9,7 @@ import torch
 import torch.distributed as dist
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.recipe import Recipe
+from archcompiler.runner.recipe.model import Recipe
 
 
 @contextmanager
