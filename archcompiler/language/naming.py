@@ -23,7 +23,7 @@ from archcompiler.ops.registry import find_operator, operator_names, operators
 MEANT: Final = ("norm", "act")
 """Names for what the network says under `norm` and `activation`."""
 _FILLED: Final = ("unit", "mask", "attention")
-"""Places that cannot be left empty."""
+"""Places that cannot be left empty, but for slots that are so by default."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Naming:
             message = f"`type` must be a string, not {kind_of(name)}"
             known = f"known: {', '.join(self.names(place))}"
             yield error("E203", message, written.span(), notes=(known,))
-        elif name == NONE and place.kind not in _FILLED:
+        elif name == NONE and (place.kind not in _FILLED or place.default == NONE):
             yield from self._options(node, {}, place)
         elif name in MEANT and place.operators and place.kind not in ("norm", "activation"):
             yield from self._options(node, {}, place)
