@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.backends.torch import Value, expression, helper_of, torch_op
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
@@ -98,7 +99,7 @@ class Bodies:
         if isinstance(called, OperatorTarget):
             op = called.make(widths, self.dialect.dims)
             channels[rule.name] = op.out(widths)
-            return self._operator(rule.name, op, inputs, body, use.kind == "head")
+            return self._operator(rule.name, op, inputs, body, plan)
         inner = called.use(widths[0], self.dialect.library, ())
         channels[rule.name] = inner.c
         module = self._block(called, inner, rule.repeat, use)
@@ -107,13 +108,16 @@ class Bodies:
         return Line(rule.name, inputs, _attribute(rule.name), module, weighted=True)
 
     def _operator(
-        self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, head: bool
+        self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, plan: ClassPlan
     ) -> Line:
         record, dims = torch_op(op), self.dialect.dims
         module = record.module(op, dims) if record.module is not None else None
-        if record.helper is not None:
-            body.helpers[record.helper.name] = record.helper
-        if head and module is not None and "num_classes" in module:
+        if module is None:
+            op = _on_self(op, plan, body)
+        helper = helper_of(op, dims)
+        if helper is not None:
+            body.helpers[helper.name] = helper
+        if plan.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
 
         def call(values: Sequence[Value], inplace: bool) -> Value:
@@ -175,6 +179,38 @@ class Bodies:
     def used(self, plan: ClassPlan) -> dict[str, Any]:
         """Options that the printed class has as arguments, with the values of its first use."""
         return self._used[plan.name]
+
+
+def _on_self(op: Operator, plan: ClassPlan, body: Body) -> Operator:
+    """An operator that `forward` calls: what it reads of `__init__` are attributes by then."""
+    if not is_dataclass(op):
+        return op
+    names = {*_SIZES, *plan.arguments, *body.lets}
+    steps = {rule.name for rule in plan.definition.steps}
+
+    def attribute(match: re.Match[str]) -> str:
+        name = match[0]
+        if name not in names:
+            return name
+        kept = f"given_{name}" if name in steps else name
+        body.kept[kept] = name
+        return f"self.{kept}"
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(moved, value))
+        if isinstance(value, Symbol):
+            text = re.sub(r"(?<![\w.])[a-z_]\w*", attribute, value.text)
+            return replace(value, text=text)
+        return value
+
+    given = {f.name: getattr(op, f.name) for f in fields(op) if f.init}
+    changed = {name: moved(value) for name, value in given.items()}
+    return replace(op, **changed) if body.kept else op
+
+
+_SIZES = ("in_channels", "channels", "stride", "num_classes", "dropout")
+"""Arguments of a class that are no options of its block."""
 
 
 def _there(use: Use, rule: Rule) -> bool:

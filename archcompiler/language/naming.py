@@ -23,7 +23,7 @@ from archcompiler.ops.registry import find_operator, operators
 MEANT: Final = ("norm", "act")
 """Names for what the network says under `norm` and `activation`."""
 _FILLED: Final = ("unit", "mask", "attention")
-"""Places that cannot be left empty."""
+"""Places that cannot be left empty, but for slots that are so by default."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from archcompiler.language.symbol import Symbol
 from archcompiler.language.use import MissingOption, Reference, Use, bind, reference
 from archcompiler.language.values import out_of_bounds
 from archcompiler.ops import Argument, ArgumentError, Operator
-from archcompiler.ops.registry import find_operator
+from archcompiler.ops.registry import find_operator, operators
 
 NORM: Final = "norm"
 ACT: Final = "act"
@@ -96,6 +96,16 @@ Target = BlockTarget | OperatorTarget | None
 """None for an empty slot: the step hands its first input on."""
 
 
+def named(name: str, library: Library) -> type[Operator] | Definition | None:
+    """The operator or the block of a name; None if there is neither.
+
+    Installed packages are searched for an operator only where nothing else has the name: that
+    takes longer than all the rest. Raises CompileError for one that cannot be used.
+    """
+    built_in = operators().get(name)
+    return built_in or library.find(name) or find_operator(name)
+
+
 def target(use: Use, rule: Rule, dialect: Dialect) -> Target:
     """What a step stands for.
 
@@ -113,12 +123,11 @@ def target(use: Use, rule: Rule, dialect: Dialect) -> Target:
         kind = "block"
     if given.type == NONE:
         return None
-    operator = find_operator(given.type)
-    if operator is not None:
-        return OperatorTarget(operator, _operator_arguments(use, rule, operator, given, slot))
-    definition = dialect.library.find(given.type)
+    definition = named(given.type, dialect.library)
     if definition is None:
         raise ExpressionError(f"no block or operator is called `{given.type}`", 0, len(given.type))
+    if not isinstance(definition, Definition):
+        return OperatorTarget(definition, _operator_arguments(use, rule, definition, given, slot))
     offered = _block_arguments(use, rule, definition, given, slot)
     sizes = {name: _number(use, rule.arguments[name]) for name in CALL if name in rule.arguments}
     for name, value in sizes.items():

@@ -12,7 +12,7 @@ from archcompiler.ir.kinds import UNITS
 from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import ExpressionError, InexactDivision, parse_expression
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
-from archcompiler.language.use import MissingOption, Reference, Use, frozen
+from archcompiler.language.use import MissingOption, Use, frozen
 from archcompiler.ops import ArgumentError
 
 MAX_NESTING = 40
@@ -110,13 +110,13 @@ class Context:
         return builder.build(x)
 
     def _lower(self, use: Use, input: TensorType) -> Block:
-        options = {
-            name: value
-            for name in use.definition.options
-            if not isinstance(value := use.given.get(name), Reference | None)
-        }
         builder = BlockBuilder(
-            use.kind, input, name=use.definition.name, options=options, use=use, origin=use.origin
+            use.kind,
+            input,
+            name=use.definition.name,
+            options=use.values,
+            use=use,
+            origin=use.origin,
         )
         self._nesting += 1
         if self._nesting > MAX_NESTING:

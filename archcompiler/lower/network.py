@@ -15,7 +15,7 @@ from archcompiler.language.library import Home, Library
 from archcompiler.language.target import BlockTarget, Dialect
 from archcompiler.language.use import Reference, bind, reference
 from archcompiler.lower.context import Context, EndlessBlocks, TooManyOperators
-from archcompiler.spec.loader import LoadedSpec
+from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Reference as Written
 from archcompiler.spec.model import Spec, Stage
 

@@ -2,91 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from archcompiler.config.located import Located, locate, merge
-from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import kind_of, validate
 from archcompiler.config.settings import parse_setting
-from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import near_spec, read_source
-from archcompiler.language.library import Home, Library
+from archcompiler.language.library import Library
+from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Spec
+from archcompiler.spec.references import broken_blocks, broken_references
+from archcompiler.spec.rules import broken_rules
 from archcompiler.spec.wording import SpecWording
 from archcompiler.syntax import parse
-from archcompiler.syntax.document import Part
 
 SpecLike = str | Path | Mapping[str, Any]
 MAX_EXTENDS = 16
-
-
-@dataclass(frozen=True)
-class LoadedSpec:
-    """A valid spec with the text behind each of its values."""
-
-    spec: Spec
-    values: Located
-    source: Source
-    library: Library = field(repr=False, compare=False)
-    """The blocks that it can name."""
-    settings: tuple[str, ...] = ()
-
-    def span(self, path: SpecPath, part: Part = "value") -> Span:
-        """Where the value at `path` is written; for a default, where it would be."""
-        written = self.written(path, part)
-        return self.values.nearest(path) if written is None else written
-
-    def written(self, path: SpecPath, part: Part = "value") -> Span | None:
-        """Where the value that holds at `path` is written, there or where `path` has it from."""
-        node: Located | None = self.values
-        for depth, step in enumerate(path, 1):
-            node = node.child(step) if node is not None else None
-            inherited = _inherited(path[:depth])
-            if node is None and inherited is not None:
-                return self.written((*inherited, *path[depth:]), part)
-        return None if node is None else node.span(part)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of what the spec means: the same for TOML and JSON, order of keys and `extends`.
-
-        The blocks that it uses are part of that, its own as well as others; those that it does
-        not use are not.
-        """
-        from archcompiler.spec.resolved import resolved, used
-
-        values = resolved(self.spec, self.library)
-        del values["blocks"]
-        values["blocks"] = [self._text(name, home) for home, name in used(self.spec, self.library)]
-        values["blocks"].sort()
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _text(self, name: str, home: Home) -> str:
-        table = self.library.table(name, home)
-        assert table is not None
-        plain = table.plain()
-        # The order of steps is that of execution; that of other keys means nothing.
-        plain["steps"] = list(plain.get("steps", {}).items())
-        return json.dumps([home, name, plain], sort_keys=True, ensure_ascii=False)
-
-
-def _inherited(path: SpecPath) -> SpecPath | None:
-    """Where a unit type comes from that is not written at `path`."""
-    match path:
-        case ("stages", int() as i, "attention", "mask", "unit"):
-            return ("stages", i, "attention", "trunk")
-        case ("stages", int() as i, "attention", "trunk"):
-            return ("stages", i, "unit")
-        case ("stages", int(), "unit"):
-            return ("unit",)
-    return None
 
 
 def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
@@ -103,9 +38,6 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
 
 def _checked(values: Located, source: Source, settings: tuple[str, ...]) -> LoadedSpec:
     """The spec of these values. Raises CompileError with all that is wrong with them."""
-    from archcompiler.spec.references import broken_blocks, broken_references
-    from archcompiler.spec.rules import broken_rules
-
     library, wording = Library(values.child("blocks")), SpecWording("the spec")
     problems = [
         *broken_references(values, library, wording),

@@ -14,7 +14,7 @@ from archcompiler.spec.names import class_name, taken, taken_file
 from archcompiler.spec.resolved import used
 
 if TYPE_CHECKING:
-    from archcompiler.spec.loader import LoadedSpec
+    from archcompiler.spec.loaded import LoadedSpec
     from archcompiler.spec.model import Stage
 
 

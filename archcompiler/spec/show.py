@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from archcompiler.config.located import Located, Text
 from archcompiler.config.path import SpecPath
 from archcompiler.config.toml import toml_lines
-from archcompiler.spec.loader import LoadedSpec
+from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.resolved import resolved
 
 
