@@ -10,7 +10,6 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.config.path import SpecPath
 from archcompiler.language.definition import (
     NONE,
-    SIZES,
     WIRING,
     X,
     Definition,
@@ -19,6 +18,7 @@ from archcompiler.language.definition import (
     Rule,
 )
 from archcompiler.language.expression import Expression, ExpressionError, parse_expression
+from archcompiler.language.reserved import Part, reserved
 from archcompiler.diagnostics import Span
 from archcompiler.config.located import Located
 from archcompiler.config.problems import kind_of
@@ -85,7 +85,7 @@ class _Reading:
     def _options(self) -> dict[str, Option]:
         found: dict[str, Option] = {}
         for name, node in self._entries("options"):
-            if name in (*SIZES, *WIRING, "channels", X):
+            if name in WIRING:
                 self._say("E205", f"an option cannot be called `{name}`", node.span("key"))
                 continue
             option = self._option(name, node)
@@ -226,7 +226,7 @@ class _Reading:
             self.problems.append(at_columns(node, mistake))
             return None
 
-    def _entries(self, key: str) -> Iterable[tuple[str, Located]]:
+    def _entries(self, key: Part) -> Iterable[tuple[str, Located]]:
         node = self.table.child(key)
         if node is None:
             return
@@ -234,12 +234,14 @@ class _Reading:
             self.problems.append(_wrong(f"`{key}`", node, "a table"))
             return
         for name, child in node.value.items():
-            if IDENTIFIER.fullmatch(name) and len(name) <= 64 and not _reserved(name):
+            why: str | None = "it becomes an identifier in the emitted code"
+            if IDENTIFIER.fullmatch(name) and len(name) <= 64:
+                why = reserved(name, key)
+            if why is None:
                 yield name, child
             else:
                 message = f"`{name}` cannot be a name in a block"
-                notes = ("it becomes an identifier in the emitted code",)
-                self._say("E205", message, child.span("key"), notes)
+                self._say("E205", message, child.span("key"), (why,))
 
     def _known(self, node: Located, keys: tuple[str, ...], what: str) -> None:
         for key, child in node.value.items():
@@ -286,13 +288,3 @@ def columns(node: Located, start: int, end: int) -> Span:
 def _wrong(what: str, node: Located, expected: str, help: str | None = None) -> Diagnostic:
     message = f"{what} must be {expected}, not {kind_of(node.value)}"
     return error("E203", message, node.span(), help=help)
-
-
-def _reserved(name: str) -> bool:
-    """Names that an attribute of a module, or an argument, cannot have."""
-    import keyword
-
-    taken = ("self", "training", "forward", "device", "nn", "torch", "config", "dtype", NONE)
-    return keyword.iskeyword(name) or name in taken
-
-
