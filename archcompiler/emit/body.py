@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from archcompiler.backends.torch import Value, expression, torch_op
@@ -25,6 +26,7 @@ class Bodies:
         self.plans, self.dialect = plans, dialect
         self._used: dict[str, dict[str, Any]] = {plan.name: {} for plan in plans}
         self.bodies: dict[str, Body] = {}
+        self._walked: list[ClassPlan] = []
         self._settle()
 
     def _settle(self) -> None:
@@ -98,28 +100,54 @@ class Bodies:
         if isinstance(called, OperatorTarget):
             op = called.make(widths, self.dialect.dims)
             channels[rule.name] = op.out(widths)
-            return self._operator(rule.name, op, inputs, body, use.kind == "head")
+            return self._operator(rule.name, op, inputs, body, use)
         inner = called.use(widths[0], self.dialect.library, ())
-        channels[rule.name] = inner.c
+        channels[rule.name] = self._width(inner)
         module = self._block(called, inner, rule.repeat, use)
         if module is None:
             return None
         return Line(rule.name, inputs, _attribute(rule.name), module, weighted=True)
 
+    def _width(self, use: Use) -> Any:
+        """Channels that a block gives: `c`, but where it gives something else, as a mask may."""
+        plan = self.plans.find(use)
+        outputs = [] if plan is None else zip(plan.uses, plan.shapes, strict=True)
+        if plan is None or plan in self._walked or all(u.c == y.channels for u, (_, y) in outputs):
+            return use.c
+        self._walked.append(plan)
+        widths = {X: use.cin}
+        name = X
+        for rule in use.definition.steps:
+            inputs = tuple(widths[i] for i in rule.inputs)
+            called = None
+            if self._condition(plan, use, rule) is not False:
+                called = target(use, rule, self.dialect)
+                widths[rule.name] = inputs[0]
+            else:
+                widths[rule.name] = widths[rule.otherwise]
+            if isinstance(called, OperatorTarget):
+                widths[rule.name] = called.make(inputs, self.dialect.dims).out(inputs)
+            elif called is not None:
+                widths[rule.name] = self._width(called.use(inputs[0], self.dialect.library, ()))
+            name = rule.name
+        self._walked.remove(plan)
+        return widths[name]
+
     def _operator(
-        self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, head: bool
+        self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, use: Use
     ) -> Line:
         record, dims = torch_op(op), self.dialect.dims
         module = record.module(op, dims) if record.module is not None else None
         if record.helper is not None:
             body.helpers[record.helper.name] = record.helper
-        if head and module is not None and "num_classes" in module:
+        if use.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
 
+        in_forward = op if module else _kept(op, body, use)
+
         def call(values: Sequence[Value], inplace: bool) -> Value:
-            return expression(
-                op, values, dims, module=f"self.{name}" if module else None, inplace=inplace
-            )
+            attribute = f"self.{name}" if module else None
+            return expression(in_forward, values, dims, module=attribute, inplace=inplace)
 
         return Line(
             name,
@@ -175,6 +203,34 @@ class Bodies:
     def used(self, plan: ClassPlan) -> dict[str, Any]:
         """Options that the printed class has as arguments, with the values of its first use."""
         return self._used[plan.name]
+
+
+def _kept(op: Operator, body: Body, use: Use) -> Operator:
+    """An operator as `forward` writes it: numbers of `__init__` are attributes there."""
+    taken = {rule.name for rule in use.definition.steps}
+
+    def attribute(found: re.Match[str]) -> str:
+        name = found.group()
+        if name in _WORDS:
+            return name
+        if name not in body.kept:
+            body.kept[name] = name + "_" * (name in taken)
+        return f"self.{body.kept[name]}"
+
+    def kept(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(kept, value))
+        if isinstance(value, Symbol):
+            return replace(value, text=_NAME.sub(attribute, value.text))
+        return value
+
+    if not is_dataclass(op):
+        return op
+    return replace(op, **{f.name: kept(getattr(op, f.name)) for f in fields(op)})
+
+
+_NAME = re.compile(r"(?<![\w.])[a-z_]\w*(?![\w(.])")
+_WORDS = ("if", "else", "and", "or", "not")
 
 
 def _there(use: Use, rule: Rule) -> bool:

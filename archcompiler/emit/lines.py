@@ -38,6 +38,8 @@ class Body:
     lines: list[Line] = field(default_factory=list)
     output: str = X
     lets: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    """Numbers of `__init__` that `forward` reads too, with the attributes that hold them."""
     helpers: dict[str, Helper] = field(default_factory=dict)
     classifiers: list[tuple[str, str]] = field(default_factory=list)
     """In a head, the attributes that depend on the number of classes, with their constructors."""
