@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from archcompiler.config.path import SpecPath
@@ -31,14 +30,14 @@ class BlockBuilder:
         input: TensorType,
         *,
         name: str = "",
-        options: Mapping[str, object] = MappingProxyType({}),
+        options: Mapping[str, object] | None = None,
         use: object = None,
         origin: SpecPath = (),
     ) -> None:
         self.kind = kind
         self.x = Value(INPUT, input)
         self.name = name
-        self.options = options
+        self.options = options or {}
         self.use = use
         self.origin = origin
         self._steps: list[Step] = []

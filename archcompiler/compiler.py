@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from archcompiler.diagnostics import CompileError, Diagnostic, Severity
 from archcompiler.ir import Graph
-from archcompiler.spec.loader import LoadedSpec, SpecLike, load
+from archcompiler.spec.loaded import LoadedSpec
+from archcompiler.spec.loader import SpecLike, load
 from archcompiler.spec.model import Spec
 
 if TYPE_CHECKING:

@@ -27,18 +27,18 @@ import torch
 import torch.nn.functional as F
 
 import archcompiler
-from archcompiler.runner.augment import Normaliser
+from archcompiler.runner.data.augment import Normaliser
 from archcompiler.runner.data.folder import list_images
 from archcompiler.runner.data.opening import OpenedData, open_data
-from archcompiler.runner.distributed import World
-from archcompiler.runner.hardware import Hardware, resolve_device, settle
-from archcompiler.runner.loading import LoadedRecipe, load_recipe
-from archcompiler.runner.loop import Loop
-from archcompiler.runner.metrics import Row
-from archcompiler.runner.optimizer import make_optimizer
-from archcompiler.runner.recipe import Folder
-from archcompiler.runner.signals import StopSignals
-from archcompiler.runner.state import TrainingState
+from archcompiler.runner.engine.loop import Loop
+from archcompiler.runner.engine.optimizer import make_optimizer
+from archcompiler.runner.engine.state import TrainingState
+from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
+from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.report.metrics import Row
+from archcompiler.runner.system.distributed import World
+from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.signals import StopSignals
 
 
 class Silent:

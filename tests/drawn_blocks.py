@@ -11,20 +11,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from archcompiler.language.reserved import Part, reserved
 from archcompiler.ops.registry import find_operator
 
 NAMES = (
     *("y", "shortcut", "x1", "a", "b", "conv", "conv1", "norm1", "norm2", "act1", "relu2", "pool"),
     *("inner", "skip", "project", "project_norm", "branch_norm", "gate", "mask", "trunk", "unit"),
-    *("row", "partial", "math", "checkpoint", "replace", "dataclass", "is_compiling", "stage"),
-    *("in_channels", "channels", "stride", "cin", "c", "width", "classes", "num_classes", "ratio"),
-    *("round", "max", "range", "super", "print", "int", "list", "float", "isinstance", "module"),
-    *("units", "count", "modules", "children", "train", "type", "to", "half", "parameters", "name"),
-    *("layer_scale", "drop_path", "channel_shuffle", "has_mul", "has_y", "deep", "wide", "self"),
-    *("self_", "x_1", "features", "config", "forward_features", "dump_patches", "buffers"),
+    *("dataclass", "is_compiling", "stage", "width", "ratio", "print", "list", "module", "units"),
+    *("count", "name", "layer_scale", "drop_path", "channel_shuffle", "has_mul", "has_y", "deep"),
+    *("wide", "x_1", "features", "stage1", "forward_features", "given_stride", "nullcontext"),
+    *("contextmanager", "frozen_statistics", "drawn_net", "isinstance", "self_", "len", "z", "y1"),
 )
 """Names of steps, options and lets: plain ones, and those that emitted code has for something."""
+NUMBERS = ("in_channels", "channels", "stride", "cin", "c", "classes", "num_classes")
+"""Names that numbers have in every block, which only a step can have as well."""
+REFUSED = ("train", "modules", "type", "to", "self", "torch", "row", "partial", "round", "math", "if")
 POINTWISE = ("relu", "sigmoid", "silu", "tanh", "identity", "relu6", "prelu", "gelu", "act", "act")
 SIZES = ("c", "c", "c", "cin", "c / 2", "2 * c", "c + cin", "max(c, cin)", "min(c, cin) / 2")
 CONDITIONS = (
@@ -60,9 +60,11 @@ class Sheet:
     unread: list[Drawn] = field(default_factory=list)
     preactivation: bool = False
 
-    def name(self, part: Part) -> str:
-        slip = self.pick(*[False] * 200, True)
-        free = [n for n in NAMES if n not in self.names and (slip or not reserved(n, part))]
+    def name(self, part: str) -> str:
+        names = (*NAMES, *(NUMBERS if part == "steps" else ()))
+        if self.pick(*[False] * 200, True):
+            names = REFUSED
+        free = [n for n in names if n not in self.names] or ["last"]
         name: str = self.pick(*free)
         self.names.append(name)
         return name

@@ -14,7 +14,7 @@ from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import operator
 
-SIZE = (9, 7, 6)
+SIZE = (7, 6, 5)
 PIXEL = (1, 1, 1)
 
 
@@ -83,8 +83,7 @@ def source(op: Operator, inputs: Sequence[TensorType]) -> str:
     )
 
 
-EVEN = (8, 6, 4)
-TWICE = (18, 14, 12)
+TWICE = (14, 12, 10)
 EXAMPLES = (
     Example("add", channels=(4, 4), sizes=(SIZE, SIZE)),
     Example("add", channels=(4, 1), sizes=(PIXEL, SIZE)),
@@ -114,6 +113,58 @@ EXAMPLES = (
     Example("max_pool", {"kernel": 3, "stride": 1, "padding": 1, "dilation": 2}),
     Example("mul", channels=(4, 4), sizes=(SIZE, SIZE)),
     Example("mul", channels=(4, 1), sizes=(SIZE, SIZE)),
+    Example("adaptive_avg_pool", {"size": [4, 3, 2]}),
+    Example("adaptive_avg_pool", {"size": 1}),
+    Example("adaptive_max_pool", {"size": 4}),
+    Example("adaptive_max_pool", {"size": 1}),
+    Example("avg_pool", {"kernel": 2}),
+    Example("avg_pool", {"kernel": 3, "stride": 2, "padding": 1, "ceil": True}),
+    Example("avg_pool", {"kernel": [3, 2, 2], "stride": 2, "count_include_pad": False}),
+    Example("blur_pool"),
+    Example("blur_pool", {"kernel": 5, "stride": 3}),
+    Example("global_max_pool"),
+    Example("group_norm", {"groups": 2}),
+    Example("group_norm", {"eps": 1e-6}, channels=(64,)),
+    Example("layer_norm"),
+    Example("layer_norm", {"eps": 1e-5}),
+    Example("reduce", {"how": "mean", "axis": "channels"}),
+    Example("reduce", {"how": "max", "axis": "channels"}),
+    Example("reduce", {"how": "sum", "axis": "positions"}),
+    Example("reduce", {"how": "mean", "axis": "positions"}),
+    Example("reduce", {"how": "max", "axis": "positions"}),
+    Example("reduce", {"how": "mean", "axis": "width"}),
+    Example("reduce", {"how": "max", "axis": "height"}, dims=(2, 3)),
+    Example("reduce", {"how": "sum", "axis": "depth"}, dims=(3,)),
+    Example("softmax"),
+    Example("softmax", {"axis": "positions"}),
+    Example("upsample"),
+    Example("upsample", {"scale": 3, "align_corners": False}),
+    Example("upsample", {"scale": [2, 1, 3], "mode": "nearest"}),
+    Example("attend", channels=(42, 3), sizes=((3, 2, 4), (7, 6, 1)), dims=(2, 3)),
+    Example("attend", channels=(7, 3), sizes=((4,), (7,)), dims=(1,)),
+    Example("channel_conv", sizes=(PIXEL,)),
+    Example("channel_conv", channels=(256,), sizes=(PIXEL,)),
+    Example("channel_conv", {"kernel": 7}, channels=(16,), sizes=(PIXEL,)),
+    Example("concat", {"axis": "height"}, (3, 3), ((5, 2, 2), (3, 2, 2)), dims=(2,)),
+    Example("concat", {"axis": "width"}, (3, 3), ((5,), (3,)), dims=(1,)),
+    Example("dot", channels=(4, 4), sizes=(SIZE, (3, 2, 4))),
+    Example("dot", {"scale": True}, channels=(4, 4), sizes=(SIZE, SIZE)),
+    Example("drop_path", {"probability": 0.25}),
+    Example("drop_path", {"probability": 0.0}),
+    Example("flatten", {"size": [7, 6, 5]}),
+    Example("flatten", {"size": 1}, sizes=(PIXEL,)),
+    Example("layer_scale"),
+    Example("layer_scale", {"init": 1.0}),
+    Example("maximum", channels=(4, 4), sizes=(SIZE, SIZE)),
+    Example("maximum", channels=(4, 1), sizes=(SIZE, SIZE)),
+    Example("part", {"index": 1}),
+    Example("part", {"index": 0, "of": 4}),
+    Example("scale", {"factor": 0.17}),
+    Example("shuffle", {"groups": 2}, channels=(6,)),
+    Example("take", {"axis": "height"}, (3, 2), ((7, 1), (4, 1)), dims=(2,)),
+    Example("take", {"axis": "width", "end": "last"}, (3, 2), ((7,), (4,)), dims=(1,)),
+    Example("take", {"axis": "width", "end": "last"}, (3, 2), (SIZE, (7, 6, 2)), dims=(3,)),
+    Example("transpose", dims=(2,)),
     Example("elu"),
     Example("gelu"),
     Example("gelu", {"approximate": "tanh"}),

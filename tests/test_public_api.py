@@ -6,6 +6,7 @@ import dataclasses
 import doctest
 import importlib
 import inspect
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -142,3 +143,10 @@ def test_a_network_is_written_and_built(tmp_path: Path) -> None:
     assert network.write(tmp_path) == network.path(tmp_path) == tmp_path / "attention56_cifar.py"
     assert network.path(tmp_path).read_text() == network.source
     assert network.module(in_channels=1).head.classifier.out_features == 7
+
+
+def test_a_network_can_be_handed_to_another_process() -> None:
+    network = archcompiler.compile(ROOT / "specs" / "attention56.toml")
+    again = pickle.loads(pickle.dumps(network))
+    assert again.source == network.source
+    assert again.loaded.sha256 == network.loaded.sha256

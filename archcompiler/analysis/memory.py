@@ -51,7 +51,7 @@ def storages(below: Callable[[Block], Storages], block: Block) -> Storages:
             if inner.keeps_output:
                 kept.add(of[step.name])
         else:
-            of[step.name] = step.name
+            of[step.name] = first if step.body.view else step.name
             saved = step.body.saved(input_types(block, step), step.type)
             kept.update(of[step.inputs[i]] for i in saved.inputs)
             if saved.output:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from archcompiler.cli.options import choice
-from archcompiler.runner.choices import Crops, Device
+from archcompiler.runner.recipe.choices import Crops, Device
 
 
 @click.command("eval")
@@ -36,7 +36,7 @@ def command(
     Writes eval.json and confusion.png into the run folder.
     """
     from archcompiler.runner.evaluation import evaluate_trained
-    from archcompiler.runner.trained import load_trained
+    from archcompiler.runner.store.trained import load_trained
 
     # An evaluation is one process on any device, whatever the run was on.
     portable = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")

@@ -22,7 +22,7 @@ import click
 def command(run: Path, images: tuple[Path, ...], size: int | None, output: Path | None) -> None:
     """Draw what each attention module of a trained network weighs up in each IMAGE."""
     from archcompiler.runner.masks import draw_masks
-    from archcompiler.runner.trained import load_trained
+    from archcompiler.runner.store.trained import load_trained
 
     trained = load_trained(run)
     path = output or trained.folder.path / "masks.png"

@@ -12,11 +12,11 @@ import click
 from archcompiler.cli.options import choice
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.choices import Strategy
+from archcompiler.runner.recipe.choices import Strategy
 
 if TYPE_CHECKING:
     from archcompiler.compiler import CompiledNetwork
-    from archcompiler.runner.loading import LoadedRecipe
+    from archcompiler.runner.recipe.loading import LoadedRecipe
 
 _EPILOG = """
 \b
@@ -83,14 +83,14 @@ def command(
     first = rank == 0
     try:
         network, loaded = _load(spec, recipe, out if resume else None, settings)
-        from archcompiler.runner.folder import RunFolder, default_folder
+        from archcompiler.runner.store.folder import RunFolder, default_folder
 
         folder = RunFolder(out or default_folder(network, loaded))
         if first:
             report(network.warnings)
         folder.require(resume=resume, network=network)
         # Only now: a mistake in a recipe should not wait for torch to be imported.
-        from archcompiler.runner.signals import EXIT_STOPPED
+        from archcompiler.runner.system.signals import EXIT_STOPPED
         from archcompiler.runner.training import Job, train
 
         job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, report)
@@ -125,7 +125,7 @@ def _load(
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
     from archcompiler.compiler import compile
-    from archcompiler.runner.loading import load_recipe, split_settings
+    from archcompiler.runner.recipe.loading import load_recipe, split_settings
 
     if folder is not None and (folder / "spec.toml").is_file():
         spec = spec or folder / "spec.toml"

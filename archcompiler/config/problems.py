@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isnan
 from typing import Any, TypeVar
 
@@ -58,7 +58,7 @@ def _diagnostic(
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
     if kind == "extra_forbidden":
-        return _unknown_key(node, models_at(model, loc[:-1]), wording)
+        return _unknown_key(node, models_at(model, loc[:-1]), wording, kind)
     if kind == "missing" and isinstance(rest[-1], str):
         return error(
             "E202",
@@ -97,13 +97,13 @@ def _wrong_type(
     tags = tags_of(models) if expected == "a table" else []
     if tags:
         expected = wording.alternatives(models)
-    help = wording.remark(path, kind, value).help or _correction(value, expected, tags)
+    help = wording.remark(path, kind, value).help or correction(value, expected, tags)
     notes = [f"known types: {', '.join(tags)}"] if tags else []
     message = f"{wording.value(path)} must be {expected}, not {kind_of(value)}"
     return error("E203", message, node.span(), notes=notes, help=help)
 
 
-def _correction(value: Any, expected: str, tags: list[str]) -> str | None:
+def correction(value: Any, expected: str, tags: Sequence[str] = ()) -> str | None:
     """What to write instead, where it can be told from what was written."""
     if expected == "a whole number" and isinstance(value, float) and value.is_integer():
         return f"write `{value:.0f}`"
@@ -181,13 +181,18 @@ def _choice(node: Located, what: str, expected: list[str], wording: Wording) -> 
     )
 
 
-def _unknown_key(node: Located, models: list[type[BaseModel]], wording: Wording) -> Diagnostic:
+def _unknown_key(
+    node: Located, models: list[type[BaseModel]], wording: Wording, kind: str
+) -> Diagnostic:
     key = str(node.path[-1])
     known = sorted({name for model in models for name in model.model_fields})
-    guess = did_you_mean(key, known)
+    special = wording.remark(node.path, kind, node.value).help
+    guess = None if special else did_you_mean(key, known)
     home = None if guess else next((h for model in models for h in homes_of(model, key)), None)
     help = (
-        f"did you mean `{guess}`?"
+        special
+        if special
+        else f"did you mean `{guess}`?"
         if guess
         else f"it belongs into `{home}` of this table"
         if home

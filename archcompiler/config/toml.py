@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from archcompiler.config.path import SpecPath
@@ -25,24 +25,38 @@ def toml_text(values: Mapping[str, Any]) -> str:
     return "\n".join(line.text for line in toml_lines(values)).lstrip("\n") + "\n"
 
 
-def toml_lines(values: Mapping[str, Any], path: SpecPath = ()) -> Iterator[Line]:
+def toml_lines(
+    values: Mapping[str, Any],
+    path: SpecPath = (),
+    inline: Callable[[SpecPath], bool] = lambda _: False,
+) -> Iterator[Line]:
     """The lines of a table: first what stands on one line, then its tables with their headers.
 
-    In the other order TOML would take a value for one of the table above it.
+    In the other order TOML would take a value for one of the table above it. A table for whose
+    path `inline` holds stands on one line.
     """
     present = {key: value for key, value in values.items() if value is not None}
+    headers = {k for k, v in present.items() if _headed(v, (*path, k), inline)}
     for key, value in present.items():
-        if not _has_header(value):
+        if key not in headers:
             yield Line(f"{_key(key)} = {_value(value)}", (*path, key))
     for key, value in present.items():
+        if key not in headers:
+            continue
         header = ".".join(_key(step) for step in (*path, key) if isinstance(step, str))
         if isinstance(value, Mapping):
-            yield from (Line(""), Line(f"[{header}]"))
-            yield from toml_lines(value, (*path, key))
+            # A table of nothing but tables with headers needs none itself.
+            if not value or not all(_headed(v, (*path, key, k), inline) for k, v in value.items()):
+                yield from (Line(""), Line(f"[{header}]"))
+            yield from toml_lines(value, (*path, key), inline)
         elif _has_header(value):
             for index, entry in enumerate(value):
                 yield from (Line(""), Line(f"[[{header}]]"))
-                yield from toml_lines(entry, (*path, key, index))
+                yield from toml_lines(entry, (*path, key, index), inline)
+
+
+def _headed(value: Any, path: SpecPath, inline: Callable[[SpecPath], bool]) -> bool:
+    return _has_header(value) and not inline(path)
 
 
 def _has_header(value: Any) -> bool:

@@ -100,7 +100,7 @@ class Bodies:
         if isinstance(called, OperatorTarget):
             op = called.make(widths, self.dialect.dims)
             channels[rule.name] = op.out(widths)
-            return self._operator(rule.name, op, inputs, body, use)
+            return self._operator(rule.name, op, inputs, body, plan)
         inner = called.use(widths[0], self.dialect.library, ())
         channels[rule.name] = self._width(inner)
         module = self._block(called, inner, rule.repeat, use)
@@ -134,20 +134,22 @@ class Bodies:
         return widths[name]
 
     def _operator(
-        self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, use: Use
+        self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, plan: ClassPlan
     ) -> Line:
         record, dims = torch_op(op), self.dialect.dims
         module = record.module(op, dims) if record.module is not None else None
+        if module is None:
+            op = _on_self(op, plan, body)
         if record.helper is not None:
-            body.helpers[record.helper.name] = record.helper
-        if use.kind == "head" and module is not None and "num_classes" in module:
+            helper = record.helper(dims)
+            body.helpers[helper.name] = helper
+        if plan.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
 
-        in_forward = op if module else _kept(op, body, use)
-
         def call(values: Sequence[Value], inplace: bool) -> Value:
-            attribute = f"self.{name}" if module else None
-            return expression(in_forward, values, dims, module=attribute, inplace=inplace)
+            return expression(
+                op, values, dims, module=f"self.{name}" if module else None, inplace=inplace
+            )
 
         return Line(
             name,
@@ -205,32 +207,36 @@ class Bodies:
         return self._used[plan.name]
 
 
-def _kept(op: Operator, body: Body, use: Use) -> Operator:
-    """An operator as `forward` writes it: numbers of `__init__` are attributes there."""
-    taken = {rule.name for rule in use.definition.steps}
-
-    def attribute(found: re.Match[str]) -> str:
-        name = found.group()
-        if name in _WORDS:
-            return name
-        if name not in body.kept:
-            body.kept[name] = name + "_" * (name in taken)
-        return f"self.{body.kept[name]}"
-
-    def kept(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return tuple(map(kept, value))
-        if isinstance(value, Symbol):
-            return replace(value, text=_NAME.sub(attribute, value.text))
-        return value
-
+def _on_self(op: Operator, plan: ClassPlan, body: Body) -> Operator:
+    """An operator that `forward` calls: what it reads of `__init__` are attributes by then."""
     if not is_dataclass(op):
         return op
-    return replace(op, **{f.name: kept(getattr(op, f.name)) for f in fields(op)})
+    names = {*_SIZES, *plan.arguments, *body.lets}
+    steps = {rule.name for rule in plan.definition.steps}
+
+    def attribute(match: re.Match[str]) -> str:
+        name = match[0]
+        if name not in names:
+            return name
+        kept = f"given_{name}" if name in steps else name
+        body.kept[kept] = name
+        return f"self.{kept}"
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return tuple(map(moved, value))
+        if isinstance(value, Symbol):
+            text = re.sub(r"(?<![\w.])[a-z_]\w*", attribute, value.text)
+            return replace(value, text=text)
+        return value
+
+    given = {f.name: getattr(op, f.name) for f in fields(op) if f.init}
+    changed = {name: moved(value) for name, value in given.items()}
+    return replace(op, **changed) if body.kept else op
 
 
-_NAME = re.compile(r"(?<![\w.])[a-z_]\w*(?![\w(.])")
-_WORDS = ("if", "else", "and", "or", "not")
+_SIZES = ("in_channels", "channels", "stride", "num_classes", "dropout")
+"""Arguments of a class that are no options of its block."""
 
 
 def _there(use: Use, rule: Rule) -> bool:

@@ -10,7 +10,7 @@ from archcompiler.emit.lines import Body, Line
 
 def constructor(body: Body) -> list[str]:
     """Statements of `__init__` after the call of the base class."""
-    made = [f"self.{attribute} = {name}" for name, attribute in body.kept.items()]
+    made = [f"self.{attribute} = {name}" for attribute, name in body.kept.items()]
     for item in groups(body.lines):
         if isinstance(item, Line):
             if item.module:

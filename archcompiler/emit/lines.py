@@ -39,7 +39,7 @@ class Body:
     output: str = X
     lets: dict[str, str] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
-    """Numbers of `__init__` that `forward` reads too, with the attributes that hold them."""
+    """Numbers that `forward` reads, by their attributes: arguments of the class and its lets."""
     helpers: dict[str, Helper] = field(default_factory=dict)
     classifiers: list[tuple[str, str]] = field(default_factory=list)
     """In a head, the attributes that depend on the number of classes, with their constructors."""

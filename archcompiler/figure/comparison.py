@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.diagram import Figure, Request
+from archcompiler.figure.differences import Difference, spec_differences
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import Run, digest, runs
+from archcompiler.figure.labels import block_words, name_words
 from archcompiler.figure.metrics import shorten
 from archcompiler.figure.page import BLOCK, Page, footer_words
 from archcompiler.figure.scene import MARGIN, TEXT, Form, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.themes import THEMES, ThemeName
-from archcompiler.figure.words import (
-    block_words,
-    enumerate_words,
-    name_words,
-    one_line,
-    shape_words,
-    short,
-)
+from archcompiler.figure.words import enumerate_words, one_line, shape_words, short
 from archcompiler.ir import Block, Step
 from archcompiler.ir.kinds import UNIT
 
@@ -37,9 +30,6 @@ MOST_LISTED = 30
 
 if TYPE_CHECKING:
     from archcompiler.figure.html import View
-
-Difference = tuple[str, str, str]
-"""Path in the spec, and the value on either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,60 +122,6 @@ def folded(rows: list[Pair]) -> list[Pair]:
         else:
             found.append(row)
     return found
-
-
-def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Difference]:
-    """Values of the resolved specs that differ; what every stage inherits is said once."""
-    a = dict(_flat(left.spec.model_dump(mode="json"), ""))
-    b = dict(_flat(right.spec.model_dump(mode="json"), ""))
-    ignored = ("name", "title", "description", "class_name")
-    found: dict[str, Difference] = {}
-    for path in sorted({*a, *b}, key=_order):
-        x, y = a.get(path, "–"), b.get(path, "–")
-        if x == y or path in ignored:
-            continue
-        stage = path.partition(".")[0]
-        if path != stage and (stage in found):
-            # A stage that one network lacks is one difference, not one a value.
-            continue
-        inherited = path.partition(".")[2] if path.startswith("stages[") else ""
-        if inherited in found and found[inherited][1:] == (x, y):
-            continue
-        found[path] = (path, x, y)
-    return _joined(list(found.values()))
-
-
-def _joined(differences: list[Difference]) -> list[Difference]:
-    """Stages that one network lacks, several in a row as one: `stages[3–29]`."""
-    found: list[Difference] = []
-    first = last = -1
-    for path, x, y in differences:
-        number = re.fullmatch(r"stages\[(\d+)\]", path)
-        if number and found and last == int(number[1]) - 1 and found[-1][1:] == (x, y):
-            last = int(number[1])
-            found[-1] = (f"stages[{first}–{last}]", x, y)
-            continue
-        first = last = int(number[1]) if number else -2
-        found.append((path, x, y))
-    return found
-
-
-def _order(path: str) -> tuple[bool, list[tuple[int, str]]]:
-    """Stages last, by their numbers."""
-    parts = re.split(r"(\d+)", path)
-    return path.startswith("stages["), [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
-
-
-def _flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list) and path == "stages":
-        for index, inner in enumerate(value):
-            yield f"{path}[{index}]", "a stage"
-            yield from _flat(inner, f"{path}[{index}]")
-    elif value is not None:
-        yield path, json.dumps(value, ensure_ascii=False)
 
 
 class _Comparison:

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archcompiler.figure.drawing import Drawing, unit_key
+from archcompiler.figure.drawing import Drawing, block_key
 from archcompiler.figure.folding import digest, runs
+from archcompiler.figure.labels import name_words, step_words, stride_of
 from archcompiler.figure.recognition import ModuleShape, modules_in, recognise
-from archcompiler.figure.words import (
-    enumerate_words,
-    name_words,
-    operator_words,
-    plural,
-    role_of,
-    shape_words,
-    short,
-    stride_of,
-)
+from archcompiler.figure.words import enumerate_words, plural, role_of, shape_words, short
 from archcompiler.ir import INPUT, Block
 from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, STAGE, UNIT
 from archcompiler.ops.cost import Cost
@@ -86,7 +78,7 @@ def unit_groups(drawing: Drawing) -> list[UnitGroup]:
     """One unit of every type and options; one that keeps its shape if there is one."""
     same: dict[str, list[tuple[str, Block]]] = {}
     for path, block in _units(drawing.graph.root):
-        same.setdefault(unit_key(block), []).append((path, block))
+        same.setdefault(block_key(block), []).append((path, block))
     groups: list[UnitGroup] = []
     for key, units in same.items():
         path, block = min(units, key=lambda item: not _keeps_shape(item[1]))
@@ -103,7 +95,7 @@ def part_groups(drawing: Drawing) -> list[UnitGroup]:
     for path, block in root.blocks():
         if block.kind in (BLOCK, MASK) and block.steps and block not in shown:
             title = f"{'Mask' if block.kind == MASK else 'Block'}: {name_words(block)}"
-            found.setdefault(digest(block), UnitGroup(block, path, title))
+            found.setdefault(block_key(block), UnitGroup(block, path, title))
     return list(found.values())
 
 
@@ -137,12 +129,12 @@ def _shortcut(unit: Block) -> str:
     around = by[unit.output]
     if len(around) == longest[unit.output]:
         return ""
-    bodies = [unit.step(name).body for name in around]
+    steps = map(unit.step, around)
     words = [
-        operator_words(body)[0]
-        for body in bodies
-        if not isinstance(body, Block) and role_of(body) not in ("join", "norm")
+        step_words(step)[0]
+        for step in steps
+        if not isinstance(step.body, Block) and role_of(step.body) not in ("join", "norm")
     ]
-    if len(words) == 1 and words[0].endswith(" conv"):
-        return f"{words[0].removesuffix('conv')}projection"
+    if len(words) == 1 and "conv" in words[0].split():
+        return words[0].replace("conv", "projection")
     return f"{' and '.join(words)} on the shortcut" if words else ""

@@ -9,20 +9,21 @@ from functools import cached_property
 from archcompiler.analysis.costs import CostModel
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.folding import digest
+from archcompiler.figure.labels import name_words
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
-from archcompiler.figure.words import name_words, shape_words, spec_words
+from archcompiler.figure.words import shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ir.kinds import UNIT, UNITS
 from archcompiler.ops.cost import Cost
 from archcompiler.spec.names import class_name
 
 
-def unit_key(unit: Block) -> str:
-    """What tells the units of a network apart: the definition and its options, not the widths."""
-    if not unit.name:
-        return digest(unit)
-    return f"{unit.name} {sorted(unit.options.items())}"
+def block_key(block: Block) -> str:
+    """What tells blocks apart beside their widths: definition, options, and what fills slots."""
+    if not block.name:
+        return digest(block)
+    return f"{block.kind} {block.name} {sorted(block.options.items())}"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Drawing:
     @cached_property
     def unit_names(self) -> dict[str, str]:
         """Every unit of the network by its key: what it is called, with options that differ."""
-        units = {unit_key(b): b for _, b in self.graph.blocks() if b.kind == UNIT}
+        units = {block_key(b): b for _, b in self.graph.blocks() if b.kind == UNIT}
         names = {}
         for key, unit in units.items():
             alike = [other.options for other in units.values() if other.name == unit.name]
@@ -63,7 +64,7 @@ class Drawing:
 
     def unit_name(self, unit: Block) -> str:
         """`ResNeXt`, or `ResNeXt, groups 8` where the network has others too."""
-        return self.unit_names[unit_key(unit)]
+        return self.unit_names[block_key(unit)]
 
     @cached_property
     def costs(self) -> CostModel:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
+from archcompiler.figure.labels import step_words
 from archcompiler.figure.recognition import Level, ModuleShape, unit_count
 from archcompiler.figure.scene import Form, Label, Node, Wire
-from archcompiler.figure.words import operator_words, pixels_words, plural, role_of
+from archcompiler.figure.words import pixels_words, plural, role_of
 from archcompiler.ir import Block, Step
 
 PITCH = 32.0
@@ -77,7 +78,7 @@ def columns_for(shape: ModuleShape, unit: float, low: float, gap: float) -> Colu
 def _words(step: Step) -> tuple[str, ...]:
     """As elsewhere, but short: a mask has no other pooling, and its columns are narrow."""
     assert not isinstance(step.body, Block)
-    return tuple(word.removeprefix("max ") for word in operator_words(step.body))
+    return tuple(word.removeprefix("max ") for word in step_words(step))
 
 
 def draw_hourglass(

@@ -13,19 +13,19 @@ from archcompiler.figure.hourglass import (
     row_words,
     unit_lines,
 )
+from archcompiler.figure.labels import attention_words, gate_words
 from archcompiler.figure.metrics import shorten, text_width
 from archcompiler.figure.module_size import (
     LANE,
     STUB,
     HeadCard,
     Measure,
-    gate_words,
     head_cards,
     measure,
 )
 from archcompiler.figure.recognition import ModuleShape, unit_count, unit_of
 from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
-from archcompiler.figure.words import attention_words, pixels_words
+from archcompiler.figure.words import pixels_words
 from archcompiler.ir import Block, Step
 
 TRUNK = 30.0
@@ -128,8 +128,7 @@ class _Module:
         x, y = self.split_x + 6, self.mask_top + 9
         # The head of the mask stands to the right, with the number of its convolutions.
         room = self.head_x - self.m.head / 2 - x
-        operators = [s.body for s in self.shape.head if not isinstance(s.body, Block)]
-        attention = attention_words(operators)
+        attention = attention_words(self.shape.head)
         if text_width(attention, TEXT) > room:
             attention = attention.removesuffix(" attention")
         words = ["soft mask M", attention]
@@ -165,7 +164,7 @@ class _Module:
         trunk_x = m.left + (
             m.columns.down(m.drawn, m.drawn) if self.has_levels else (self.head_x - m.left) / 2
         )
-        words = gate_words(shape)
+        words = gate_words(shape.gate)
         info = self.drawing.info(shape.block, self.scope, shape.gate, words[0])
         gate = card(
             "gate", f"attention gate: {words[0]}", (self.head_x, y), words, "join",

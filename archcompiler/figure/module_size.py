@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from archcompiler.figure.cards import card_size
 from archcompiler.figure.hourglass import Columns, columns_for, unit_lines
+from archcompiler.figure.labels import gate_words, step_words
 from archcompiler.figure.recognition import ModuleShape, unit_count
-from archcompiler.figure.words import operator_words, role_of
-from archcompiler.ir import Block, Step
+from archcompiler.figure.words import role_of
+from archcompiler.ir import Step
 
 STUB = 6.0
 """Length of the arrows into and out of the module."""
@@ -60,7 +61,7 @@ def _measure(shape: ModuleShape, drawn: int, gap: float) -> Measure:
     low = unit if lowest is None else max(unit, _row_width(shape, lowest))
     columns = columns_for(shape, unit, low, gap)
     head = max(card_size(card.words, card.role)[0] for card in head_cards(shape))
-    head = max(head, card_size(gate_words(shape), "join")[0])
+    head = max(head, card_size(gate_words(shape.gate), "join")[0])
     # Room for units on either side, or on the left for the sizes of the rows alone.
     left = STUB + (unit if shape.pre else SIZES) + gap + LANE
     rise = columns.up(1, drawn) if shape.levels else columns.unit * 2 + gap * 3
@@ -70,11 +71,6 @@ def _measure(shape: ModuleShape, drawn: int, gap: float) -> Measure:
 
 def _row_width(shape: ModuleShape, row: Step) -> float:
     return max(card_size([x])[0] for x in unit_lines(shape.symbol(row), unit_count(row)))
-
-
-def gate_words(shape: ModuleShape) -> tuple[str, ...]:
-    assert not isinstance(shape.gate.body, Block)
-    return operator_words(shape.gate.body)[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +85,14 @@ class HeadCard:
 
 def head_cards(shape: ModuleShape) -> list[HeadCard]:
     """The convolutions together, with the norms and activations before them, then what follows."""
-    steps = [(s, s.body) for s in shape.head if not isinstance(s.body, Block)]
-    convs = [i for i, (_, op) in enumerate(steps) if role_of(op) == "conv"]
+    steps = shape.head
+    convs = [i for i, step in enumerate(steps) if role_of(step.body) == "conv"]
     end = convs[-1] + 1 if convs else 0
     cards: list[HeadCard] = []
     if convs:
-        words = operator_words(steps[convs[0]][1])[:1]
-        cards.append(HeadCard(tuple(s for s, _ in steps[:end]), words, "conv", len(convs)))
-    for step, op in steps[end:]:
+        cards.append(HeadCard(steps[:end], step_words(steps[convs[0]])[:1], "conv", len(convs)))
+    for step in steps[end:]:
         # That its norm is spatial is said by the title of the lane.
-        words = (operator_words(op)[0].removeprefix("spatial "),)
-        cards.append(HeadCard((step,), words, role_of(op)))
+        words = (step_words(step)[0].removeprefix("spatial "),)
+        cards.append(HeadCard((step,), words, role_of(step.body)))
     return cards

@@ -10,10 +10,11 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
+from archcompiler.figure.labels import is_sign, spoken, step_words
 from archcompiler.figure.layout import lay_out
 from archcompiler.figure.recognition import recognise
 from archcompiler.figure.scene import Label, Node, Outline, Panel, Point, Rect, Wire
-from archcompiler.figure.words import operator_words, plural, role_of, shape_words
+from archcompiler.figure.words import plural, role_of, shape_words
 from archcompiler.ir import INPUT, Block, Step
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Place:
 
     @property
     def size(self) -> Point:
-        return (12.0, 12.0) if self.lines == ("+",) else card_size(self.lines, self.role)
+        return (12.0, 12.0) if is_sign(self.lines) else card_size(self.lines, self.role)
 
 
 def operator_dot(block: Block, scope: str, name: str) -> str:
@@ -81,7 +82,7 @@ def draw_operators(drawing: Drawing, block: Block, scope: str, dot: Dot) -> Pane
     names = tuple(_frame_name(place, layout.clusters[name]) for name, place in frames.items())
     nodes.append(start)
     for name, place in operators.places.items():
-        what = " ".join(place.lines) if place.lines[0] != "+" else "sum"
+        what = spoken(place.lines)
         info = drawing.info(place.block, place.scope, place.step, what)
         at = layout.centers[name]
         words = f"{what}, {info.shape}"
@@ -167,7 +168,7 @@ class _Operators:
                 (names[source], _wire_role(body.kind, source, role))
                 for source, role in zip(step.inputs, roles, strict=True)
             )
-            lines = operator_words(body)
+            lines = step_words(step)
             if block.type_of(step.inputs[0]) != step.type:
                 lines += (shape_words(step.type),)
             place = self.places[name] = Place(block, scope, step, inputs, lines)

@@ -7,16 +7,10 @@ from dataclasses import dataclass
 from archcompiler.figure.cards import PAD, card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import Run, runs
+from archcompiler.figure.labels import block_words, step_words
 from archcompiler.figure.metrics import CAP_HEIGHT, shorten, text_width
 from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
-from archcompiler.figure.words import (
-    FORMS,
-    block_words,
-    operator_words,
-    role_of,
-    shape_words,
-    short,
-)
+from archcompiler.figure.words import FORMS, role_of, shape_words, short
 from archcompiler.ir import Block, TensorType
 from archcompiler.ops.cost import Cost
 
@@ -83,7 +77,7 @@ def _column(drawing: Drawing, run: Run, detailed: bool) -> Column:
             if body.steps:
                 rows.append((inner, block_words(body, inner.count, inner.first.name)))
         elif role_of(body) != "norm" or body.kind == "dropout":
-            rows.append((inner, operator_words(body)))
+            rows.append((inner, step_words(inner.first)))
     sizes = [card_size(words, role_of(inner.body)) for inner, words in rows]
     width = max([w for w, _ in sizes] + [text_width(title, TEXT, True)]) + 2 * PAD
     width = max(width, STRIP_TEXT)

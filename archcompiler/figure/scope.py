@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.analysis.branches import roles
+from archcompiler.analysis.branches import MASK, roles
 from archcompiler.figure.cards import card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import Run, runs
+from archcompiler.figure.labels import block_words, is_sign, spoken, step_words
 from archcompiler.figure.layout import Layout, lay_out
 from archcompiler.figure.metrics import shorten, wrap
 from archcompiler.figure.scene import TEXT, Label, Node, Panel, Point, Wire
-from archcompiler.figure.words import block_words, operator_words, role_of, shape_words
+from archcompiler.figure.words import role_of, shape_words
 from archcompiler.ir import INPUT, Block
 
 TITLE = 14.0
@@ -50,7 +51,7 @@ def cells(block: Block) -> list[Cell]:
         lines = (
             block_words(body, run.count, run.first.name)
             if isinstance(body, Block)
-            else operator_words(body)
+            else step_words(run.first)
         )
         before = found[-1] if found else None
         if (
@@ -156,7 +157,7 @@ def _skips(graph: list[Cell], edges: Edges, output: str) -> set[tuple[str, str]]
 
 
 def _size(cell: Cell) -> Point:
-    if cell.lines == ("+",):
+    if is_sign(cell.lines):
         return 12.0, 12.0
     return card_size(cell.lines, cell.role)
 
@@ -167,7 +168,7 @@ def _draw(
     body, count = cell.runs[0].body, cell.runs[0].count
     steps = [step for run in cell.runs for step in run.steps]
     info = drawing.joint_info(block, scope, steps, " ".join(cell.lines), count)
-    name = " ".join(cell.lines) if cell.lines != ("+",) else "sum"
+    name = spoken(cell.lines)
     return card(
         cell.key,
         f"{name}, {info.shape}",
@@ -212,9 +213,9 @@ def _longest_path(edges: Edges, output: str) -> set[tuple[str, str]]:
     """The edges of one longest path to the output: the line that shall stay straight."""
     length: dict[str, int] = {INPUT: 0}
     before: dict[str, str] = {}
-    for a, b in edges:
-        # Edges come in the order of the steps, which is topological.
-        if length.get(a, 0) + 1 > length.get(b, 0):
+    for (a, b), role in edges.items():
+        # Edges come in the order of the steps, which is topological. A mask hangs beside the line.
+        if role != MASK and length.get(a, 0) + 1 > length.get(b, 0):
             length[b] = length.get(a, 0) + 1
             before[b] = a
     path: set[tuple[str, str]] = set()

@@ -1,4 +1,4 @@
-"""What operators and scopes are called in a figure, and the class that they are drawn as."""
+"""The classes that operators and scopes are drawn as, and the words for numbers and places."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Final
 
 from archcompiler.config.path import SpecPath
 from archcompiler.figure.scene import Form
-from archcompiler.ir import INPUT, Block, TensorType
-from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, UNIT, UNITS
-from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Interpolate, Linear, MaxPool
+from archcompiler.ir import Block, TensorType
+from archcompiler.ir.kinds import ATTENTION, UNIT, UNITS
 from archcompiler.ops.base import Operator
-from archcompiler.ops.sides import words
 
 FORMS: Final[dict[str, Form]] = {
     "unit": "round",
@@ -40,75 +38,11 @@ CLASS_NAMES: Final = {
 
 _BLOCK_ROLES: Final = {UNIT: "unit", UNITS: "unit", ATTENTION: "attention"}
 
-_PLAIN: Final = {
-    "batch_norm": "BN",
-    "relu": "ReLU",
-    "add": "+",
-    "spatial_norm": "spatial norm",
-    "channel_norm": "L2 norm",
-}
-
-_NAMES: Final = {
-    "preact_bottleneck": "pre-activation bottleneck",
-    "bottleneck": "bottleneck",
-    "resnext": "ResNeXt",
-    "inception": "Inception",
-}
-
 
 def role_of(body: Operator | Block) -> str:
     """The role that a theme paints: an operator's class, or that of a kind of block."""
     role: str = _BLOCK_ROLES.get(body.kind, "other") if isinstance(body, Block) else body.role
     return role if role in FORMS else "other"
-
-
-def operator_words(op: Operator) -> tuple[str, ...]:
-    """One or two short lines: what the operator is, and what tells it from its like."""
-    match op:
-        case Conv():
-            stride = f" /{words(op.stride)}" if op.stride != 1 else ""
-            groups = f", {op.groups} groups" if op.groups > 1 else ""
-            return (f"{words(op.kernel, op.dims)} conv", f"{op.out_channels}{stride}{groups}")
-        case MaxPool():
-            return ("max pool", f"{words(op.kernel, 2)} /{words(op.stride)}")
-        case GlobalAvgPool():
-            return ("global pool",)
-        case Linear():
-            return ("linear", f"{op.out_features}")
-        case Interpolate():
-            return (op.mode,)
-        case Dropout():
-            return ("dropout", f"{op.probability:g}")
-        case Gate():
-            return ("(1 + M)·T" if op.learning == "residual" else "M·T",)
-    return (_PLAIN.get(op.kind, op.kind.replace("_", " ")),)
-
-
-def name_words(block: Block) -> str:
-    """What the definition of a block is called; the kind of one that was made without."""
-    return _NAMES.get(block.name, (block.name or block.kind).replace("_", " "))
-
-
-def attention_words(operators: Sequence[Operator]) -> str:
-    """Which of the mask activations of section 3.2 the head of a mask ends with."""
-    kinds = {op.kind for op in operators}
-    if "channel_norm" in kinds:
-        return "channel attention"
-    if "sigmoid" in kinds:
-        return "spatial attention" if "spatial_norm" in kinds else "mixed attention"
-    return f"{operator_words(operators[-1])[0]} attention"
-
-
-def stride_of(block: Block) -> int:
-    """Positions of the input from one of the output to the next, along the first axis."""
-    if block.input.size == block.output_type.size:
-        return 1
-    stride, name = 1, block.output
-    while name != INPUT:
-        step = block.step(name)
-        stride *= stride_of(step.body) if isinstance(step.body, Block) else step.body.step(0)
-        name = step.inputs[0]
-    return stride
 
 
 def shape_words(type_: TensorType) -> str:
@@ -153,26 +87,3 @@ def one_line(lines: Sequence[str]) -> str:
     if rest and rest[0].startswith("first: "):
         return f"{first} ({' '.join(rest)})"
     return " ".join(lines)
-
-
-def block_words(block: Block, count: int, step: str) -> tuple[str, ...]:
-    """A scope on a card: `unit × 3`, `attention`, `module × 6`."""
-    times = f" × {count}" if count > 1 else ""
-    if block.kind == UNITS:
-        inside = len(block.steps)
-        first = block.steps[0].body
-        assert isinstance(first, Block)
-        stride = stride_of(first)
-        note = f"stride {stride}" if stride > 1 else ""
-        if inside == 1:
-            return ("unit", note) if note else ("unit",)
-        if not note and first.input != first.output_type:
-            note = "wider"
-        return (f"unit × {inside}", f"first: {note}") if note else (f"unit × {inside}",)
-    if block.kind == UNIT:
-        return (f"unit{times}",)
-    if block.kind == ATTENTION:
-        return ("attention", f"module{times}")
-    if block.kind in (BLOCK, MASK):
-        return (f"{name_words(block) if block.name else step}{times}",)
-    return (f"{step}{times}",)

@@ -80,6 +80,7 @@ FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "floor": math.floor,
     "log2": math.log2,
 }
+ROUNDING: Final = ("round", "ceil", "floor")
 _PRINTED: Final = {"ceil": "math.ceil", "floor": "math.floor", "log2": "math.log2"}
 _NODES: Final = (
     ast.BinOp,
@@ -158,7 +159,8 @@ def _check(node: ast.expr) -> None:
             _check(child)
 
 
-def _evaluate(node: ast.expr, names: Mapping[str, Value]) -> Value:
+def _evaluate(node: ast.expr, names: Mapping[str, Value], exact: bool = True) -> Value:
+    """The value of a node; inside `floor`, `ceil` and `round` a division need not come out whole."""
     match node:
         case ast.Constant(value=value):
             return value
@@ -168,37 +170,41 @@ def _evaluate(node: ast.expr, names: Mapping[str, Value]) -> Value:
                 raise ExpressionError(f"nothing is called `{name}` here", *_span(node))
             return names[name]
         case ast.BinOp(left=left, op=op, right=right):
-            return _binary(node, op, _evaluate(left, names), _evaluate(right, names))
+            return _binary(
+                node, op, _evaluate(left, names, exact), _evaluate(right, names, exact), exact
+            )
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            value = _evaluate(operand, names)
+            value = _evaluate(operand, names, exact)
             return symbol.negated(value) if isinstance(value, Symbol) else not value
         case ast.UnaryOp(operand=operand):
-            return -_number(operand, _evaluate(operand, names))
+            return -_number(operand, _evaluate(operand, names, exact))
         case ast.BoolOp(op=op, values=values):
-            return _either(isinstance(op, ast.And), [_evaluate(v, names) for v in values])
+            return _either(isinstance(op, ast.And), [_evaluate(v, names, exact) for v in values])
         case ast.Compare(left=left, ops=ops, comparators=comparators):
-            return _compared(left, ops, comparators, names)
+            return _compared(left, ops, comparators, names, exact)
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            condition = _evaluate(test, names)
+            condition = _evaluate(test, names, exact)
             if isinstance(condition, Symbol):
-                a, b = _evaluate(body, names), _evaluate(orelse, names)
+                a, b = _evaluate(body, names, exact), _evaluate(orelse, names, exact)
                 return a if a == b else symbol.choose(condition, a, b)
             return _evaluate(body if condition else orelse, names)
         case ast.Call(func=ast.Name(id=function), args=args):
-            return _called(node, function, [_number(a, _evaluate(a, names)) for a in args])
+            rounding = exact and function not in ROUNDING
+            values = [_number(a, _evaluate(a, names, rounding)) for a in args]
+            return _called(node, function, values)
     raise AssertionError(ast.dump(node))
 
 
-def _binary(node: ast.expr, op: ast.operator, a: Value, b: Value) -> Value:
+def _binary(node: ast.expr, op: ast.operator, a: Value, b: Value, exact: bool) -> Value:
     assert isinstance(node, ast.BinOp)
     a, b = _number(node.left, a), _number(node.right, b)
     if not isinstance(op, ast.Div):
         result = _ARITHMETIC[type(op)](a, b)
     elif isinstance(a, Symbol) or isinstance(b, Symbol):
-        return symbol.divide(a, b)
+        return symbol.divide(a, b, exact=exact)
     elif b == 0:
         raise ExpressionError("a division by 0", *_span(node))
-    elif isinstance(a, int) and isinstance(b, int):
+    elif exact and isinstance(a, int) and isinstance(b, int):
         if a % b:
             raise InexactDivision(f"{a} / {b} is not a whole number", *_span(node))
         return a // b
@@ -225,12 +231,16 @@ def _either(every: bool, values: list[Value]) -> Value:
 
 
 def _compared(
-    left: ast.expr, ops: list[ast.cmpop], comparators: list[ast.expr], names: Mapping[str, Value]
+    left: ast.expr,
+    ops: list[ast.cmpop],
+    comparators: list[ast.expr],
+    names: Mapping[str, Value],
+    exact: bool,
 ) -> Value:
     results = []
-    a = _evaluate(left, names)
+    a = _evaluate(left, names, exact)
     for op, right in zip(ops, comparators, strict=True):
-        b = _evaluate(right, names)
+        b = _evaluate(right, names, exact)
         word, function = _COMPARISONS[type(op)]
         ordered = not isinstance(op, ast.Eq | ast.NotEq)
         if ordered:

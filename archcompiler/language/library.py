@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
 from archcompiler import zoo
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import CompileError, error
 from archcompiler.language.definition import Definition
-from archcompiler.language.reading import read_definition
+from archcompiler.language.reading import read_block, read_definition
 from archcompiler.diagnostics.read import read_source
 from archcompiler.config.located import Located, locate, merge
+from archcompiler.config.wording import Wording
 from archcompiler.syntax import parse
 
 Home = Literal["stems", "heads", "modules", "blocks"]
 """What a name is looked up as. Units, masks and other blocks share one set of names."""
+HOMES: Final[tuple[Home, ...]] = ("blocks", "stems", "heads", "modules")
 
 INNER: Final = ("units", "masks", "blocks")
 GROUP: Final = "archcompiler.blocks"
@@ -25,9 +27,10 @@ ZOO: Final = Path(next(iter(zoo.__path__)))
 
 
 class Library:
-    """The blocks that a spec can name. Its own come first, laid upon one of the zoo if they share its name."""
+    """The blocks that a spec can name: its own first, laid upon the zoo's where it has the name."""
 
-    def __init__(self, blocks: Located | None = None) -> None:
+    def __init__(self, blocks: Located | None = None, *, checked: bool = True) -> None:
+        self._checked = checked
         self._own: dict[str, Located] = {}
         if blocks is not None and isinstance(blocks.value, dict):
             self._own = dict(blocks.value)
@@ -48,9 +51,46 @@ class Library:
             self._known[key] = self._read(name, home)
         return self._known[key]
 
-    def names(self, home: Home = "blocks") -> tuple[str, ...]:
-        """Every name that can be used there, in alphabetical order."""
-        return tuple(sorted({*self._own, *_files(home), *_outside(home)}))
+    def glance(self, name: str, home: Home = "blocks") -> Definition | None:
+        """What can be read of a block, with options of its own that cannot left out.
+
+        Raises CompileError for a block of an outside package that cannot be read.
+        """
+        if name not in self._own:
+            return self.find(name, home)
+        table = self.table(name, home)
+        assert table is not None
+        return read_block(name, table, home, ("blocks", name))[0]
+
+    def unreadable(self, definition: Definition) -> frozenset[str]:
+        """Options that are written, but that a definition lacks because they cannot be read."""
+        table = self._own.get(definition.name)
+        options = table.child("options") if table is not None else None
+        written = options.value if options is not None else ()
+        return frozenset(written if isinstance(written, dict) else ()) - {*definition.options}
+
+    def names(self, home: Home = "blocks", kind: str = "block") -> tuple[str, ...]:
+        """Every name that can be used there, in alphabetical order.
+
+        Of the zoo's blocks only those meant for a `kind`, `unit` or `mask`, where it is one.
+        """
+        shipped = (n for n, path in _files(home).items() if path.parent.name == f"{kind}s")
+        known = shipped if kind in ("unit", "mask") else _files(home)
+        own = (name for name in self._own if home in self.homes(name))
+        return tuple(sorted({*own, *known, *_outside(home)}))
+
+    def homes(self, name: str) -> tuple[Home, ...]:
+        """What a block of the spec's own is: what the zoo has of its name, else anything."""
+        shipped = tuple(home for home in HOMES if name in _files(home))
+        return shipped or HOMES
+
+    def is_shipped(self, name: str) -> bool:
+        """Whether the zoo has a block of this name."""
+        return any(name in _files(home) for home in HOMES)
+
+    def missing(self) -> tuple[str, ...]:
+        """What is said of a name that might be in a package which cannot be found."""
+        return tuple(f"the package of entry point `{point}` cannot be found" for point in _absent())
 
     def table(self, name: str, home: Home = "blocks") -> Located | None:
         """What is written about a block, the spec's laid upon the zoo's."""
@@ -62,36 +102,49 @@ class Library:
     def _read(self, name: str, home: Home) -> Definition | None:
         own = self._own.get(name)
         if own is None:
-            return _definition(name, home)
+            return _definition(name, home, self._checked)
         table = self.table(name, home)
         assert table is not None
         return read_definition(name, table, home, ("blocks", name))
 
 
 @cache
-def _definition(name: str, home: Home) -> Definition | None:
+def _definition(name: str, home: Home, checked: bool) -> Definition | None:
     table = _shipped(name, home)
     if table is None:
         return None
     path = _files(home).get(name)
-    folder = path.parent.name if path is not None else "blocks"
-    try:
-        return read_definition(name, table, folder)
-    except CompileError as problem:
-        if path is not None:
-            raise
-        raise CompileError(_broken(name, _outside(home)[name], problem.diagnostics[0])) from None
+    if path is not None:
+        return read_definition(name, table, path.parent.name)
+    from archcompiler.language.checking import check_block
+
+    ((point, path),) = _outside(home)[name]
+    # Blocks may call one another: what is looked up for a check is not checked in turn.
+    rest = Library(checked=False)
+    problems = check_block(name, table, rest, Wording("the block")) if checked else ()
+    if problems := tuple(problems):
+        raise _broken(name, point, path, CompileError(*problems))
+    return read_definition(name, table)
 
 
 @cache
 def _shipped(name: str, home: Home) -> Located | None:
-    path = _files(home).get(name) or _outside(home).get(name)
-    if path is None:
+    """What is written about a block outside of the spec."""
+    path = _files(home).get(name)
+    if path is not None:
+        document = parse(read_source(path))
+        return locate(document.values, document)
+    found = _outside(home).get(name, ())
+    if not found:
         return None
+    if len(found) > 1:
+        notes = tuple(f"{path}, of entry point `{point}`" for point, path in found)
+        raise CompileError(error("E316", f"two packages have a block `{name}`", notes=notes))
+    ((point, path),) = found
     try:
         document = parse(read_source(path))
     except CompileError as problem:
-        raise CompileError(_broken(name, path, problem.diagnostics[0])) from None
+        raise _broken(name, point, path, problem) from None
     return locate(document.values, document)
 
 
@@ -102,29 +155,33 @@ def _files(home: Home) -> Mapping[str, Path]:
 
 
 @cache
-def _outside(home: Home) -> Mapping[str, Path]:
-    """Blocks of outside packages; none of them is read before it is asked for.
+def _outside(home: Home) -> Mapping[str, tuple[tuple[str, Path], ...]]:
+    """Blocks of outside packages by name, each with its entry point; none of them is read.
 
     A package of a group's entry point has `*.toml` files in itself, and in `stems/`, `heads/` and
-    `modules/`. Raises CompileError E316 if one cannot be found, or two have a block of one name.
+    `modules/`. What the zoo has is not replaced.
     """
-    found: dict[str, Path] = {}
+    found: dict[str, tuple[tuple[str, Path], ...]] = {}
     for point, folder in _packages():
         for path in sorted((folder if home == "blocks" else folder / home).glob("*.toml")):
-            if path.stem in found or path.stem in _files(home):
-                raise CompileError(
-                    error(
-                        "E316",
-                        f"two packages have a block `{path.stem}`",
-                        notes=(f"one is {path}", f"of entry point {point}"),
-                    )
-                )
-            found[path.stem] = path
+            if path.stem not in _files(home):
+                found[path.stem] = (*found.get(path.stem, ()), (point, path))
     return found
 
 
 @cache
 def _packages() -> tuple[tuple[str, Path], ...]:
+    """Entry points whose package can be found, with its folder."""
+    return tuple((point, folder) for point, folders in _points() for folder in folders)
+
+
+@cache
+def _absent() -> tuple[str, ...]:
+    return tuple(point for point, folders in _points() if not folders)
+
+
+@cache
+def _points() -> tuple[tuple[str, tuple[Path, ...]], ...]:
     from importlib.metadata import entry_points
     from importlib.util import find_spec
 
@@ -132,28 +189,22 @@ def _packages() -> tuple[tuple[str, Path], ...]:
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
         try:
             spec = find_spec(point.value)
-        except (ImportError, ValueError):
+        except Exception:
+            # Looking for a package inside another runs the outer one, which may fail in any way.
             spec = None
-        # A package that is not there cannot have what is asked for; naming it is `find`'s business.
-        for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
-            found.append((f"{point.name} = {point.value}", Path(folder)))
+        folders = spec.submodule_search_locations if spec is not None else None
+        found.append((f"{point.name} = {point.value}", tuple(map(Path, folders or ()))))
     return tuple(found)
 
 
-def missing_packages() -> Iterator[str]:
-    """Entry points whose package cannot be found."""
-    from importlib.metadata import entry_points
-
-    there = {point for point, _ in _packages()}
-    for point in entry_points(group=GROUP):
-        if f"{point.name} = {point.value}" not in there:
-            yield f"{point.name} = {point.value}"
-
-
-def _broken(name: str, path: Path, problem: Diagnostic) -> Diagnostic:
-    return error(
-        "E316",
-        f"block `{name}` of an installed package cannot be read",
-        notes=(f"{path}: {problem.message}",),
-        help="correct the package, or uninstall it",
+def _broken(name: str, point: str, path: Path, problem: CompileError) -> CompileError:
+    first = problem.diagnostics[0]
+    where = f"{path.name}:{first.span.location.line}: " if first.span is not None else ""
+    return CompileError(
+        error(
+            "E316",
+            f"block `{name}` of an installed package cannot be read",
+            notes=(f"entry point `{point}`", f"{where}{first.message}"),
+            help="correct the package, or uninstall it",
+        )
     )

@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.config.located import Located
 from archcompiler.config.path import SpecPath
+from archcompiler.config.problems import kind_of
+from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.language.definition import (
     NONE,
+    SIZES,
     WIRING,
     X,
     Definition,
@@ -17,12 +21,13 @@ from archcompiler.language.definition import (
     OptionType,
     Rule,
 )
-from archcompiler.language.expression import Expression, ExpressionError, parse_expression
-from archcompiler.language.reserved import Part, reserved
-from archcompiler.diagnostics import Span
-from archcompiler.config.located import Located
-from archcompiler.config.problems import kind_of
-from archcompiler.diagnostics.suggest import did_you_mean
+from archcompiler.language.expression import (
+    FUNCTIONS,
+    Expression,
+    ExpressionError,
+    parse_expression,
+)
+from archcompiler.language.values import unknown_choice, unknown_key
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 MAX_STEPS = 200
@@ -31,6 +36,31 @@ _KEYS = (
     *("title", "source", "class_name", "preactivation", "channels", "stride"),
     *("options", "let", "steps"),
 )
+_OPTION_TYPES = ("int", "float", "bool", "word", "slot")
+SLOTS = ("unit", "mask", "block", "operator")
+"""What a slot can be for."""
+CALLED = ("channels", "in_channels", "num_classes")
+"""Arguments that emitted classes have of their own."""
+_TAKEN = frozenset(
+    {
+        *("self", "device", "dtype", "config", "nn", "torch", "math", "row", "partial", "replace"),
+        *("checkpoint", "super", "range", "int", "float", NONE),
+    }
+)
+MODULE = frozenset(
+    """
+    add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
+    eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu
+    load_state_dict modules mtia named_buffers named_children named_modules named_parameters
+    parameters register_backward_hook register_buffer register_forward_hook
+    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
+    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
+    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
+    zero_grad
+    """.split()
+)
+"""Attributes that every module of PyTorch has: a step of such a name would hide one."""
 _OPTION_KEYS = ("type", "default", "least", "most", "choices", "slot", "help")
 _TYPES: dict[type, OptionType] = {bool: "bool", int: "int", float: "float", str: "word"}
 
@@ -39,7 +69,20 @@ def read_definition(
     name: str, table: Located, home: str = "blocks", origin: SpecPath | None = None
 ) -> Definition:
     """The block called `name`. Raises CompileError with everything that is wrong with its form."""
-    return _Reading(name, table, home, origin).definition()
+    definition, problems = read_block(name, table, home, origin)
+    if definition is None or problems:
+        raise CompileError(*problems)
+    return definition
+
+
+def read_block(
+    name: str, table: Located, home: str = "blocks", origin: SpecPath | None = None
+) -> tuple[Definition | None, tuple[Diagnostic, ...]]:
+    """What can be read of a block, None if it is no table, and what is wrong with its form."""
+    if not isinstance(table.value, dict):
+        return None, (_wrong(f"block `{name}`", table, "a table"),)
+    reading = _Reading(name, table, home, origin)
+    return reading.definition(), tuple(reading.problems)
 
 
 class _Reading:
@@ -50,10 +93,7 @@ class _Reading:
         self.problems: list[Diagnostic] = []
 
     def definition(self) -> Definition:
-        table = self.table
-        if not isinstance(table.value, dict):
-            raise CompileError(_wrong(f"block `{self.name}`", table, "a table"))
-        self._known(table, _KEYS, f"block `{self.name}`")
+        self._known(self.table, _KEYS, f"block `{self.name}`")
         options = self._options()
         lets = self._lets()
         steps = self._steps()
@@ -64,7 +104,7 @@ class _Reading:
             assert node is not None
             message = "`class_name` must be letters and digits, and start with a capital"
             self._say("E205", message, node.span())
-        definition = Definition(
+        return Definition(
             name=self.name,
             steps=steps,
             options=options,
@@ -73,19 +113,16 @@ class _Reading:
             source=words["source"] or "",
             own_class_name=class_name or "",
             preactivation=bool(self._scalar("preactivation", bool, "true or false")),
-            channels=self._scalar("channels", int, "a whole number"),
-            stride=self._scalar("stride", int, "a whole number"),
+            channels=self._number("channels", 65_536),
+            stride=self._number("stride", 16),
             home=self.home,
             origin=self.origin,
         )
-        if self.problems:
-            raise CompileError(*self.problems)
-        return definition
 
     def _options(self) -> dict[str, Option]:
         found: dict[str, Option] = {}
         for name, node in self._entries("options"):
-            if name in WIRING:
+            if name in (*SIZES, *WIRING, *CALLED, X, "type"):
                 self._say("E205", f"an option cannot be called `{name}`", node.span("key"))
                 continue
             option = self._option(name, node)
@@ -95,39 +132,85 @@ class _Reading:
 
     def _option(self, name: str, node: Located) -> Option | None:
         value = node.value
-        if isinstance(value, list):
+        if not isinstance(value, dict):
+            if type(value) in _TYPES:
+                return Option(name, _TYPES[type(value)], value)
             self.problems.append(_wrong(f"option `{name}`", node, "a value or a table"))
             return None
-        if not isinstance(value, dict):
-            return Option(name, _TYPES[type(value)], value)
         self._known(node, _OPTION_KEYS, f"option `{name}`")
         plain = node.plain()
         default = plain.get("default")
-        type_: Any = plain.get("type")
-        if type_ is None:
-            type_ = "slot" if "slot" in plain else _TYPES.get(type(default))
-        if type_ not in ("int", "float", "bool", "word", "slot"):
-            known = "`int`, `float`, `bool`, `word` or a `slot`"
-            self._say("E202", f"option `{name}` needs a `type`: {known}", node.span())
+        type_ = plain.get("type", "slot" if "slot" in plain else _TYPES.get(type(default)))
+        if type_ not in _OPTION_TYPES:
+            self._no_type(name, node, type_)
             return None
-        if isinstance(default, str) and type_ in ("int", "float", "bool"):
+        if type_ not in ("word", "slot") and isinstance(default, str):
             child = node.child("default")
             assert child is not None
             default = self._expression(child)
+        least, most = (self._entry(node, key, int | float, "a number") for key in ("least", "most"))
         return Option(
             name,
             type_,
             default,
-            plain.get("least"),
-            plain.get("most"),
-            tuple(plain.get("choices", ())),
-            str(plain.get("slot", "block")),
-            " ".join(str(plain.get("help", "")).split()),
+            least,
+            most,
+            self._choices(node),
+            self._slot(node),
+            " ".join((self._entry(node, "help", str, "a string") or "").split()),
         )
+
+    def _no_type(self, name: str, node: Located, type_: object) -> None:
+        known = f"known: {', '.join(_OPTION_TYPES)}"
+        child = node.child("type")
+        if child is None:
+            help = "give it a `default`, or a `type`"
+            message = f"option `{name}` has neither a type nor a default"
+            self._say("E202", message, node.span("table"), (known,), help)
+        elif not isinstance(type_, str):
+            self.problems.append(_wrong("`type`", child, "a string"))
+        else:
+            self.problems.append(
+                unknown_choice(f"option `{name}` has no type", type_, child.span(), _OPTION_TYPES)
+            )
+
+    def _choices(self, node: Located) -> tuple[str, ...]:
+        entries = self._entry(node, "choices", list, "an array of strings") or ()
+        for entry in entries:
+            if not isinstance(entry.value, str):
+                self.problems.append(_wrong("an entry of `choices`", entry, "a string"))
+        return tuple(entry.value for entry in entries if isinstance(entry.value, str))
+
+    def _slot(self, node: Located) -> str:
+        kind = self._entry(node, "slot", str, "a string")
+        if kind is not None and kind not in SLOTS:
+            child = node.child("slot")
+            assert child is not None
+            self.problems.append(unknown_choice("`slot` cannot be", kind, child.span(), SLOTS))
+        return kind if kind in SLOTS else "block"
+
+    def _entry(self, node: Located, key: str, kind: Any, expected: str) -> Any:
+        """The value of a key, None where it is not there or of another type."""
+        child = node.child(key)
+        if child is None:
+            return None
+        if not isinstance(child.value, kind) or isinstance(child.value, bool):
+            self.problems.append(_wrong(f"`{key}`", child, expected))
+            return None
+        return child.value
+
+    def _option_names(self) -> tuple[str, ...]:
+        node = self.table.child("options")
+        return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
 
     def _lets(self) -> dict[str, Expression]:
         found: dict[str, Expression] = {}
         for name, node in self._entries("let"):
+            if name in (*SIZES, *CALLED, X) or name in self._option_names():
+                what = "an option" if name in self._option_names() else "given"
+                message = f"a named width cannot be called `{name}`: that is {what} already"
+                self._say("E205", message, node.span("key"))
+                continue
             expression = self._expression(node)
             if expression is not None:
                 found[name] = expression
@@ -226,7 +309,7 @@ class _Reading:
             self.problems.append(at_columns(node, mistake))
             return None
 
-    def _entries(self, key: Part) -> Iterable[tuple[str, Located]]:
+    def _entries(self, key: str) -> Iterable[tuple[str, Located]]:
         node = self.table.child(key)
         if node is None:
             return
@@ -234,22 +317,27 @@ class _Reading:
             self.problems.append(_wrong(f"`{key}`", node, "a table"))
             return
         for name, child in node.value.items():
-            why: str | None = "it becomes an identifier in the emitted code"
-            if IDENTIFIER.fullmatch(name) and len(name) <= 64:
-                why = reserved(name, key)
-            if why is None:
+            if IDENTIFIER.fullmatch(name) and len(name) <= 64 and not _reserved(name):
                 yield name, child
             else:
                 message = f"`{name}` cannot be a name in a block"
-                self._say("E205", message, child.span("key"), (why,))
+                notes = ("it becomes an identifier in the emitted code",)
+                self._say("E205", message, child.span("key"), notes)
 
     def _known(self, node: Located, keys: tuple[str, ...], what: str) -> None:
         for key, child in node.value.items():
             if key not in keys:
-                guess = did_you_mean(key, keys)
-                notes = () if guess else (f"known: {', '.join(keys)}",)
-                help = f"did you mean `{guess}`?" if guess else None
-                self._say("E201", f"unknown key `{key}` in {what}", child.span("key"), notes, help)
+                self.problems.append(unknown_key(child, what, keys))
+
+    def _number(self, key: str, most: int) -> int | None:
+        value: int | None = self._scalar(key, int, "a whole number")
+        if value is None or 1 <= value <= most:
+            return value
+        node = self.table.child(key)
+        assert node is not None
+        bound = f"at least 1, not {value:,}" if value < 1 else f"at most {most:,}, not {value:,}"
+        self._say("E204", f"`{key}` must be {bound}", node.span())
+        return None
 
     def _scalar(self, key: str, kind: type, expected: str) -> Any:
         node = self.table.child(key)
@@ -280,11 +368,23 @@ def columns(node: Located, start: int, end: int) -> Span:
     """The columns of a string value in its file; the whole value where it is written otherwise."""
     span = node.span()
     text, value = span.text, node.value
-    if isinstance(value, str) and text[1:-1] == value:
-        return Span(span.source, span.start + 1 + start, span.start + 1 + max(end, start + 1))
-    return span
+    # A setting has its text bare, a file in quotes.
+    quotes = next((n for n in (0, 1) if text[n : len(text) - n] == value and value), None)
+    if quotes is None or start >= len(value):
+        return span
+    at = span.start + quotes
+    return Span(span.source, at + start, at + min(max(end, start + 1), len(value)))
 
 
 def _wrong(what: str, node: Located, expected: str, help: str | None = None) -> Diagnostic:
     message = f"{what} must be {expected}, not {kind_of(node.value)}"
     return error("E203", message, node.span(), help=help)
+
+
+def _reserved(name: str) -> bool:
+    """Names that an attribute of a module, or an argument, cannot have."""
+    import keyword
+
+    return keyword.iskeyword(name) or name in FUNCTIONS or name in _TAKEN or name in MODULE
+
+

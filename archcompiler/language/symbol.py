@@ -72,11 +72,11 @@ class Symbol:
         return Symbol(f"-{bracketed(self, _UNARY)}", _UNARY, self.whole)
 
 
-def divide(a: object, b: object) -> Symbol | int | float:
-    """A division that is known to come out whole where both sides are whole."""
+def divide(a: object, b: object, *, exact: bool = True) -> Symbol | int | float:
+    """A division; an `exact` one is known to come out whole where both sides are whole."""
     if isinstance(a, Symbol) and _is(b, 1):
         return a
-    return _binary(a, "//" if is_whole(a) and is_whole(b) else "/", b, _PRODUCT)
+    return _binary(a, "//" if exact and is_whole(a) and is_whole(b) else "/", b, _PRODUCT)
 
 
 def compare(a: object, operator: str, b: object) -> Symbol:

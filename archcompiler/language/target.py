@@ -17,13 +17,16 @@ from archcompiler.language.expression import ExpressionError, parse_expression
 from archcompiler.language.library import Library
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.use import MissingOption, Reference, Use, bind, reference
-from archcompiler.ops import Argument, Operator
-from archcompiler.ops.registry import find_operator
+from archcompiler.language.values import out_of_bounds
+from archcompiler.ops import Argument, ArgumentError, Operator
+from archcompiler.ops.registry import find_operator, operators
 
 NORM: Final = "norm"
 ACT: Final = "act"
 CALL: Final = ("channels", "stride")
 """Arguments of every call of a block."""
+SIZE: Final = Argument("int", least=1)
+"""What they are."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,16 @@ Target = BlockTarget | OperatorTarget | None
 """None for an empty slot: the step hands its first input on."""
 
 
+def named(name: str, library: Library) -> type[Operator] | Definition | None:
+    """The operator or the block of a name; None if there is neither.
+
+    Installed packages are searched for an operator only where nothing else has the name: that
+    takes longer than all the rest. Raises CompileError for one that cannot be used.
+    """
+    built_in = operators().get(name)
+    return built_in or library.find(name) or find_operator(name)
+
+
 def target(use: Use, rule: Rule, dialect: Dialect) -> Target:
     """What a step stands for.
 
@@ -109,14 +122,15 @@ def target(use: Use, rule: Rule, dialect: Dialect) -> Target:
         kind = "block"
     if given.type == NONE:
         return None
-    operator = find_operator(given.type)
-    if operator is not None:
-        return OperatorTarget(operator, _operator_arguments(use, rule, operator, given, slot))
-    definition = dialect.library.find(given.type)
+    definition = named(given.type, dialect.library)
     if definition is None:
         raise ExpressionError(f"no block or operator is called `{given.type}`", 0, len(given.type))
+    if not isinstance(definition, Definition):
+        return OperatorTarget(definition, _operator_arguments(use, rule, definition, given, slot))
     offered = _block_arguments(use, rule, definition, given, slot)
     sizes = {name: _number(use, rule.arguments[name]) for name in CALL if name in rule.arguments}
+    for name, value in sizes.items():
+        _bounded(name, value, SIZE)
     if rule.repeat is not None:
         kind = "unit"
     return BlockTarget(definition, given, kind, offered, sizes.get("channels"), sizes.get("stride", 1))
@@ -129,6 +143,8 @@ def _operator_arguments(
     for name, value in rule.arguments.items():
         if name in operator.arguments and name not in given.options:
             _take(arguments, name, slot, lambda n=name, v=value: _argument(use, operator.arguments[n], v))
+    for name, value in arguments.items():
+        _bounded(name, value, operator.arguments[name])
     arguments.update(given.options)
     return arguments
 
@@ -141,7 +157,17 @@ def _block_arguments(
         option = definition.options.get(name)
         if option is not None and (name not in given.options or option.type == "slot"):
             _take(offered, name, slot, lambda o=option, v=value: _option(use, o, v))
+            _bounded(name, offered.get(name), option)
     return offered
+
+
+def _bounded(name: str, value: Any, rule: Argument | Option) -> None:
+    """Refuse a number that is computed too small or too large. Raises ArgumentError."""
+    for entry in value if isinstance(value, tuple) else (value,):
+        if isinstance(entry, int | float) and not isinstance(entry, bool):
+            message = out_of_bounds(entry, rule)
+            if message is not None:
+                raise ArgumentError(name, message)
 
 
 def _take(found: dict[str, Any], name: str, slot: Option | None, value: Callable[[], Any]) -> None:

@@ -7,19 +7,20 @@ value: from the reference, else from what the caller offers, else by default. Nu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from types import MappingProxyType
 from typing import Any, Final
 
 from archcompiler.config.path import SpecPath
 from archcompiler.language import symbol
 from archcompiler.language.definition import NONE, Definition, Option
-from archcompiler.language.expression import Expression
+from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.library import Library
 from archcompiler.language.symbol import Symbol
 
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+EMPTY: Final[Mapping[str, Any]] = {}
+"""Read-only by its type: a `MappingProxyType` could not be pickled."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,6 +143,18 @@ class Use:
     def number(self, option: str) -> Any:
         """Value of an option that is no slot. Raises MissingOption, ExpressionError."""
         return self.names[option]
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """Every option with its default, slots by the name of what fills them.
+
+        An option whose default cannot be told is left out: its reader reports it.
+        """
+        found: dict[str, Any] = {}
+        for name in self.definition.options:
+            with suppress(MissingOption, ExpressionError):
+                found[name] = self.names[name]
+        return found
 
     def slot(self, name: str) -> Reference:
         """What is in a slot. Raises MissingOption."""

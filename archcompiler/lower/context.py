@@ -12,11 +12,13 @@ from archcompiler.ir.kinds import UNITS
 from archcompiler.language.definition import X, Rule
 from archcompiler.language.expression import ExpressionError, InexactDivision, parse_expression
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
-from archcompiler.language.use import MissingOption, Reference, Use, frozen
+from archcompiler.language.use import MissingOption, Use, frozen
 from archcompiler.ops import ArgumentError
 
 MAX_NESTING = 40
 """A block that is called inside itself more often than this does not end."""
+MAX_BLOCKS = 100_000
+"""More blocks than this that differ in anything are refused: no network needs so many."""
 
 
 class TooManyOperators(Exception):
@@ -25,6 +27,15 @@ class TooManyOperators(Exception):
     def __init__(self, wanted: int, origin: SpecPath) -> None:
         super().__init__(wanted, origin)
         self.wanted = wanted
+        self.origin = origin
+
+
+class EndlessBlocks(Exception):
+    """Blocks call one another without end, or nearly so."""
+
+    def __init__(self, message: str, origin: SpecPath) -> None:
+        super().__init__(message, origin)
+        self.message = message
         self.origin = origin
 
 
@@ -99,20 +110,20 @@ class Context:
         return builder.build(x)
 
     def _lower(self, use: Use, input: TensorType) -> Block:
-        options = {
-            name: value
-            for name in use.definition.options
-            if not isinstance(value := use.given.get(name), Reference | None)
-        }
         builder = BlockBuilder(
-            use.kind, input, name=use.definition.name, options=options, use=use, origin=use.origin
+            use.kind,
+            input,
+            name=use.definition.name,
+            options=use.values,
+            use=use,
+            origin=use.origin,
         )
         self._nesting += 1
+        if self._nesting > MAX_NESTING:
+            raise EndlessBlocks("blocks that call one another without end", use.origin)
+        if len(self._blocks) > MAX_BLOCKS:
+            raise EndlessBlocks(f"more than {MAX_BLOCKS:,} different blocks", use.origin)
         try:
-            if self._nesting > MAX_NESTING:
-                problem = Problem("E222", "blocks that call one another without end", (use.origin,))
-                builder.problem(problem)
-                return builder.build(builder.x)
             return builder.build(self._steps(builder, use))
         finally:
             self._nesting -= 1

@@ -14,8 +14,8 @@ from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.library import Home, Library
 from archcompiler.language.target import BlockTarget, Dialect
 from archcompiler.language.use import Reference, bind, reference
-from archcompiler.lower.context import Context, TooManyOperators
-from archcompiler.spec.loader import LoadedSpec
+from archcompiler.lower.context import Context, EndlessBlocks, TooManyOperators
+from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Reference as Written
 from archcompiler.spec.model import Spec, Stage
 
@@ -53,6 +53,9 @@ def lower(
                 ),
             )
         ) from None
+    except EndlessBlocks as endless:
+        span = loaded.span(endless.origin)
+        raise CompileError(error("E222", endless.message, span)) from None
     return Graph(spec.name, root)
 
 

@@ -7,10 +7,11 @@ from archcompiler.ops.conv import Conv
 from archcompiler.ops.join import Add, Concat, Gate, Learning, Mul
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm, ChannelNorm, SpatialNorm
-from archcompiler.ops.pool import GlobalAvgPool, MaxPool
+from archcompiler.ops.pool import MaxPool
 from archcompiler.ops.regularise import Dropout
 from archcompiler.ops.resize import Interpolate, InterpolationMode
 from archcompiler.ops.sides import ArgumentError
+from archcompiler.ops.whole_pool import GlobalAvgPool
 
 __all__ = [
     "REQUIRED",

@@ -138,7 +138,6 @@ class Identity(Pointwise):
     """x itself: no activation, where a block asks for one."""
 
     kind: ClassVar[str] = "identity"
-    view: ClassVar[bool] = True
 
     @property
     def simplified(self) -> Operator | None:

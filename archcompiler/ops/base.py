@@ -58,8 +58,6 @@ class Operator:
     """Whether three and more inputs are the same as taking two at a time, in order."""
     whole: ClassVar[frozenset[str]] = frozenset()
     """Roles of the inputs that every position of the output reads all of."""
-    view: ClassVar[bool] = False
-    """Whether the output is memory of the first input."""
     backends: ClassVar[Mapping[str, object]] = {}
     """How an operator of another package is printed, by the name of the back end."""
 
@@ -100,6 +98,11 @@ class Operator:
     def simplified(self) -> Operator | None:
         """The operator that does the same under another name; None where it does nothing."""
         return self
+
+    @property
+    def view(self) -> bool:
+        """Whether the output is memory of the first input."""
+        return self.simplified is None
 
     @property
     def isotropic(self) -> bool:

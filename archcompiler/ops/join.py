@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
+from archcompiler.ops.axes import Axis, dimension
 from archcompiler.ops.base import Number, Operator, Role, ShapeError, broadcast, widest
-from archcompiler.ops.cost import Saved, Work
+from archcompiler.ops.cost import BYTES, Saved, Work
 
 Learning = Literal["residual", "naive"]
 
@@ -47,6 +48,28 @@ class Add(Join):
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel * (len(inputs) - 1))
+
+
+class Maximum(Join):
+    """The larger of elements at one position. An input may have one channel, or one pixel."""
+
+    kind: ClassVar[str] = "maximum"
+    chained: ClassVar[bool] = True
+
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return widest(channels)
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        return broadcast(inputs, "a maximum")
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(elements=output.numel * (len(inputs) - 1))
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # Two at a time: of more, what comes between is kept as well.
+        between = (broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
+        return Saved(inputs=tuple(range(len(inputs))), image_bytes=BYTES * sum(between))
 
 
 class Mul(Join):
@@ -107,27 +130,54 @@ class Gate(Join):
         return ("trunk", "mask")
 
 
+@dataclass(frozen=True)
 class Concat(Join):
-    """Concatenation of channels, in order."""
+    """Concatenation of channels, in order, or of positions along an axis."""
 
     kind: ClassVar[str] = "concat"
+    arity: ClassVar[tuple[int, int | None]] = (1, None)
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "axis": Argument("word", "channels", choices=("channels", "depth", "height", "width"))
+    }
+
+    axis: Axis = "channels"
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        dimension(given["axis"], dims)
+        return cls(**given)
+
+    @property
+    def isotropic(self) -> bool:
+        return self.axis == "channels"
 
     def out(self, channels: tuple[Number, ...]) -> Number:
-        return reduce(add, channels)
+        return reduce(add, channels) if self.axis == "channels" else channels[0]
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
-        channels = sum(x.channels for x in inputs)
         first = inputs[0]
-        result = TensorType(channels, *first.size)
+        joined = dimension(self.axis, first.dims) - 1
+        sides = [first.channels, *first.size]
+        sides[joined] = sum((x.channels, *x.size)[joined] for x in inputs)
+        result = TensorType(*sides)
         if any(x.empty for x in inputs):
             return result.exhausted
         for other in inputs[1:]:
-            if other.size != first.size:
+            pairs = zip((other.channels, *other.size), sides, strict=True)
+            if any(a != b for i, (a, b) in enumerate(pairs) if i != joined):
+                what = "equal sizes" if joined == 0 else f"equal shapes but for the {self.axis}"
                 raise ShapeError(
-                    f"a concatenation needs equal sizes, but gets {first} and {other}", result
+                    f"a concatenation needs {what}, but gets {first} and {other}", result
                 )
         return result
+
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
+        if self.axis == "channels" or size == output_size:
+            return position, position
+        # Of the parts along an axis, all of each: a bound, as one part alone is read.
+        return 0, size - 1
 
     def roles(self, count: int) -> tuple[str, ...]:
         return tuple(f"part{i}" for i in range(1, count + 1))

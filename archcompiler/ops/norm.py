@@ -1,4 +1,4 @@
-"""Normalisations: batch, spatial (one channel's map) and channel (one position's vector)."""
+"""Normalisations over batches, groups of channels, maps of a channel, channels of a position."""
 
 from __future__ import annotations
 
@@ -56,6 +56,96 @@ class BatchNorm(Operator):
     @property
     def buffers(self) -> int:
         return 2 * self.channels + 1  # running mean and variance, number of batches
+
+
+@dataclass(frozen=True)
+class GroupNorm(Operator):
+    """Groups of an image's channels to zero mean and unit variance, with scale and shift."""
+
+    kind: ClassVar[str] = "group_norm"
+    role: ClassVar[Role] = "norm"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "groups": Argument("int", 32, least=1),
+        "eps": Argument("float", 1e-5, least=0),
+    }
+
+    channels: int
+    groups: int = 32
+    eps: float = 1e-5
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        return cls(inputs[0], **cls.complete(dims, arguments))
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        x = self.only(inputs)
+        if x.channels != self.channels:
+            raise ShapeError(
+                f"group norm expects {self.channels} channels, but gets {x.channels}", x
+            )
+        if self.channels % self.groups:
+            raise ShapeError(
+                f"{self.channels} channels do not divide into {self.groups} groups", x, code="E305"
+            )
+        if x.pixels * x.channels == self.groups:
+            raise ShapeError(
+                "a group norm needs more than one element to normalise over",
+                x.exhausted,
+                code="E306",
+            )
+        return x
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(fvcore_flops=5 * output.numel, elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # Mean and inverse deviation of each group of each image.
+        return Saved(inputs=(0,), image_bytes=2 * BYTES * self.groups)
+
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
+        return 0, size - 1
+
+    @property
+    def parameters(self) -> int:
+        return 2 * self.channels
+
+
+@dataclass(frozen=True)
+class LayerNorm(Operator):
+    """Each position's channels to zero mean and unit variance, with scale and shift (ConvNeXt)."""
+
+    kind: ClassVar[str] = "layer_norm"
+    role: ClassVar[Role] = "norm"
+    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-6, least=0)}
+
+    channels: int
+    eps: float = 1e-6
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        return cls(inputs[0], **cls.complete(dims, arguments))
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        x = self.only(inputs)
+        if x.channels != self.channels:
+            raise ShapeError(
+                f"layer norm expects {self.channels} channels, but gets {x.channels}", x
+            )
+        return x
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work(fvcore_flops=5 * output.numel, elements=output.numel)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # Mean and inverse deviation at each position.
+        return Saved(inputs=(0,), image_bytes=2 * BYTES * output.pixels)
+
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
+        return position, position
+
+    @property
+    def parameters(self) -> int:
+        return 2 * self.channels
 
 
 @dataclass(frozen=True)

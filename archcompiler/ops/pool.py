@@ -1,4 +1,4 @@
-"""Pooling over windows and over whole maps."""
+"""Pooling over windows."""
 
 from __future__ import annotations
 
@@ -110,23 +110,21 @@ class MaxPool(WindowPool):
         return Saved(inputs=(0,), image_bytes=INDEX_BYTES * output.numel)
 
 
-class GlobalAvgPool(Operator):
-    """Mean over all positions: (C, H, W) to (C, 1, 1) for any size."""
+@dataclass(frozen=True)
+class AvgPool(WindowPool):
+    """The mean of each window.
 
-    kind: ClassVar[str] = "global_avg_pool"
-    role: ClassVar[Role] = "pool"
+    Of a window that hangs over the edge, padding counts as zeros if `count_include_pad`; what a
+    last window of ceil mode reaches beyond the padding never counts.
+    """
 
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        x = self.only(inputs)
-        return x if x.empty else x.filled(x.channels, 1)
+    kind: ClassVar[str] = "avg_pool"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        **WINDOW,
+        "count_include_pad": Argument("bool", True),
+    }
 
-    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
-        # fvcore counts what is read, of 2-D maps alone.
-        read = inputs[0].numel
-        return Work(fvcore_flops=read if output.dims == 2 else 0, elements=read)
+    count_include_pad: bool = True
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        return Saved()
-
-    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
-        return 0, size - 1
+        return Saved(inputs=(0,))

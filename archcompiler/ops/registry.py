@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,28 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.ops.base import Operator
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from archcompiler.diagnostics import Span
 
 GROUP = "archcompiler.operators"
 """Entry points of this group are subclasses of `Operator`, each under its `kind`."""
-FAMILIES = ("activation", "conv", "join", "linear", "norm", "pool", "regularise", "resize")
+FAMILIES = (
+    "activation",
+    "attend",
+    "blur",
+    "channelwise",
+    "conv",
+    "join",
+    "linear",
+    "norm",
+    "pool",
+    "reduce",
+    "regularise",
+    "resize",
+    "split",
+    "whole_pool",
+)
 
 
 @cache
@@ -56,6 +72,9 @@ def find_operator(name: str) -> type[Operator] | None:
 @cache
 def _outside() -> dict[str, tuple[EntryPoint, ...]]:
     """Entry points by name, without those of built-in operators."""
+    # An import that takes longer than all of this package's.
+    from importlib.metadata import entry_points
+
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.value):
         if point.name not in operators():

@@ -14,6 +14,35 @@ from archcompiler.ops.pointwise import Pointwise
 
 
 @dataclass(frozen=True)
+class DropPath(Pointwise):
+    """Zeroes all of an image's map with this probability while training (stochastic depth).
+
+    What is left is scaled, so that its mean stays.
+    """
+
+    kind: ClassVar[str] = "drop_path"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "probability": Argument("float", least=0, most=1)
+    }
+
+    probability: float
+
+    @property
+    def simplified(self) -> Operator | None:
+        return self if self.probability else None
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        return Work()  # the identity in inference
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        # One number for each image.
+        return Saved(image_bytes=BYTES if self.probability else 0)
+
+    def moved(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
 class Dropout(Pointwise):
     """Zeroes elements with this probability while training."""
 

@@ -1,16 +1,17 @@
-"""Resampling to the size of another map."""
+"""Resampling to the size of another map, or to a multiple of the own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.base import Number, Operator, Role
 from archcompiler.ops.cost import Saved, Work
-from archcompiler.ops.sides import ArgumentError
+from archcompiler.ops.sides import ArgumentError, Sides, along, spread
 
 InterpolationMode = Literal["bilinear", "nearest"]
 
@@ -29,30 +30,14 @@ def aligned(given: Mapping[str, Any]) -> bool:
     return linear if align is None else align
 
 
-@dataclass(frozen=True, slots=True)
-class Interpolate(Operator):
-    """Resamples its first input to the size of its second, its target.
+@dataclass(frozen=True)
+class Resample(Operator):
+    """Resampling of a map to a size, from the nearest position or linearly along each axis."""
 
-    `bilinear` is linear along each axis, in any number of dimensions.
-    """
-
-    kind: ClassVar[str] = "interpolate"
     role: ClassVar[Role] = "resample"
-    arity: ClassVar[tuple[int, int | None]] = (2, 2)
-    arguments: ClassVar[Mapping[str, Argument]] = RESAMPLING
 
     mode: InterpolationMode = "bilinear"
     align_corners: bool = True
-
-    @classmethod
-    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
-        given = cls.complete(dims, arguments)
-        return cls(given["mode"], aligned(given))
-
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        self.check(inputs)
-        data, target = inputs
-        return TensorType(data.channels, *target.size)
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         # fvcore counts 2-D maps alone.
@@ -74,5 +59,53 @@ class Interpolate(Operator):
         # The two positions around the fraction above / below, or the one that it hits.
         return above // below, min(size - 1, -(-above // below))
 
+
+@dataclass(frozen=True)
+class Interpolate(Resample):
+    """Resamples its first input to the size of its second, its target.
+
+    `bilinear` is linear along each axis, in any number of dimensions.
+    """
+
+    kind: ClassVar[str] = "interpolate"
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+    arguments: ClassVar[Mapping[str, Argument]] = RESAMPLING
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        return cls(given["mode"], aligned(given))
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        data, target = inputs
+        return TensorType(data.channels, *target.size)
+
     def roles(self, count: int) -> tuple[str, ...]:
         return ("data", "size")
+
+
+@dataclass(frozen=True)
+class Upsample(Resample):
+    """Resamples a map to `scale` times its size."""
+
+    kind: ClassVar[str] = "upsample"
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "scale": Argument("ints", 2, least=1),
+        **RESAMPLING,
+    }
+
+    scale: Sides = 2
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        return cls(given["mode"], aligned(given), given["scale"])
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        x = self.only(inputs)
+        scales = spread(self.scale, x.dims)
+        return TensorType(x.channels, *(a * b for a, b in zip(x.size, scales, strict=True)))
+
+    def step(self, size: int, output_size: int, axis: int) -> int | Fraction:
+        return Fraction(1, along(self.scale, axis))

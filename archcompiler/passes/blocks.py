@@ -5,68 +5,77 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from archcompiler.config.path import SpecPath
-from archcompiler.ir import Block, Graph, TensorType
+from archcompiler.ir import Block, Graph, Problem, TensorType
 from archcompiler.ir.kinds import HEAD, MASK, UNIT
 from archcompiler.language.use import Use
-from archcompiler.lower.context import option_origins
-from archcompiler.ops import ShapeError
+from archcompiler.passes.blame import stage_channels, step_origins
 from archcompiler.passes.finding import Finding
+from archcompiler.passes.fitting import fitting_channels, uneven
 
 
 def check_blocks(graph: Graph) -> Iterator[Finding]:
     """Options that do not fit (E305, E307, E212, E220), shapes that break the contract (E308)."""
     reported = set()
-    for path, block in graph.blocks():
-        for finding in _check_block(path, block):
-            if (finding.code, finding.origins) not in reported:
-                reported.add((finding.code, finding.origins))
-                yield finding
+    blocks = dict(graph.blocks())
+    for path, block in blocks.items():
+        finding = _check_block(path, block, stage_channels(path, blocks))
+        if finding is not None and (finding.code, finding.origins) not in reported:
+            reported.add((finding.code, finding.origins))
+            yield finding
 
 
-def _check_block(path: str, block: Block) -> Iterator[Finding]:
+def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Finding | None:
     if block.problems:
-        problem = block.problems[0]
-        origins = problem.origins or (block.origin,)
-        yield Finding(
-            problem.code,
-            problem.message,
-            origins,
-            path,
-            help=problem.help,
-            columns=problem.columns,
-            fatal=problem.code != "E307",
-        )
-        return
-    groups = _groups(path, block)
+        return _problem(path, block, block.problems[0], channels)
+    groups = uneven(block)
     if groups is not None:
-        yield groups
-        return
+        name, message = groups
+        origins = (
+            *(o for o in step_origins(block, name, "groups") if o[-1:] == ("groups",)),
+            *channels,
+            *step_origins(block, name, "groups"),
+        )
+        return Finding("E305", message, origins, path, help=fitting_channels(block))
     if not isinstance(block.use, Use) or block.input.empty or block.output_type.empty:
-        return
+        return None
     promised = _promised(block, block.use)
     if promised is not None:
-        yield Finding("E308", promised, (block.origin,), path, fatal=True)
-
-
-def _groups(path: str, block: Block) -> Finding | None:
-    """A convolution whose groups do not divide its channels."""
-    for step in block.steps:
-        if isinstance(step.body, Block):
-            continue
-        try:
-            step.body.shape(tuple(block.type_of(name) for name in step.inputs))
-        except ShapeError as error:
-            if error.code == "E305":
-                return Finding("E305", error.message, _origins(block, step.name), path)
+        return Finding("E308", promised, (block.origin,), path, fatal=True)
     return None
 
 
-def _origins(block: Block, name: str) -> tuple[SpecPath, ...]:
-    if not isinstance(block.use, Use):
-        return (block.origin,)
-    rule = next(rule for rule in block.use.definition.steps if rule.name == name)
-    written = block.use.definition.place("steps", name, "groups")
-    return (*option_origins(block.use, rule, "groups"), *((written,) if written else ()))
+def _problem(
+    path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...]
+) -> Finding:
+    """Why a block cannot be built."""
+    origins = problem.origins or (block.origin,)
+    if problem.code == "E212" and origins[0][:1] == ("stages",) and "`depth`" in problem.message:
+        stage = origins[0][1]
+        assert isinstance(stage, int)
+        return Finding(
+            "E212",
+            f"stage {stage + 1} has attention modules, but no `depth` for their masks",
+            (("stages", stage, "modules"),),
+            "",
+            help="`depth`: how often the mask halves the resolution, for example `depth = 2`",
+            part="key",
+            fatal=True,
+        )
+    help = problem.help
+    if problem.code == "E307":
+        help = help or fitting_channels(block)
+        # The channels of the stage rather than the unit as a whole.
+        nearest = [origin for origin in origins if origin != block.origin]
+        origins = (*nearest, *channels, *origins)
+    return Finding(
+        problem.code,
+        problem.message,
+        origins,
+        path,
+        help=help,
+        columns=problem.columns,
+        fatal=problem.code != "E307",
+    )
 
 
 def _promised(block: Block, use: Use) -> str | None:

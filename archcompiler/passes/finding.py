@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Severity, Span
+from archcompiler.syntax.document import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +24,19 @@ class Finding:
     severity: Severity = Severity.ERROR
     columns: tuple[int, int] | None = None
     """The characters of a string value at the first origin that are meant."""
+    part: Part = "value"
+    """The part of the first origin that is meant."""
     fatal: bool = False
     """Whether later passes would report what only follows from this."""
 
     def diagnostic(
         self,
-        written: Callable[[SpecPath], Span | None],
-        default: Callable[[SpecPath], Span | None],
+        written: Callable[[SpecPath, Part], Span | None],
+        default: Callable[[SpecPath, Part], Span | None],
     ) -> Diagnostic:
         """With a place in a file: of the first origin `written` there, else by `default`."""
-        spans = (span for origin in self.origins if (span := written(origin)) is not None)
-        span = next(spans, None) or default(self.origins[0])
+        spans = (span for origin in self.origins if (span := written(origin, self.part)) is not None)
+        span = next(spans, None) or default(self.origins[0], self.part)
         if span is not None and self.columns is not None:
             span = span.part(*self.columns)
         place = (f"in {self.scope}",) if self.scope else ()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archcompiler.ir import Block, Graph, Step
+from archcompiler.language.use import Use
 from archcompiler.ops import ShapeError
+from archcompiler.passes.blame import countdown, enclosing, step_origins
 from archcompiler.passes.finding import Finding
 
 
@@ -16,9 +18,10 @@ def check_shapes(graph: Graph) -> Iterator[Finding]:
     graph whose structure holds.
     """
     reported = set()
-    for path, block in graph.blocks():
+    blocks = dict(graph.blocks())
+    for path, block in blocks.items():
         for step in block.steps:
-            finding = _check_step(path, block, step)
+            finding = _check_step(path, block, step, blocks)
             if finding is None or finding.code == "E305":
                 # What the options of a block do to its channels is told by the `blocks` pass.
                 continue
@@ -28,7 +31,9 @@ def check_shapes(graph: Graph) -> Iterator[Finding]:
                 yield finding
 
 
-def _check_step(path: str, block: Block, step: Step) -> Finding | None:
+def _check_step(
+    path: str, block: Block, step: Step, blocks: Mapping[str, Block]
+) -> Finding | None:
     inputs = tuple(block.type_of(name) for name in step.inputs)
     scope = f"{path}/{step.name}" if path else step.name
     origins = (step.origin or block.origin,)
@@ -41,8 +46,37 @@ def _check_step(path: str, block: Block, step: Step) -> Finding | None:
         try:
             computed = step.body.shape(inputs)
         except ShapeError as error:
+            if error.code == "E306":
+                return _exhausted(path, block, step, error, blocks)
             return Finding(error.code, error.message, origins, scope, help=error.help)
     if computed != step.type:
         message = f"gives {computed}, where the graph says {step.type}"
         return Finding("E304", message, origins, scope)
     return None
+
+
+def _exhausted(
+    path: str, block: Block, step: Step, error: ShapeError, blocks: Mapping[str, Block]
+) -> Finding:
+    """A map without pixels; inside a block that calls itself, the number of times is the cause."""
+    scope = f"{path}/{step.name}" if path else step.name
+    origins = step_origins(block, step.name)
+    use = block.use
+    option = countdown(use.definition) if isinstance(use, Use) else None
+    if option is None or not isinstance(use, Use):
+        return Finding(error.code, error.message, origins, scope, help=error.help)
+    outer, levels = block, 0
+    while True:
+        path = path.rpartition("/")[0]
+        above = blocks.get(path)
+        if above is None or not isinstance(above.use, Use):
+            break
+        if above.use.definition is not use.definition:
+            break
+        outer, levels = above, levels + 1
+    first, last = outer.options.get(option), block.options.get(option)
+    help = "this stage has too few pixels for a mask: a larger input, or less stride before it"
+    if isinstance(first, int) and isinstance(last, int) and levels and first - last == levels:
+        help = f"`{option} = {levels}` is the most that this stage has pixels for"
+    origins = (*enclosing(block.origin, option), *origins)
+    return Finding(error.code, error.message, origins, scope, help=help)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import networkx as nx
-
 from archcompiler.config.path import SpecPath
 from archcompiler.ir import INPUT, Block, Graph
 from archcompiler.passes.finding import Finding
@@ -18,12 +16,33 @@ def check_structure(graph: Graph) -> Iterator[Finding]:
     because a block has one input and one output.
     """
     for path, block in graph.blocks():
-        for code, message, name in _broken(block):
-            yield Finding(code, message, _origins(block, name), path, fatal=True)
+        if not _sound(block):
+            for code, message, name in _broken(block):
+                yield Finding(code, message, _origins(block, name), path, fatal=True)
+
+
+def _sound(block: Block) -> bool:
+    """Whether the steps are in order, each from the input, and each used.
+
+    A third of a build would go into importing networkx, which has more to say only where this
+    fails.
+    """
+    written = {INPUT}
+    for step in block.steps:
+        if not step.inputs or not written.issuperset(step.inputs) or step.name in written:
+            return False
+        written.add(step.name)
+    used = {block.output}
+    for step in reversed(block.steps):
+        if step.name in used:
+            used.update(step.inputs)
+    return used == written
 
 
 def _broken(block: Block) -> Iterator[tuple[str, str, str]]:
     """Code, message and the step to blame of what is wrong in one scope."""
+    import networkx as nx
+
     view = block.to_networkx()
     dangling = [name for name, data in view.nodes(data=True) if "type" not in data]
     for name in dangling:

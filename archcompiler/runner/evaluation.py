@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from archcompiler.runner.augment import Normaliser
-from archcompiler.runner.confusion import draw_confusion
-from archcompiler.runner.crops import Crops, padded, resized, single_crop, ten_crop
+from archcompiler.runner.data.augment import Normaliser
+from archcompiler.runner.data.crops import Crops, padded, resized, single_crop, ten_crop
 from archcompiler.runner.data.opening import EvaluationView, open_data
 from archcompiler.runner.data.source import EvaluationPlan
-from archcompiler.runner.evaluate import Score, evaluate
-from archcompiler.runner.failures import evaluation_fits, explained
-from archcompiler.runner.hardware import resolve_device, settle
-from archcompiler.runner.metrics import json_text
-from archcompiler.runner.recipe import Folder
-from archcompiler.runner.trained import Trained
+from archcompiler.runner.engine.evaluate import Score, evaluate
+from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.report.confusion import draw_confusion
+from archcompiler.runner.report.metrics import json_text
+from archcompiler.runner.store.trained import Trained
+from archcompiler.runner.system.failures import evaluation_fits, explained
+from archcompiler.runner.system.hardware import resolve_device, settle
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.augment import Normaliser
+from archcompiler.runner.data.augment import Normaliser
 from archcompiler.runner.data.folder import UNREADABLE, centred
-from archcompiler.runner.trained import Trained
+from archcompiler.runner.store.trained import Trained
 
 _CELL, _GAP, _TOP, _LEFT = 192, 8, 64, 16
 _HEAT = np.array(

@@ -13,25 +13,25 @@ import torch
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.runner.checkpoint import Checkpoints, Contents, load
-from archcompiler.runner.choices import Strategy
-from archcompiler.runner.curves import write_curves
 from archcompiler.runner.data.opening import open_data
-from archcompiler.runner.distributed import World, distribute, joined, read_world
-from archcompiler.runner.failures import explained
-from archcompiler.runner.folder import RunFolder
-from archcompiler.runner.hardware import Hardware, resolve_device, settle
-from archcompiler.runner.loading import LoadedRecipe
-from archcompiler.runner.loop import Loop, diverged
-from archcompiler.runner.metrics import Metrics, Row, read_metrics, table_text
-from archcompiler.runner.optimizer import MovingAverage, make_optimizer
-from archcompiler.runner.progress import Progress, duration
-from archcompiler.runner.randomness import Stream, word
-from archcompiler.runner.recipe import Recipe
-from archcompiler.runner.resuming import differences, fingerprint
-from archcompiler.runner.signals import GRACE, StopSignals
-from archcompiler.runner.state import TrainingState
-from archcompiler.runner.tensorboard import Board
+from archcompiler.runner.data.randomness import Stream, word
+from archcompiler.runner.engine.loop import Loop, diverged
+from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
+from archcompiler.runner.engine.state import TrainingState
+from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.report.curves import write_curves
+from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
+from archcompiler.runner.report.progress import Progress, duration
+from archcompiler.runner.report.tensorboard import Board
+from archcompiler.runner.store.checkpoint import Checkpoints, Contents, load
+from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.store.resuming import differences, fingerprint
+from archcompiler.runner.system.distributed import World, distribute, joined, read_world
+from archcompiler.runner.system.failures import explained
+from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.signals import GRACE, StopSignals
 
 
 @dataclass(frozen=True)

@@ -2,83 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from archcompiler.config.located import Located, locate, merge
-from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import kind_of, validate
 from archcompiler.config.settings import parse_setting
-from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import near_spec, read_source
 from archcompiler.language.library import Library
+from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Spec
+from archcompiler.spec.references import broken_blocks, broken_references
+from archcompiler.spec.rules import broken_rules
 from archcompiler.spec.wording import SpecWording
 from archcompiler.syntax import parse
-from archcompiler.syntax.document import Part
 
 SpecLike = str | Path | Mapping[str, Any]
 MAX_EXTENDS = 16
 
 
-@dataclass(frozen=True)
-class LoadedSpec:
-    """A valid spec with the text behind each of its values."""
-
-    spec: Spec
-    values: Located
-    source: Source
-    settings: tuple[str, ...] = ()
-
-    @cached_property
-    def library(self) -> Library:
-        """The blocks that it can name."""
-        return Library(self.values.child("blocks"))
-
-    def span(self, path: SpecPath, part: Part = "value") -> Span:
-        """Where the value at `path` is written; for a default, where it would be."""
-        written = self.written(path, part)
-        return self.values.nearest(path) if written is None else written
-
-    def written(self, path: SpecPath, part: Part = "value") -> Span | None:
-        """Where the value that holds at `path` is written, there or where `path` has it from."""
-        node: Located | None = self.values
-        for depth, step in enumerate(path, 1):
-            node = node.child(step) if node is not None else None
-            inherited = _inherited(path[:depth])
-            if node is None and inherited is not None:
-                return self.written((*inherited, *path[depth:]), part)
-        return None if node is None else node.span(part)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of what the spec means: the same for TOML and JSON, order of keys and `extends`."""
-        values = self.spec.model_dump(mode="json")
-        text = json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _inherited(path: SpecPath) -> SpecPath | None:
-    """Where a unit type comes from that is not written at `path`."""
-    match path:
-        case ("stages", int() as i, "attention", "mask", "unit"):
-            return ("stages", i, "attention", "trunk")
-        case ("stages", int() as i, "attention", "trunk"):
-            return ("stages", i, "unit")
-        case ("stages", int(), "unit"):
-            return ("unit",)
-    return None
-
-
 def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
     """Read, merge and validate a spec. Raises CompileError with everything that is wrong."""
-    from archcompiler.spec.rules import broken_rules
-
     if isinstance(spec, Mapping):
         values, source = _from_mapping(spec)
     else:
@@ -86,13 +33,40 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
         values = _read(path, path.parent.resolve(), ())
         source = values.text.source
     values = _with_stage_attention(_with_settings(values, settings))
-    loaded = LoadedSpec(
-        validate(values, Spec, SpecWording("the spec")), values, source, tuple(settings)
-    )
-    problems = list(broken_rules(loaded))
+    return _checked(values, source, tuple(settings))
+
+
+def _checked(values: Located, source: Source, settings: tuple[str, ...]) -> LoadedSpec:
+    """The spec of these values. Raises CompileError with all that is wrong with them."""
+    library, wording = Library(values.child("blocks")), SpecWording("the spec")
+    problems = [
+        *broken_references(values, library, wording),
+        *broken_blocks(values, library, wording),
+    ]
+    try:
+        spec = validate(values, Spec, wording)
+    except CompileError as invalid:
+        # What is wrong with a name is told by the references, which know more about it.
+        told = {(d.code, d.span) for d in problems}
+        found = [d for d in invalid.diagnostics if (d.code, d.span) not in told]
+        raise CompileError(*_in_order([*found, *problems])) from None
+    loaded = LoadedSpec(spec, values, source, library, settings)
+    problems += broken_rules(loaded)
     if problems:
-        raise CompileError(*problems)
+        raise CompileError(*_in_order(problems))
     return loaded
+
+
+def _in_order(problems: Sequence[Diagnostic]) -> Iterable[Diagnostic]:
+    """Each once, in the order of the text of each file; settings come last."""
+    found = list(dict.fromkeys(problems))
+    sources = list(dict.fromkeys(d.span.source for d in found if d.span is not None))
+
+    def place(problem: Diagnostic) -> tuple[int, int]:
+        span = problem.span
+        return (-1, 0) if span is None else (sources.index(span.source), span.start)
+
+    return sorted(found, key=place)
 
 
 def _from_mapping(spec: Mapping[str, Any]) -> tuple[Located, Source]:
@@ -193,7 +167,7 @@ def _with_stage_attention(values: Located) -> Located:
     common, stages = values.child("attention"), values.child("stages")
     if common is None or stages is None:
         return values
-    if not isinstance(common.value, dict) or not isinstance(stages.value, list):
+    if not isinstance(common.value, dict | str) or not isinstance(stages.value, list):
         return values
     merged = []
     for stage in stages.value:

@@ -88,7 +88,7 @@ class Stage(Model):
     """Whether channels grow from unit to unit, by equal steps, instead of in the first one."""
     unit: Named | None = None
     """Unit type of the plain units; by default the network's."""
-    attention: Attention = Attention.model_construct()
+    attention: Annotated[Attention, BeforeValidator(_from_name)] = Attention.model_construct()
     """What this stage changes of the network's `attention`."""
 
 
@@ -123,7 +123,7 @@ class Spec(Model):
     """What comes before the stages: a convolution, or a convolution and a pool."""
     unit: Named = Reference.model_construct(type="preact_bottleneck")
     """Unit type of everything that names none."""
-    attention: Attention = Attention.model_construct()
+    attention: Annotated[Attention, BeforeValidator(_from_name)] = Attention.model_construct()
     """Defaults of every attention module; a stage may change any of them."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1000)]
     """Stages in the order of the forward pass."""

@@ -2,211 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
 
 from archcompiler.config.located import Located
-from archcompiler.config.path import SpecPath
-from archcompiler.config.problems import kind_of
+from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.diagnostics.suggest import did_you_mean
-from archcompiler.language.definition import NONE, Option
-from archcompiler.language.library import Home, Library
-from archcompiler.ops.argument import Argument
+from archcompiler.language.checking import check_block
+from archcompiler.language.definition import NONE
+from archcompiler.language.library import Library
+from archcompiler.language.naming import MEANT, Naming, Place
 from archcompiler.ops.registry import find_operator
 
-if TYPE_CHECKING:
-    from archcompiler.spec.loader import LoadedSpec
+NORMS = {"batch": "batch_norm", "group": "group_norm", "layer": "layer_norm"}
+"""What `norm.type` says, and the operator that it means."""
 
-NORMS = ("batch", "group", "layer", NONE)
+_SIZES = frozenset({"channels", "stride"})
+_STEM = Place("stems", "stem", besides=_SIZES, offered=frozenset({"unit"}))
+_HEAD = Place("heads", "head", default="linear", offered=frozenset({"unit"}))
+_UNIT = Place(kind="unit")
+_USUAL = Place(kind="unit", default="preact_bottleneck")
+_ATTENTION = Place("modules", "attention", "attention", offered=frozenset({"trunk", "depth"}))
+_NORM = Place(kind="norm", default="batch", words={**NORMS, NONE: NONE})
+_ACTIVATION = Place(kind="activation")
 
 
-def broken_references(loaded: LoadedSpec) -> Iterator[Diagnostic]:
+def broken_references(
+    values: Located, library: Library, wording: Wording
+) -> Iterator[Diagnostic]:
     """Unknown types (E211), unknown options (E201), options of the wrong type or size."""
-    yield from dict.fromkeys(_References(loaded).check())
-
-
-def stem_channels(loaded: LoadedSpec) -> int | None:
-    """Channels that the stem gives; None if that cannot be told."""
-    stem = loaded.spec.stem
-    if stem.channels is not None:
-        return stem.channels
-    if stem.type == NONE:
-        return loaded.spec.input[0]
-    try:
-        definition = loaded.library.find(stem.type, "stems")
-    except CompileError:
-        return None
-    return None if definition is None else definition.channels
-
-
-class _References:
-    def __init__(self, loaded: LoadedSpec) -> None:
-        self.loaded, self.library = loaded, loaded.library
-
-    def check(self) -> Iterator[Diagnostic]:
-        spec = self.loaded.spec
-        yield from self._block(("stem",), "stems", spec.stem.type, ("channels", "stride"))
-        yield from self._block(("head",), "heads", spec.head.type)
-        yield from self._block(("unit",), "blocks", spec.unit.type)
-        yield from self._block(("attention",), "modules", spec.attention.type)
-        for i, stage in enumerate(spec.stages):
-            if stage.unit is not None:
-                yield from self._block(("stages", i, "unit"), "blocks", stage.unit.type)
-            path = ("stages", i, "attention")
-            yield from self._block(path, "modules", stage.attention.type)
-
-    def _block(
-        self, path: SpecPath, home: Home, name: str, besides: tuple[str, ...] = ()
-    ) -> Iterator[Diagnostic]:
-        node = self._node(path)
-        if name == NONE and home in ("stems", "heads"):
-            return
-        try:
-            definition = self.library.find(name, home)
-        except CompileError as problem:
-            yield from problem.diagnostics
-            return
-        if definition is None:
-            if node is not None:
-                yield self._unknown(node, name, self.library.names(home))
-            return
+    naming = Naming(library, wording)
+    for key, place in (
+        ("stem", _STEM),
+        ("unit", _UNIT),
+        ("attention", _ATTENTION),
+        ("head", _HEAD),
+        ("norm", _NORM),
+        ("activation", _ACTIVATION),
+    ):
+        node = values.child(key)
         if node is not None:
-            yield from self._options(node, definition.options, besides)
+            yield from naming.check(node, place)
+    stages = values.child("stages")
+    common = values.child("attention")
+    for stage in stages.value if stages is not None and isinstance(stages.value, list) else ():
+        unit, attention = stage.child("unit"), stage.child("attention")
+        if unit is not None:
+            yield from naming.check(unit, _UNIT)
+        # A stage that changes nothing has the network's, which is checked already.
+        if attention is not None and attention is not common:
+            yield from naming.check(attention, _ATTENTION)
 
-    def _node(self, path: SpecPath) -> Located | None:
-        node: Located | None = self.loaded.values
-        for step in path:
-            node = node.child(step) if node is not None else None
-        return node
 
-    def _options(
-        self, node: Located, options: Mapping[str, Option], besides: tuple[str, ...] = ()
-    ) -> Iterator[Diagnostic]:
-        if not isinstance(node.value, dict):
-            return
-        for key, child in node.value.items():
-            if key == "type" or key in besides:
+def broken_blocks(values: Located, library: Library, wording: Wording) -> Iterator[Diagnostic]:
+    """Everything that is wrong with the blocks which a spec writes itself."""
+    for name in library.own:
+        node = values.child("blocks")
+        written = node.child(name) if node is not None else None
+        assert written is not None
+        refused = _refused(name, library)
+        if refused is not None:
+            yield error("E205", f"a block cannot be called `{name}`: {refused}", written.span("key"))
+            continue
+        for home in library.homes(name)[: 1 if not library.is_shipped(name) else None]:
+            try:
+                table = library.table(name, home)
+            except CompileError as problem:
+                yield from problem.diagnostics
                 continue
-            option = options.get(key)
-            if option is None:
-                known = sorted({*options, *besides, "type"})
-                yield self._unknown_key(node, key, child, known)
-            elif option.type == "slot":
-                yield from self._slot(child, option)
-            else:
-                yield from _value(child, option)
+            assert table is not None
+            yield from check_block(name, table, library, wording, home, ("blocks", name))
 
-    def _slot(self, node: Located, option: Option) -> Iterator[Diagnostic]:
-        if not isinstance(node.value, str | dict):
-            message = f"`{option.name}` must be the name of a block or a table, not {kind_of(node.value)}"
-            yield error("E203", message, node.span())
-            return
-        default = option.default
-        name: Any = node.value if isinstance(node.value, str) else None
-        if isinstance(node.value, dict):
-            written = node.child("type")
-            name = written.value if written is not None else _type_of(default)
-        if name is None:
-            known = ", ".join(self._names(option))
-            yield error(
-                "E202",
-                f"missing key `type` in `{option.name}`",
-                node.span("table"),
-                notes=(f"known types: {known}",),
-            )
-            return
-        if name in (NONE, "norm", "act"):
-            return
-        operator = find_operator(name) if isinstance(name, str) else None
+
+def _refused(name: str, library: Library) -> str | None:
+    """Why a block cannot have a name; None if it can."""
+    from archcompiler.language.reading import IDENTIFIER
+
+    if not IDENTIFIER.fullmatch(name) or len(name) > 64:
+        return "a name is lower-case letters, digits and `_`, and starts with a letter"
+    if name in (*MEANT, NONE):
+        return "that has a meaning of its own"
+    if not library.is_shipped(name):
         try:
-            definition = self.library.find(name) if isinstance(name, str) else None
-        except CompileError as problem:
-            yield from problem.diagnostics
-            return
-        if operator is not None and option.slot != "unit":
-            yield from self._arguments(node, operator.arguments)
-        elif definition is not None and option.slot != "operator":
-            yield from self._options(node, definition.options)
-        else:
-            yield self._unknown(node, str(name), self._names(option))
-
-    def _names(self, option: Option) -> tuple[str, ...]:
-        return self.library.names()
-
-    def _arguments(self, node: Located, arguments: Mapping[str, Argument]) -> Iterator[Diagnostic]:
-        if not isinstance(node.value, dict):
-            return
-        for key, child in node.value.items():
-            if key == "type":
-                continue
-            argument = arguments.get(key)
-            if argument is None:
-                yield self._unknown_key(node, key, child, sorted({*arguments, "type"}))
-            else:
-                yield from _value(child, argument)
-
-    def _unknown(self, node: Located, name: str, names: tuple[str, ...]) -> Diagnostic:
-        written = node.child("type") or node
-        guess = did_you_mean(name, names)
-        key = str(node.path[-1])
-        return error(
-            "E211",
-            f"`{key}` has no type `{name}`",
-            written.span(),
-            notes=() if guess else (f"known: {', '.join(names)}",),
-            help=f"did you mean `{guess}`?" if guess else None,
-        )
-
-    def _unknown_key(
-        self, node: Located, key: str, child: Located, known: list[str]
-    ) -> Diagnostic:
-        guess = did_you_mean(key, known)
-        place = ".".join(str(step) for step in node.path)
-        return error(
-            "E201",
-            f"unknown key `{key}` in `{place}`",
-            child.span("key"),
-            notes=() if guess else (f"known: {', '.join(known)}",),
-            help=f"did you mean `{guess}`?" if guess else None,
-        )
-
-
-def _type_of(default: Any) -> Any:
-    return default.get("type") if isinstance(default, Mapping) else default
-
-
-def _value(node: Located, rule: Option | Argument) -> Iterator[Diagnostic]:
-    """The type and the bounds of one value."""
-    value, key = node.value, str(node.path[-1])
-    expected = {
-        "int": (int, "a whole number"),
-        "ints": (int, "a whole number"),
-        "float": (int | float, "a number"),
-        "bool": (bool, "true or false"),
-        "word": (str, "a string"),
-    }
-    if rule.type == "ints" and isinstance(value, list):
-        for entry in value:
-            if not isinstance(entry.value, int) or isinstance(entry.value, bool):
-                yield error("E203", f"an entry of `{key}` must be a whole number", entry.span())
-        return
-    kind, words = expected[rule.type]
-    if not isinstance(value, kind) or (isinstance(value, bool) and rule.type != "bool"):
-        yield error("E203", f"`{key}` must be {words}, not {kind_of(value)}", node.span())
-        return
-    if isinstance(value, str):
-        if rule.choices and value not in rule.choices:
-            guess = did_you_mean(value, rule.choices)
-            yield error(
-                "E211",
-                f"`{key}` cannot be `{value}`",
-                node.span(),
-                notes=() if guess else (f"known: {', '.join(rule.choices)}",),
-                help=f"did you mean `{guess}`?" if guess else None,
-            )
-        return
-    if rule.least is not None and value < rule.least:
-        yield error("E204", f"`{key}` must be at least {rule.least:,g}, not {value:,}", node.span())
-    elif rule.most is not None and value > rule.most:
-        yield error("E204", f"`{key}` must be at most {rule.most:,g}, not {value:,}", node.span())
+            if find_operator(name) is not None:
+                return "that is an operator"
+        except CompileError:
+            return "that is an operator of an installed package"
+    return None

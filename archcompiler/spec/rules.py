@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from archcompiler.diagnostics import Diagnostic, error
-from archcompiler.spec.references import broken_references, stem_channels
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.language.definition import NONE
 from archcompiler.spec.names import class_name, taken, taken_file
 
 if TYPE_CHECKING:
-    from archcompiler.spec.loader import LoadedSpec
+    from archcompiler.spec.loaded import LoadedSpec
     from archcompiler.spec.model import Stage
 
 
 def broken_rules(loaded: LoadedSpec) -> Iterator[Diagnostic]:
     """Every broken rule of a spec."""
     yield from _names(loaded)
-    yield from broken_references(loaded)
-    channels = stem_channels(loaded)
+    channels = _stem_channels(loaded)
     for index, stage in enumerate(loaded.spec.stages):
         yield from _stage(loaded, index, stage, channels)
         channels = stage.channels
@@ -70,3 +69,17 @@ def _stage(
             notes=("only a unit before the attention modules can change the shape",),
             help="give the stage `before = 1`",
         )
+
+
+def _stem_channels(loaded: LoadedSpec) -> int | None:
+    """Channels that the stem gives; None if that cannot be told."""
+    stem = loaded.spec.stem
+    if stem.channels is not None:
+        return stem.channels
+    if stem.type == NONE:
+        return loaded.spec.input[0]
+    try:
+        definition = loaded.library.find(stem.type, "stems")
+    except CompileError:
+        return None
+    return None if definition is None else definition.channels

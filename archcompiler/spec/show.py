@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from archcompiler.config.located import Located
+from collections.abc import Iterator
+
+from archcompiler.config.located import Located, Text
 from archcompiler.config.path import SpecPath
 from archcompiler.config.toml import toml_lines
-from archcompiler.spec.loader import LoadedSpec
+from archcompiler.spec.loaded import LoadedSpec
+from archcompiler.spec.resolved import resolved
 
 
 def show(loaded: LoadedSpec) -> str:
@@ -14,18 +17,45 @@ def show(loaded: LoadedSpec) -> str:
     What nobody set and has no default of its own is left out, as is the `attention` of a stage
     that is the network's.
     """
-    values = loaded.spec.model_dump(mode="json", exclude_none=True)
+    values = resolved(loaded.spec, loaded.library)
     for stage in values["stages"]:
         if stage["attention"] == values["attention"]:
             del stage["attention"]
+    if not values["blocks"]:
+        del values["blocks"]
+
+    def inline(path: SpecPath) -> bool:
+        """Whether a step or an option of a block stands on one line: where it was written on one."""
+        return len(path) == 4 and path[0] == "blocks" and _of_one(loaded, path[:3])
+
     lines = [
         (line.text, "" if line.path is None else _origin(loaded, line.path))
-        for line in toml_lines(values)
+        for line in toml_lines(values, inline=inline)
     ]
     # A description may be long: its comment follows it, and the others keep their column.
     width = max(len(text) for text, comment in lines if comment and len(text) <= 48)
     rows = (f"{text:<{width}}  # {comment}" if comment else text for text, comment in lines)
     return "\n".join(rows).strip() + "\n"
+
+
+def _of_one(loaded: LoadedSpec, path: SpecPath) -> bool:
+    """Whether each entry of a table has all of its values from one text.
+
+    All entries of a table have to, because those on one line come before those with a header, and
+    the order of steps has a meaning.
+    """
+    node: Located | None = loaded.values
+    for step in path:
+        node = node.child(step) if node is not None else None
+    entries = node.value.values() if node is not None and isinstance(node.value, dict) else ()
+    return all(len({id(text) for text in _texts(entry)}) == 1 for entry in entries)
+
+
+def _texts(node: Located) -> Iterator[Text]:
+    yield node.text
+    children = node.value.values() if isinstance(node.value, dict) else node.value
+    for child in children if isinstance(node.value, dict | list) else ():
+        yield from _texts(child)
 
 
 def _origin(loaded: LoadedSpec, path: SpecPath) -> str:

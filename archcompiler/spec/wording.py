@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-
-from pydantic import BaseModel
 
 from archcompiler.config.path import SpecPath
 from archcompiler.config.wording import Remark, Wording
-from archcompiler.spec.model import Reference
+from archcompiler.language.library import Library
 
 _PATTERNS = {
     "name": "`name` must be lower-case letters, digits and `_`, and start with a letter",
@@ -37,22 +34,20 @@ class SpecWording(Wording):
                 return self.table(("stages", int(i), *rest))
         return super().table(path)
 
-    def alternatives(self, models: Sequence[type[BaseModel]]) -> str:
-        """A unit type may be given by its name alone."""
-        unit = any(issubclass(model, Reference) for model in models)
-        return "a name or a table" if unit else "a table"
-
     def remark(self, path: SpecPath, kind: str, value: Any) -> Remark:
         """What is special about a mistake of pydantic's `kind`."""
         match path, kind:
+            case (*before, str() as key), "extra_forbidden":
+                return Remark(help=_instead(tuple(before), key, value))
             case ("stages",), "tuple_type" if isinstance(value, dict):
                 help = "each stage starts with `[[stages]]`, with two brackets"
                 if value and all(str(key).isdecimal() for key in value):
                     help = "single stages can be changed only in a spec that `extends` another"
                 return Remark(help=help)
-            case ("input",), "missing" | "too_short" | "too_long":
-                message = f"`input` must have 3 entries, C, H and W, not {len(value)}"
-                return Remark(message, help="for example `input = [3, 224, 224]`")
+            case ("input",), "missing" | "too_short" | "too_long" if not 2 <= len(value) <= 4:
+                message = "`input` must have 2 to 4 entries, channels and one to three sizes"
+                help = "for example `input = [3, 224, 224]`"
+                return Remark(f"{message}, not {len(value)}", help=help)
             case (*_, str() as key), "string_pattern_mismatch":
                 return Remark(
                     _PATTERNS.get(key),
@@ -60,6 +55,34 @@ class SpecWording(Wording):
                     _identifier(key, value),
                 )
         return Remark()
+
+
+def _instead(before: tuple[str | int, ...], key: str, value: Any) -> str | None:
+    """What to write for a key that is not there, where a near name would not be what is meant."""
+    match before, key:
+        case (), "heads":
+            return "there is one `head`; a block under `[blocks.NAME]` can be one of several parts"
+        case _, "masks":
+            return "a module has one `mask`; a block under `[blocks.NAME]` can join several"
+        case (*_, "mask"), "structure":
+            return _structure(value)
+        case () | ("stages", _), _ if key in _attention_options():
+            return "it belongs into `attention` of this table"
+    return None
+
+
+def _structure(value: Any) -> str:
+    """How a mask is told apart since masks are blocks."""
+    types = {"local": "local", "encoder_decoder": "hourglass"}
+    if isinstance(value, str) and value in types:
+        return f'the kind of a mask is its `type`: write `type = "{types[value]}"`'
+    return 'the kind of a mask is its `type`, for example `type = "local"`'
+
+
+def _attention_options() -> tuple[str, ...]:
+    definition = Library().find("attention", "modules")
+    assert definition is not None
+    return tuple(definition.options)
 
 
 def _identifier(key: str, value: str) -> str | None:

@@ -6,8 +6,9 @@ import inspect
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
+import torch
 from torch import fx, nn
 
 from archcompiler.ir import TensorType
@@ -95,7 +96,7 @@ def is_size(node: Any) -> bool:
         return False
     if node.op == "call_function" and node.target is getattr:
         return bool(node.args[1] == "shape")
-    if node.op == "call_function" and node.target is operator.getitem:
+    if node.op == "call_function" and node.target in (operator.getitem, operator.neg):
         return is_size(node.args[0])
     return node.op == "call_method" and node.target == "size"
 
@@ -141,6 +142,20 @@ def _options(module: nn.Module) -> dict[str, Any]:
     return {k: v for k, v in vars(module).items() if k[0] != "_" and k not in skipped}
 
 
+def is_node(x: Any) -> TypeGuard[fx.Node]:
+    """Whether an argument comes of the trace, and is no constant."""
+    return isinstance(x, fx.Node)
+
+
+def one_more(node: fx.Node) -> fx.Node | None:
+    """M, if a node is 1 + M."""
+    if node.target not in (operator.add, torch.add, "add") or len(node.args) != 2 or node.kwargs:
+        return None
+    numbers = [x for x in node.args if not is_node(x)]
+    maps = [x for x in node.args if is_node(x)]
+    return maps[0] if numbers == [1] else None
+
+
 def two_maps(x: Any, y: Any) -> bool:
-    """Whether both arguments are tensors of the trace, and neither a number."""
+    """Whether both arguments come of the trace, and neither is a number."""
     return isinstance(x, fx.Node) and isinstance(y, fx.Node)

@@ -67,7 +67,10 @@ def trace(
         label = (op.kind, op.attributes(), map_type(node, dims))
         graph.add_node(node.name, label=label, module=name, weights=op.parameters > 0)
         for source, role in zip(sources, op.roles(len(sources)), strict=True):
-            graph.add_edge(alias.get(source, source).name, node.name, role=role)
+            producer = alias.get(source, source).name
+            if producer not in graph:
+                raise UnknownOperation(f"`{node.name}` reads `{source.name}`, a part of another")
+            graph.add_edge(producer, node.name, role=role)
     return graph
 
 

@@ -17,8 +17,8 @@ from torch.utils.data import Dataset
 
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import bad_data
-from archcompiler.runner.randomness import Stream, uniform
-from archcompiler.runner.recipe import Folder
+from archcompiler.runner.data.randomness import Stream, uniform
+from archcompiler.runner.recipe.model import Folder
 
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
 

@@ -10,8 +10,15 @@ import torch
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.data.images import Splits
 from archcompiler.runner.data.source import EvaluationData, TrainingData
-from archcompiler.runner.loading import LoadedRecipe
-from archcompiler.runner.recipe import Cifar10, Cifar100, Embedded, FashionMnist, Folder, Small
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import (
+    Cifar10,
+    Cifar100,
+    Embedded,
+    FashionMnist,
+    Folder,
+    Small,
+)
 from archcompiler.spec.model import Spec
 
 
@@ -42,7 +49,7 @@ def open_data(
     """
     recipe = loaded.recipe
     data = recipe.data
-    channels, height, width = spec.input
+    channels, height, width = _image(loaded, spec)
     if isinstance(data, Folder):
         from archcompiler.runner.data.folder import list_images
         from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
@@ -85,6 +92,21 @@ def read_small(data: Small) -> Splits:
         case Cifar100():
             return read_cifar(Path(data.path), CIFAR100)
     raise TypeError(f"no reader for {type(data).__name__}")
+
+
+def _image(loaded: LoadedRecipe, spec: Spec) -> tuple[int, int, int]:
+    """The spec's input as C, H, W. Raises CompileError E703 if it is no image."""
+    match spec.input:
+        case (channels, height, width):
+            return channels, height, width
+    raise CompileError(
+        error(
+            "E703",
+            f"`{spec.name}` takes {_shape(spec.input)}, but every data set is of images",
+            loaded.span(("data",), "key"),
+            notes=("what `archcompiler build` writes can be trained on other data elsewhere",),
+        )
+    )
 
 
 def _require_fit(
@@ -134,11 +156,11 @@ def _require_fit(
         raise CompileError(*found)
 
 
-def _shape(shape: tuple[int, int, int]) -> str:
+def _shape(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
-def _shape_help(shape: tuple[int, int, int], wanted: tuple[int, int, int]) -> str | None:
+def _shape_help(shape: tuple[int, int, int], wanted: tuple[int, ...]) -> str | None:
     if shape[0] == 1 and wanted[0] != 1:
         return '`grey = "repeat"` under `[data]` fills every channel'
     missing = wanted[1] - shape[1]

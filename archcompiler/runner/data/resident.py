@@ -7,8 +7,8 @@ from collections.abc import Generator
 import torch
 
 from archcompiler.runner.data.images import Images
+from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
-from archcompiler.runner.order import Parts, Samples
 
 
 class _Resident:

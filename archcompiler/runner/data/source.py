@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from archcompiler.runner.order import Parts, Samples
+from archcompiler.runner.data.order import Parts, Samples
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:

@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.runner import signals
 from archcompiler.runner.data.folder import (
     Centred,
     Guarded,
@@ -18,10 +17,11 @@ from archcompiler.runner.data.folder import (
     TrainingCrops,
     collate,
 )
+from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
-from archcompiler.runner.failures import workers_missed
-from archcompiler.runner.order import Parts, Samples
-from archcompiler.runner.recipe import Folder
+from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.system import signals
+from archcompiler.runner.system.failures import workers_missed
 
 
 class StreamedTraining:

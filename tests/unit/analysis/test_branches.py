@@ -4,42 +4,21 @@ from archcompiler.analysis.branches import beside_trunk, has_mask
 from archcompiler.analysis.costs import CostModel
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.receptive_field import ReceptiveField
-from archcompiler.blocks import HEAD, NETWORK, STEM, UNIT
-from archcompiler.builder import BlockBuilder, NormDetails, Value
+from archcompiler.builder import BlockBuilder, Value
 from archcompiler.ir import Block, Graph, TensorType, fold
-from archcompiler.ops import Add, Conv, Gate, GlobalAvgPool, Linear, Operator, Relu, Sigmoid
-from archcompiler.ops.cost import Saved, Work
+from archcompiler.ir.kinds import HEAD, NETWORK, STEM, UNIT
+from archcompiler.ops import Add, Conv, Gate, GlobalAvgPool, Linear, Mul, Relu, Sigmoid
 
 WIDTH, SQUEEZED = 16, 4
 
 
-class Scale(Operator):
-    """Each channel by its weight, as squeeze and excitation does."""
-
-    kind = "scale"
-
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        return inputs[0]
-
-    def roles(self, count: int) -> tuple[str, ...]:
-        return ("data", "mask")
-
-    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
-        return Work(elements=output.numel)
-
-    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        return Saved(inputs=(0, 1))
-
-    def window(self, position: int, size: int, output_size: int) -> tuple[int, int]:
-        return position, position
-
-
-def builder(kind: str, x: TensorType) -> BlockBuilder:
-    return BlockBuilder(kind, None, x, norm=NormDetails())
+def conv(block: BlockBuilder, name: str, x: Value, channels: int, kernel: int) -> Value:
+    op = Conv.make((x.type.channels,), 2, channels=channels, kernel=kernel)
+    return block.add(name, op, x)
 
 
 def excite(x: TensorType) -> Block:
-    block = builder("block", x)
+    block = BlockBuilder("block", x)
     y = block.add("average", GlobalAvgPool(), block.x)
     y = block.add("down", Conv(WIDTH, SQUEEZED, 1, bias=True), y)
     y = block.add("up", Conv(SQUEEZED, WIDTH, 1, bias=True), block.add("relu", Relu(), y))
@@ -48,22 +27,22 @@ def excite(x: TensorType) -> Block:
 
 def unit(x: TensorType, *, squeeze: bool) -> Block:
     """Two 3×3 convolutions and a shortcut; the branch is weighed by `excite` of it."""
-    block = builder(UNIT, x)
-    y = block.conv("a", block.x, WIDTH, 3)
-    y = block.conv("b", y, WIDTH, 3)
+    block = BlockBuilder(UNIT, x)
+    y = conv(block, "a", block.x, WIDTH, 3)
+    y = conv(block, "b", y, WIDTH, 3)
     if squeeze:
-        y = block.add("scale", Scale(), y, block.add("what", excite(y.type), y))
+        y = block.add("scale", Mul(), y, block.add("what", excite(y.type), y))
     return block.build(block.add("sum", Add(), y, block.x))
 
 
 def network(*, squeeze: bool) -> Graph:
-    stem = builder(STEM, TensorType(3, 24, 24))
-    stem_block = stem.build(stem.conv("conv", stem.x, WIDTH, 3))
+    stem = BlockBuilder(STEM, TensorType(3, 24, 24))
+    stem_block = stem.build(conv(stem, "conv", stem.x, WIDTH, 3))
     middle = unit(stem_block.output_type, squeeze=squeeze)
-    head = builder(HEAD, middle.output_type)
+    head = BlockBuilder(HEAD, middle.output_type)
     pooled = head.add("pool", GlobalAvgPool(), head.x)
     head_block = head.build(head.add("classifier", Linear(WIDTH, 10), pooled))
-    root = builder(NETWORK, stem_block.input)
+    root = BlockBuilder(NETWORK, stem_block.input)
     y: Value = root.add("stem", stem_block, root.x)
     for i in range(3):
         y = root.add(f"unit{i}", middle, y)
@@ -78,9 +57,9 @@ def test_what_squeezes_is_beside_the_trunk() -> None:
 
 
 def test_what_the_trunk_reads_too_is_not_beside_it() -> None:
-    block = builder("block", TensorType(WIDTH, 8, 8))
-    shared = block.conv("shared", block.x, WIDTH, 3)
-    mask = block.add("sigmoid", Sigmoid(), block.conv("conv", shared, WIDTH, 1))
+    block = BlockBuilder("block", TensorType(WIDTH, 8, 8))
+    shared = conv(block, "shared", block.x, WIDTH, 3)
+    mask = block.add("sigmoid", Sigmoid(), conv(block, "conv", shared, WIDTH, 1))
     body = block.build(block.add("gate", Gate(), shared, mask))
     assert beside_trunk(body) == {"conv", "sigmoid"}
 
@@ -105,7 +84,7 @@ def test_costs_of_what_squeezes_stand_under_the_mask() -> None:
 
 def test_the_receptive_field_of_the_trunk_is_that_without_masks() -> None:
     # Seven 3×3 convolutions; the average sees the whole image.
-    trunk = ReceptiveField(network(squeeze=True), masks=False).network("height", "unit2")
+    trunk = ReceptiveField(network(squeeze=True), masks=False).network(0, "unit2")
     assert trunk.size == 15
-    assert ReceptiveField(network(squeeze=False)).network("height", "unit2").size == 15
-    assert ReceptiveField(network(squeeze=True)).network("height", "unit2").size > 24
+    assert ReceptiveField(network(squeeze=False)).network(0, "unit2").size == 15
+    assert ReceptiveField(network(squeeze=True)).network(0, "unit2").size > 24

@@ -6,8 +6,9 @@ import pytest
 
 from archcompiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
-from archcompiler.figure.comparison import compare, spec_differences
+from archcompiler.figure.comparison import compare
 from archcompiler.figure.diagram import Request
+from archcompiler.figure.differences import spec_differences
 
 
 def test_what_differs_is_marked_and_listed(make: Callable[..., CompiledNetwork]) -> None:

@@ -236,7 +236,7 @@ def test_json_states_shapes_and_counts(attention56: CompiledNetwork) -> None:
     gate = next(n for n in page["nodes"] if n["id"] == "module-stage1-attention1.gate")
     assert gate["scope"] == "stage1/attention1/gate"
     assert gate["shape"] == "56×56×256"
-    assert gate["spec"] == "stages[0].attention.learning"
+    assert gate["spec"] == "stages[0].attention"
     ids = {node["id"] for node in page["nodes"]} | {None}
     assert all({edge["from"], edge["to"]} <= ids for edge in page["edges"])
 

@@ -20,6 +20,12 @@ from archcompiler.ops.cost import BYTES
 from archcompiler.ops.registry import operators
 from archcompiler.verify.counts import fvcore_counts
 
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
 every = pytest.mark.parametrize("applied", APPLIED, ids=str)
 
 
@@ -91,15 +97,15 @@ def test_what_fvcore_counts(applied: Applied) -> None:
 
 
 @every
-@pytest.mark.parametrize("batch", [1, 3])
-def test_what_autograd_keeps(applied: Applied, batch: int) -> None:
+def test_what_autograd_keeps(applied: Applied) -> None:
     op, inputs = applied.op, applied.inputs
     output = op.shape(inputs)
     saved = op.saved(inputs, output)
     maps = sum(inputs[i].numel for i in saved.inputs) + (output.numel if saved.output else 0)
-    expected = batch * (BYTES * maps + saved.image_bytes) + saved.batch_bytes
     made = module(op, inputs).train()
-    assert kept_bytes(made, *images(inputs, batch, requires_grad=True)) == expected
+    for batch in (1, 3):
+        expected = batch * (BYTES * maps + saved.image_bytes) + saved.batch_bytes
+        assert kept_bytes(made, *images(inputs, batch, requires_grad=True)) == expected
 
 
 @every
@@ -111,7 +117,8 @@ def test_windows_are_what_gradients_see(applied: Applied) -> None:
     for parameter in made.parameters():
         torch.nn.init.uniform_(parameter, 0.2, 1.8)
     # Of many images, one is sure to have its largest element at each place of a window.
-    xs = images(inputs, 64, dtype=torch.float64, requires_grad=True)
+    batch = 64 if "max" in str(applied) else 8
+    xs = images(inputs, batch, dtype=torch.float64, requires_grad=True)
     y = made(*xs)
     y = y.reshape(*y.shape, *(1,) * (applied.dims + 2 - y.dim()))
     for axis in range(applied.dims):
@@ -128,8 +135,8 @@ def test_windows_are_what_gradients_see(applied: Applied) -> None:
                 first, last = window_of(op, role, position, size, output.size[axis], axis)
                 found = reach(gradient, axis)
                 clipped = (max(0, first), min(size - 1, last))
-                if bounds(op) and (first, last) != clipped:
-                    assert clipped[0] <= found[0] <= found[1] <= clipped[1]
+                if bounds(op):
+                    assert found is None or clipped[0] <= found[0] <= found[1] <= clipped[1]
                 else:
                     assert found == clipped, (axis, position, role)
 
@@ -139,15 +146,15 @@ def window_of(op: Operator, role: str, *place: int) -> tuple[int, int]:
 
 
 def bounds(op: Operator) -> bool:
-    """Whether a window is an upper bound where it hangs over the edge: the gaps of a dilation."""
-    return getattr(op, "dilation", 1) != 1
+    """Whether a window is an upper bound: it spans the gaps of a dilation, or other parts."""
+    return getattr(op, "dilation", 1) != 1 or (op.kind == "concat" and not op.isotropic)
 
 
-def reach(gradient: Tensor, axis: int) -> tuple[int, int]:
-    """First and last position with a gradient along an axis."""
+def reach(gradient: Tensor, axis: int) -> tuple[int, int] | None:
+    """First and last position with a gradient along an axis; None if there is none."""
     used = gradient.abs().sum(tuple(d for d in range(gradient.dim()) if d != axis + 2))
     (where,) = torch.nonzero(used > 1e-12 * used.max(), as_tuple=True)
-    return int(where[0]), int(where[-1])
+    return (int(where[0]), int(where[-1])) if len(where) else None
 
 
 @every

@@ -8,8 +8,8 @@ import torch
 from unit.runner.jobs import QUICK, TINY, Jobs
 
 import archcompiler
-from archcompiler.runner.folder import RunFolder
-from archcompiler.runner.loading import load_recipe
+from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.training import Job
 
 

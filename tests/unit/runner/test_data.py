@@ -19,7 +19,7 @@ from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.data.folder import Key, TrainingCrops, centred, list_images
 from archcompiler.runner.data.idx import read_fashion_mnist
 from archcompiler.runner.data.source import EvaluationPlan
-from archcompiler.runner.recipe import Folder
+from archcompiler.runner.recipe.model import Folder
 
 
 def test_the_embedded_subset_is_stratified() -> None:

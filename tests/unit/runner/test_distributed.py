@@ -18,10 +18,10 @@ from unit.runner.processes import free_port, run_alone, run_together
 from archcompiler.cli.train import command
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner import training
-from archcompiler.runner.checkpoint import read
-from archcompiler.runner.choices import Strategy
-from archcompiler.runner.distributed import World, joined
-from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.report.metrics import read_metrics
+from archcompiler.runner.store.checkpoint import read
+from archcompiler.runner.system.distributed import World, joined
 from archcompiler.runner.training import Job
 
 EVERYTHING = ("ema=0.9", "optimizer.clip=1.0", "augment.mixup=0.2", "log_every=1")

@@ -14,12 +14,12 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from unit.runner.jobs import Jobs
 
-from archcompiler.runner.checkpoint import read
 from archcompiler.runner.data.embedded import read_embedded
-from archcompiler.runner.metrics import read_metrics
-from archcompiler.runner.optimizer import make_optimizer
-from archcompiler.runner.randomness import Stream, word
-from archcompiler.runner.recipe import Optimizer
+from archcompiler.runner.data.randomness import Stream, word
+from archcompiler.runner.engine.optimizer import make_optimizer
+from archcompiler.runner.recipe.model import Optimizer
+from archcompiler.runner.report.metrics import read_metrics
+from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.training import train
 
 GPU = torch.device("cuda")

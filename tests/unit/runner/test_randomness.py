@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from archcompiler.runner.augment import Draws, Normaliser, augment, noisy_labels
-from archcompiler.runner.mixing import Mixer, _quantiles
-from archcompiler.runner.order import Order, Parts, Samples
-from archcompiler.runner.randomness import Stream, permutation, uniforms, word, words
-from archcompiler.runner.recipe import Augment, Cosine, Steps
-from archcompiler.runner.schedule import rate_factor
+from archcompiler.runner.data.augment import Draws, Normaliser, augment, noisy_labels
+from archcompiler.runner.data.mixing import Mixer, _quantiles
+from archcompiler.runner.data.order import Order, Parts, Samples
+from archcompiler.runner.data.randomness import Stream, permutation, uniforms, word, words
+from archcompiler.runner.engine.schedule import rate_factor
+from archcompiler.runner.recipe.model import Augment, Cosine, Steps
 
 INDEX = torch.arange(100_000)
 

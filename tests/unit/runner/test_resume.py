@@ -18,10 +18,10 @@ from unit.runner.processes import forked, run_alone, run_one
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
 from archcompiler.files import link_whole
-from archcompiler.runner import evaluate
-from archcompiler.runner.checkpoint import read
-from archcompiler.runner.metrics import read_metrics
-from archcompiler.runner.resuming import differences, fingerprint
+from archcompiler.runner.engine import evaluate
+from archcompiler.runner.report.metrics import read_metrics
+from archcompiler.runner.store.checkpoint import read
+from archcompiler.runner.store.resuming import differences, fingerprint
 from archcompiler.runner.training import Job, train
 
 FULL = (

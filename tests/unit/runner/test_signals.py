@@ -19,10 +19,10 @@ from unit.runner.standin import write_photographs
 
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.folder import list_images
+from archcompiler.runner.data.order import Order, Parts
 from archcompiler.runner.data.streamed import StreamedTraining
-from archcompiler.runner.order import Order, Parts
-from archcompiler.runner.recipe import Folder
-from archcompiler.runner.signals import EXIT_STOPPED, StopSignals
+from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.system.signals import EXIT_STOPPED, StopSignals
 
 
 def test_sigterm_exits_with_the_stated_code(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_sigterm_exits_with_the_stated_code(tmp_path: Path) -> None:
 def test_the_second_signal_ends_the_process_at_once() -> None:
     program = (
         "import os, signal, time\n"
-        "from archcompiler.runner.signals import StopSignals\n"
+        "from archcompiler.runner.system.signals import StopSignals\n"
         "with StopSignals() as signals:\n"
         "    os.kill(os.getpid(), signal.SIGINT)\n"
         "    assert signals.received is signal.SIGINT\n"
@@ -74,7 +74,7 @@ def _ended(program: str) -> tuple[int, float]:
     """Exit code of a process, and the seconds it took after its signal."""
     lines = (
         "import ctypes, hashlib, os, signal, threading, time",
-        "from archcompiler.runner.signals import StopSignals",
+        "from archcompiler.runner.system.signals import StopSignals",
         "def send(*seconds):",
         "    for s in seconds:",
         "        time.sleep(s)",

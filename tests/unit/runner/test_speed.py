@@ -15,11 +15,11 @@ from torch import nn
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner import hardware
-from archcompiler.runner.checkpoint import read
-from archcompiler.runner.hardware import Hardware, settle
-from archcompiler.runner.loading import load_recipe
-from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.report.metrics import read_metrics
+from archcompiler.runner.store.checkpoint import read
+from archcompiler.runner.system import hardware
+from archcompiler.runner.system.hardware import Hardware, settle
 from archcompiler.runner.training import train
 
 
@@ -168,8 +168,8 @@ def test_memory_of_a_step_is_kept_for_the_next() -> None:
     """In a process of its own: what is set stays set."""
     code = """
 import resource, sys, torch
-from archcompiler.runner.hardware import settle
-from archcompiler.runner.loading import load_recipe
+from archcompiler.runner.system.hardware import settle
+from archcompiler.runner.recipe.loading import load_recipe
 
 if "settled" in sys.argv:
     settle(load_recipe("smoke", []), torch.device("cpu"))

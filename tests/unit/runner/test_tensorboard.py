@@ -9,7 +9,7 @@ import pytest
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.metrics import read_metrics
+from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.training import train
 
 

@@ -19,12 +19,12 @@ from unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 import archcompiler
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.checkpoint import read
-from archcompiler.runner.curves import write_curves
-from archcompiler.runner.failures import explained
-from archcompiler.runner.folder import RunFolder
-from archcompiler.runner.loading import load_recipe, recipe_folder
-from archcompiler.runner.metrics import Metrics, read_metrics, table_text
+from archcompiler.runner.recipe.loading import load_recipe, recipe_folder
+from archcompiler.runner.report.curves import write_curves
+from archcompiler.runner.report.metrics import Metrics, read_metrics, table_text
+from archcompiler.runner.store.checkpoint import read
+from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.system.failures import explained
 from archcompiler.runner.training import Job, train
 from archcompiler.spec.loader import load
 
@@ -165,6 +165,8 @@ def test_a_folder_with_a_run_is_not_overwritten(job: Jobs) -> None:
         (TINY | {"input": [3, 64, 64]}, (), "takes 3×64×64, but `embedded` gives 3×32×32"),
         (TINY, ("data.grey=keep",), "takes 3×32×32, but `embedded` gives 1×32×32"),
         (TINY, ("data.pad=0",), "2 more pixels of `pad`"),
+        (TINY | {"input": [3, 64]}, (), "takes 3×64, but every data set is of images"),
+        (TINY | {"input": [3, 8, 32, 32]}, (), "takes 3×8×32×32, but every"),
     ],
 )
 def test_data_that_do_not_fit_are_refused_before_the_first_step(
@@ -323,7 +325,9 @@ def test_out_of_memory_says_what_to_try(
 def test_out_of_memory_in_an_evaluation_names_its_batch(
     job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archcompiler.runner import evaluate, evaluation, trained
+    from archcompiler.runner import evaluation
+    from archcompiler.runner.engine import evaluate
+    from archcompiler.runner.store import trained
 
     train(job("run", "iterations=1"))
     batch = "evaluation_batch=40"

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 import archcompiler
-from archcompiler.spec.loader import MAX_EXTENDS, LoadedSpec, load
+from archcompiler.spec.loaded import LoadedSpec
+from archcompiler.spec.loader import MAX_EXTENDS, load
 
 NET = """\
 name = "net"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.torch.python import atom, called
 from archcompiler.backends.torch.record import Reader, TorchOp
-from archcompiler.ops.join import Add, Concat, Gate, Mul
+from archcompiler.ops.axes import axes, dimension
+from archcompiler.ops.base import broadcast
+from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
 
 if TYPE_CHECKING:
     from torch import fx
@@ -31,7 +34,11 @@ def _gate(op: Gate, x: Sequence[str], dims: int, inplace: bool) -> str:
 
 
 def _concat(op: Concat, x: Sequence[str], dims: int, inplace: bool) -> str:
-    return f"torch.cat([{', '.join(x)}], dim=1)"
+    return f"torch.cat([{', '.join(x)}], dim={dimension(op.axis, dims)})"
+
+
+def _maximum(op: Maximum, x: Sequence[str], dims: int, inplace: bool) -> str:
+    return reduce(lambda a, b: called("torch.maximum", a, b), x)
 
 
 def _read_add() -> Iterable[Reader]:
@@ -39,10 +46,13 @@ def _read_add() -> Iterable[Reader]:
 
     import torch
 
-    from archcompiler.backends.torch.reading import two_maps
+    from archcompiler.backends.torch.reading import PART, one_more, two_maps
 
     def read(seen: Seen, x: Any, y: Any) -> Reading | None:
-        return (Add(), [x, y]) if two_maps(x, y) else None
+        if two_maps(x, y):
+            return Add(), [x, y]
+        # 1 + M is half of (1 + M)·T, which the product reads.
+        return PART if one_more(seen.node) is not None else None
 
     for target in (operator.add, operator.iadd, torch.add, "add", "add_"):
         yield Reader(target, read)
@@ -53,13 +63,17 @@ def _read_mul() -> Iterable[Reader]:
 
     import torch
 
-    from archcompiler.backends.torch.reading import two_maps
+    from archcompiler.backends.torch.reading import one_more, two_maps
 
     def read(seen: Seen, x: Any, y: Any) -> Reading | None:
         if not two_maps(x, y):
             return None
-        # The factor that is the smaller, broadcast to the other, is the mask.
-        swap = seen.type_of(x).numel < seen.type_of(y).numel
+        for trunk, factor in ((x, y), (y, x)):
+            if (mask := one_more(factor)) is not None:
+                return Gate("residual"), [trunk, mask]
+        # The factor that is broadcast to the other is the mask; of two that are, the second one.
+        left, right = seen.type_of(x), seen.type_of(y)
+        swap = left != right == broadcast((left, right), "a product")
         return Mul(), [y, x] if swap else [x, y]
 
     for target in (operator.mul, operator.imul, torch.mul, "mul", "mul_"):
@@ -86,15 +100,32 @@ def _read_concat() -> Iterable[Reader]:
     from archcompiler.backends.torch.reading import UnknownOperation
 
     def read(seen: Seen, parts: Any, dim: int = 0) -> Reading:
-        if dim != 1:
-            raise UnknownOperation(f"concatenates along dimension {dim}")
-        return Concat(), list(parts)
+        for axis in axes(seen.dims):
+            if dim % (seen.dims + 2) == dimension(axis, seen.dims):
+                return Concat(axis), list(parts)
+        raise UnknownOperation(f"concatenates along dimension {dim}")
 
     for target in (torch.cat, torch.concat):
         yield Reader(target, read)
 
 
+def _read_maximum() -> Iterable[Reader]:
+    import torch
+
+    def read(seen: Seen, x: fx.Node, y: fx.Node) -> Reading:
+        return Maximum(), [x, y]
+
+    for target in (torch.maximum, "maximum"):
+        yield Reader(target, read)
+
+
 RECORDS: Final = {
+    "maximum": TorchOp(
+        call=_maximum,
+        readers=_read_maximum,
+        flat="kept",
+        uncounted=frozenset({"aten::maximum"}),
+    ),
     "add": TorchOp(
         call=_add,
         readers=_read_add,

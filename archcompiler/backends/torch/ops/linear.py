@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.torch.python import called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.linear import Linear
+from archcompiler.ops.split import Flatten
 
 if TYPE_CHECKING:
     from torch import fx, nn
@@ -25,7 +26,7 @@ def _read_linear() -> Iterable[Reader]:
     import torch
     from torch import nn
 
-    from archcompiler.backends.torch.reading import PART, UnknownOperation, is_size
+    from archcompiler.backends.torch.reading import PART, UnknownOperation, is_size, sides
 
     def read(seen: Seen, module: nn.Linear, x: fx.Node) -> Reading:
         if not seen.is_flat(x):
@@ -35,9 +36,11 @@ def _read_linear() -> Iterable[Reader]:
     def flatten(seen: Seen, x: fx.Node, start_dim: int = 0, end_dim: int = -1) -> Reading:
         if start_dim != 1 or end_dim not in (-1, seen.dims + 1):
             raise UnknownOperation("a flatten that mixes the images of a batch")
-        if seen.type_of(x).pixels != 1:
-            raise UnknownOperation(f"`{seen.node.name}` flattens a map of {seen.type_of(x)}")
-        return x
+        map_ = seen.type_of(x)
+        if map_.pixels == 1:
+            return x
+        size = sides(map_.size, seen.dims)
+        return Flatten(size, seen.dims), [x]
 
     def flatten_module(seen: Seen, module: nn.Flatten, x: fx.Node) -> Reading:
         return flatten(seen, x, module.start_dim, module.end_dim)
@@ -57,4 +60,11 @@ def _read_linear() -> Iterable[Reader]:
     yield Reader(operator.getitem, getitem)
 
 
-RECORDS: Final = {"linear": TorchOp(module=_linear, readers=_read_linear, flat="made")}
+def _flatten(op: Flatten, x: Sequence[str], dims: int, inplace: bool) -> str:
+    return x[0]  # a flat input is all that it asks for
+
+
+RECORDS: Final = {
+    "linear": TorchOp(module=_linear, readers=_read_linear, flat="made"),
+    "flatten": TorchOp(call=_flatten, flat="made"),
+}

@@ -1,4 +1,4 @@
-"""Pooling in PyTorch."""
+"""Pooling over windows in PyTorch."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.torch.python import called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
-from archcompiler.ops.pool import GlobalAvgPool, MaxPool
+from archcompiler.ops.pool import AvgPool, MaxPool
 
 if TYPE_CHECKING:
     from torch import fx
-    from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _MaxPoolNd
+    from torch.nn.modules.pooling import _MaxPoolNd
 
     from archcompiler.backends.torch.reading import Reading, Seen
 
@@ -28,8 +28,16 @@ def _max_pool(op: MaxPool, x: Sequence[str], dims: int, inplace: bool) -> str:
     )
 
 
-def _global_avg_pool(op: GlobalAvgPool, x: Sequence[str], dims: int, inplace: bool) -> str:
-    return called(f"F.adaptive_avg_pool{dims}d", *x, "1")
+def _avg_pool(op: AvgPool, x: Sequence[str], dims: int, inplace: bool) -> str:
+    return called(
+        f"F.avg_pool{dims}d",
+        *x,
+        text(op.kernel),
+        text(op.stride),
+        padding=(op.padding, 0),
+        ceil_mode=(op.ceil, False),
+        count_include_pad=(op.count_include_pad, True),
+    )
 
 
 def _read_max_pool() -> Iterable[Reader]:
@@ -74,23 +82,43 @@ def _read_max_pool() -> Iterable[Reader]:
         yield Reader(function, read)
 
 
-def _read_global_avg_pool() -> Iterable[Reader]:
+def _read_avg_pool() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.torch.reading import UnknownOperation, sides
 
-    def read(seen: Seen, x: fx.Node, output_size: Any) -> Reading:
-        if output_size != 1 and tuple(output_size) not in ((1,), (1,) * seen.dims):
-            raise UnknownOperation(f"average pooling to {output_size}")
-        return GlobalAvgPool(), [x]
+    def read(
+        seen: Seen,
+        x: fx.Node,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> Reading:
+        kernel, step, edge = (
+            sides(value, seen.dims)
+            for value in (kernel_size, kernel_size if stride is None else stride, padding)
+        )
+        return AvgPool(kernel, step, edge, ceil_mode, count_include_pad), [x]
 
-    def read_module(seen: Seen, module: _AdaptiveAvgPoolNd, x: fx.Node) -> Reading:
-        return read(seen, x, module.output_size)
+    def read_module(seen: Seen, module: Any, x: fx.Node) -> Reading:
+        if getattr(module, "divisor_override", None) is not None:
+            raise UnknownOperation(f"a sum over windows: {module}")
+        return read(
+            seen,
+            x,
+            module.kernel_size,
+            module.stride,
+            module.padding,
+            module.ceil_mode,
+            module.count_include_pad,
+        )
 
-    for cls in (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d):
+    for cls in (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d):
         yield Reader(cls, read_module)
-    for function in (F.adaptive_avg_pool1d, F.adaptive_avg_pool2d, F.adaptive_avg_pool3d):
+    for function in (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d):
         yield Reader(function, read)
 
 
@@ -98,11 +126,11 @@ RECORDS: Final = {
     "max_pool": TorchOp(
         call=_max_pool,
         readers=_read_max_pool,
-        uncounted=frozenset({"aten::max_pool1d", "aten::max_pool2d", "aten::max_pool3d"}),
+        uncounted=frozenset(f"aten::max_pool{dims}d" for dims in (1, 2, 3)),
     ),
-    "global_avg_pool": TorchOp(
-        call=_global_avg_pool,
-        readers=_read_global_avg_pool,
-        uncounted=frozenset({"aten::adaptive_avg_pool1d", "aten::adaptive_avg_pool3d"}),
+    "avg_pool": TorchOp(
+        call=_avg_pool,
+        readers=_read_avg_pool,
+        uncounted=frozenset(f"aten::avg_pool{dims}d" for dims in (1, 2, 3)),
     ),
 }

@@ -1,0 +1,108 @@
+"""Reductions and softmax in PyTorch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from archcompiler.backends.torch.python import atom, called
+from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.ops.axes import axes, dimension
+from archcompiler.ops.reduce import How, Reduce, Softmax
+
+if TYPE_CHECKING:
+    from torch import fx
+
+    from archcompiler.backends.torch.reading import Reading, Seen
+
+_METHODS: Final[dict[How, str]] = {"mean": "mean", "max": "amax", "sum": "sum"}
+
+
+def _reduce(op: Reduce, x: Sequence[str], dims: int, inplace: bool) -> str:
+    if op.axis == "positions":
+        positions = ", ".join(str(i + 2) for i in range(dims))
+        where = f"({positions})" if dims > 1 else positions
+    else:
+        where = str(dimension(op.axis, dims))
+    return f"{atom(x[0])}.{_METHODS[op.how]}({where}, keepdim=True)"
+
+
+def _read_reduce() -> Iterable[Reader]:
+    import torch
+
+    from archcompiler.backends.torch.reading import UnknownOperation
+
+    def reader(how: How) -> Callable[..., Reading]:
+        def read(seen: Seen, x: fx.Node, dim: Any = None, keepdim: bool = False) -> Reading:
+            if not keepdim:
+                raise UnknownOperation(f"`{seen.node.name}` drops an axis")
+            rank = seen.dims + 2
+            numbers = [dim] if isinstance(dim, int) else dim or []
+            where = tuple(sorted(number % rank for number in numbers))
+            if where == seen.axes:
+                return Reduce(how, "positions"), [x]
+            for axis in axes(seen.dims):
+                if where == (dimension(axis, seen.dims),):
+                    return Reduce(how, axis), [x]
+            raise UnknownOperation(f"`{seen.node.name}` reduces the axes {dim}")
+
+        return read
+
+    for how, method in _METHODS.items():
+        yield Reader(method, reader(how))
+        yield Reader(getattr(torch, method), reader(how))
+
+
+_OVER_POSITIONS: Final = Helper(
+    "softmax_over_positions",
+    '''
+def softmax_over_positions(x: Tensor) -> Tensor:
+    """Softmax over all positions of each channel."""
+    return x.flatten(2).softmax(-1).view_as(x)
+'''.strip(),
+)
+
+
+def _softmax(op: Softmax, x: Sequence[str], dims: int, inplace: bool) -> str:
+    if op.axis == "positions":
+        return called(_OVER_POSITIONS.name, *x)
+    return called("torch.softmax", *x, dim=(1, None))
+
+
+def _read_softmax() -> Iterable[Reader]:
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    from archcompiler.backends.torch.reading import UnknownOperation
+
+    def read(seen: Seen, x: fx.Node, dim: int) -> Reading:
+        if dim != 1:
+            raise UnknownOperation(f"a softmax along dimension {dim}")
+        return Softmax("channels"), [x]
+
+    def read_module(seen: Seen, module: nn.Softmax, x: fx.Node) -> Reading:
+        return read(seen, x, module.dim if module.dim is not None else 0)
+
+    def read_positions(seen: Seen, x: fx.Node) -> Reading:
+        return Softmax("positions"), [x]
+
+    for target in (torch.softmax, F.softmax, "softmax"):
+        yield Reader(target, read)
+    yield Reader(nn.Softmax, read_module)
+    yield Reader(_OVER_POSITIONS.name, read_positions)
+
+
+RECORDS: Final = {
+    "reduce": TorchOp(
+        call=_reduce,
+        readers=_read_reduce,
+        uncounted=frozenset({"aten::mean", "aten::amax", "aten::sum"}),
+    ),
+    "softmax": TorchOp(
+        call=_softmax,
+        helper=lambda dims: _OVER_POSITIONS,
+        readers=_read_softmax,
+        uncounted=frozenset({"aten::softmax", "aten::view_as"}),
+    ),
+}

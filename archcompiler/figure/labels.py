@@ -1,0 +1,138 @@
+"""What operators and blocks are called on a card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final, cast
+
+from archcompiler.figure.words import role_of
+from archcompiler.ir import INPUT, Block, Step
+from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, UNIT, UNITS
+from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Interpolate, Linear
+from archcompiler.ops.sides import Sides, words
+
+_PLAIN: Final = {
+    "add": "+",
+    "mul": "×",
+    "batch_norm": "BN",
+    "channel_norm": "L2 norm",
+    "elu": "ELU",
+    "gelu": "GELU",
+    "group_norm": "GN",
+    "layer_norm": "LN",
+    "leaky_relu": "leaky ReLU",
+    "prelu": "PReLU",
+    "relu": "ReLU",
+    "relu6": "ReLU6",
+    "silu": "SiLU",
+    "spatial_norm": "spatial norm",
+}
+"""Operators with a shorter name than tables have for them."""
+
+_SPOKEN: Final = {"+": "sum", "×": "product"}
+_LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
+
+_NAMES: Final = {
+    "preact_bottleneck": "pre-activation bottleneck",
+    "bottleneck": "bottleneck",
+    "resnext": "ResNeXt",
+    "inception": "Inception",
+}
+
+
+def step_words(step: Step) -> tuple[str, ...]:
+    """One or two short lines: what an operator is, and what tells it from its like."""
+    op, dims = step.body, step.type.dims
+    assert not isinstance(op, Block)
+    match op:
+        case Conv():
+            stride = f" /{words(op.stride)}" if op.stride != 1 else ""
+            groups = f", {op.groups} groups" if op.groups > 1 else ""
+            if op.groups == op.in_channels > 1:
+                groups = ", depthwise"
+            kernel = words(op.kernel, dims)
+            what = f"{kernel} conv" if dims > 1 else f"conv {kernel}"
+            return (what, f"{op.out_channels}{stride}{groups}")
+        case GlobalAvgPool():
+            return ("global pool",)
+        case Linear():
+            return ("linear", f"{op.out_features}")
+        case Interpolate():
+            return (_LINEAR[dims] if op.mode == "bilinear" else op.mode,)
+        case Dropout():
+            return ("dropout", f"{op.probability:g}")
+        case Gate():
+            return ("(1 + M)·T" if op.learning == "residual" else "M·T",)
+    name = _PLAIN.get(op.kind, op.label)
+    window = dict(op.attributes())
+    if role_of(op) != "pool" or not {"kernel", "stride"} <= window.keys():
+        return (name,)
+    size, step_size = (cast(Sides, window[key]) for key in ("kernel", "stride"))
+    return (name, f"{words(size, dims)} /{words(step_size)}")
+
+
+def gate_words(step: Step) -> tuple[str, ...]:
+    """What joins trunk and mask, as the paper's equations 1 and 3 write it."""
+    return ("M·T",) if step.body.kind == "mul" else step_words(step)[:1]
+
+
+def spoken(lines: Sequence[str]) -> str:
+    """The lines of a card as they are read out."""
+    return _SPOKEN.get("".join(lines), " ".join(lines))
+
+
+def is_sign(lines: Sequence[str]) -> bool:
+    """Whether a card holds a sign alone, and is drawn as a circle."""
+    return "".join(lines) in _SPOKEN
+
+
+def name_words(block: Block) -> str:
+    """What the definition of a block is called; the kind of one that was made without."""
+    return _NAMES.get(block.name, (block.name or block.kind).replace("_", " "))
+
+
+def attention_words(head: Sequence[Step]) -> str:
+    """Which of the mask activations of section 3.2 the head of a mask ends with."""
+    kinds = {step.body.kind for step in head}
+    if "channel_norm" in kinds:
+        return "channel attention"
+    if "sigmoid" in kinds:
+        return "spatial attention" if "spatial_norm" in kinds else "mixed attention"
+    return f"{step_words(head[-1])[0]} attention"
+
+
+def stride_of(block: Block) -> int | Fraction:
+    """Positions of the input from one of the output to the next, along the first axis."""
+    stride, name = Fraction(1), block.output
+    while name != INPUT:
+        step = block.step(name)
+        name = step.inputs[0]
+        if isinstance(step.body, Block):
+            stride *= stride_of(step.body)
+        else:
+            stride *= step.body.step(block.type_of(name).size[0], step.type.size[0], 0)
+    return int(stride) if stride.denominator == 1 else stride
+
+
+def block_words(block: Block, count: int, step: str) -> tuple[str, ...]:
+    """A scope on a card: `unit × 3`, `attention`, `module × 6`."""
+    times = f" × {count}" if count > 1 else ""
+    if block.kind == UNITS:
+        inside = len(block.steps)
+        first = block.steps[0].body
+        assert isinstance(first, Block)
+        stride = stride_of(first)
+        note = f"stride {stride}" if stride > 1 else ""
+        if inside == 1:
+            return ("unit", note) if note else ("unit",)
+        if not note and first.input != first.output_type:
+            note = "wider"
+        return (f"unit × {inside}", f"first: {note}") if note else (f"unit × {inside}",)
+    if block.kind == UNIT:
+        return (f"unit{times}",)
+    if block.kind == ATTENTION:
+        return ("attention", f"module{times}")
+    if block.kind in (BLOCK, MASK):
+        return (f"{name_words(block) if block.name else step}{times}",)
+    return (f"{step}{times}",)

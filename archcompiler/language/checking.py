@@ -1,0 +1,338 @@
+"""What is wrong with a block beyond its form: names, arguments, inputs, expressions, endless calls.
+
+Told at the smallest text to blame, all at once, and before the block is used with any numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from archcompiler.config.located import Located
+from archcompiler.config.path import SpecPath
+from archcompiler.config.problems import kind_of
+from archcompiler.config.wording import Wording
+from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.language.definition import NONE, WIRING, Definition, Option, Rule
+from archcompiler.language.ending import endless, circular
+from archcompiler.language.expression import (
+    Expression,
+    ExpressionError,
+    InexactDivision,
+    parse_expression,
+)
+from archcompiler.language.kinds import Kind, Name, kind_of_expression, mistakes
+from archcompiler.language.library import Library
+from archcompiler.language.naming import (
+    MEANT,
+    Naming,
+    meant,
+    slot_place,
+    wrong_inputs,
+    wrong_padding,
+)
+from archcompiler.language.reading import columns, read_block
+from archcompiler.language.target import CALL, SIZE
+from archcompiler.language.values import (
+    EXPECTED,
+    is_of,
+    out_of_bounds,
+    unknown_choice,
+    unknown_key,
+    wrong_value,
+)
+from archcompiler.ops import Operator
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.registry import find_operator, operator_names
+
+def check_block(
+    name: str,
+    table: Located,
+    library: Library,
+    wording: Wording,
+    home: str = "blocks",
+    origin: SpecPath | None = None,
+) -> Iterator[Diagnostic]:
+    """Everything that is wrong with one block, its form included: E201 to E205, E211, E220 to E222."""
+    definition, problems = read_block(name, table, home, origin)
+    yield from problems
+    if definition is not None:
+        check = _Check(definition, table, library, wording)
+        # What is wrong with a form and with what it says is one cause.
+        seen = {d.span for d in problems}
+        yield from (d for d in dict.fromkeys(check.everything()) if d.span not in seen)
+
+
+class _Check:
+    def __init__(
+        self, definition: Definition, table: Located, library: Library, wording: Wording
+    ) -> None:
+        self.definition, self.table = definition, table
+        self.library, self.naming = library, Naming(library, wording)
+        self.wording = wording
+        self.names = self._names()
+
+    def everything(self) -> Iterator[Diagnostic]:
+        for name, option in self.definition.options.items():
+            yield from self._option(self.table.child("options"), name, option)
+        lets = self.table.child("let")
+        for name, expression in self.definition.lets.items():
+            node = lets.child(name) if lets is not None else None
+            if node is not None and kind_of_expression(expression, self.names) is None:
+                yield from self._expression(node, "number")
+            elif node is not None:
+                yield from self._expression(node, kind_of_expression(expression, self.names))
+        for keys, start, end, name in circular(self.definition):
+            node = _at(self.table, keys)
+            if node is not None:
+                message = f"`{name}` is computed from itself"
+                yield error("E220", message, columns(node, start, end))
+        steps = self.table.child("steps")
+        for rule in self.definition.steps:
+            node = steps.child(rule.name) if steps is not None else None
+            if node is not None:
+                yield from self._step(node, rule)
+        called = endless(self.definition, self.library)
+        if called is not None and steps is not None:
+            node = _at(steps, (called[0], "op"))
+            if node is not None:
+                notes = (f"a cycle: {' → '.join(called[1])}",)
+                help = "give one of the calls a `when` that ends it"
+                message = "blocks that call one another without end"
+                yield error("E222", message, node.span(), notes=notes, help=help)
+
+    def _names(self) -> Mapping[str, Name]:
+        """What an expression can read; also what the form of the block left out of it."""
+        names = {name: Name("number") for name in ("c", "cin", "stride", "classes")}
+        for key in ("options", "let"):
+            node = self.table.child(key)
+            for name in node.value if node is not None and isinstance(node.value, dict) else ():
+                names[name] = Name()
+        kinds: dict[str, Kind] = {"int": "number", "float": "number", "bool": "truth"}
+        for name, option in self.definition.options.items():
+            names[name] = Name(kinds.get(option.type, "word"), option.choices)
+            if option.type == "slot":
+                names[f"{name}.preactivation"] = Name("truth")
+        for name, expression in self.definition.lets.items():
+            names[name] = Name(kind_of_expression(expression, names))
+        return names
+
+    def _option(self, options: Located | None, name: str, option: Option) -> Iterator[Diagnostic]:
+        node = options.child(name) if options is not None else None
+        if node is None:
+            return
+        default = node.child("default") if isinstance(node.value, dict) else node
+        if default is None:
+            return
+        if option.type == "slot":
+            yield from self.naming.check(default, slot_place(self.definition, option))
+        elif isinstance(option.default, Expression):
+            yield from self._expression(default, "truth" if option.type == "bool" else "number")
+        elif option.default is not None:
+            yield from wrong_value(default, option)
+
+    def _step(self, node: Located, rule: Rule) -> Iterator[Diagnostic]:
+        for key, kind in (("when", "truth"), ("repeat", "number")):
+            child = node.child(key)
+            if child is not None:
+                yield from self._expression(child, "truth" if kind == "truth" else "number")
+        op = node.child("op")
+        assert op is not None
+        slot = self.definition.options.get(rule.op)
+        if slot is not None and slot.type == "slot":
+            yield from self._offers(node, rule, slot)
+        elif rule.op in MEANT:
+            home = {"norm": "norm", "act": "activation"}[rule.op]
+            for child in _arguments(node):
+                help = f"what it is for all blocks is written under `{home}` at the top"
+                yield unknown_key(child, self.wording.table(node.path), WIRING, help)
+            yield from self._single(node, rule, f"`{rule.op}`")
+        else:
+            yield from self._call(node, rule, op)
+
+    def _call(self, node: Located, rule: Rule, op: Located) -> Iterator[Diagnostic]:
+        operator = definition = None
+        try:
+            operator = find_operator(rule.op)
+            if operator is None:
+                definition = self._definition(rule.op)
+                if definition is None and rule.op in self.library.own:
+                    return
+        except CompileError as problem:
+            for d in problem.diagnostics:
+                if d.span is None:
+                    yield error(d.code, d.message, op.span(), notes=d.notes, help=d.help)
+            return
+        if operator is not None:
+            yield from self._operator(node, rule, operator)
+        elif definition is not None:
+            yield from self._block(node, rule, definition)
+        else:
+            yield self._unknown(op, rule.op)
+
+    def _definition(self, name: str) -> Definition | None:
+        return self.definition if name == self.definition.name else self.library.glance(name)
+
+    def _unknown(self, op: Located, name: str) -> Diagnostic:
+        slots = self.definition.slots
+        known = (*operator_names(), *self.library.names(), *MEANT, *slots)
+        guess = meant(name, known)
+        help = f"did you mean `{guess}`?" if guess else None
+        if name == NONE:
+            help = "an operator that does nothing is `identity`"
+        elif help is None:
+            help = f"a block of that name can be written under `[blocks.{name}]`"
+        notes = () if guess else ("an `op` is an operator, a block or a slot of this block",)
+        notes = (*notes, *self.library.missing())
+        return error(
+            "E211", f"no operator or block is called `{name}`", op.span(), notes=notes, help=help
+        )
+
+    def _operator(
+        self, node: Located, rule: Rule, operator: type[Operator]
+    ) -> Iterator[Diagnostic]:
+        repeat = node.child("repeat")
+        if repeat is not None:
+            message = f"only a block can be repeated, and `{rule.op}` is an operator"
+            yield error("E221", message, repeat.span("key"))
+        wrong = wrong_inputs(operator, len(rule.inputs))
+        if wrong is not None:
+            yield error("E221", wrong, self._wires(node))
+        known = operator.arguments
+        for child in _arguments(node):
+            argument = known.get(str(child.path[-1]))
+            if argument is None:
+                yield unknown_key(child, self.wording.table(node.path), {*known, *WIRING})
+            else:
+                yield from self._value(child, argument)
+        for name, argument in known.items():
+            if argument.required and node.child(name) is None:
+                help = f"`{name}`: {argument.help}" if argument.help else None
+                where = self.wording.table(node.path)
+                yield error("E202", f"missing key `{name}` in {where}", node.span("table"), help=help)
+        yield from wrong_padding(node, operator, rule.arguments)
+
+    def _block(self, node: Located, rule: Rule, definition: Definition) -> Iterator[Diagnostic]:
+        yield from self._single(node, rule, f"block `{rule.op}`")
+        for child in _arguments(node):
+            name = str(child.path[-1])
+            option = definition.options.get(name)
+            if name in CALL:
+                yield from self._value(child, SIZE)
+            elif name in self.library.unreadable(definition):
+                continue
+            elif option is None:
+                known = {*definition.options, *WIRING, *CALL}
+                yield unknown_key(child, self.wording.table(node.path), known)
+            elif option.type == "slot":
+                if not (isinstance(child.value, str) and child.value in self.definition.slots):
+                    yield from self.naming.check(child, slot_place(definition, option))
+            else:
+                yield from self._value(child, option)
+        for name, option in definition.options.items():
+            if option.required and node.child(name) is None:
+                help = f"`{name}`: {option.help}" if option.help else None
+                where = self.wording.table(node.path)
+                yield error("E202", f"missing key `{name}` in {where}", node.span("table"), help=help)
+
+    def _offers(self, node: Located, rule: Rule, slot: Option) -> Iterator[Diagnostic]:
+        """A step that is a slot: what is put there may have these arguments, or not."""
+        repeat = node.child("repeat")
+        if slot.slot == "operator" and repeat is not None:
+            message = f"only a block can be repeated, and slot `{rule.op}` is for an operator"
+            yield error("E221", message, repeat.span("key"))
+        for child in _arguments(node):
+            name, value = str(child.path[-1]), child.value
+            if name in CALL:
+                yield from self._value(child, SIZE)
+            elif isinstance(value, list):
+                yield from self._value(child, Argument("ints"))
+            elif isinstance(value, str) and not value.isidentifier():
+                # A word alone may be a choice of whatever is put there.
+                yield from self._expression(child, None)
+            elif not isinstance(value, str | int | float | dict):
+                message = f"`{name}` must be a value or a name, not {kind_of(value)}"
+                yield error("E203", message, child.span())
+
+    def _single(self, node: Located, rule: Rule, what: str) -> Iterator[Diagnostic]:
+        if len(rule.inputs) != 1:
+            message = f"{what} takes 1 input, but gets {len(rule.inputs)}"
+            yield error("E221", message, self._wires(node))
+
+    def _wires(self, node: Located) -> Span:
+        """Where the inputs of a step are written, or would be."""
+        given = node.child("from")
+        op = node.child("op")
+        assert op is not None
+        return op.span() if given is None else given.span()
+
+    def _value(self, node: Located, rule: Argument | Option) -> Iterator[Diagnostic]:
+        """A value, an expression or the name of an option, for an argument of a call."""
+        value = node.value
+        if rule.type == "word":
+            option = self.definition.options.get(value) if isinstance(value, str) else None
+            if option is None or option.type != "word":
+                yield from wrong_value(node, rule)
+                return
+            strange = [c for c in option.choices if rule.choices and c not in rule.choices]
+            if strange:
+                what = f"option `{value}` may be a word that `{node.path[-1]}` cannot be:"
+                yield unknown_choice(what, strange[0], node.span(), rule.choices)
+        elif isinstance(value, list) and rule.type == "ints":
+            if not value:
+                yield from wrong_value(node, rule)
+            for entry in value:
+                yield from self._value(entry, Argument("int", least=rule.least, most=rule.most))
+        elif isinstance(value, str):
+            yield from self._expression(node, "truth" if rule.type == "bool" else "number", rule)
+        elif not is_of(value, rule.type) and isinstance(value, bool | dict | list | None):
+            message = f"`{node.path[-1]}` must be {EXPECTED[rule.type]} or an expression"
+            yield error("E203", f"{message}, not {kind_of(value)}", node.span())
+        else:
+            yield from wrong_value(node, rule)
+
+    def _expression(
+        self, node: Located, wanted: Kind | None, rule: Argument | Option | None = None
+    ) -> Iterator[Diagnostic]:
+        text = repr(node.value) if isinstance(node.value, bool | int | float) else node.value
+        if not isinstance(text, str):
+            return
+        try:
+            expression = parse_expression(text)
+        except ExpressionError as problem:
+            span = columns(node, problem.start, problem.end)
+            yield error("E220", problem.message, span, help=problem.help)
+            return
+        kind = wanted or kind_of_expression(expression, self.names)
+        wrong = mistakes(expression, self.names, kind or "number")
+        for found in wrong:
+            span = columns(node, found.start, found.end)
+            yield error("E220", found.message, span, notes=found.notes, help=found.help)
+        if rule is not None and not wrong and not any(expression.names):
+            yield from _constant(node, expression, rule)
+
+
+def _constant(
+    node: Located, expression: Expression, rule: Argument | Option
+) -> Iterator[Diagnostic]:
+    """The bounds of an expression that reads no name."""
+    try:
+        value = expression.evaluate({})
+    except ExpressionError as problem:
+        code = "E307" if isinstance(problem, InexactDivision) else "E220"
+        yield error(code, problem.message, columns(node, problem.start, problem.end))
+        return
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        message = out_of_bounds(value, rule)
+        if message is not None:
+            yield error("E204", f"`{node.path[-1]}` {message}", node.span())
+
+
+def _arguments(node: Located) -> list[Located]:
+    return [child for key, child in node.value.items() if key not in WIRING]
+
+
+def _at(node: Located, keys: tuple[str, ...]) -> Located | None:
+    found: Located | None = node
+    for key in keys:
+        found = found.child(key) if found is not None else None
+    return found

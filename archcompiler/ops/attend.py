@@ -1,0 +1,85 @@
+"""Attention between positions: dot products of all pairs, and sums weighted by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from archcompiler.ir import TensorType
+from archcompiler.ops.argument import Argument
+from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.cost import Saved, Work
+
+
+class Pairs(Operator):
+    """A product of matrices over all pairs of positions."""
+
+    role: ClassVar[Role] = "join"
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0, 1))
+
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
+        return position, position
+
+
+@dataclass(frozen=True)
+class Dot(Pairs):
+    """Query (C, *S) and key (C, *K) to the dot products of all their positions, (|K|, *S)."""
+
+    kind: ClassVar[str] = "dot"
+    whole: ClassVar[frozenset[str]] = frozenset({"key"})
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "scale": Argument("bool", False, "divide by the root of C")
+    }
+
+    scale: bool = False
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        query, key = inputs
+        result = TensorType(key.pixels, *query.size)
+        if query.empty or key.empty:
+            return TensorType(max(1, key.pixels), *query.exhausted.size)
+        if query.channels != key.channels:
+            raise ShapeError(f"dot products need equal channels, but get {query} and {key}", result)
+        return result
+
+    def roles(self, count: int) -> tuple[str, ...]:
+        return ("query", "key")
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        macs = inputs[0].channels * output.numel
+        return Work(macs=macs, fvcore_flops=macs)
+
+
+class Attend(Pairs):
+    """Weights (|K|, *S) and values (C, *K) to the weighted sums of all values, (C, *S)."""
+
+    kind: ClassVar[str] = "attend"
+    whole: ClassVar[frozenset[str]] = frozenset({"values"})
+
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return channels[1]
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        weights, values = inputs
+        result = TensorType(values.channels, *weights.size)
+        if weights.empty or values.empty:
+            return result.exhausted
+        if weights.channels != values.pixels:
+            raise ShapeError(
+                f"{weights.channels} weights a position are not for {values.pixel_words} values",
+                result,
+            )
+        return result
+
+    def roles(self, count: int) -> tuple[str, ...]:
+        return ("weights", "values")
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        macs = inputs[0].channels * output.numel
+        return Work(macs=macs, fvcore_flops=macs)

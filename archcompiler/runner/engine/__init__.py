@@ -1,0 +1,1 @@
+"""What happens between the first step of a run and the last."""

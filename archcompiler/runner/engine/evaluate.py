@@ -1,0 +1,87 @@
+"""How often a network is right."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archcompiler.runner.data.augment import Normaliser
+from archcompiler.runner.data.crops import Crops, single_crop
+from archcompiler.runner.data.source import Tested
+from archcompiler.runner.system.distributed import World
+from archcompiler.runner.system.hardware import Hardware
+
+
+@dataclass(frozen=True)
+class Score:
+    """The outcome of an evaluation."""
+
+    loss: float
+    """Mean cross entropy."""
+    top1: float
+    """Share of images whose class is the network's first choice."""
+    top5: float
+    """Share of images whose class is among its first five."""
+    confusion: Tensor
+    """(classes, classes) int64: rows are true classes, columns are first choices."""
+
+    @property
+    def images(self) -> int:
+        return int(self.confusion.sum())
+
+
+@torch.inference_mode()
+def evaluate(
+    network: nn.Module,
+    batches: Iterable[Tested],
+    normalise: Normaliser,
+    hardware: Hardware,
+    *,
+    classes: int,
+    crops: Crops = single_crop,
+    world: World | None = None,
+) -> Score:
+    """Evaluate in evaluation mode and leave the network in the mode it was in.
+
+    With several crops the class probabilities of an image are averaged over them.
+    """
+    training = network.training
+    network.eval()
+    table = torch.zeros(classes * classes, device=hardware.device)
+    sums = torch.zeros(3, device=hardware.device)
+    try:
+        for images, labels, weight in batches:
+            log_probability = _predict(network, crops(images), normalise, hardware)
+            loss = F.nll_loss(log_probability, labels, reduction="none")
+            choices = log_probability.topk(min(5, classes)).indices
+            right = choices == labels[:, None]
+            sums += torch.stack(
+                [(v * weight).sum() for v in (loss, right[:, 0].float(), right.any(1).float())]
+            )
+            # In place of `bincount`, which is not deterministic on CUDA.
+            table.index_put_((labels * classes + choices[:, 0],), weight, accumulate=True)
+    finally:
+        network.train(training)
+    world = world or World()
+    # Whole numbers below 2²⁴ are exact in float32, and nothing wider is on every device.
+    confusion = world.sum(table.cpu().double()).long().view(classes, classes)
+    loss_sum, first, five = world.sum(sums.cpu().double()).tolist()
+    count = max(int(confusion.sum()), 1)
+    return Score(loss_sum / count, first / count, five / count, confusion)
+
+
+def _predict(
+    network: nn.Module, crops: Tensor, normalise: Normaliser, hardware: Hardware
+) -> Tensor:
+    """Log probabilities, (N, classes), of images in (K, N, C, H, W) bytes."""
+    count, images = crops.shape[:2]
+    x = normalise(crops.flatten(0, 1)).contiguous(memory_format=hardware.memory_format)
+    with hardware.autocast():
+        logits = network(x)
+    log_probability = F.log_softmax(logits.float(), 1).view(count, images, -1)
+    return log_probability.logsumexp(0) - math.log(count)

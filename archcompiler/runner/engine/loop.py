@@ -1,0 +1,312 @@
+"""The loop: steps, and what happens between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.data.augment import Draws, Normaliser, augment, noisy_labels
+from archcompiler.runner.data.mixing import Mixer
+from archcompiler.runner.data.opening import OpenedData
+from archcompiler.runner.data.order import Order, Parts, Samples
+from archcompiler.runner.data.randomness import Stream, word
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.engine.evaluate import Score, evaluate
+from archcompiler.runner.engine.optimizer import set_rate
+from archcompiler.runner.engine.schedule import rate_factor
+from archcompiler.runner.engine.state import Best, TrainingState
+from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.report.metrics import Row
+from archcompiler.runner.system.distributed import (
+    StopVote,
+    World,
+    averaged_buffers,
+    reshard,
+    synchronised,
+    warm_up,
+)
+from archcompiler.runner.system.failures import evaluation_fits
+from archcompiler.runner.system.hardware import Hardware
+from archcompiler.runner.system.signals import StopSignals
+
+
+class Listener(Protocol):
+    """What the loop tells while it runs."""
+
+    def step(self, done: int) -> None: ...
+    def measured(self, row: Row) -> None: ...
+    def save(self, loop: Loop, *, best: bool) -> None: ...
+
+
+@dataclass
+class Loop:
+    """One process's part in a run."""
+
+    recipe: Recipe
+    state: TrainingState
+    model: nn.Module
+    """`state.network`, wrapped for several processes."""
+    data: OpenedData
+    hardware: Hardware
+    world: World
+    listener: Listener
+    macs: int
+    """Multiply-accumulates of a forward pass, an image."""
+
+    def __post_init__(self) -> None:
+        recipe, data = self.recipe, self.recipe.data
+        self.classes = len(self.data.train.classes)
+        self.normalise = Normaliser.of(data.mean, data.std, self.hardware.device)
+        self.mixer = Mixer(recipe.augment, self.hardware.device)
+        self.parts = Parts(
+            Order(recipe.seed, len(self.data.train)),
+            recipe.batch_size,
+            self.world.rank,
+            self.world.size,
+            recipe.speed.accumulate,
+        )
+        self._seconds = 0.0
+        self._timed_from = self.state.iteration
+
+    def run(self, signals: StopSignals) -> bool:
+        """Train to the last iteration; False if a signal ended it before, with a checkpoint."""
+        vote = StopVote(self.world, lambda: signals.received is not None)
+        self.model.train()
+        if self.state.evaluation_due and not self._between(vote):
+            finished = False
+        else:
+            # Closed whatever happens: the workers behind it ignore all signals.
+            with closing(self.data.train.batches(self.parts, self.state.iteration)) as batches:
+                finished = self._train(batches, vote)
+        vote.finish()
+        return finished
+
+    def _train(self, batches: Iterator[Batch], vote: StopVote) -> bool:
+        recipe, state = self.recipe, self.state
+        while state.iteration < recipe.iterations:
+            start = time.perf_counter()
+            self._step(batches)
+            state.iteration += 1
+            self.listener.step(state.iteration)
+            ended = state.iteration == recipe.iterations
+            logs = state.iteration % recipe.log_every == 0 or ended
+            state.evaluation_due = state.iteration % recipe.evaluation_interval == 0 or ended
+            row = self._training_row() if logs else None
+            if state.evaluation_due or state.iteration % recipe.checkpoint_every == 0:
+                # What the device has yet to do is time of these steps, not of what comes now.
+                self.hardware.wait()
+            self._seconds += time.perf_counter() - start
+            if row is not None:
+                self._report(row)
+            if not self._between(vote):
+                return False
+        return True
+
+    def _between(self, vote: StopVote) -> bool:
+        """Evaluate and save where it is time; whether the run goes on or has come to its end."""
+        recipe, state = self.recipe, self.state
+        ended = state.iteration >= recipe.iterations
+        best = False
+        try:
+            if state.evaluation_due:
+                best = self._evaluate(vote)
+                state.evaluation_due = False
+            stopped = vote.stopped()
+        except _Stopped:
+            # The checkpoint says that the evaluation is due: the resumed run starts with it.
+            stopped = True
+        if best or stopped or ended or state.iteration % recipe.checkpoint_every == 0:
+            self.listener.save(self, best=best)
+        return not stopped or (ended and not state.evaluation_due)
+
+    def _step(self, batches: Iterator[Batch]) -> None:
+        recipe, state = self.recipe, self.state
+        step, parts = state.iteration, self.parts.parts
+        factor = rate_factor(recipe.schedule, step, recipe.iterations)
+        set_rate(state.optimizer, recipe.optimizer.lr * factor)
+        # For dropout: the one thing in a network that draws from torch's own generators.
+        self.hardware.seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
+        measured = torch.zeros(2, device=self.hardware.device)
+        for part in range(parts):
+            with synchronised(self.model, last=part == parts - 1):
+                loss, right = self.forward(next(batches))
+                state.scaler.scale(loss / parts).backward()  # type: ignore[no-untyped-call]
+            measured += torch.stack([loss.detach(), right]) / parts
+        if recipe.optimizer.clip:
+            state.scaler.unscale_(state.optimizer)
+            nn.utils.clip_grad_norm_(state.network.parameters(), recipe.optimizer.clip)
+        state.scaler.step(state.optimizer)
+        state.scaler.update()
+        state.optimizer.zero_grad(set_to_none=True)
+        if state.average is not None:
+            state.average.update(step)
+        # Nothing waits for the device here: the losses are looked at together, later.
+        state.pending.append(measured)
+
+    def warm_up(self) -> None:
+        """See `distributed.warm_up`; on noise, so that no data have to be waited for."""
+        size, device = self.parts.size, self.hardware.device
+        images = torch.randint(
+            256, (size, *self.data.train.shape), dtype=torch.uint8, device=device
+        )
+        zeros = torch.zeros(size, dtype=torch.long, device=device)
+        batch = Batch(images, zeros, Samples(zeros, zeros))
+        warm_up(self.model, lambda: self.forward(batch)[0])
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Mean loss and share of right answers of one part of a batch, both ()."""
+        recipe = self.recipe
+        draws = Draws(recipe.seed, batch.samples)
+        labels = noisy_labels(
+            batch.labels,
+            batch.samples.indices,
+            recipe.seed,
+            recipe.augment.label_noise,
+            self.classes,
+        )
+        x = augment(batch.images, draws, recipe.augment, self.normalise)
+        mixed = self.mixer(x, labels, draws) if self.mixer.active else None
+        x = (x if mixed is None else mixed.images).contiguous(
+            memory_format=self.hardware.memory_format
+        )
+        with self.hardware.autocast():
+            logits = self.model(x)
+        logits, smoothing = logits.float(), recipe.label_smoothing
+        if mixed is None:
+            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        else:
+            own, other = (
+                F.cross_entropy(logits, y, reduction="none", label_smoothing=smoothing)
+                for y in (mixed.labels, mixed.others)
+            )
+            loss = torch.lerp(other, own, mixed.share).mean()
+        return loss, (logits.detach().argmax(1) == labels).float().mean()
+
+    def _training_row(self) -> Row:
+        """The means since the last line. Raises CompileError E708 for a loss that is no number."""
+        measured = self.losses()
+        self.state.pending.clear()
+        loss, accuracy = measured.mean(0).tolist()
+        step = self.state.iteration - 1
+        factor = rate_factor(self.recipe.schedule, step, self.recipe.iterations)
+        return {
+            "iteration": self.state.iteration,
+            "split": "train",
+            "loss": loss,
+            "accuracy": accuracy,
+            "epoch": self.state.iteration * self.recipe.batch_size / len(self.data.train),
+            "rate": self.recipe.optimizer.lr * factor,
+        }
+
+    def losses(self) -> Tensor:
+        """(steps since the last line, 2) over all processes; raises CompileError E708."""
+        if not self.state.pending:
+            return torch.zeros(0, 2)
+        measured = self.world.sum(torch.stack(self.state.pending)) / self.world.size
+        broken = (~measured[:, 0].isfinite()).nonzero()
+        if len(broken):
+            raise diverged(self.state.iteration - len(measured) + int(broken[0]) + 1)
+        return measured
+
+    def _report(self, row: Row) -> None:
+        images = (self.state.iteration - self._timed_from) * self.recipe.batch_size
+        speed = images / max(self._seconds, 1e-9)
+        row["images_per_second"] = round(speed, 1)
+        row["seconds_left"] = round(
+            (self.recipe.iterations - self.state.iteration) * self.recipe.batch_size / speed
+        )
+        peak = self.hardware.peak()
+        if peak is not None:
+            # Forward once and backward twice; a multiply-accumulate is two operations.
+            row["mfu"] = round(6 * self.macs * speed / (peak * self.world.size), 4)
+        memory = self.hardware.memory()
+        if memory is not None:
+            row["peak_memory"] = memory
+        self._seconds, self._timed_from = 0.0, self.state.iteration
+        self.listener.measured(row)
+
+    def _evaluate(self, vote: StopVote) -> bool:
+        """Measure on the test images; whether it is the best so far. Raises _Stopped."""
+        score = self._score(vote)
+        state = self.state
+        self.listener.measured(
+            {
+                "iteration": state.iteration,
+                "split": "test",
+                "loss": score.loss,
+                "accuracy": score.top1,
+                "top5": score.top5,
+                "images": score.images,
+            }
+        )
+        if state.best is not None and score.top1 <= state.best.accuracy:
+            return False
+        state.best = Best(score.top1, state.iteration)
+        return True
+
+    def _score(self, vote: StopVote) -> Score:
+        """Evaluate the weights that a checkpoint would have for the emitted file."""
+        recipe = self.recipe
+        size = max(recipe.evaluation_batch // self.world.size, 1)
+        plan = EvaluationPlan(size, recipe.evaluation_images, self.world.rank, self.world.size)
+        with (
+            evaluation_fits(recipe.evaluation_batch),
+            self._final_weights(),
+            closing(self.data.test.batches(plan)) as batches,
+        ):
+            return evaluate(
+                self.state.network,
+                _until_stopped(batches, vote),
+                self.normalise,
+                self.hardware,
+                classes=self.classes,
+                world=self.world,
+            )
+
+    @contextmanager
+    def _final_weights(self) -> Iterator[None]:
+        """The moving average in place of the weights, and the mean of BN's statistics."""
+        average = self.state.average
+        if average is not None:
+            average.swap()
+        try:
+            with averaged_buffers(self.state.network, self.world):
+                yield
+        finally:
+            # A gathered copy of a shard would outlive the exchange.
+            reshard(self.state.network)
+            if average is not None:
+                average.swap()
+
+
+class _Stopped(Exception):
+    """A signal has ended an evaluation."""
+
+
+def _until_stopped(batches: Iterator[Tested], vote: StopVote) -> Iterator[Tested]:
+    """Every process has as many batches, so that all of them vote as often."""
+    for batch in batches:
+        if vote.stopped():
+            raise _Stopped
+        yield batch
+
+
+def diverged(iteration: int, what: str = "the loss of") -> CompileError:
+    """E708, ready to be raised."""
+    return CompileError(
+        error(
+            "E708",
+            f"{what} iteration {iteration} is not a finite number",
+            notes=("the run has stopped, and no checkpoint was written after that iteration",),
+            help="go on from the last one by `--resume` with a smaller `--set optimizer.lr=…`, "
+            "or with `--set optimizer.clip=1.0`",
+        )
+    )

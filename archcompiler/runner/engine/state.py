@@ -1,0 +1,132 @@
+"""Everything that a run has to remember, to a checkpoint and back, to the bit.
+
+Order, augmentation, noise and learning rate are functions of the iteration, so there is no
+generator among it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from archcompiler.runner.engine.optimizer import MovingAverage
+from archcompiler.runner.system.distributed import World, load_whole, mean_buffers, whole
+
+
+@dataclass
+class Best:
+    """The best evaluation so far."""
+
+    accuracy: float
+    iteration: int
+
+
+@dataclass
+class TrainingState:
+    """The moving parts of a run. `network` is the bare one: not compiled, not wrapped."""
+
+    network: nn.Module
+    optimizer: torch.optim.SGD
+    average: MovingAverage | None
+    scaler: torch.amp.GradScaler
+    iteration: int = 0
+    """Steps done."""
+    best: Best | None = None
+    evaluation_due: bool = False
+    """Whether this iteration has yet to be evaluated."""
+    pending: list[Tensor] = field(default_factory=list)
+    """(2,) loss and share of right answers of each step since the last line of the metrics."""
+
+    def contents(self, world: World) -> dict[str, Any]:
+        """What a checkpoint holds, in the first process, while all of them take part.
+
+        `pending` is not in it: its mean over processes is the loop's to take.
+        """
+        network = self.network
+        live = self._tensors()
+        final = live
+        if self.average is not None:
+            self.average.swap()
+            final = self._tensors()
+            self.average.swap()
+        buffers, final_buffers = world.gather(live.buffers), world.gather(final.buffers)
+        momentum = {name: whole(buffer) for name, buffer in self._momentum().items()}
+        if not world.first:
+            return {}
+        weights = final.parameters | mean_buffers(final_buffers)
+        averages, several = self.average is not None, world.size > 1
+        return {
+            "iteration": self.iteration,
+            # In the order of the emitted module, as its own `state_dict` has it.
+            "model": {name: weights[name] for name in network.state_dict() if name in weights},
+            # The rest only where it is not the model's: what goes on to be trained if the model is
+            # an average, and what each process has of its own if there are several.
+            "parameters": live.parameters if averages else {},
+            "momentum": momentum,
+            "buffers": buffers if averages or several else [],
+            "averaged_buffers": final_buffers if averages and several else [],
+            "scaler": self.scaler.state_dict(),
+            "evaluation_due": self.evaluation_due,
+            "best": None if self.best is None else vars(self.best).copy(),
+        }
+
+    def load(self, contents: dict[str, Any], world: World) -> None:
+        """Go back to a checkpoint, which every process has read."""
+        model = contents["model"]
+        if self.average is not None:
+            self._load_tensors(model, _own(contents["averaged_buffers"], world) or model)
+            self.average.swap()
+        self._load_tensors(
+            contents["parameters"] or model, _own(contents["buffers"], world) or model
+        )
+        momentum = contents["momentum"]
+        for name, buffer in self._momentum().items():
+            if name in momentum:  # The run so far may have had none.
+                load_whole(buffer, momentum[name])
+        if contents["scaler"]:  # The run so far may have had none.
+            self.scaler.load_state_dict(contents["scaler"])
+        self.iteration = contents["iteration"]
+        self.evaluation_due = contents["evaluation_due"]
+        self.best = None if contents["best"] is None else Best(**contents["best"])
+        device = next(self.network.parameters()).device
+        self.pending = list(contents["pending"].to(device))
+
+    def _tensors(self) -> _Tensors:
+        network = self.network
+        return _Tensors(
+            {name: whole(p) for name, p in network.named_parameters()},
+            {name: whole(b) for name, b in network.named_buffers()},
+        )
+
+    def _load_tensors(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> None:
+        for name, p in self.network.named_parameters():
+            load_whole(p, parameters[name])
+        for name, b in self.network.named_buffers():
+            load_whole(b, buffers[name])
+
+    def _momentum(self) -> dict[str, Tensor]:
+        """By name of the parameter; nothing if the optimizer has none."""
+        state = self.optimizer.state
+        return {
+            name: state[p]["momentum_buffer"]
+            for name, p in self.network.named_parameters()
+            if p in state
+        }
+
+
+class _Tensors(NamedTuple):
+    """On the CPU, by name."""
+
+    parameters: dict[str, Tensor]
+    buffers: dict[str, Tensor]
+    """Of this process."""
+
+
+def _own(buffers: list[dict[str, Tensor]], world: World) -> dict[str, Tensor]:
+    """Those of this process, or the mean if there were more or fewer; nothing if there are none."""
+    if len(buffers) == world.size:
+        return buffers[world.rank]
+    return mean_buffers(buffers) if buffers else {}

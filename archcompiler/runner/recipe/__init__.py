@@ -1,0 +1,1 @@
+"""How a network is trained: the recipe, its choices, its reading. Imports no framework."""

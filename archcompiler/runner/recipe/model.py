@@ -1,0 +1,203 @@
+"""The recipe: how a network is trained, as frozen pydantic models. Imports no framework.
+
+The strings below the fields are what the diagnostics and the documentation say about them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from archcompiler.config.base import Count, Model
+from archcompiler.runner.recipe.choices import Device
+
+Natural = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, le=1000)]
+Amount = Annotated[float, Field(ge=0, le=1000)]
+Switch = Literal["auto", "on", "off"]
+Path = Annotated[str, Field(min_length=1, max_length=4096)]
+Colour = Annotated[tuple[float, ...], Field(min_length=1, max_length=16)]
+Spread = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, max_length=16)]
+
+
+class Pixels(Model):
+    """How the images of a data set meet the spec's input; common to all data sets."""
+
+    mean: Colour
+    """Mean of each channel, of pixels from 0 to 1; subtracted."""
+    std: Spread
+    """What each channel is divided by after the mean is subtracted."""
+
+
+class Small(Pixels):
+    """A data set that lives on the device as bytes."""
+
+    pad: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Black pixels added on every side: 2 makes 28×28 into 32×32."""
+    grey: Literal["keep", "repeat"] = "keep"
+    """repeat: a grey image fills every channel of the spec's input."""
+
+
+class Embedded(Small):
+    """10,000 + 2,000 images of Fashion-MNIST that come with the package."""
+
+    type: Literal["embedded"]
+
+
+class FashionMnist(Small):
+    """Fashion-MNIST from IDX files, packed or not."""
+
+    type: Literal["fashion_mnist"]
+    path: Path = "/usr/share/datasets/fashion-mnist"
+    """Folder of the four files; by default where Debian's `dataset-fashion-mnist` puts them."""
+
+
+class Cifar10(Small):
+    """CIFAR-10, the binary or the python version."""
+
+    type: Literal["cifar10"]
+    path: Path = "data/cifar10"
+    """Folder of the unpacked archive, or the one above it."""
+
+
+class Cifar100(Small):
+    """CIFAR-100 with its fine labels, the binary or the python version."""
+
+    type: Literal["cifar100"]
+    path: Path = "data/cifar100"
+    """Folder of the unpacked archive, or the one above it."""
+
+
+class Folder(Pixels):
+    """One folder a class, as ImageNet is usually laid out; read by worker processes."""
+
+    type: Literal["folder"]
+    path: Path = "data/imagenet"
+    """Folder that holds the two folders below."""
+    train: Path = "train"
+    test: Path = "val"
+    resize: Count = 256
+    """Shorter side before the centre crop of an evaluation."""
+    workers: Annotated[int, Field(ge=0, le=1024)] = 8
+    """Processes that decode images, for each process that trains."""
+    scale: tuple[Probability, Probability] = (0.08, 1.0)
+    """Share of the image that a training crop covers, smallest and largest."""
+    ratio: tuple[Rate, Rate] = (0.75, 4 / 3)
+    """Width over height of a training crop, smallest and largest."""
+
+
+Data = Annotated[Embedded | FashionMnist | Cifar10 | Cifar100 | Folder, Field(discriminator="type")]
+
+
+class Augment(Model):
+    """What is done to training images, on the device. Everything is off by default."""
+
+    flip: bool = False
+    """Mirror every other image."""
+    crop_padding: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Pad with this many black pixels on every side and crop at random to the old size."""
+    cutout: Annotated[int, Field(ge=0, le=65_536)] = 0
+    """Side of a square that is set to the mean colour, around any pixel."""
+    mixup: Amount = 0.0
+    """Both parameters of the Beta distribution that blends two images; 0 is off."""
+    cutmix: Amount = 0.0
+    """The same for pasting a box of another image; with `mixup`, each has half of the images."""
+    label_noise: Probability = 0.0
+    """Probability that a label is replaced, once for the run, by a uniform random one."""
+
+
+class Optimizer(Model):
+    """Stochastic gradient descent with momentum."""
+
+    type: Literal["sgd"] = "sgd"
+    lr: Rate
+    """Learning rate before the schedule."""
+    momentum: Share = 0.9
+    nesterov: bool = True
+    weight_decay: Amount = 1e-4
+    decay_norm_and_bias: bool = True
+    """Whether weight decay also acts on BN and biases."""
+    clip: Amount = 0.0
+    """Largest norm of the gradient; 0 is off."""
+
+
+class Steps(Model):
+    """The learning rate falls at given iterations."""
+
+    type: Literal["steps"]
+    at: Annotated[tuple[Count, ...], Field(max_length=1000)]
+    """Iterations, rising."""
+    factor: Probability = 0.1
+    warmup: Natural = 0
+    """Iterations over which the rate rises from zero."""
+
+
+class Cosine(Model):
+    """The learning rate falls along half a cosine to the last iteration."""
+
+    type: Literal["cosine"]
+    warmup: Natural = 0
+    """Iterations over which the rate rises from zero."""
+    final: Probability = 0.0
+    """What is left of the rate at the end, as a share."""
+
+
+class Speed(Model):
+    """How it is computed. `auto` is the fast choice on CUDA and the safe one elsewhere."""
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the forward and backward pass, by autocast; auto is bfloat16 on CUDA, else float32."""
+    tf32: bool = True
+    """Let float32 matrix products on CUDA round their inputs to TF32."""
+    channels_last: Switch = "auto"
+    """Memory order of images; auto: on CUDA and the CPU, unless `deterministic`."""
+    compile: Switch = "auto"
+    """`torch.compile`; auto: on CUDA."""
+    checkpointing: bool = False
+    """Recompute activations in the backward pass instead of keeping them."""
+    accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
+    """Parts that a batch is computed in; BN sees one part at a time."""
+    deterministic: bool = False
+    """Ask torch for algorithms that repeat to the bit on CUDA; the CPU's do always."""
+    sync_bn: bool = False
+    """BN over all processes. Off: each process normalises its own part."""
+
+
+class Recipe(Model):
+    """A training run. This is the root of a recipe file."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Decides initial weights, order, augmentation and label noise."""
+    device: Device = "auto"
+    """auto: the first of cuda, mps and cpu that is there."""
+    iterations: Count
+    """Steps of the optimizer, in all."""
+    batch_size: Count
+    """Images a step, over all processes and accumulated parts."""
+    checkpoint_every: Count
+    """Iterations between checkpoints."""
+    evaluate_every: Count | None = None
+    """Iterations between evaluations; by default as `checkpoint_every`."""
+    log_every: Count = 50
+    """Iterations between lines of the metrics; the loss is looked at as often."""
+    keep: Count = 3
+    """Checkpoints to keep, besides the best."""
+    evaluation_batch: Count = 500
+    """Images at a time in evaluations, over all processes."""
+    evaluation_images: Count | None = None
+    """Evaluate on this many test images, evenly spread, while training; by default on all."""
+    label_smoothing: Share = 0.0
+    ema: Share = 0.0
+    """Decay of the moving average of the weights that is evaluated and saved; 0 is off."""
+    data: Data
+    augment: Augment = Augment()
+    optimizer: Optimizer
+    schedule: Annotated[Steps | Cosine, Field(discriminator="type")]
+    speed: Speed = Speed()
+
+    @property
+    def evaluation_interval(self) -> int:
+        return self.evaluate_every or self.checkpoint_every

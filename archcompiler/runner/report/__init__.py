@@ -1,0 +1,1 @@
+"""What a run tells: metrics, curves, a confusion matrix, a bar on a terminal."""

@@ -1,0 +1,173 @@
+"""Checkpoint files: written whole or not at all, with a checksum inside, the last few kept.
+
+A checkpoint is a table of tensors, numbers and strings, so that `torch.load` reads it with
+`weights_only=True`. Under `model` are the weights for the bare emitted file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import torch
+from torch import Tensor
+
+from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
+from archcompiler.files import link_whole, write_whole
+from archcompiler.runner.store.writing import FULL, unwritable
+
+FORMAT = "archcompiler-checkpoint-1"
+Contents = dict[str, Any]
+
+
+class Checkpoints:
+    """The folder `checkpoints` of a run: `iteration-N.pt`, and the links `last.pt`, `best.pt`."""
+
+    def __init__(self, folder: Path, keep: int = 3) -> None:
+        self.folder = folder
+        self.keep = keep
+
+    @property
+    def last(self) -> Path:
+        return self.folder / "last.pt"
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.pt"
+
+    def paths(self) -> list[Path]:
+        """All checkpoints by iteration, the newest first."""
+        return sorted(self.folder.glob("iteration-*.pt"), reverse=True)
+
+    def save(self, contents: Contents, *, best: bool) -> Path:
+        """Write a checkpoint and point `last.pt`, perhaps `best.pt`, to it.
+
+        Raises CompileError E710 if it cannot be written; the ones before it are whole still.
+        """
+        path = self.folder / f"iteration-{contents['iteration']:09d}.pt"
+        contents = {**contents, "format": FORMAT}
+        contents["checksum"] = checksum(contents)
+
+        def write(file: IO[bytes]) -> None:
+            # Through memory: torch turns a failed write into a RuntimeError that forgets why.
+            archive = io.BytesIO()
+            torch.save(contents, archive)
+            file.write(archive.getbuffer())
+
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                write_whole(path, write)
+            except OSError as exc:
+                if exc.errno not in FULL or not self._prune(1):
+                    raise
+                write_whole(path, write)
+            link_whole(self.last, path)
+            if best:
+                link_whole(self.best, path)
+        except OSError as exc:
+            raise CompileError(unwritable(path, exc, self.paths())) from None
+        self._prune(self.keep)
+        return path
+
+    def newest(self) -> tuple[Path, Contents, list[Diagnostic]] | None:
+        """The newest checkpoint that is whole, and a warning for each newer one that is not.
+
+        None if there is no checkpoint. Raises CompileError E706 if none is whole.
+        """
+        candidates = self.paths()
+        if self.last.exists() and self.last.resolve() not in {p.resolve() for p in candidates}:
+            candidates.insert(0, self.last)
+        broken: list[tuple[Path, str]] = []
+        for path in candidates:
+            try:
+                contents = read(path)
+            except BadCheckpointError as exc:
+                broken.append((path, str(exc)))
+                continue
+            notes = [
+                warning(
+                    "W706",
+                    f"the checkpoint `{name}` is corrupt: {why}",
+                    notes=(f"`{path}`, the one before it, is used instead",),
+                )
+                for name, why in broken
+            ]
+            return path, contents, notes
+        if broken:
+            raise CompileError(
+                *(error("E706", f"the checkpoint `{p}` is corrupt: {why}") for p, why in broken)
+            )
+        return None
+
+    def relink(self, last: Path, best: int | None) -> None:
+        """Point `last.pt` and, to an iteration, `best.pt`, if a crash has kept them from it."""
+        wanted = {self.last: last}
+        if best is not None:
+            wanted[self.best] = self.folder / f"iteration-{best:09d}.pt"
+        for link, path in wanted.items():
+            if path.is_file() and not (link.exists() and link.samefile(path)):
+                link_whole(link, path)
+
+    def _prune(self, keep: int) -> bool:
+        """Delete all but the newest `keep` and the ones that have links; whether any was."""
+        linked = {p.resolve() for p in (self.last, self.best) if p.exists()}
+        old = [p for p in self.paths()[keep:] if p.resolve() not in linked]
+        for path in old:
+            path.unlink(missing_ok=True)
+        return bool(old)
+
+
+def load(path: Path) -> Contents:
+    """Read a checkpoint onto the CPU. Raises CompileError E706."""
+    try:
+        return read(path)
+    except BadCheckpointError as exc:
+        raise CompileError(error("E706", f"the checkpoint `{path}` is corrupt: {exc}")) from None
+
+
+class BadCheckpointError(Exception):
+    """A file is no checkpoint, or no longer the one that was written."""
+
+
+def read(path: Path) -> Contents:
+    """Read a checkpoint onto the CPU. Raises BadCheckpointError."""
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as exc:  # whatever a torn archive makes of the reader
+        reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        raise BadCheckpointError(reason[:200]) from None
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+        raise BadCheckpointError("it was not written by this runner")
+    expected = contents.pop("checksum", None)
+    if checksum(contents) != expected:
+        raise BadCheckpointError("its checksum is not that of its contents")
+    return contents
+
+
+def checksum(contents: Mapping[str, Any]) -> str:
+    """SHA-256 over every name, number and byte."""
+    digest = hashlib.sha256()
+    for name, value in _leaves(contents, ""):
+        digest.update(name.encode())
+        if isinstance(value, Tensor):
+            digest.update(f"{value.dtype}{tuple(value.shape)}".encode())
+            if value.numel():
+                digest.update(value.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        else:
+            digest.update(repr(value).encode())
+    return digest.hexdigest()
+
+
+def _leaves(value: Any, name: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key in sorted(value):
+            yield from _leaves(value[key], f"{name}/{key}")
+    elif isinstance(value, list):
+        for i, entry in enumerate(value):
+            yield from _leaves(entry, f"{name}/{i}")
+    else:
+        yield name, value

@@ -1,0 +1,123 @@
+"""A run folder: everything that a run leaves, and what is needed to go on."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.config.toml import toml_text
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.files import sweep, write_whole
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.store.writing import unwritable
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files of a run."""
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def table(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "spec.toml"
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def module(self) -> Path:
+        return self.path / "model.py"
+
+    @property
+    def started(self) -> bool:
+        """Whether a run has left a checkpoint here."""
+        return any(self.checkpoints.glob("*.pt"))
+
+    def prepare(self, network: CompiledNetwork, recipe: Recipe) -> None:
+        """Write the resolved spec and recipe and the emitted module, and sweep up.
+
+        Raises CompileError E710 if they cannot be written.
+        """
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            reason = (exc.strerror or str(exc)).lower()
+            raise CompileError(error("E710", f"cannot write to `{self.path}`: {reason}")) from None
+        for folder in (self.path, self.checkpoints):
+            sweep(folder)
+        spec = network.spec.model_dump(mode="json", exclude_none=True)
+        values = recipe.model_dump(mode="json", exclude_none=True)
+        self.write_text(self.spec, toml_text(spec))
+        self.write_text(self.recipe, toml_text(values))
+        self.write_text(self.module, network.source)
+
+    def write_text(self, path: Path, text: str) -> None:
+        """Write a text of the run whole or not at all. Raises CompileError E710."""
+        self.write(path, text.encode())
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file of the run whole or not at all. Raises CompileError E710."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(path, data, durable=False)
+        except OSError as exc:
+            raise CompileError(unwritable(path, exc, [])) from None
+
+    def save_picture(self, picture: Image.Image, path: Path) -> None:
+        """Write a PNG. Raises CompileError E710."""
+        data = io.BytesIO()
+        picture.save(data, "PNG", optimize=True)
+        self.write(path, data.getvalue())
+
+    def require(self, *, resume: bool, network: CompiledNetwork | None = None) -> None:
+        """Raise CompileError E705 unless a run may start here, or go on."""
+        if not self.started:
+            return
+        if not resume:
+            raise CompileError(
+                error(
+                    "E705",
+                    f"`{self.path}` holds a run already",
+                    help="go on with it by `--resume`, or name another folder with `--out`",
+                )
+            )
+        if network is None or not self.spec.is_file():
+            return
+        from archcompiler.spec.loader import load
+
+        if load(self.spec).sha256 != network.loaded.sha256:
+            raise CompileError(
+                error(
+                    "E705",
+                    f"the run in `{self.path}` has trained another network than "
+                    f"`{network.loaded.source.name}` describes",
+                    notes=(f"its own spec is `{self.spec}`",),
+                    help="resume without naming a spec, or start in another folder with `--out`",
+                )
+            )
+
+
+def default_folder(network: CompiledNetwork, recipe: LoadedRecipe) -> Path:
+    """`runs/SPEC-RECIPE`."""
+    return Path("runs", f"{network.name}-{recipe.name}")

@@ -1,0 +1,130 @@
+"""Whether a checkpoint is of the run that is to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Recipe
+
+_PLACE = frozenset({("seed",), ("batch_size",), ("data", "type")})
+"""Settings on which the order of the samples depends, and the place of an iteration in it."""
+_HARMLESS = frozenset(
+    {
+        ("checkpoint_every",),
+        ("evaluate_every",),
+        ("evaluation_batch",),
+        ("evaluation_images",),
+        ("log_every",),
+        ("keep",),
+        ("data", "path"),
+        ("data", "train"),
+        ("data", "test"),
+        ("data", "resize"),
+        ("data", "workers"),
+        ("speed", "checkpointing"),
+    }
+)
+"""Settings that no weight depends on."""
+
+
+def fingerprint(
+    network: CompiledNetwork, recipe: Recipe, images: int, processes: int, strategy: str
+) -> dict[str, Any]:
+    """What a checkpoint says of its run."""
+    return {
+        "spec_sha256": network.loaded.sha256,
+        "recipe": recipe.model_dump_json(),
+        "images": images,
+        "processes": processes,
+        "strategy": strategy if processes > 1 else None,
+    }
+
+
+def differences(
+    loaded: LoadedRecipe, was: Mapping[str, Any], now: Mapping[str, Any]
+) -> list[Diagnostic]:
+    """Warnings W707 and W708 of what the rest of a run does otherwise than what is done of it.
+
+    Raises CompileError: E705 for another network, E713 if the run would lose its place in the data.
+    """
+    if was["spec_sha256"] != now["spec_sha256"]:
+        raise CompileError(
+            error(
+                "E705",
+                "the checkpoint is of another network than the one to be trained",
+                help="resume without naming a spec, or start in another folder with `--out`",
+            )
+        )
+    errors: list[Diagnostic] = []
+    warnings: list[Diagnostic] = []
+    if was["images"] != now["images"]:
+        errors.append(
+            error(
+                "E713",
+                f"the run was on {was['images']:,} images, but there are {now['images']:,} now",
+                loaded.span(("data",), "key"),
+            )
+        )
+    before, after = (dict(_leaves(json.loads(run["recipe"]), ())) for run in (was, now))
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old == new or path in _HARMLESS:
+            continue
+        name = ".".join(path)
+        if path in _PLACE:
+            errors.append(
+                error(
+                    "E713",
+                    f"the run cannot go on with another `{name}`: it was {_text(old)}, not "
+                    f"{_text(new)}",
+                    loaded.span(path),
+                    notes=("the order of the samples depends on it",),
+                )
+            )
+        elif path != ("iterations",) or after[("schedule", "type")] != "steps":
+            warnings.append(
+                warning(
+                    "W708",
+                    f"`{name}` was {_text(old)} up to here, and is {_text(new)} from now on",
+                    loaded.span(path),
+                )
+            )
+    if errors:
+        raise CompileError(*errors)
+    if was["processes"] != now["processes"]:
+        warnings.append(
+            warning(
+                "W707",
+                f"the checkpoint is of {was['processes']} processes, "
+                f"this run has {now['processes']}",
+                notes=("it goes on, but not to the bit as it would have",),
+            )
+        )
+    elif was["strategy"] != now["strategy"]:
+        warnings.append(
+            warning(
+                "W708",
+                f"the strategy was {was['strategy']} up to here, and is {now['strategy']} from "
+                "now on",
+            )
+        )
+    return warnings
+
+
+def _leaves(
+    values: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*path, key))
+        else:
+            yield (*path, key), value
+
+
+def _text(value: Any) -> str:
+    return "unset" if value is None else json.dumps(value)

@@ -1,0 +1,86 @@
+"""A trained network, from a run folder or one of its checkpoints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from archcompiler.compiler import CompiledNetwork, compile
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
+from archcompiler.runner.store.checkpoint import load
+from archcompiler.runner.store.folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with trained weights, and the run that they are of."""
+
+    folder: RunFolder
+    checkpoint: Path
+    iteration: int
+    compiled: CompiledNetwork
+    loaded: LoadedRecipe
+    module: nn.Module
+
+    def require_size(self, height: int, width: int) -> None:
+        """Raise CompileError E703 if the network runs out of pixels at this size."""
+        try:
+            with torch.inference_mode():
+                self.module(torch.zeros(1, self.compiled.spec.input[0], height, width))
+        except RuntimeError as exc:
+            raise CompileError(
+                error(
+                    "E703",
+                    f"`{self.compiled.name}` cannot take {height}×{width} pixels",
+                    notes=(str(exc).splitlines()[0],),
+                )
+            ) from None
+
+
+def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
+    """The network of `RUN` (its best checkpoint) or `RUN/checkpoints/NAME.pt`, on the CPU.
+
+    Raises CompileError: E705 if there is no run, E706 if the checkpoint is not whole.
+    """
+    folder, checkpoint = _locate(path)
+    compiled = compile(folder.spec)
+    loaded = load_recipe(folder.recipe, settings)
+    contents = load(checkpoint)
+    module = compiled.module()
+    try:
+        module.load_state_dict(contents["model"])
+    except RuntimeError as exc:
+        raise CompileError(
+            error(
+                "E706",
+                f"`{checkpoint}` has the weights of another network than `{folder.spec}`",
+                notes=(str(exc).splitlines()[-1].strip(),),
+            )
+        ) from None
+    return Trained(folder, checkpoint, contents["iteration"], compiled, loaded, module.eval())
+
+
+def _locate(path: Path) -> tuple[RunFolder, Path]:
+    if path.is_dir():
+        folder = RunFolder(path)
+        checkpoint = folder.checkpoints / "best.pt"
+        if not checkpoint.exists():
+            checkpoint = folder.checkpoints / "last.pt"
+    else:
+        folder, checkpoint = RunFolder(path.absolute().parent.parent), path
+    if not checkpoint.is_file():
+        raise CompileError(error("E705", f"there is no checkpoint at `{path}`"))
+    for needed in (folder.spec, folder.recipe):
+        if not needed.is_file():
+            raise CompileError(
+                error(
+                    "E705",
+                    f"`{path}` is not in a run folder: there is no `{needed}`",
+                    notes=("a checkpoint has weights only; its folder says of which network",),
+                )
+            )
+    return folder, checkpoint

@@ -1,0 +1,105 @@
+"""What stops a run from outside, said in one message in place of a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.recipe.model import Recipe
+
+
+@contextmanager
+def explained(recipe: Recipe, processes: int = 1) -> Iterator[None]:
+    """Turn out-of-memory into CompileError E709 and a lost process into E711."""
+    parts = recipe.speed.accumulate
+    with _fits(
+        f"out of memory with {recipe.batch_size // (parts * processes)} images at a time",
+        _smaller_parts(recipe, processes),
+    ):
+        try:
+            yield
+        except dist.DistError as exc:
+            raise _lost(exc) from None
+        except RuntimeError as exc:
+            signs = ("Connection closed by peer", "Connection reset by peer", "gloo")
+            if any(sign in str(exc) for sign in signs):
+                raise _lost(exc) from None
+            raise
+
+
+@contextmanager
+def evaluation_fits(batch: int) -> Iterator[None]:
+    """Turn out-of-memory in an evaluation into CompileError E709."""
+    with _fits(
+        f"out of memory in an evaluation of {batch} images at a time",
+        f"`--set evaluation_batch={max(batch // 4, 1)}` needs less, and gives the same",
+    ):
+        yield
+
+
+@contextmanager
+def _fits(message: str, help: str) -> Iterator[None]:
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as exc:
+        text = str(exc) or "the system has none left"
+        known = isinstance(exc, (torch.OutOfMemoryError, MemoryError))
+        if known or "can't allocate memory" in text or "out of memory" in text:
+            note = text.splitlines()[0][:200]
+            raise CompileError(error("E709", message, notes=(note,), help=help)) from None
+        raise
+
+
+def _smaller_parts(recipe: Recipe, processes: int) -> str:
+    """Settings that are worth a try; the batch can be split as they say."""
+    parts, own = recipe.speed.accumulate, recipe.batch_size // processes
+    more = next((n for n in range(2 * parts, own + 1) if own % n == 0), None)
+    less = recipe.batch_size // (2 * parts * processes) * parts * processes
+    found = []
+    if more is not None:
+        found.append(f"`--set speed.accumulate={more}` computes the same batch in smaller parts")
+    if less:
+        found.append(f"`--set batch_size={less}` makes it smaller, in a new run")
+    found.append("`--set speed.checkpointing=true` trades time for memory")
+    return "; ".join(found)
+
+
+@contextmanager
+def workers_missed() -> Iterator[None]:
+    """Turn the loss of a worker process into CompileError E711."""
+    try:
+        yield
+    except (ConnectionError, EOFError) as exc:
+        # In the middle of a batch: torch takes it for a fault of the connection.
+        raise _worker_lost(str(exc) or "the connection to it has ended") from None
+    except RuntimeError as exc:
+        if "DataLoader worker" in str(exc):
+            raise _worker_lost(str(exc)) from None
+        raise
+
+
+def _worker_lost(reason: str) -> CompileError:
+    return CompileError(
+        error(
+            "E711",
+            "a worker process that decodes images is gone",
+            notes=(reason.splitlines()[0][:200],),
+            help="start the same command again with `--resume`; if the system ran out of memory, "
+            "with fewer of them by `--set data.workers=…`",
+        )
+    )
+
+
+def _lost(exc: BaseException) -> CompileError:
+    return CompileError(
+        error(
+            "E711",
+            "another process of this run is gone",
+            notes=(str(exc).splitlines()[0][:200],),
+            help="start the same command again with `--resume`",
+        )
+    )

@@ -1,0 +1,207 @@
+"""The device, and how fast things are done on it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch.utils._triton import has_triton
+
+from archcompiler.analysis.roofline import accelerators
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Speed
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """Everything that `auto` stood for, settled."""
+
+    device: torch.device
+    precision: torch.dtype
+    channels_last: bool
+    compile: bool
+    tf32: bool = False
+    """Whether float32 is rounded to TF32 on its way into a product."""
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The context of a forward pass."""
+        return torch.autocast(
+            self.device.type, self.precision, enabled=self.precision is not torch.float32
+        )
+
+    def seed(self, value: int) -> None:
+        """Of torch's own generators the two that a step may draw from; `torch.manual_seed` sets
+        those of all devices, which takes a hundred times as long.
+        """
+        torch.default_generator.manual_seed(value)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(value)
+        elif self.device.type == "mps":
+            torch.mps.manual_seed(value)
+
+    def wait(self) -> None:
+        """Until all that was asked of the device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        elif self.device.type == "mps":
+            torch.mps.synchronize()
+
+    def memory(self) -> int | None:
+        """Bytes that tensors have taken at most so far; None where the device does not count."""
+        return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+
+    def peak(self) -> float | None:
+        """Operations a second at best in this precision; None where that is not known."""
+        if self.device.type != "cuda":
+            return None
+        name = torch.cuda.get_device_name(self.device)
+        found = next((a for a in accelerators().values() if name in a.devices), None)
+        if found is None:
+            return None
+        if self.precision is not torch.float32:
+            return found.half
+        return found.tf32 if self.tf32 and found.tf32 else found.single
+
+    def speed(self, speed: Speed) -> Speed:
+        """The recipe's settings with every `auto` replaced by what it came to."""
+        return speed.model_copy(
+            update={
+                "precision": str(self.precision).removeprefix("torch."),
+                "channels_last": "on" if self.channels_last else "off",
+                "compile": "on" if self.compile else "off",
+            }
+        )
+
+
+def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
+    """The device of this process. Raises CompileError E707 if it is not there."""
+    available = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == "auto":
+        wanted = next(name for name, there in available.items() if there)
+    if not available[wanted]:
+        raise CompileError(
+            error(
+                "E707",
+                f"there is no device `{wanted}` here",
+                notes=(f"torch {torch.__version__} sees: {_listed(available)}",),
+                help="`--set device=auto` takes the fastest that is there",
+            )
+        )
+    if wanted == "cuda":
+        if local_rank >= torch.cuda.device_count():
+            raise CompileError(
+                error("E707", f"process {local_rank} of this machine has no GPU of its own")
+            )
+        torch.cuda.set_device(local_rank)
+        return torch.device("cuda", local_rank)
+    return torch.device(wanted)
+
+
+def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Hardware:
+    """Settle every `auto` and set torch's switches. Raises CompileError E707."""
+    speed = loaded.recipe.speed
+    cuda = device.type == "cuda"
+    precision = speed.precision
+    if precision == "auto":
+        # Older GPUs emulate it, more slowly than they compute float32.
+        fast = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bfloat16" if fast else "float32"
+    compiles = speed.compile == "on" or (
+        speed.compile == "auto" and cuda and not speed.deterministic and has_triton()
+    )
+    _require(loaded, device, processes)
+    tf32 = cuda and speed.tf32 and not speed.deterministic
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = cuda and not speed.deterministic
+    if speed.deterministic:
+        # cuBLAS reads it when it is first used.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # Max pooling warns in any case, though it repeats to the bit in the plain memory order.
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    if device.type == "cpu":
+        _keep_memory()
+    plain = device.type == "mps" or speed.deterministic
+    return Hardware(
+        device,
+        getattr(torch, precision),
+        speed.channels_last == "on" or (speed.channels_last == "auto" and not plain),
+        compiles,
+        tf32,
+    )
+
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Of <malloc.h>."""
+MMAP_THRESHOLD_MAX = 32 << 20
+"""glibc refuses more; tensors that are larger go back to the system as before."""
+
+
+def _keep_memory() -> None:
+    """Have glibc keep what a step frees for the next one.
+
+    By default it gives activations back to the system, which has to clear the pages for every step
+    anew. Other C libraries have no `mallopt`, or take it without effect.
+    """
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, TypeError, AttributeError):
+        return
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_MAX)
+    mallopt(M_TRIM_THRESHOLD, 1 << 30)
+
+
+def _require(loaded: LoadedRecipe, device: torch.device, processes: int) -> None:
+    speed = loaded.recipe.speed
+    found = []
+    if processes > 1 and device.type == "mps":
+        found.append(
+            error(
+                "E707",
+                f"torch trains in one process on `mps`, not in {processes}",
+                loaded.span(("device",)),
+            )
+        )
+    if speed.compile == "on" and device.type == "cuda" and not has_triton():
+        found.append(
+            error(
+                "E707",
+                "`torch.compile` needs triton on CUDA, and it is not here or too new for this GPU",
+                loaded.span(("speed", "compile")),
+            )
+        )
+    if speed.sync_bn and device.type != "cuda":
+        found.append(
+            error(
+                "E707",
+                f"torch has no BN over processes on `{device.type}`",
+                loaded.span(("speed", "sync_bn")),
+            )
+        )
+    if speed.precision == "float16" and device.type == "cpu":
+        found.append(
+            error(
+                "E707",
+                "float16 is of no use on a CPU",
+                loaded.span(("speed", "precision")),
+                help="`bfloat16` is, where the processor has it",
+            )
+        )
+    if found:
+        raise CompileError(*found)
+
+
+def _listed(available: dict[str, bool]) -> str:
+    return ", ".join(name for name, there in available.items() if there)
