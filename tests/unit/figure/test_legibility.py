@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn_blocks import SQUEEZED
+from written_blocks import SQUEEZED
 from shipped import ROOT
 from shipped import SPECS as ALL
 
