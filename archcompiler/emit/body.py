@@ -12,12 +12,13 @@ from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.language import symbol
-from archcompiler.language.definition import X, Rule
+from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
 from archcompiler.ops import Operator
+
 
 class Bodies:
     """Makes the lines of every class of one network."""
@@ -74,7 +75,9 @@ class Bodies:
 
     def _condition(self, plan: ClassPlan, use: Use, rule: Rule) -> bool | Symbol:
         """Whether a step is there; a symbol where that differs from use to use."""
-        if rule.repeat is not None and not any(_count(u, rule) for u in plan.uses if _there(u, rule)):
+        if rule.repeat is not None and not any(
+            _count(u, rule) for u in plan.uses if _there(u, rule)
+        ):
             return False
         if rule.when is None:
             return True
@@ -184,7 +187,7 @@ class Bodies:
         return f"{plan.name}({', '.join([*arguments, *self.options(plan, use)])})"
 
     def factory(self, plan: ClassPlan, use: Use) -> str:
-        """What makes a unit of given channels and stride: its class, or one with options filled in."""
+        """What makes a unit of given channels and stride: its class, perhaps with options."""
         options = self.options(plan, use)
         return f"partial({plan.name}, {', '.join(options)})" if options else plan.name
 
