@@ -12,12 +12,13 @@ from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.language import symbol
-from archcompiler.language.definition import X, Rule
+from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
 from archcompiler.ops import Operator
+
 
 class Bodies:
     """Makes the lines of every class of one network."""
@@ -26,6 +27,7 @@ class Bodies:
         self.plans, self.dialect = plans, dialect
         self._used: dict[str, dict[str, Any]] = {plan.name: {} for plan in plans}
         self.bodies: dict[str, Body] = {}
+        self._walked: list[ClassPlan] = []
         self._settle()
 
     def _settle(self) -> None:
@@ -73,7 +75,9 @@ class Bodies:
 
     def _condition(self, plan: ClassPlan, use: Use, rule: Rule) -> bool | Symbol:
         """Whether a step is there; a symbol where that differs from use to use."""
-        if rule.repeat is not None and not any(_count(u, rule) for u in plan.uses if _there(u, rule)):
+        if rule.repeat is not None and not any(
+            _count(u, rule) for u in plan.uses if _there(u, rule)
+        ):
             return False
         if rule.when is None:
             return True
@@ -101,11 +105,36 @@ class Bodies:
             channels[rule.name] = op.out(widths)
             return self._operator(rule.name, op, inputs, body, plan)
         inner = called.use(widths[0], self.dialect.library, ())
-        channels[rule.name] = inner.c
+        channels[rule.name] = self._width(inner)
         module = self._block(called, inner, rule.repeat, use)
         if module is None:
             return None
         return Line(rule.name, inputs, _attribute(rule.name), module, weighted=True)
+
+    def _width(self, use: Use) -> Any:
+        """Channels that a block gives: `c`, but where it gives something else, as a mask may."""
+        plan = self.plans.find(use)
+        outputs = [] if plan is None else zip(plan.uses, plan.shapes, strict=True)
+        if plan is None or plan in self._walked or all(u.c == y.channels for u, (_, y) in outputs):
+            return use.c
+        self._walked.append(plan)
+        widths = {X: use.cin}
+        name = X
+        for rule in use.definition.steps:
+            inputs = tuple(widths[i] for i in rule.inputs)
+            called = None
+            if self._condition(plan, use, rule) is not False:
+                called = target(use, rule, self.dialect)
+                widths[rule.name] = inputs[0]
+            else:
+                widths[rule.name] = widths[rule.otherwise]
+            if isinstance(called, OperatorTarget):
+                widths[rule.name] = called.make(inputs, self.dialect.dims).out(inputs)
+            elif called is not None:
+                widths[rule.name] = self._width(called.use(inputs[0], self.dialect.library, ()))
+            name = rule.name
+        self._walked.remove(plan)
+        return widths[name]
 
     def _operator(
         self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, plan: ClassPlan
@@ -158,7 +187,7 @@ class Bodies:
         return f"{plan.name}({', '.join([*arguments, *self.options(plan, use)])})"
 
     def factory(self, plan: ClassPlan, use: Use) -> str:
-        """What makes a unit of given channels and stride: its class, or one with options filled in."""
+        """What makes a unit of given channels and stride: its class, perhaps with options."""
         options = self.options(plan, use)
         return f"partial({plan.name}, {', '.join(options)})" if options else plan.name
 

@@ -86,7 +86,8 @@ class _Writer:
     def write(self) -> list[str]:
         self.reads = Counter(name for item in self.items for name in _inputs(item))
         self.reads[self.output] += 1
-        for self.at, item in enumerate(self.items):
+        for at, item in enumerate(self.items):
+            self.at = at
             self.written = False
             if isinstance(item, Group):
                 self._group(item)
@@ -113,7 +114,7 @@ class _Writer:
             self._assign(line.name, self._own_name(line.name))
 
     def _express(self, line: Line) -> _Pending:
-        """The line as an expression, with what it reads written inside where that stays readable."""
+        """The line as an expression, with what it reads inside where that stays readable."""
         for name in [n for n, p in self.pending.items() if self._stands_aside(p, line)]:
             self._assign(name, self._own_name(name))
         parts = [self.pending[name] for name in dict.fromkeys(line.inputs) if name in self.pending]
@@ -250,7 +251,9 @@ class _Writer:
     def _result_name(self, group: Group, other: str) -> str:
         """The variable that a group changes or makes."""
         if group.hoisted:
-            return SHORTCUT if not self._later_named(SHORTCUT) else self._side_name(group.result.name)
+            return (
+                SHORTCUT if not self._later_named(SHORTCUT) else self._side_name(group.result.name)
+            )
         if other != X and not self._later(group.otherwise):
             return other
         if not self._later_named(RUNNING):
@@ -272,5 +275,3 @@ def _mentions(text: str, variable: str) -> bool:
 def _plain(name: str) -> str:
     """The name of a step without what it does last: `branch3_relu` is `branch3`."""
     return re.sub(r"_(norm|relu|act)\d*$", "", name)
-
-

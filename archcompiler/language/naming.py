@@ -94,7 +94,7 @@ class Naming:
     def _stands_for(self, name: str, place: Place) -> bool:
         """Whether a name is for nothing, or for what the network says elsewhere."""
         if name == NONE:
-            return place.kind not in _FILLED
+            return place.kind not in _FILLED or place.default == NONE
         return name in MEANT and place.operators and place.kind not in ("norm", "activation")
 
     def _named(

@@ -267,5 +267,3 @@ def _options_in(use: Use, text: str) -> set[str]:
     for name in names & set(use.definition.lets):
         found |= _options_in(use, use.definition.lets[name].text)
     return found
-
-

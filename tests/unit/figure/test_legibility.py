@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn_blocks import SQUEEZED
 from shipped import ROOT
 from shipped import SPECS as ALL
+from written_blocks import SQUEEZED
 
 import archcompiler
 from archcompiler import CompiledNetwork

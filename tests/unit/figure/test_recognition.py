@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from drawn_blocks import SQUEEZED
+from written_blocks import SQUEEZED
 
 from archcompiler import CompiledNetwork
 from archcompiler.figure.contents import module_groups, part_groups, unit_groups
