@@ -25,7 +25,7 @@ from archcompiler.language.expression import (
     ExpressionError,
     parse_expression,
 )
-from archcompiler.language.reserved import is_reserved
+from archcompiler.language.reserved import MODULE, is_reserved
 from archcompiler.language.values import unknown_choice, unknown_key
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
@@ -306,6 +306,8 @@ class _Reading:
             else:
                 message = f"`{name}` cannot be a name in a block"
                 notes = ("it becomes an identifier in the emitted code",)
+                if name in MODULE:
+                    notes = ("modules of PyTorch have an attribute of that name",)
                 self._say("E205", message, child.span("key"), notes)
 
     def _known(self, node: Located, keys: tuple[str, ...], what: str) -> None:
