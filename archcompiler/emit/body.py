@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.backends.torch import Value, expression, helper_of, torch_op
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
@@ -26,6 +26,7 @@ class Bodies:
         self.plans, self.dialect = plans, dialect
         self._used: dict[str, dict[str, Any]] = {plan.name: {} for plan in plans}
         self.bodies: dict[str, Body] = {}
+        self._walked: list[ClassPlan] = []
         self._settle()
 
     def _settle(self) -> None:
@@ -101,11 +102,36 @@ class Bodies:
             channels[rule.name] = op.out(widths)
             return self._operator(rule.name, op, inputs, body, plan)
         inner = called.use(widths[0], self.dialect.library, ())
-        channels[rule.name] = inner.c
+        channels[rule.name] = self._width(inner)
         module = self._block(called, inner, rule.repeat, use)
         if module is None:
             return None
         return Line(rule.name, inputs, _attribute(rule.name), module, weighted=True)
+
+    def _width(self, use: Use) -> Any:
+        """Channels that a block gives: `c`, but where it gives something else, as a mask may."""
+        plan = self.plans.find(use)
+        outputs = [] if plan is None else zip(plan.uses, plan.shapes, strict=True)
+        if plan is None or plan in self._walked or all(u.c == y.channels for u, (_, y) in outputs):
+            return use.c
+        self._walked.append(plan)
+        widths = {X: use.cin}
+        name = X
+        for rule in use.definition.steps:
+            inputs = tuple(widths[i] for i in rule.inputs)
+            called = None
+            if self._condition(plan, use, rule) is not False:
+                called = target(use, rule, self.dialect)
+                widths[rule.name] = inputs[0]
+            else:
+                widths[rule.name] = widths[rule.otherwise]
+            if isinstance(called, OperatorTarget):
+                widths[rule.name] = called.make(inputs, self.dialect.dims).out(inputs)
+            elif called is not None:
+                widths[rule.name] = self._width(called.use(inputs[0], self.dialect.library, ()))
+            name = rule.name
+        self._walked.remove(plan)
+        return widths[name]
 
     def _operator(
         self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, plan: ClassPlan
@@ -114,8 +140,8 @@ class Bodies:
         module = record.module(op, dims) if record.module is not None else None
         if module is None:
             op = _on_self(op, plan, body)
-        if record.helper is not None:
-            helper = record.helper(dims)
+        helper = helper_of(op, dims)
+        if helper is not None:
             body.helpers[helper.name] = helper
         if plan.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))

@@ -55,7 +55,8 @@ def lower(
         ) from None
     except EndlessBlocks as endless:
         span = loaded.span(endless.origin)
-        raise CompileError(error("E222", endless.message, span)) from None
+        help = "a call of a block by itself needs a `when` that does not hold at last"
+        raise CompileError(error("E222", endless.message, span, help=help)) from None
     return Graph(spec.name, root)
 
 

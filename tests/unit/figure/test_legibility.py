@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from written_blocks import SQUEEZED
 from shipped import ROOT
 from shipped import SPECS as ALL
 
@@ -42,6 +43,9 @@ EXTREME: dict[str, dict[str, Any]] = {
         "attention": {"mask": {"unit": {"type": "resnext", "groups": 1, "reduction": 8}}},
         "stages": [STAGE | {"channels": 256}],
     },
+    "blocks": SQUEEZED,
+    "signal": {"input": [12, 5000], "stages": [STAGE, STAGE | {"depth": 4}]},
+    "volume": {"input": [1, 256, 256, 256], "stages": [STAGE, STAGE | {"depth": 4}]},
 }
 
 
