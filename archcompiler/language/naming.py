@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
@@ -161,7 +161,11 @@ class Naming:
             elif option.type == "slot":
                 assert definition is not None
                 assert isinstance(option, Option)
-                yield from self.check(child, slot_place(definition, option))
+                inner = slot_place(definition, option)
+                if place.offered and key in place.offered:
+                    # What holds where nothing is written comes from outside: it is not known here.
+                    inner = replace(inner, default=None)
+                yield from self.check(child, inner)
             else:
                 yield from wrong_value(child, option)
         if definition is not None and place.offered is not None:

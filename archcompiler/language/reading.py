@@ -35,7 +35,8 @@ _KEYS = (
     *("title", "source", "class_name", "preactivation", "channels", "stride"),
     *("options", "let", "steps"),
 )
-_OPTION_TYPES = ("int", "float", "bool", "word", "slot")
+OPTION_TYPES = ("int", "float", "bool", "word", "slot")
+"""What an option can be."""
 SLOTS = ("unit", "mask", "block", "operator")
 """What a slot can be for."""
 CALLED = ("channels", "in_channels", "num_classes")
@@ -120,7 +121,7 @@ class _Reading:
         plain = node.plain()
         default = plain.get("default")
         type_ = plain.get("type", "slot" if "slot" in plain else _TYPES.get(type(default)))
-        if type_ not in _OPTION_TYPES:
+        if type_ not in OPTION_TYPES:
             self._no_type(name, node, type_)
             return None
         if type_ not in ("word", "slot") and isinstance(default, str):
@@ -140,7 +141,7 @@ class _Reading:
         )
 
     def _no_type(self, name: str, node: Located, type_: object) -> None:
-        known = f"known: {', '.join(_OPTION_TYPES)}"
+        known = f"known: {', '.join(OPTION_TYPES)}"
         child = node.child("type")
         if child is None:
             help = "give it a `default`, or a `type`"
@@ -150,7 +151,7 @@ class _Reading:
             self.problems.append(_wrong("`type`", child, "a string"))
         else:
             self.problems.append(
-                unknown_choice(f"option `{name}` has no type", type_, child.span(), _OPTION_TYPES)
+                unknown_choice(f"option `{name}` has no type", type_, child.span(), OPTION_TYPES)
             )
 
     def _choices(self, node: Located) -> tuple[str, ...]:

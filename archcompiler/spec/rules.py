@@ -66,7 +66,8 @@ def _names(loaded: LoadedSpec, blocks: list[Definition | None]) -> Iterator[Diag
 def _block_classes(loaded: LoadedSpec, blocks: list[Definition]) -> Iterator[Diagnostic]:
     """Classes of the spec's own blocks whose names are taken."""
     classes = {block.class_name: block for block in blocks if block.origin is None}
-    for block in (block for block in blocks if block.origin is not None):
+    # A block may be used as several things, as a unit and as a head.
+    for block in {block.origin: block for block in blocks if block.origin is not None}.values():
         assert block.origin is not None
         cls = block.class_name
         why = taken(cls)

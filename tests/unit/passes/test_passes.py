@@ -5,13 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from archcompiler.blocks import UNIT, UnitConfig
-from archcompiler.units.bottleneck.spec import BottleneckSpec
 
 import archcompiler
-from archcompiler.builder import BlockBuilder, NormDetails, Value
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
-from archcompiler.ops import Add, Concat, Conv, Gate, Interpolate, MaxPool, Relu
+from archcompiler.ops import Add, Concat, Conv, Gate, MaxPool, Relu
 from archcompiler.passes import run_passes
 
 SPECS = Path(__file__).parents[3] / "specs"
@@ -23,8 +20,8 @@ def found(block: Block) -> list[tuple[str, str]]:
     return [(f.code, f.message) for f in run_passes(Graph("net", block))]
 
 
-def block(*steps: Step, output: str, kind: str = "block", config: object = None) -> Block:
-    return Block(kind, config, X, steps, output, origin=("stages", 0))
+def block(*steps: Step, output: str, kind: str = "block") -> Block:
+    return Block(kind, X, steps, output, origin=("stages", 0))
 
 
 def relu(name: str, source: str) -> Step:
@@ -150,62 +147,104 @@ def test_a_convolution_without_room() -> None:
     ]
 
 
-def unit(lower: Callable[[BlockBuilder], Value], stride: int = 1, x: TensorType = X) -> Block:
-    config = UnitConfig(BottleneckSpec(), 8, 8, stride)
-    builder = BlockBuilder(UNIT, config, x, norm=NormDetails(), origin=("stages", 0, "unit"))
-    return builder.build(lower(builder))
+def net(**changes: object) -> list[tuple[str, str, str]]:
+    """What is found in a small network with blocks of its own."""
+    spec: dict[str, object] = {
+        "name": "net",
+        "input": [8, 31, 33],
+        "classes": 10,
+        "stem": "none",
+        "unit": "own",
+        "stages": [{"channels": 8, "stride": 2}],
+    }
+    found = archcompiler.check(spec | changes)
+    return [(d.code, d.message, d.span.text if d.span else "") for d in found]
+
+
+def steps(**entries: object) -> dict[str, object]:
+    return {"own": {"steps": entries}}
+
+
+CONV = {"op": "conv", "channels": "c", "kernel": 3, "stride": "stride"}
 
 
 def test_a_unit_that_keeps_its_contract() -> None:
-    odd = TensorType(8, 31, 33)
-    assert found(unit(lambda b: b.conv("conv", b.x, 8, 3, stride=2), 2, odd)) == []
+    assert net(blocks=steps(conv=CONV)) == []
 
 
 def test_a_unit_of_another_size_is_the_only_thing_reported() -> None:
-    halved = unit(lambda b: b.conv("conv", b.x, 8, 3, stride=2))
-    steps = Step("unit", halved, (INPUT,), SMALL), Step("add", Add(), (INPUT, "unit"), X)
-    assert found(block(*steps, output="add")) == [
-        ("E308", "unit type `bottleneck` gives 8×16×16 for 8×32×32 at stride 1, not 8×32×32")
+    later = [{"channels": 8}, {"channels": 8, "unit": "bottleneck"}]
+    twice = {**CONV, "stride": 2}
+    assert net(blocks=steps(conv=twice), stages=later) == [
+        ("E308", "unit `own` gives 8×16×17 for 8×31×33 at stride 1, not 8×31×33", '"own"')
     ]
 
 
-LEVEL = "stage1/attention1/mask/hourglass"
-
-
-def test_a_mask_that_pools_and_does_not_come_up() -> None:
-    def forget(level: Block) -> Block:
-        return replace(without_step("interpolate")(level), output="up")
-
-    assert attention56(LEVEL, forget) == [
-        ("E309", LEVEL, "a level of a mask with pools: 1, interpolations: 0")
+def test_a_mask_that_does_not_come_up() -> None:
+    stages = [{"channels": 8, "unit": "bottleneck", "modules": 1}]
+    attention = {"trunk": "bottleneck", "mask": "own"}
+    pool = {"op": "max_pool", "kernel": 3, "stride": 2}
+    assert net(blocks=steps(pool=pool), stages=stages, attention=attention) == [
+        ("E308", "mask `own` gives 8×15×16, which does not spread over 8×31×33", '"own"')
     ]
 
 
-def test_a_mask_that_comes_up_to_another_map() -> None:
-    wrong = with_step("interpolate", inputs=("up", "pool"))
-    assert attention56(f"{LEVEL}/inner", wrong) == [
-        (
-            "E311",
-            f"{LEVEL}/inner",
-            "the mask goes down from `x`, but comes up to the size of `pool`",
-        )
+def test_a_head_that_gives_no_classes() -> None:
+    stages = [{"channels": 8, "unit": "bottleneck"}]
+    pool = {"op": "global_avg_pool"}
+    assert net(blocks=steps(pool=pool), stages=stages, head="own") == [
+        ("E308", "head `own` gives 8×1×1, not one number for each of 10 classes", '"own"')
     ]
 
 
-def test_a_mask_that_comes_up_to_a_map_that_is_not_there() -> None:
-    wrong = with_step("interpolate", inputs=("up", "trunk"))
-    assert attention56(LEVEL, wrong) == [
-        ("E301", LEVEL, "`interpolate` reads `trunk`, which nothing writes")
+def test_the_channels_that_fit_are_those_at_which_the_unit_can_be_built() -> None:
+    grouped = {**CONV, "channels": "c / 3", "groups": "c / 6"}
+    found = archcompiler.check(
+        {
+            "name": "net",
+            "input": [12, 32, 32],
+            "classes": 10,
+            "stem": "none",
+            "unit": "own",
+            "blocks": steps(conv=grouped, back={**CONV, "stride": 1}),
+            "stages": [{"channels": 40}],
+        }
+    )
+    assert [(d.code, d.help) for d in found] == [
+        # A sixth of them has to divide the 12 channels that come in.
+        ("E307", "the nearest channels that fit: 36 and 72")
     ]
 
 
-def test_a_mask_that_interpolates_twice() -> None:
-    def twice(level: Block) -> Block:
-        again = Step("again", Interpolate(), ("interpolate", INPUT), level.input)
-        return replace(level, steps=(*level.steps, again), output="again")
+def test_the_deepest_mask_is_told_where_its_depth_is_written() -> None:
+    spec = {
+        "name": "net",
+        "input": [3, 32, 32],
+        "classes": 10,
+        "stem": "conv",
+        "attention": {"mask": {"depth": 7}},
+        "stages": [{"channels": 64, "modules": 1, "depth": 2}],
+    }
+    (found,) = archcompiler.check(spec)
+    assert found.span is not None
+    assert (found.code, found.span.text) == ("E306", "7")
+    assert found.help == "`depth = 5` is the most that this stage has pixels for"
+    spec["attention"] = {"mask": {"depth": 5}}
+    assert archcompiler.check(spec) == []
 
-    (finding,) = attention56(LEVEL, twice)
-    assert finding[0] == "E309"
+
+@pytest.mark.parametrize(
+    ("name", "warns"),
+    [
+        *(("attention92", True), ("attention56_cifar", False), ("resnet_50", True)),
+        *(("my_resnext101_32x4d", True), ("wrn_58_10", False), ("wrn_28_10", True)),
+        *(("cifar100_net", False), ("net_224", False), ("tiny64", False)),
+        *(("attention_32", False), ("resnet50_d", False), ("attention56", False)),
+    ],
+)
+def test_only_the_number_of_a_family_is_a_depth(name: str, warns: bool) -> None:
+    found = archcompiler.check(SPECS / "attention56_cifar.toml", [f"name={name}"])
+    assert [d.code for d in found] == ["W301"] * warns
 
 
 def test_a_finding_points_at_the_first_origin_that_is_written() -> None:

@@ -266,10 +266,10 @@ def test_a_bad_attention_is_one_mistake_for_all_stages() -> None:
             "classes": 10,
             "stem": {"type": "conv"},
             "attention": {"p": -1, "q": 2},
-            "stages": [{"channels": 64}, {"channels": 64, "attention": {"t": 0}}],
+            "stages": [{"channels": 64}, {"channels": 64, "attention": {"t": -3}}],
         }
     )
-    assert [d.span.text for d in found if d.span] == ["-1", '"q"', "0"]
+    assert [d.span.text for d in found if d.span] == ["-1", '"q"', "-3"]
 
 
 @pytest.mark.parametrize("spec", [{"a": object()}, {"a": float("nan")}, {"a": {1, 2}}, {"b": b""}])

@@ -20,6 +20,24 @@ NET: dict[str, Any] = {
 }
 
 
+BLOCK: dict[str, Any] = {
+    "title": "Two convolutions",
+    "options": {
+        "ratio": 4,
+        "gate": {"slot": "block", "default": "none"},
+        "how": {"default": "a", "choices": ["a", "b"]},
+    },
+    "let": {"width": "c / ratio"},
+    "steps": {
+        "conv1": {"op": "conv", "channels": "width", "kernel": [3, "ratio"], "stride": "stride"},
+        "act": {"op": "act"},
+        "conv2": {"op": "conv", "channels": "c", "kernel": 1, "bias": "how == 'a'"},
+        "gate": {"op": "gate", "ratio": "ratio"},
+        "add": {"op": "add", "from": ["gate", "x"], "when": "cin == c", "else": "gate"},
+    },
+}
+
+
 def mistakes(values: dict[str, Any]) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors(values)]
 
@@ -53,6 +71,10 @@ def test_every_shipped_spec_is_valid(path: Path) -> None:
         {"attention": {"mask": {"unit": "bottleneck", "pool": {"kernel": 5}}}},
         {"stages": [{"channels": 64, "attention": {"p": 0}}]},
         {"$schema": "archcompiler.schema.json"},
+        {"stem": "conv", "head": "none", "activation": "silu", "norm": {"type": "group"}},
+        {"attention": {"type": "own"}, "blocks": {"own": {}}, "unit": {"type": "own", "a": 1}},
+        {"blocks": {"own": BLOCK}, "unit": "own", "attention": {"mask": "own"}},
+        {"blocks": {"bottleneck": {"steps": {"conv2": {"kernel": 5}}}}},
     ],
 )
 def test_it_takes_what_the_compiler_takes(change: dict[str, Any]) -> None:
@@ -72,11 +94,23 @@ def test_it_takes_what_the_compiler_takes(change: dict[str, Any]) -> None:
         ({"attention": {"mask": {"unit": {"groups": 4}}}}, "'type' is a required"),
         ({"classes": "10"}, "'10' is not of type 'integer'"),
         ({"classes": 0}, "minimum"),
-        ({"input": [32, 32]}, "too short"),
+        ({"input": [32]}, "too short"),
         ({"stages": []}, "should be non-empty"),
         ({"attention": {"learning": "naif"}}, "naif"),
         ({"stages": [{"modules": 1}]}, "channels"),
         ({"name": "Net"}, "does not match"),
+        ({"head": {"dropuot": 0.5}}, "dropuot"),
+        ({"norm": {"epsilon": 1}}, "epsilon"),
+        ({"attention": {"mask": {"type": "local", "pool": {}}}}, "pool"),
+        ({"attention": {"mask": {"depth": 17}}}, "17 is greater"),
+        ({"stages": [{"channels": 64, "attention": {"q": 1}}]}, "'q' was unexpected"),
+        ({"blocks": {"own": {"step": {}}}}, "'step' was unexpected"),
+        (
+            {"blocks": {"own": {"steps": {"conv": {"op": "conv", "kernal": 3}}}}},
+            "'kernal' was unexpected",
+        ),
+        ({"blocks": {"own": {"steps": {"conv": {"op": "conv", "kernel": 0}}}}}, "0 is less"),
+        ({"blocks": {"own": {"options": {"a": {"slot": "units"}}}}}, "'units' is not one of"),
     ],
 )
 def test_it_rejects_the_usual_mistakes(change: dict[str, Any], words: str) -> None:
