@@ -24,11 +24,30 @@ NAMES = (
 """Names of steps, options and lets: plain ones, and those that emitted code has for something."""
 NUMBERS = ("in_channels", "channels", "stride", "cin", "c", "classes", "num_classes")
 """Names that numbers have in every block, which only a step can have as well."""
-REFUSED = ("train", "modules", "type", "to", "self", "torch", "row", "partial", "round", "math", "if")
+REFUSED = (
+    "train",
+    "modules",
+    "type",
+    "to",
+    "self",
+    "torch",
+    "row",
+    "partial",
+    "round",
+    "math",
+    "if",
+)
 POINTWISE = ("relu", "sigmoid", "silu", "tanh", "identity", "relu6", "prelu", "gelu", "act", "act")
 SIZES = ("c", "c", "c", "cin", "c / 2", "2 * c", "c + cin", "max(c, cin)", "min(c, cin) / 2")
 CONDITIONS = (
-    *("stride != 1", "stride == 1", "cin == c", "cin != c or stride > 1", "c > 8", "not stride > 1"),
+    *(
+        "stride != 1",
+        "stride == 1",
+        "cin == c",
+        "cin != c or stride > 1",
+        "c > 8",
+        "not stride > 1",
+    ),
     *("1 <= stride < 2", "c / 2 >= 4 and cin > 8", "log2(c) >= 3"),
 )
 
@@ -247,7 +266,9 @@ class Sheet:
                 given[name] = self.pick("none", "silu", *own)
             elif isinstance(option, dict) and "choices" in option:
                 given[name] = self.pick(*option["choices"])
-            elif isinstance(value, bool) or (isinstance(option, dict) and option.get("type") == "bool"):
+            elif isinstance(value, bool) or (
+                isinstance(option, dict) and option.get("type") == "bool"
+            ):
                 given[name] = self.pick(True, False, "stride > 1")
             elif isinstance(value, float):
                 given[name] = self.pick(0.25, 0.5, "1 / 2.0")
@@ -270,7 +291,7 @@ class Sheet:
             if value.channels != "c" or not value.strided:
                 stride = {} if value.strided else {"stride": "stride"}
                 table = {"op": "conv", "channels": "c", "kernel": 1, **stride}
-                value = self.add(table, value, value, channels="c", strided=True)  # noqa: PLW2901
+                value = self.add(table, value, value, channels="c", strided=True)
             whole.append(value)
         if len(whole) > 1 or not whole[0].wide:
             if not any(v.wide for v in whole):

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.backends.torch import Value, expression, helper_of, torch_op
 from archcompiler.emit.load import load_module
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
@@ -67,7 +67,7 @@ def source(op: Operator, inputs: Sequence[TensorType]) -> str:
     names = [f"x{i}" for i in range(1, len(inputs) + 1)]
     made = record.module(op, dims) if record.module is not None else "None"
     result = expression(op, [Value(name) for name in names], dims, module="self.op")
-    helper = record.helper(dims) if record.helper is not None else None
+    helper = helper_of(op, dims)
     return "\n\n".join(
         [
             "import torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn",

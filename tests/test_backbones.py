@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from restated.compare import difference
+from restated.compare import assert_equal_results, difference
 from restated.table import ATTENTION_KINDS, BACKBONES
 
 import archcompiler
@@ -18,6 +18,8 @@ ORIGINALS = {
     for folder, originals in (("backbones", BACKBONES), ("attention_kinds", ATTENTION_KINDS))
     for path in sorted((SPECS / folder).glob("*.toml"))
 }
+IN_OTHER_WORDS = ("convnext_tiny", "eca_resnet50")
+"""Networks whose graphs cannot be compared, as their re-statements move channels about by hand."""
 
 
 @pytest.fixture(scope="module", params=ORIGINALS, ids=lambda path: path.stem)
@@ -30,8 +32,12 @@ def test_counts(path: Path) -> None:
     assert (cost.params, cost.macs) == (ORIGINALS[path].parameters, ORIGINALS[path].macs)
 
 
-def test_the_graph_is_that_of_the_original(path: Path) -> None:
-    assert difference(archcompiler.compile(path), ORIGINALS[path]) == ""
+def test_the_network_is_the_original(path: Path) -> None:
+    network = archcompiler.compile(path)
+    if path.stem in IN_OTHER_WORDS:
+        assert_equal_results(network, ORIGINALS[path], size=64)
+    else:
+        assert difference(network, ORIGINALS[path]) == ""
 
 
 def test_the_emitted_module_is_the_graph(path: Path) -> None:

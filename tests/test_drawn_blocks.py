@@ -1,4 +1,4 @@
-"""Whatever blocks a spec has: they are built, run, counted and proved, or refused at their place."""
+"""Whatever blocks a spec has: built, run, counted and proved, or refused at their place."""
 
 from __future__ import annotations
 

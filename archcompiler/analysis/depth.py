@@ -24,5 +24,5 @@ def _depth(below: Callable[[Block], int], block: Block) -> int:
             continue
         body = step.body
         own = below(body) if isinstance(body, Block) else body.layers
-        depth[step.name] = own + max((depth[name] for name in trunk_inputs(step)), default=0)
+        depth[step.name] = own + max(map(depth.__getitem__, trunk_inputs(step)), default=0)
     return depth[block.output]

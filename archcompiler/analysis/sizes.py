@@ -9,6 +9,7 @@ from typing import Final
 from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import ShapeError
 
+Size = tuple[int, ...]
 ENOUGH: Final = 1024
 """What a network does not take is far smaller, so sizes beyond this are not tried one by one."""
 
@@ -38,14 +39,18 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     size, but no more than `ENOUGH` if that is among the sizes that are taken.
     """
     output = fold(_output)
-    root = graph.root
+    dims = graph.input.dims
+
+    def taken(side: int) -> bool:
+        return output(graph.root, (side,) * dims) is not None
+
     if tried is None:
         tried = 2 * max(graph.input.size)
-        if tried > ENOUGH and output(root, _cube(graph.input, ENOUGH)) is not None:
+        if tried > ENOUGH and taken(ENOUGH):
             tried = ENOUGH
     ranges: list[tuple[int, int]] = []
     for side in range(1, tried + 1):
-        if output(root, _cube(graph.input, side)) is None:
+        if not taken(side):
             continue
         if ranges and ranges[-1][1] == side - 1:
             ranges[-1] = (ranges[-1][0], side)
@@ -54,22 +59,17 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     return ValidSizes(tuple(ranges), tried)
 
 
-def _cube(input: TensorType, side: int) -> TensorType:
-    return input.filled(input.channels, side)
-
-
 def _output(
-    below: Callable[[Block, TensorType], TensorType | None], block: Block, input: TensorType
+    below: Callable[[Block, Size], TensorType | None], block: Block, size: Size
 ) -> TensorType | None:
-    """The block's output for this input, or None if an operator refuses."""
-    types = {INPUT: input}
+    """The block's output for an input of this size, or None if an operator refuses."""
+    types = {INPUT: TensorType(block.input.channels, *size)}
     for step in block.steps:
-        inputs = tuple(types[name] for name in step.inputs)
         if isinstance(step.body, Block):
-            output = below(step.body, inputs[0])
+            output = below(step.body, types[step.inputs[0]].size)
         else:
             try:
-                output = step.body.shape(inputs)
+                output = step.body.shape(tuple(types[name] for name in step.inputs))
             except ShapeError:
                 return None
         if output is None:

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.backends.torch import Value, expression, helper_of, torch_op
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block
 from archcompiler.language import symbol
-from archcompiler.language.definition import X, Rule
+from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
 from archcompiler.ops import ArgumentError, Operator
+
 
 class Bodies:
     """Makes the lines of every class of one network."""
@@ -79,7 +80,9 @@ class Bodies:
 
     def _condition(self, plan: ClassPlan, use: Use, rule: Rule) -> bool | Symbol:
         """Whether a step is there; a symbol where that differs from use to use."""
-        if rule.repeat is not None and not any(_count(u, rule) for u in plan.uses if _there(u, rule)):
+        if rule.repeat is not None and not any(
+            _count(u, rule) for u in plan.uses if _there(u, rule)
+        ):
             return False
         if rule.when is None:
             return True
@@ -163,8 +166,8 @@ class Bodies:
         module = record.module(op, dims) if record.module is not None else None
         if module is None:
             op = _on_self(op, plan, body)
-        if record.helper is not None:
-            helper = record.helper(dims)
+        helper = helper_of(op, dims)
+        if helper is not None:
             body.helpers[helper.name] = helper
         if plan.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
@@ -207,7 +210,7 @@ class Bodies:
         return f"{plan.name}({', '.join([*arguments, *self.options(plan, use)])})"
 
     def factory(self, plan: ClassPlan, use: Use) -> str:
-        """What makes a unit of given channels and stride: its class, or one with options filled in."""
+        """What makes a unit of given channels and stride: its class, perhaps with options."""
         options = self.options(plan, use)
         return f"partial({plan.name}, {', '.join(options)})" if options else plan.name
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from archcompiler.emit.body import Bodies, Body
+from archcompiler.emit.body import Bodies
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.forward import forward
+from archcompiler.emit.lines import Body
 from archcompiler.emit.plan import ClassPlan
 from archcompiler.ir import TensorType
 from archcompiler.ir.kinds import HEAD, STEM

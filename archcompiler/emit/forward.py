@@ -79,12 +79,16 @@ class _Writer:
     values: dict[str, Value] = field(default_factory=lambda: {X: Value(X)})
     pending: dict[str, _Pending] = field(default_factory=dict)
     at: int = 0
+    written: bool = False
+    """Whether the item at hand is, so that it reads nothing any more."""
     fresh: dict[str, bool] = field(default_factory=dict)
 
     def write(self) -> list[str]:
         self.reads = Counter(name for item in self.items for name in _inputs(item))
         self.reads[self.output] += 1
-        for self.at, item in enumerate(self.items):
+        for at, item in enumerate(self.items):
+            self.at = at
+            self.written = False
             if isinstance(item, Group):
                 self._group(item)
             else:
@@ -105,11 +109,12 @@ class _Writer:
     def _line(self, line: Line) -> None:
         pending = self._express(line)
         self.pending[line.name] = pending
+        self.written = True
         if self.reads[line.name] > 1 or self._feeds_group(line.name):
             self._assign(line.name, self._own_name(line.name))
 
     def _express(self, line: Line) -> _Pending:
-        """The line as an expression, with what it reads written inside where that stays readable."""
+        """The line as an expression, with what it reads inside where that stays readable."""
         for name in [n for n, p in self.pending.items() if self._stands_aside(p, line)]:
             self._assign(name, self._own_name(name))
         parts = [self.pending[name] for name in dict.fromkeys(line.inputs) if name in self.pending]
@@ -192,10 +197,9 @@ class _Writer:
         return name if self._later_named(plain, name) else plain
 
     def _later(self, value: str) -> bool:
-        """Whether a value is read after the item that is being written."""
-        return value == self.output or any(
-            value in _inputs(item) for item in self.items[self.at + 1 :]
-        )
+        """Whether a value is read by what is not written yet."""
+        ahead = self.items[self.at + self.written :]
+        return value == self.output or any(value in _inputs(item) for item in ahead)
 
     def _later_named(self, variable: str, but: str = "") -> bool:
         """Whether a variable holds a value that is still needed, other than for the value `but`."""
@@ -222,6 +226,7 @@ class _Writer:
         inner = _Writer(list(group.lines), group.result.name)
         inner.values = dict(self.values)
         *before, last = inner.write()
+        self.written = True
         text = last.removeprefix("return ").partition("  # ")[0]
         test, is_module = group.test
         name, other = group.result.name, self.values[group.otherwise]
@@ -246,7 +251,9 @@ class _Writer:
     def _result_name(self, group: Group, other: str) -> str:
         """The variable that a group changes or makes."""
         if group.hoisted:
-            return SHORTCUT if not self._later_named(SHORTCUT) else self._side_name(group.result.name)
+            return (
+                SHORTCUT if not self._later_named(SHORTCUT) else self._side_name(group.result.name)
+            )
         if other != X and not self._later(group.otherwise):
             return other
         if not self._later_named(RUNNING):
@@ -268,5 +275,3 @@ def _mentions(text: str, variable: str) -> bool:
 def _plain(name: str) -> str:
     """The name of a step without what it does last: `branch3_relu` is `branch3`."""
     return re.sub(r"_(norm|relu|act)\d*$", "", name)
-
-

@@ -27,7 +27,7 @@ class Line:
     weighted: bool = False
     """Whether it is one of the things that a line of code is about: a layer or a block."""
     fresh: bool = False
-    """Whether its result is memory of its own that nothing keeps, which an activation may overwrite."""
+    """Whether an activation may overwrite its result: memory of its own that nothing keeps."""
     comment: str = ""
 
 

@@ -77,7 +77,9 @@ def structure(use: Use, computed: Computed = frozenset()) -> Structure:
             try:
                 if isinstance(default, Expression) and varies(use.definition, default, computed):
                     continue
-                value = use.slot(option.name).key if option.type == "slot" else use.number(option.name)
+                value = (
+                    use.slot(option.name).key if option.type == "slot" else use.number(option.name)
+                )
             except MissingOption:
                 value = None
             statics.append((option.name, frozen(value)))
@@ -111,7 +113,7 @@ class ClassPlan:
 
     @cached_property
     def changes_channels(self) -> bool:
-        """Whether it takes its input's channels beside its own: units do, whatever they are used for."""
+        """Whether it takes its input's channels beside its own, as every unit does."""
         return any(use.kind == UNIT or use.cin != use.c for use in self.uses)
 
     @cached_property
@@ -161,7 +163,14 @@ class ClassPlan:
             cin: Any = Symbol("in_channels") if first.kind == STEM else first.cin
             classes = Symbol("num_classes") if first.kind == HEAD else None
             return Use(
-                self.definition, first.kind, given, cin, first.c, first.library, first.stride, classes
+                self.definition,
+                first.kind,
+                given,
+                cin,
+                first.c,
+                first.library,
+                first.stride,
+                classes,
             )
         given |= {name: Symbol(name, whole=self.whole(name)) for name in self.arguments}
         channels = Symbol("channels")

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from archcompiler import __version__
-from archcompiler.analysis.depth import trunk_depth
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.scene import Node, Panel, Wire
 from archcompiler.figure.words import shape_words
@@ -23,7 +22,7 @@ def to_json(drawing: Drawing, panels: list[Panel]) -> str:
         "input": shape_words(graph.input),
         "parameters": totals.params,
         "macs": totals.macs,
-        "trunk_depth": trunk_depth(graph),
+        "trunk_depth": drawing.trunk_depth,
         "panels": [_panel(panel) for panel in panels],
     }
     return json.dumps(data, indent=1, ensure_ascii=True) + "\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from archcompiler.analysis.costs import CostModel
+from archcompiler.analysis.depth import trunk_depth
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.folding import digest
 from archcompiler.figure.labels import name_words
@@ -72,7 +73,13 @@ class Drawing:
 
     @cached_property
     def totals(self) -> Cost:
-        return self.costs.block(self.graph.root)
+        # From the costs of its cards, which are made anyway.
+        root = self.graph.root
+        return sum((self.costs.step(root, step) for step in root.steps), Cost())
+
+    @cached_property
+    def trunk_depth(self) -> int:
+        return trunk_depth(self.graph)
 
     def link(self, block: Block) -> str:
         """Panel of a block; of a run of units, the panel of its unit."""

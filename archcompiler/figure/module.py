@@ -16,6 +16,7 @@ from archcompiler.figure.hourglass import (
 from archcompiler.figure.labels import attention_words, gate_words
 from archcompiler.figure.metrics import shorten, text_width
 from archcompiler.figure.module_size import (
+    APART,
     LANE,
     STUB,
     HeadCard,
@@ -244,7 +245,7 @@ class _Module:
 
     def _sizes(self, row: float) -> None:
         """H×W of every row, in the margin beside the lane."""
-        x = self.m.left - LANE - 4
+        x = self.m.left - LANE - APART
         full = self.shape.block.output_type
         if self.shape.pre is not None:
             at = Label(STUB + self.m.unit / 2, self.trunk_y + 2 * LINE + 2, "", role="muted")

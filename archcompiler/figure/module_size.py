@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from archcompiler.figure.cards import card_size
 from archcompiler.figure.hourglass import Columns, columns_for, unit_lines
 from archcompiler.figure.labels import gate_words, step_words
+from archcompiler.figure.metrics import text_width
 from archcompiler.figure.recognition import ModuleShape, unit_count
-from archcompiler.figure.words import role_of
+from archcompiler.figure.scene import TEXT
+from archcompiler.figure.words import pixels_words, role_of
 from archcompiler.ir import Step
 
 STUB = 6.0
@@ -17,6 +19,9 @@ LANE = 3.5
 """Lanes reach this far beyond what they hold."""
 MIN_GAP = 4.0
 SIZES = 24.0
+"""Left of the lanes where no units stand there."""
+APART = 4.0
+"""From the sizes of the rows to the lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,12 @@ def _measure(shape: ModuleShape, drawn: int, gap: float) -> Measure:
     columns = columns_for(shape, unit, low, gap)
     head = max(card_size(card.words, card.role)[0] for card in head_cards(shape))
     head = max(head, card_size(gate_words(shape.gate), "join")[0])
-    # Room for units on either side, or on the left for the sizes of the rows alone.
-    left = STUB + (unit if shape.pre else SIZES) + gap + LANE
+    # Room for units on either side, and on the left for the sizes of the rows too.
+    sizes = max(
+        (text_width(pixels_words(level.pool.type), TEXT) for level in shape.levels), default=0
+    )
+    side = max(unit if shape.pre else SIZES, sizes + APART + 1 - STUB - MIN_GAP)
+    left = STUB + side + gap + LANE
     rise = columns.up(1, drawn) if shape.levels else columns.unit * 2 + gap * 3
     width = left + rise + head / 2 + LANE + gap + (unit if shape.post else 0.0) + STUB
     return Measure(columns, unit, head, gap, drawn, width, left)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from archcompiler.analysis.depth import trunk_depth
 from archcompiler.figure.contents import (
     ModuleGroup,
     UnitGroup,
@@ -241,7 +240,7 @@ def footer_words(drawing: Drawing) -> str:
             graph.name,
             f"{totals.params:,} parameters",
             f"{totals.macs:,} MACs at {shape_words(graph.input)}",
-            f"trunk depth {trunk_depth(graph)}",
+            f"trunk depth {drawing.trunk_depth}",
             f"spec {drawing.sha256[:12]}",
         )
     )

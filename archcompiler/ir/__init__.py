@@ -14,10 +14,9 @@ from archcompiler.ir.graph import (
     Graph,
     Node,
     Problem,
-    SpecPath,
     Step,
-    TensorType,
 )
+from archcompiler.ir.types import TensorType
 
 __all__ = [
     "INPUT",
@@ -25,7 +24,6 @@ __all__ = [
     "Graph",
     "Node",
     "Problem",
-    "SpecPath",
     "Step",
     "TensorType",
     "fold",

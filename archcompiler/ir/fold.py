@@ -26,8 +26,11 @@ def fold(
 
     def value(block: Block, *key: *Key) -> R:
         at = (block, *key)
-        if at not in known:
-            known[at] = rule(value, block, *key)
-        return known[at]
+        try:
+            return known[at]
+        except KeyError:
+            pass
+        known[at] = made = rule(value, block, *key)
+        return made
 
     return value

@@ -13,7 +13,7 @@ from archcompiler.config.problems import kind_of
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.language.definition import NONE, WIRING, Definition, Option, Rule
-from archcompiler.language.ending import endless, circular
+from archcompiler.language.ending import circular, endless
 from archcompiler.language.expression import (
     Expression,
     ExpressionError,
@@ -25,6 +25,7 @@ from archcompiler.language.library import Library
 from archcompiler.language.naming import (
     MEANT,
     Naming,
+    at_name,
     meant,
     slot_place,
     wrong_inputs,
@@ -35,6 +36,7 @@ from archcompiler.language.target import CALL, SIZE
 from archcompiler.language.values import (
     EXPECTED,
     is_of,
+    missing_key,
     out_of_bounds,
     unknown_choice,
     unknown_key,
@@ -44,6 +46,7 @@ from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.registry import find_operator, operator_names
 
+
 def check_block(
     name: str,
     table: Located,
@@ -52,7 +55,7 @@ def check_block(
     home: str = "blocks",
     origin: SpecPath | None = None,
 ) -> Iterator[Diagnostic]:
-    """Everything that is wrong with one block, its form included: E201 to E205, E211, E220 to E222."""
+    """Everything that is wrong with one block, its form included: E2xx, and E307."""
     definition, problems = read_block(name, table, home, origin)
     yield from problems
     if definition is not None:
@@ -158,9 +161,7 @@ class _Check:
                 if definition is None and rule.op in self.library.own:
                     return
         except CompileError as problem:
-            for d in problem.diagnostics:
-                if d.span is None:
-                    yield error(d.code, d.message, op.span(), notes=d.notes, help=d.help)
+            yield from at_name(op, problem)
             return
         if operator is not None:
             yield from self._operator(node, rule, operator)
@@ -204,11 +205,7 @@ class _Check:
                 yield unknown_key(child, self.wording.table(node.path), {*known, *WIRING})
             else:
                 yield from self._value(child, argument)
-        for name, argument in known.items():
-            if argument.required and node.child(name) is None:
-                help = f"`{name}`: {argument.help}" if argument.help else None
-                where = self.wording.table(node.path)
-                yield error("E202", f"missing key `{name}` in {where}", node.span("table"), help=help)
+        yield from self._missing(node, known)
         yield from wrong_padding(node, operator, rule.arguments)
 
     def _block(self, node: Located, rule: Rule, definition: Definition) -> Iterator[Diagnostic]:
@@ -228,11 +225,15 @@ class _Check:
                     yield from self.naming.check(child, slot_place(definition, option))
             else:
                 yield from self._value(child, option)
-        for name, option in definition.options.items():
-            if option.required and node.child(name) is None:
-                help = f"`{name}`: {option.help}" if option.help else None
-                where = self.wording.table(node.path)
-                yield error("E202", f"missing key `{name}` in {where}", node.span("table"), help=help)
+        yield from self._missing(node, definition.options)
+
+    def _missing(
+        self, node: Located, rules: Mapping[str, Argument] | Mapping[str, Option]
+    ) -> Iterator[Diagnostic]:
+        where = self.wording.table(node.path)
+        for name, rule in rules.items():
+            if rule.required and node.child(name) is None:
+                yield missing_key(node, name, where, rule.help)
 
     def _offers(self, node: Located, rule: Rule, slot: Option) -> Iterator[Diagnostic]:
         """A step that is a slot: what is put there may have these arguments, or not."""
@@ -265,9 +266,12 @@ class _Check:
         assert op is not None
         return op.span() if given is None else given.span()
 
-    def _value(self, node: Located, rule: Argument | Option) -> Iterator[Diagnostic]:
+    def _value(
+        self, node: Located, rule: Argument | Option, what: str | None = None
+    ) -> Iterator[Diagnostic]:
         """A value, an expression or the name of an option, for an argument of a call."""
         value = node.value
+        what = what or f"`{node.path[-1]}`"
         if rule.type == "word":
             option = self.definition.options.get(value) if isinstance(value, str) else None
             if option is None or option.type != "word":
@@ -281,17 +285,23 @@ class _Check:
             if not value:
                 yield from wrong_value(node, rule)
             for entry in value:
-                yield from self._value(entry, Argument("int", least=rule.least, most=rule.most))
+                bounds = Argument("int", least=rule.least, most=rule.most)
+                yield from self._value(entry, bounds, f"an entry of {what}")
         elif isinstance(value, str):
-            yield from self._expression(node, "truth" if rule.type == "bool" else "number", rule)
+            kind: Kind = "truth" if rule.type == "bool" else "number"
+            yield from self._expression(node, kind, rule, what)
         elif not is_of(value, rule.type) and isinstance(value, bool | dict | list | None):
-            message = f"`{node.path[-1]}` must be {EXPECTED[rule.type]} or an expression"
+            message = f"{what} must be {EXPECTED[rule.type]} or an expression"
             yield error("E203", f"{message}, not {kind_of(value)}", node.span())
         else:
-            yield from wrong_value(node, rule)
+            yield from wrong_value(node, rule, what)
 
     def _expression(
-        self, node: Located, wanted: Kind | None, rule: Argument | Option | None = None
+        self,
+        node: Located,
+        wanted: Kind | None,
+        rule: Argument | Option | None = None,
+        what: str = "",
     ) -> Iterator[Diagnostic]:
         text = repr(node.value) if isinstance(node.value, bool | int | float) else node.value
         if not isinstance(text, str):
@@ -308,11 +318,11 @@ class _Check:
             span = columns(node, found.start, found.end)
             yield error("E220", found.message, span, notes=found.notes, help=found.help)
         if rule is not None and not wrong and not any(expression.names):
-            yield from _constant(node, expression, rule)
+            yield from _constant(node, expression, rule, what)
 
 
 def _constant(
-    node: Located, expression: Expression, rule: Argument | Option
+    node: Located, expression: Expression, rule: Argument | Option, what: str
 ) -> Iterator[Diagnostic]:
     """The bounds of an expression that reads no name."""
     try:
@@ -324,7 +334,7 @@ def _constant(
     if isinstance(value, int | float) and not isinstance(value, bool):
         message = out_of_bounds(value, rule)
         if message is not None:
-            yield error("E204", f"`{node.path[-1]}` {message}", node.span())
+            yield error("E204", f"{what} {message}", node.span())
 
 
 def _arguments(node: Located) -> list[Located]:

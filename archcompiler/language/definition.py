@@ -18,7 +18,7 @@ NONE: Final = "none"
 """What a slot holds that is left empty."""
 
 SIZES: Final = ("c", "cin", "stride", "classes")
-"""Numbers that every block is given: channels out and in, the stride, and, in a head, the classes."""
+"""Numbers that a block is given: channels out and in, the stride, and, in a head, the classes."""
 WIRING: Final = ("op", "from", "when", "else", "repeat")
 """Keys of a step that are no arguments."""
 

@@ -8,6 +8,7 @@ from archcompiler.diagnostics import CompileError
 from archcompiler.language.definition import Definition
 from archcompiler.language.expression import Expression
 from archcompiler.language.library import Library
+from archcompiler.ops.registry import operators
 
 
 def endless(definition: Definition, library: Library) -> tuple[str, tuple[str, ...]] | None:
@@ -18,7 +19,9 @@ def endless(definition: Definition, library: Library) -> tuple[str, tuple[str, .
     for name, called in _calls(definition):
         path = _back(definition.name, called, library, (definition.name,), set())
         if path is not None:
-            return name, path
+            # Of the blocks of a spec that are in one circle, the first tells it.
+            first = min((block for block in path if block in library.own), default=path[0])
+            return (name, path) if definition.name == first else None
     return None
 
 
@@ -44,7 +47,8 @@ def _back(
 def _calls(definition: Definition) -> Iterator[tuple[str, str]]:
     """Steps that are always there, and what they call."""
     for rule in definition.steps:
-        if rule.when is None and rule.repeat is None and rule.op not in definition.slots:
+        always = rule.when is None and rule.repeat is None
+        if always and rule.op not in definition.slots and rule.op not in operators():
             yield rule.name, rule.op
 
 

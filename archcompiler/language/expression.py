@@ -160,7 +160,7 @@ def _check(node: ast.expr) -> None:
 
 
 def _evaluate(node: ast.expr, names: Mapping[str, Value], exact: bool = True) -> Value:
-    """The value of a node; inside `floor`, `ceil` and `round` a division need not come out whole."""
+    """The value of a node; inside `floor`, `ceil` and `round` no division has to be `exact`."""
     match node:
         case ast.Constant(value=value):
             return value
@@ -225,8 +225,10 @@ def _either(every: bool, values: list[Value]) -> Value:
         return False
     if not open_values:
         return every
-    return open_values[0] if len(open_values) == 1 else symbol.both(
-        list(open_values), "and" if every else "or"
+    return (
+        open_values[0]
+        if len(open_values) == 1
+        else symbol.both(list(open_values), "and" if every else "or")
     )
 
 

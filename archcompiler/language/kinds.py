@@ -133,7 +133,7 @@ class _Checker:
             guess = did_you_mean(str(word.value), choices)
             self._say(
                 word,
-                f"`{ast.unparse(name)}` is never `{word.value}`",
+                f"`{ast.unparse(name)}` is never `{word.value!s}`",
                 () if guess else (f"known: {', '.join(choices)}",),
                 f"did you mean `{guess}`?" if guess else None,
             )

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Final, Literal
 
 from archcompiler import zoo
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.config.located import Located, locate, merge
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics.read import read_source
 from archcompiler.language.definition import Definition
 from archcompiler.language.reading import read_block, read_definition
-from archcompiler.diagnostics.read import read_source
-from archcompiler.config.located import Located, locate, merge
-from archcompiler.config.wording import Wording
 from archcompiler.syntax import parse
 
 Home = Literal["stems", "heads", "modules", "blocks"]
@@ -29,8 +28,7 @@ ZOO: Final = Path(next(iter(zoo.__path__)))
 class Library:
     """The blocks that a spec can name: its own first, laid upon the zoo's where it has the name."""
 
-    def __init__(self, blocks: Located | None = None, *, checked: bool = True) -> None:
-        self._checked = checked
+    def __init__(self, blocks: Located | None = None) -> None:
         self._own: dict[str, Located] = {}
         if blocks is not None and isinstance(blocks.value, dict):
             self._own = dict(blocks.value)
@@ -88,6 +86,14 @@ class Library:
         """Whether the zoo has a block of this name."""
         return any(name in _files(home) for home in HOMES)
 
+    def broken(self, name: str, home: Home, problem: Diagnostic) -> Diagnostic:
+        """E316 for a block of an outside package in which something is wrong."""
+        return _broken(name, home, problem).diagnostics[0]
+
+    def is_outside(self, name: str, home: Home) -> bool:
+        """Whether a block is an outside package's alone."""
+        return name not in self._own and name in _outside(home) and name not in _files(home)
+
     def missing(self) -> tuple[str, ...]:
         """What is said of a name that might be in a package which cannot be found."""
         return tuple(f"the package of entry point `{point}` cannot be found" for point in _absent())
@@ -102,29 +108,24 @@ class Library:
     def _read(self, name: str, home: Home) -> Definition | None:
         own = self._own.get(name)
         if own is None:
-            return _definition(name, home, self._checked)
+            return _definition(name, home)
         table = self.table(name, home)
         assert table is not None
         return read_definition(name, table, home, ("blocks", name))
 
 
 @cache
-def _definition(name: str, home: Home, checked: bool) -> Definition | None:
+def _definition(name: str, home: Home) -> Definition | None:
     table = _shipped(name, home)
     if table is None:
         return None
     path = _files(home).get(name)
     if path is not None:
         return read_definition(name, table, path.parent.name)
-    from archcompiler.language.checking import check_block
-
-    ((point, path),) = _outside(home)[name]
-    # Blocks may call one another: what is looked up for a check is not checked in turn.
-    rest = Library(checked=False)
-    problems = check_block(name, table, rest, Wording("the block")) if checked else ()
-    if problems := tuple(problems):
-        raise _broken(name, point, path, CompileError(*problems))
-    return read_definition(name, table)
+    try:
+        return read_definition(name, table)
+    except CompileError as problem:
+        raise _broken(name, home, problem.diagnostics[0]) from None
 
 
 @cache
@@ -140,11 +141,10 @@ def _shipped(name: str, home: Home) -> Located | None:
     if len(found) > 1:
         notes = tuple(f"{path}, of entry point `{point}`" for point, path in found)
         raise CompileError(error("E316", f"two packages have a block `{name}`", notes=notes))
-    ((point, path),) = found
     try:
-        document = parse(read_source(path))
+        document = parse(read_source(found[0][1]))
     except CompileError as problem:
-        raise _broken(name, point, path, problem) from None
+        raise _broken(name, home, problem.diagnostics[0]) from None
     return locate(document.values, document)
 
 
@@ -197,14 +197,14 @@ def _points() -> tuple[tuple[str, tuple[Path, ...]], ...]:
     return tuple(found)
 
 
-def _broken(name: str, point: str, path: Path, problem: CompileError) -> CompileError:
-    first = problem.diagnostics[0]
-    where = f"{path.name}:{first.span.location.line}: " if first.span is not None else ""
+def _broken(name: str, home: Home, problem: Diagnostic) -> CompileError:
+    ((point, path),) = _outside(home)[name]
+    line = f":{problem.span.location.line}" if problem.span is not None else ""
     return CompileError(
         error(
             "E316",
-            f"block `{name}` of an installed package cannot be read",
-            notes=(f"entry point `{point}`", f"{where}{first.message}"),
+            f"block `{name}` of an installed package cannot be used",
+            notes=(f"entry point `{point}`", f"{path.name}{line}: {problem.message}"),
             help="correct the package, or uninstall it",
         )
     )

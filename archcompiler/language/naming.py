@@ -15,15 +15,15 @@ from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.language.definition import NONE, Definition, Option
 from archcompiler.language.library import Home, Library
 from archcompiler.language.reading import IDENTIFIER
-from archcompiler.language.values import unknown_key, wrong_value
+from archcompiler.language.values import is_of, missing_key, unknown_key, wrong_value
 from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.registry import find_operator, operator_names, operators
+from archcompiler.ops.registry import find_operator, operators
 
 MEANT: Final = ("norm", "act")
 """Names for what the network says under `norm` and `activation`."""
 _FILLED: Final = ("unit", "mask", "attention")
-"""Places that cannot be left empty."""
+"""Places that cannot be left empty, but for slots that are so by default."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ class Naming:
         """Everything that is wrong with a name or a table with a `type`, and with its options."""
         if not isinstance(node.value, str | dict):
             message = f"{self.wording.value(node.path)} must be a name or a table"
-            known = f"known types: {', '.join(self.names(place))}"
-            yield error("E203", f"{message}, not {kind_of(node.value)}", node.span(), notes=(known,))
+            notes = (f"known types: {', '.join(self.names(place))}",)
+            yield error("E203", f"{message}, not {kind_of(node.value)}", node.span(), notes=notes)
             return
         written = node if isinstance(node.value, str) else node.child("type")
         name = _type_of(place.default) if written is None else written.value
@@ -86,12 +86,16 @@ class Naming:
             message = f"`type` must be a string, not {kind_of(name)}"
             known = f"known: {', '.join(self.names(place))}"
             yield error("E203", message, written.span(), notes=(known,))
-        elif name == NONE and place.kind not in _FILLED:
-            yield from self._options(node, {}, place)
-        elif name in MEANT and place.operators and place.kind not in ("norm", "activation"):
+        elif self._stands_for(name, place):
             yield from self._options(node, {}, place)
         else:
             yield from self._named(node, written or node, name, place)
+
+    def _stands_for(self, name: str, place: Place) -> bool:
+        """Whether a name is for nothing, or for what the network says elsewhere."""
+        if name == NONE:
+            return place.kind not in _FILLED or place.default == NONE
+        return name in MEANT and place.operators and place.kind not in ("norm", "activation")
 
     def _named(
         self, node: Located, written: Located, name: str, place: Place
@@ -104,9 +108,7 @@ class Naming:
                 if definition is None and name in self.library.own:
                     return
         except CompileError as problem:
-            # What an outside package does wrong has no place in the spec but that of its name.
-            for d in problem.diagnostics:
-                yield d if d.span else error(d.code, d.message, written.span(), notes=d.notes, help=d.help)
+            yield from at_name(written, problem)
             return
         if operator is not None:
             yield from self._operator(node, written, operator, place)
@@ -134,9 +136,7 @@ class Naming:
             if place.offered is None or key in place.offered or key in values:
                 continue
             if argument.required:
-                message = f"missing key `{key}` in {self.wording.table(node.path)}"
-                help = f"`{key}`: {argument.help}" if argument.help else None
-                yield error("E202", message, node.span("table"), help=help)
+                yield missing_key(node, key, self.wording.table(node.path), argument.help)
         yield from wrong_padding(node, operator, values)
 
     def _options(
@@ -157,9 +157,10 @@ class Naming:
                 known = {*options, *place.besides, "type"}
                 help = self.wording.remark(child.path, "extra_forbidden", child.plain()).help
                 help = help or self._elsewhere(key, options)
-                yield unknown_key(child, self.wording.table(node.path), known, help)
+                yield unknown_key(child, self.wording.table(child.path[:-1]), known, help)
             elif option.type == "slot":
-                assert definition is not None and isinstance(option, Option)
+                assert definition is not None
+                assert isinstance(option, Option)
                 yield from self.check(child, slot_place(definition, option))
             else:
                 yield from wrong_value(child, option)
@@ -168,13 +169,12 @@ class Naming:
 
     def _missing(self, node: Located, definition: Definition, place: Place) -> Iterator[Diagnostic]:
         """Options without a default that neither the spec nor the surroundings give."""
-        default = place.default if isinstance(place.default, Mapping) else {}
-        given = {*default, *(place.offered or ()), *(node.value if isinstance(node.value, dict) else ())}
+        given = {*(place.offered or ())}
+        for table in (place.default, node.value):
+            given |= {*table} if isinstance(table, Mapping) else set()
         for name, option in definition.options.items():
             if option.required and name not in given:
-                help = f"`{name}`: {option.help[:1].lower()}{option.help[1:]}" if option.help else None
-                where = f"block `{definition.name}`"
-                yield error("E202", f"{where} needs `{name}`", node.span("table"), help=help)
+                yield missing_key(node, name, self.wording.table(node.path), option.help)
 
     def _elsewhere(self, key: str, options: Mapping[str, Any]) -> str | None:
         """The slot among these options whose usual block has an option of this name."""
@@ -183,10 +183,10 @@ class Naming:
             if not isinstance(usual, str):
                 continue
             operator = find_operator(usual)
-            inner = operator.arguments if operator is not None else None
-            if inner is None:
-                definition = self.library.glance(usual)
-                inner = definition.options if definition is not None else {}
+            definition = self.library.glance(usual) if operator is None else None
+            inner: Collection[str] = operator.arguments if operator is not None else ()
+            if definition is not None:
+                inner = definition.options
             if key in inner and did_you_mean(key, options) is None:
                 return f"it belongs into `{name}` of this table"
         return None
@@ -232,6 +232,13 @@ class Naming:
         return self.library.names(place.home, place.kind)
 
 
+def at_name(written: Located, problem: CompileError) -> Iterator[Diagnostic]:
+    """What an outside package does wrong, at the name by which a spec asks for it."""
+    for d in problem.diagnostics:
+        if d.span is None:
+            yield error(d.code, d.message, written.span(), notes=d.notes, help=d.help)
+
+
 def wrong_inputs(operator: type[Operator], inputs: int | None) -> str | None:
     """Why an operator cannot have so many inputs; None if it can."""
     least, most = operator.arity
@@ -252,7 +259,7 @@ def wrong_padding(
     written = node.child("padding")
     if operator.role != "pool" or "padding" not in operator.arguments or written is None:
         return
-    if all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in (kernel, padding, wide)):
+    if all(is_of(n, "int") and n > 0 for n in (kernel, padding, wide)):
         half = (wide * (kernel - 1) + 1) // 2
         if padding > half:
             message = f"`padding` must be at most half the kernel, {half}, not {padding:,}"

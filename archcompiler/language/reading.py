@@ -12,21 +12,20 @@ from archcompiler.config.problems import kind_of
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.language.definition import (
-    NONE,
     SIZES,
     WIRING,
-    X,
     Definition,
     Option,
     OptionType,
     Rule,
+    X,
 )
 from archcompiler.language.expression import (
-    FUNCTIONS,
     Expression,
     ExpressionError,
     parse_expression,
 )
+from archcompiler.language.reserved import is_reserved
 from archcompiler.language.values import unknown_choice, unknown_key
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
@@ -41,26 +40,6 @@ SLOTS = ("unit", "mask", "block", "operator")
 """What a slot can be for."""
 CALLED = ("channels", "in_channels", "num_classes")
 """Arguments that emitted classes have of their own."""
-_TAKEN = frozenset(
-    {
-        *("self", "device", "dtype", "config", "nn", "torch", "math", "row", "partial", "replace"),
-        *("checkpoint", "super", "range", "int", "float", NONE),
-    }
-)
-MODULE = frozenset(
-    """
-    add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches
-    eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu
-    load_state_dict modules mtia named_buffers named_children named_modules named_parameters
-    parameters register_backward_hook register_buffer register_forward_hook
-    register_forward_pre_hook register_full_backward_hook register_full_backward_pre_hook
-    register_load_state_dict_post_hook register_load_state_dict_pre_hook register_module
-    register_parameter register_state_dict_post_hook register_state_dict_pre_hook requires_grad_
-    set_extra_state set_submodule share_memory state_dict to to_empty train training type xpu
-    zero_grad
-    """.split()
-)
-"""Attributes that every module of PyTorch has: a step of such a name would hide one."""
 _OPTION_KEYS = ("type", "default", "least", "most", "choices", "slot", "help")
 _TYPES: dict[type, OptionType] = {bool: "bool", int: "int", float: "float", str: "word"}
 
@@ -100,7 +79,7 @@ class _Reading:
         words = {key: self._scalar(key, str, "a string") for key in ("title", "source")}
         class_name = self._scalar("class_name", str, "a string")
         if class_name and not re.fullmatch(r"[A-Z][A-Za-z0-9]{0,63}", class_name):
-            node = table.child("class_name")
+            node = self.table.child("class_name")
             assert node is not None
             message = "`class_name` must be letters and digits, and start with a capital"
             self._say("E205", message, node.span())
@@ -226,7 +205,9 @@ class _Reading:
             self._say("E202", message, where)
         entries = list(self._entries("steps"))
         if len(entries) > MAX_STEPS:
-            self._say("E204", f"a block has at most {MAX_STEPS} steps", entries[MAX_STEPS][1].span("key"))
+            self._say(
+                "E204", f"a block has at most {MAX_STEPS} steps", entries[MAX_STEPS][1].span("key")
+            )
             return ()
         node = self.table.child("steps")
         every = set(node.value) if node is not None and isinstance(node.value, dict) else set()
@@ -234,7 +215,9 @@ class _Reading:
         names += every - {name for name, _ in entries}
         for name, step in entries:
             if name == X:
-                self._say("E205", "a step cannot be called `x`: that is the input", step.span("key"))
+                self._say(
+                    "E205", "a step cannot be called `x`: that is the input", step.span("key")
+                )
                 continue
             rule = self._step(name, step, names, every)
             if rule is not None:
@@ -242,11 +225,13 @@ class _Reading:
             names.append(name)
         return tuple(steps)
 
-    def _step(
-        self, name: str, node: Located, before: list[str], every: set[str]
-    ) -> Rule | None:
+    def _step(self, name: str, node: Located, before: list[str], every: set[str]) -> Rule | None:
         if not isinstance(node.value, dict):
-            help = f'write `{name} = {{ op = "{node.value}" }}`' if isinstance(node.value, str) else None
+            help = (
+                f'write `{name} = {{ op = "{node.value}" }}`'
+                if isinstance(node.value, str)
+                else None
+            )
             self.problems.append(_wrong(f"step `{name}`", node, "a table", help))
             return None
         op = node.child("op")
@@ -263,9 +248,7 @@ class _Reading:
             if when is None:
                 self._say("E221", "`else` without a `when`", other.span("key"))
             otherwise = self._reads(other, before, every) or X
-        arguments = {
-            key: child.plain() for key, child in node.value.items() if key not in WIRING
-        }
+        arguments = {key: child.plain() for key, child in node.value.items() if key not in WIRING}
         return Rule(name, op.value, inputs, arguments, when, otherwise, repeat)
 
     def _inputs(self, node: Located, before: list[str], every: set[str]) -> tuple[str, ...]:
@@ -286,8 +269,8 @@ class _Reading:
         if name in before:
             return name
         if name in every:
-            help = "steps are written in the order in which they are computed"
-            self._say("E221", f"step `{name}` is not computed yet", node.span(), help=help)
+            order = "steps are written in the order in which they are computed"
+            self._say("E221", f"step `{name}` is not computed yet", node.span(), help=order)
             return None
         guess = did_you_mean(name, before)
         notes = () if guess else (f"before it: {', '.join(before)}",)
@@ -320,7 +303,7 @@ class _Reading:
             self.problems.append(_wrong(f"`{key}`", node, "a table"))
             return
         for name, child in node.value.items():
-            if IDENTIFIER.fullmatch(name) and len(name) <= 64 and not _reserved(name):
+            if IDENTIFIER.fullmatch(name) and len(name) <= 64 and not is_reserved(name):
                 yield name, child
             else:
                 message = f"`{name}` cannot be a name in a block"
@@ -364,7 +347,9 @@ class _Reading:
 
 def at_columns(node: Located, mistake: ExpressionError, code: str = "E220") -> Diagnostic:
     """A mistake in an expression, at the characters of it that are to blame."""
-    return error(code, mistake.message, columns(node, mistake.start, mistake.end), help=mistake.help)
+    return error(
+        code, mistake.message, columns(node, mistake.start, mistake.end), help=mistake.help
+    )
 
 
 def columns(node: Located, start: int, end: int) -> Span:
@@ -382,12 +367,3 @@ def columns(node: Located, start: int, end: int) -> Span:
 def _wrong(what: str, node: Located, expected: str, help: str | None = None) -> Diagnostic:
     message = f"{what} must be {expected}, not {kind_of(node.value)}"
     return error("E203", message, node.span(), help=help)
-
-
-def _reserved(name: str) -> bool:
-    """Names that an attribute of a module, or an argument, cannot have."""
-    import keyword
-
-    return keyword.iskeyword(name) or name in FUNCTIONS or name in _TAKEN or name in MODULE
-
-

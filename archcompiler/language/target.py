@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from archcompiler.config.path import SpecPath
@@ -133,7 +134,8 @@ def target(use: Use, rule: Rule, dialect: Dialect) -> Target:
         _bounded(name, value, SIZE)
     if rule.repeat is not None:
         kind = "unit"
-    return BlockTarget(definition, given, kind, offered, sizes.get("channels"), sizes.get("stride", 1))
+    channels, stride = sizes.get("channels"), sizes.get("stride", 1)
+    return BlockTarget(definition, given, kind, offered, channels, stride)
 
 
 def _operator_arguments(
@@ -142,7 +144,7 @@ def _operator_arguments(
     arguments: dict[str, Any] = {}
     for name, value in rule.arguments.items():
         if name in operator.arguments and name not in given.options:
-            _take(arguments, name, slot, lambda n=name, v=value: _argument(use, operator.arguments[n], v))
+            _take(arguments, name, slot, partial(_argument, use, operator.arguments[name], value))
     for name, value in arguments.items():
         _bounded(name, value, operator.arguments[name])
     arguments.update(given.options)
@@ -156,7 +158,7 @@ def _block_arguments(
     for name, value in rule.arguments.items():
         option = definition.options.get(name)
         if option is not None and (name not in given.options or option.type == "slot"):
-            _take(offered, name, slot, lambda o=option, v=value: _option(use, o, v))
+            _take(offered, name, slot, partial(_option, use, option, value))
             _bounded(name, offered.get(name), option)
     return offered
 

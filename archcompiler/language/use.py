@@ -1,7 +1,7 @@
 """A block with values for its options: what lowering makes a scope of, and printing a class.
 
 A *reference* is what a spec or a block puts into a slot. *Binding* gives every option of a block a
-value: from the reference, else from what the caller offers, else by default. Numbers may be symbols.
+value: of the reference, else of what the caller offers, else by default. Numbers may be symbols.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def bind(
     classes: Any = None,
     origin: SpecPath = (),
 ) -> Use:
-    """The use of a block by a reference, with what its caller offers where the reference is silent."""
+    """The use of a block by a reference; where that is silent, by what its caller offers."""
     values: dict[str, Any] = {}
     for name, option in definition.options.items():
         if name in given.options:
@@ -213,4 +213,3 @@ def _value(option: Option, value: Any, origin: SpecPath, offered: Mapping[str, A
 
 def is_empty(given: Reference) -> bool:
     return given.type == NONE
-

@@ -32,9 +32,11 @@ LARGEST: Final = 1_000_000_000
 """Numbers beyond this are refused where a rule has no bound of its own."""
 
 
-def wrong_value(node: Located, rule: Option | Argument) -> Iterator[Diagnostic]:
+def wrong_value(
+    node: Located, rule: Option | Argument, name: str | None = None
+) -> Iterator[Diagnostic]:
     """What is wrong with the type, the choice or the size of a value: E203, E211, E204."""
-    name = _name(node)
+    name = name or f"`{node.path[-1]}`"
     if rule.type == "ints" and isinstance(node.value, list):
         if not node.value:
             yield error("E204", f"{name} must have at least 1 entry", node.span())
@@ -54,9 +56,9 @@ def _wrong(node: Located, rule: Option | Argument, name: str) -> Iterator[Diagno
         if rule.choices and value not in rule.choices:
             yield unknown_choice(f"{name} cannot be", value, node.span(), rule.choices)
     elif not isinstance(value, bool):
-        message = out_of_bounds(value, rule)
-        if message is not None:
-            yield error("E204", f"{name} {message}", node.span())
+        wrong = out_of_bounds(value, rule)
+        if wrong is not None:
+            yield error("E204", f"{name} {wrong}", node.span())
 
 
 def is_of(value: object, type_: str) -> bool:
@@ -113,5 +115,7 @@ def unknown_key(
     )
 
 
-def _name(node: Located) -> str:
-    return f"`{node.path[-1]}`"
+def missing_key(node: Located, key: str, where: str, about: str) -> Diagnostic:
+    """E202 for a key that the table `node`, which `where` names, has to have."""
+    help = f"`{key}`: {about[:1].lower()}{about[1:]}" if about else None
+    return error("E202", f"missing key `{key}` in {where}", node.span("table"), help=help)

@@ -9,7 +9,7 @@ from archcompiler.builder import BlockBuilder, Value
 from archcompiler.config.path import SpecPath
 from archcompiler.ir import Block, Problem, TensorType
 from archcompiler.ir.kinds import UNITS
-from archcompiler.language.definition import X, Rule
+from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import ExpressionError, InexactDivision, parse_expression
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use, frozen
@@ -205,9 +205,9 @@ def _problem(use: Use, rule: Rule, mistake: ExpressionError | MissingOption) -> 
     code = "E307" if isinstance(mistake, InexactDivision) else "E220"
     texts = _texts(rule)
     written = use.definition.origin is not None
-    own = [
-        (use.definition.place("steps", rule.name, key), text) for key, text in texts
-    ] + [(use.definition.place("let", name), e.text) for name, e in use.definition.lets.items()]
+    # What a step reads is wrong before the step is.
+    own = [(use.definition.place("let", name), e.text) for name, e in use.definition.lets.items()]
+    own += [(use.definition.place("steps", rule.name, key), text) for key, text in texts]
     blamed = [path for path, text in own if written and _raises(use, text, mistake)]
     if blamed:
         return Problem(code, mistake.message, tuple(blamed), (mistake.start, mistake.end))
@@ -267,5 +267,3 @@ def _options_in(use: Use, text: str) -> set[str]:
     for name in names & set(use.definition.lets):
         found |= _options_in(use, use.definition.lets[name].text)
     return found
-
-

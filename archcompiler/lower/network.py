@@ -55,7 +55,8 @@ def lower(
         ) from None
     except EndlessBlocks as endless:
         span = loaded.span(endless.origin)
-        raise CompileError(error("E222", endless.message, span)) from None
+        help = "a call of a block by itself needs a `when` that does not hold at last"
+        raise CompileError(error("E222", endless.message, span, help=help)) from None
     return Graph(spec.name, root)
 
 
@@ -152,7 +153,9 @@ class _Network:
             x = self.context.repeat(block, "attention", stage.modules, attention, x, modules)
         if stage.after:
             again = self._call(unit, 1)
-            x = block.add("after", row(stage.after, "after", again, [stage.channels] * stage.after), x)
+            x = block.add(
+                "after", row(stage.after, "after", again, [stage.channels] * stage.after), x
+            )
         return block.build(x)
 
     def _attention(self, stage: Stage, index: int, input: TensorType) -> Any:
@@ -187,7 +190,9 @@ class _Network:
         order = [unit] if stage.before else []
         if stage.modules:
             trunk: Mapping[str, Any] | str | None = (stage.attention.model_extra or {}).get("trunk")
-            order.append(unit if trunk is None else reference(trunk, ("stages", index, "attention", "trunk")))
+            order.append(
+                unit if trunk is None else reference(trunk, ("stages", index, "attention", "trunk"))
+            )
         if stage.after:
             order.append(unit)
         return order or [unit]

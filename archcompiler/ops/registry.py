@@ -65,7 +65,7 @@ def operator(name: str, span: Span | None = None) -> type[Operator]:
 
 
 def find_operator(name: str) -> type[Operator] | None:
-    """The operator of a name; None if there is none. Raises CompileError E315 as `operator` does."""
+    """The operator of a name, as `operator` finds it; None if there is none."""
     return operator(name) if name in operators() or name in _outside() else None
 
 

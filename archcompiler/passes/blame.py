@@ -1,4 +1,4 @@
-"""Which values of a spec a step of a block depends on: what may be to blame for it, nearest first."""
+"""Which values of a spec a step of a block depends on, nearest first: what may be to blame."""
 
 from __future__ import annotations
 
@@ -31,13 +31,21 @@ def _origins(use: Use, rule: Rule, only: str | None) -> Iterator[SpecPath]:
     if isinstance(slot, Reference):
         yield slot.origin
     written = use.definition.place("steps", rule.name)
-    if only is not None and only in rule.arguments and written:
-        yield (*written, only)
     for path in option_origins(use, rule, only):
         if path != use.origin and path[-1] != "channels":
             yield path
     yield written
     yield use.origin
+
+
+def options(block: Block, name: str, argument: str) -> tuple[SpecPath, ...]:
+    """Options of a block that one argument of a step reads."""
+    last = (
+        {(*block.use.origin, option) for option in block.use.definition.options}
+        if isinstance(block.use, Use)
+        else set()
+    )
+    return tuple(path for path in step_origins(block, name, argument) if path in last)
 
 
 def stage_channels(path: str, blocks: Mapping[str, Block]) -> tuple[SpecPath, ...]:

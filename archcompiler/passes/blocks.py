@@ -8,7 +8,7 @@ from archcompiler.config.path import SpecPath
 from archcompiler.ir import Block, Graph, Problem, TensorType
 from archcompiler.ir.kinds import HEAD, MASK, UNIT
 from archcompiler.language.use import Use
-from archcompiler.passes.blame import stage_channels, step_origins
+from archcompiler.passes.blame import options, stage_channels, step_origins
 from archcompiler.passes.finding import Finding
 from archcompiler.passes.fitting import fitting_channels, uneven
 
@@ -31,7 +31,7 @@ def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Fin
     if groups is not None:
         name, message = groups
         origins = (
-            *(o for o in step_origins(block, name, "groups") if o[-1:] == ("groups",)),
+            *options(block, name, "groups"),
             *channels,
             *step_origins(block, name, "groups"),
         )
@@ -44,9 +44,7 @@ def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Fin
     return None
 
 
-def _problem(
-    path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...]
-) -> Finding:
+def _problem(path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...]) -> Finding:
     """Why a block cannot be built."""
     origins = problem.origins or (block.origin,)
     if problem.code == "E212" and origins[0][:1] == ("stages",) and "`depth`" in problem.message:

@@ -35,7 +35,9 @@ class Finding:
         default: Callable[[SpecPath, Part], Span | None],
     ) -> Diagnostic:
         """With a place in a file: of the first origin `written` there, else by `default`."""
-        spans = (span for origin in self.origins if (span := written(origin, self.part)) is not None)
+        spans = (
+            span for origin in self.origins if (span := written(origin, self.part)) is not None
+        )
         span = next(spans, None) or default(self.origins[0], self.part)
         if span is not None and self.columns is not None:
             span = span.part(*self.columns)

@@ -31,9 +31,7 @@ def check_shapes(graph: Graph) -> Iterator[Finding]:
                 yield finding
 
 
-def _check_step(
-    path: str, block: Block, step: Step, blocks: Mapping[str, Block]
-) -> Finding | None:
+def _check_step(path: str, block: Block, step: Step, blocks: Mapping[str, Block]) -> Finding | None:
     inputs = tuple(block.type_of(name) for name in step.inputs)
     scope = f"{path}/{step.name}" if path else step.name
     origins = (step.origin or block.origin,)

@@ -51,7 +51,7 @@ def _checked(values: Located, source: Source, settings: tuple[str, ...]) -> Load
         found = [d for d in invalid.diagnostics if (d.code, d.span) not in told]
         raise CompileError(*_in_order([*found, *problems])) from None
     loaded = LoadedSpec(spec, values, source, library, settings)
-    problems += broken_rules(loaded)
+    problems += broken_rules(loaded, sound=not problems)
     if problems:
         raise CompileError(*_in_order(problems))
     return loaded

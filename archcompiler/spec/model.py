@@ -134,5 +134,5 @@ class Spec(Model):
     norm: Annotated[Norm, BeforeValidator(_from_name)] = Norm.model_construct()
     """What the operator `norm` means in every block: batch, group, layer or none."""
     init: Init = Init.model_construct()
-    blocks: dict[str, Any] = {}
+    blocks: dict[str, Any] = Field(default_factory=dict)
     """Blocks of this spec: units, masks, stems, heads and parts of them."""

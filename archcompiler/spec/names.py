@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import re
 import sys
+from collections.abc import Iterable
 from typing import Final
 
+from archcompiler.language.definition import Definition
+from archcompiler.ops.registry import operator_names
 from archcompiler.spec.model import Spec
 
 EMITTED: Final = frozenset(
@@ -18,8 +22,13 @@ EMITTED: Final = frozenset(
 )
 """What emitted files define or import at the top, whatever the spec; a test reads it off them."""
 
-EMITTED_SUFFIXES: Final = ("Hourglass", "MaskBranch", "AttentionModule")
-"""Ends of the names of classes that emitted files define, after what is special about each."""
+HELPERS: Final = frozenset(
+    {
+        *("BlurPool", "ChannelConv", "ChannelLayerNorm", "DropPath", "LayerScale"),
+        *("dot_products", "softmax_over_positions", "weighted_sums"),
+    }
+)
+"""What emitted files define for operators that PyTorch lacks, where they use one."""
 
 
 def class_name(spec: Spec) -> str:
@@ -28,15 +37,37 @@ def class_name(spec: Spec) -> str:
     return spec.class_name or "".join(word[:1].upper() + word[1:] for word in words)
 
 
-def taken(name: str) -> str | None:
-    """What a name means in an emitted file already; None if it is free."""
+def taken(name: str, blocks: Iterable[Definition] = ()) -> str | None:
+    """What a name means in an emitted file of these blocks already; None if it is free."""
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         return "a keyword of Python"
     if hasattr(builtins, name):
         return "a builtin of Python"
-    if name in EMITTED or name.endswith(EMITTED_SUFFIXES):
+    if name in EMITTED or name in HELPERS:
         return "used by emitted files themselves"
-    return None
+    blocks = tuple(blocks)
+    contents = (*operator_names(), *(block.name for block in blocks))
+    block = next((block for block in blocks if _has_class(block, name, contents)), None)
+    return None if block is None else f"the class of block `{block.name}`"
+
+
+def _has_class(block: Definition, name: str, contents: Iterable[str]) -> bool:
+    """Whether a class of a block can have a name.
+
+    Before it goes what tells one class of a block from another, words and what is in its slots,
+    and after it a number if that is not enough.
+    """
+    own, cls = name.rstrip("0123456789"), block.class_name
+    if name == cls or own == cls:
+        return True
+    if not own.endswith(cls):
+        return False
+    words: set[str] = set()
+    for option in block.options.values():
+        words |= {*option.choices, *(contents if option.type == "slot" else ())}
+    parts = {part.capitalize() for word in words for part in word.split("_") if part}
+    special = "|".join(sorted(map(re.escape, parts)))
+    return re.fullmatch(f"(?:{special})+", own.removesuffix(cls)) is not None
 
 
 def taken_file(name: str) -> str | None:

@@ -26,9 +26,7 @@ _NORM = Place(kind="norm", default="batch", words={**NORMS, NONE: NONE})
 _ACTIVATION = Place(kind="activation")
 
 
-def broken_references(
-    values: Located, library: Library, wording: Wording
-) -> Iterator[Diagnostic]:
+def broken_references(values: Located, library: Library, wording: Wording) -> Iterator[Diagnostic]:
     """Unknown types (E211), unknown options (E201), options of the wrong type or size."""
     naming = Naming(library, wording)
     for key, place in (
@@ -61,7 +59,9 @@ def broken_blocks(values: Located, library: Library, wording: Wording) -> Iterat
         assert written is not None
         refused = _refused(name, library)
         if refused is not None:
-            yield error("E205", f"a block cannot be called `{name}`: {refused}", written.span("key"))
+            yield error(
+                "E205", f"a block cannot be called `{name}`: {refused}", written.span("key")
+            )
             continue
         for home in library.homes(name)[: 1 if not library.is_shipped(name) else None]:
             try:

@@ -41,7 +41,9 @@ def _block(library: Library, written: Written, home: Home, offered: set[str]) ->
     definition = None if written.type == NONE else library.find(written.type, home)
     if definition is None:
         return {"type": written.type}
-    return {"type": written.type} | _options(library, definition, written.model_extra or {}, offered)
+    return {"type": written.type} | _options(
+        library, definition, written.model_extra or {}, offered
+    )
 
 
 def _options(
@@ -56,9 +58,8 @@ def _options(
                 found[name] = _named(library, named, set(inner or ()))
         elif name in given:
             found[name] = given[name]
-        elif name not in offered and not isinstance(option.default, Expression):
-            if option.default is not None:
-                found[name] = option.default
+        elif name not in offered and not isinstance(option.default, Expression | None):
+            found[name] = option.default
     return found
 
 
@@ -96,10 +97,9 @@ def used(spec: Spec, library: Library) -> Iterator[tuple[Home, str]]:
         walk.block("blocks", own, {})
         if stage.modules:
             walk.block("modules", _plain(stage.attention), {"trunk": own})
-    for home, written in (("stems", spec.stem), ("heads", spec.head)):
-        walk.block(home, _plain(written), {"unit": unit})
-    for written in (spec.norm, spec.activation):
-        walk.block("blocks", _plain(written), {})
+    walk.block("stems", _plain(spec.stem), {"unit": unit})
+    walk.block("heads", _plain(spec.head), {"unit": unit})
+    walk.block("blocks", _plain(spec.activation), {})
     yield from dict.fromkeys((home, name) for home, name, _ in walk.seen)
 
 

@@ -5,33 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.language.definition import NONE
+from archcompiler.language.checking import check_block
+from archcompiler.language.definition import NONE, Definition
+from archcompiler.language.library import Home
 from archcompiler.spec.names import class_name, taken, taken_file
+from archcompiler.spec.resolved import used
 
 if TYPE_CHECKING:
     from archcompiler.spec.loaded import LoadedSpec
     from archcompiler.spec.model import Stage
 
 
-def broken_rules(loaded: LoadedSpec) -> Iterator[Diagnostic]:
-    """Every broken rule of a spec."""
-    yield from _names(loaded)
+def broken_rules(loaded: LoadedSpec, sound: bool) -> Iterator[Diagnostic]:
+    """Every broken rule of a spec; those about its blocks only if these are `sound`."""
+    found = list(used(loaded.spec, loaded.library)) if sound else []
+    yield from _outside(loaded, found)
+    yield from _names(loaded, [loaded.library.find(name, home) for home, name in found])
     channels = _stem_channels(loaded)
     for index, stage in enumerate(loaded.spec.stages):
         yield from _stage(loaded, index, stage, channels)
         channels = stage.channels
 
 
-def _names(loaded: LoadedSpec) -> Iterator[Diagnostic]:
+def _outside(loaded: LoadedSpec, found: list[tuple[Home, str]]) -> Iterator[Diagnostic]:
+    """What is wrong with a block of an outside package that the spec uses."""
+    library = loaded.library
+    for home, name in found:
+        table = library.table(name, home) if library.is_outside(name, home) else None
+        if table is not None:
+            for problem in check_block(name, table, library, Wording("the block")):
+                yield library.broken(name, home, problem)
+                break
+
+
+def _names(loaded: LoadedSpec, blocks: list[Definition | None]) -> Iterator[Diagnostic]:
     name, cls = loaded.spec.name, class_name(loaded.spec)
+    used_blocks = [block for block in blocks if block is not None]
+    yield from _block_classes(loaded, used_blocks)
     why = taken(name) or taken_file(name)
     if why is not None:
         message = f"a network cannot be called `{name}`: that is {why}"
         yield error("E205", message, loaded.span(("name",)))
         return
     # The configuration of a network is a class too.
-    why = taken(cls) or taken(f"{cls}Config")
+    why = taken(cls, used_blocks) or taken(f"{cls}Config", used_blocks)
     if why is not None and loaded.spec.class_name is None:
         yield error(
             "E205",
@@ -42,6 +61,24 @@ def _names(loaded: LoadedSpec) -> Iterator[Diagnostic]:
     elif why is not None:
         message = f"a class cannot be called `{cls}`: that is {why}"
         yield error("E205", message, loaded.span(("class_name",)))
+
+
+def _block_classes(loaded: LoadedSpec, blocks: list[Definition]) -> Iterator[Diagnostic]:
+    """Classes of the spec's own blocks whose names are taken."""
+    classes = {block.class_name: block for block in blocks if block.origin is None}
+    for block in (block for block in blocks if block.origin is not None):
+        assert block.origin is not None
+        cls = block.class_name
+        why = taken(cls)
+        if why is None and cls in classes:
+            why = f"the class of block `{classes[cls].name}`"
+        classes.setdefault(cls, block)
+        if why is None:
+            continue
+        written = loaded.written((*block.origin, "class_name"))
+        span = written or loaded.span(block.origin, "key")
+        help = None if written else "give the class a name of its own with `class_name`"
+        yield error("E205", f"a class cannot be called `{cls}`: that is {why}", span, help=help)
 
 
 def _stage(

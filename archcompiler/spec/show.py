@@ -25,7 +25,7 @@ def show(loaded: LoadedSpec) -> str:
         del values["blocks"]
 
     def inline(path: SpecPath) -> bool:
-        """Whether a step or an option of a block stands on one line: where it was written on one."""
+        """Whether a step or an option of a block stands on one line."""
         return len(path) == 4 and path[0] == "blocks" and _of_one(loaded, path[:3])
 
     lines = [

@@ -125,6 +125,9 @@ def _structure(expected: Dataflow, traced: Dataflow) -> Iterator[str]:
         yield "the traced module has a cycle"
         return
     if isomorphism(expected, traced) is not None:
+        returned = set(traced.graph["outputs"])
+        if returned != {node for node in traced if not traced.out_degree(node)}:
+            yield f"the module returns {', '.join(f'`{name}`' for name in sorted(returned))} alone"
         return
     missing, extra = first_difference(expected, traced), first_difference(traced, expected)
     if missing is not None:

@@ -1,1 +1,1 @@
-"""The blocks that come with the compiler, as TOML: units, masks, stems, heads, attention modules."""
+"""The blocks that come with the compiler, as TOML: units, masks, stems, heads, modules."""

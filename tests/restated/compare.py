@@ -1,9 +1,12 @@
-"""A compiled network against a re-stated one: the same operators, joined in the same way."""
+"""A compiled network against a re-stated one: the same graph, or the same results."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import networkx as nx
 import torch
+from torch import nn
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import TensorType
@@ -39,3 +42,51 @@ def _sized_alike(graph: nx.MultiDiGraph[str]) -> nx.MultiDiGraph[str]:
         if role != "size":
             kept.add_edge(source, target, role=role)
     return kept
+
+
+def assert_equal_results(network: CompiledNetwork, restated: Restated, size: int) -> None:
+    """Both give the same logits with the same weights, which are paired in the order of their use.
+
+    For networks that compute in their own words what the compiler has one operator for.
+    """
+    ours, theirs = network.module().eval(), restated.make().eval()
+    image = torch.randn(2, restated.input[0], size, size)
+    with torch.no_grad():
+        _randomise(theirs)
+        for own, other in zip(_used(ours, image), _used(theirs, image), strict=True):
+            for value, source in zip(_tensors(own), _tensors(other), strict=True):
+                value.copy_(source)
+        torch.testing.assert_close(ours(image), theirs(image), rtol=1e-4, atol=1e-4)
+
+
+def _randomise(module: nn.Module) -> None:
+    """Weights that nothing is neutral under."""
+    for part in module.modules():
+        for name, value in _own(part):
+            if name in ("weight", "running_var") and value.dim() != 4:
+                value.uniform_(0.5, 1.5)
+            elif name in ("bias", "running_mean"):
+                value.normal_(0, 0.1)
+
+
+def _used(module: nn.Module, image: torch.Tensor) -> list[nn.Module]:
+    """The parts of a module that have weights of their own, in the order of the pass."""
+    used: list[nn.Module] = []
+
+    def note(part: nn.Module, *_: object) -> None:
+        used.append(part)
+
+    hooks = [part.register_forward_hook(note) for part in module.modules() if any(_own(part))]
+    module(image)
+    for hook in hooks:
+        hook.remove()
+    return used
+
+
+def _own(part: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from part.named_parameters(recurse=False)
+    yield from part.named_buffers(recurse=False)
+
+
+def _tensors(part: nn.Module) -> list[torch.Tensor]:
+    return [value for _, value in _own(part)]

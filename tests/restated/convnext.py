@@ -21,6 +21,17 @@ class ChannelNorm(nn.Module):
         return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
 
 
+class ChannelScale(nn.Module):
+    """A weight for each channel."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.full((c, 1, 1), 1e-6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * x
+
+
 class Unit(nn.Module):
     """Depthwise 7×7, norm, 1×1 to four times the width, GELU, 1×1 back, scaled by channel."""
 
@@ -32,11 +43,11 @@ class Unit(nn.Module):
             nn.Conv2d(c, 4 * c, 1),
             nn.GELU(),
             nn.Conv2d(4 * c, c, 1),
+            ChannelScale(c),
         )
-        self.scale = nn.Parameter(torch.full((c, 1, 1), 1e-6))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.scale * self.residual(x) + x
+        return self.residual(x) + x
 
 
 class Network(nn.Module):

@@ -52,7 +52,8 @@ class Unit(nn.Module):
         self.activate = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activate(self.gate(self.residual(x)) + self.shortcut(x))
+        shortcut = self.shortcut(x)
+        return self.activate(self.gate(self.residual(x)) + shortcut)
 
 
 MakeUnit = Callable[[int, int, int], nn.Module]

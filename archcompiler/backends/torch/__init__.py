@@ -4,6 +4,6 @@ Printing imports no torch; reading does, when it is asked for.
 """
 
 from archcompiler.backends.torch.record import Helper, Reader, TorchOp
-from archcompiler.backends.torch.table import Value, expression, torch_op
+from archcompiler.backends.torch.table import Value, expression, helper_of, torch_op
 
-__all__ = ["Helper", "Reader", "TorchOp", "Value", "expression", "torch_op"]
+__all__ = ["Helper", "Reader", "TorchOp", "Value", "expression", "helper_of", "torch_op"]

@@ -51,6 +51,10 @@ def no_readers() -> Iterable[Reader]:
     return ()
 
 
+def always(op: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class TorchOp:
     """How one kind of operator is printed and recognised.
@@ -64,6 +68,8 @@ class TorchOp:
     call: Call | None = None
     helper: Callable[[int], Helper] | None = None
     """What the printed text needs the file to define, in so many dimensions."""
+    helped: Callable[[Any], bool] = always
+    """Whether an operator of this kind is printed with the helper."""
     readers: Callable[[], Iterable[Reader]] = no_readers
     flat: Flat = "never"
     inplace: bool = False

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
-from archcompiler.backends.torch.record import TorchOp
+from archcompiler.backends.torch.record import Helper, TorchOp
 from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import FAMILIES
 
@@ -33,6 +33,12 @@ def torch_op(op: Operator | type[Operator]) -> TorchOp:
     if op.kind not in records():
         raise LookupError(f"operator `{op.kind}` does not say how PyTorch has it")
     return records()[op.kind]
+
+
+def helper_of(op: Operator, dims: int) -> Helper | None:
+    """What an operator as it is printed needs the file to define."""
+    record = torch_op(op)
+    return record.helper(dims) if record.helper is not None and record.helped(op) else None
 
 
 class Value(NamedTuple):

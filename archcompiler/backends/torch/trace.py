@@ -42,6 +42,7 @@ def trace(
     A module may have several inputs, of equal dimensions.
     Node names are those of torch.fx; a node that calls a submodule has its name as `module`, and
     `weights` says whether it has any.
+    The names of what the module returns are the graph's `outputs`.
     `outside` are the records of operators that are not built in. Raises UnknownOperation for
     anything that has no operator, and for a module that cannot run.
     """
@@ -51,7 +52,10 @@ def trace(
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     alias: dict[fx.Node, fx.Node] = {}
     for node in traced.graph.nodes:
-        if node.op == "output" or is_size(node):
+        if is_size(node):
+            continue
+        if node.op == "output":
+            graph.graph["outputs"] = tuple(_outputs(node, graph, alias))
             continue
         if node.op == "placeholder":
             graph.add_node(node.name, label=("input", (), map_type(node, dims)))
@@ -74,6 +78,16 @@ def trace(
     return graph
 
 
+def _outputs(
+    node: fx.Node, graph: nx.MultiDiGraph[str], alias: dict[fx.Node, fx.Node]
+) -> Iterator[str]:
+    for result in node.all_input_nodes:
+        name = alias.get(result, result).name
+        if name not in graph:
+            raise UnknownOperation(f"returns `{result.name}`, a part of an operator")
+        yield name
+
+
 def _traced(module: nn.Module, inputs: tuple[TensorType, ...], readers: _Readers) -> fx.GraphModule:
     """The module as torch.fx sees it, with the shapes of all tensors."""
     tracer = _Tracer(readers.leaves, readers.functions)
@@ -83,7 +97,8 @@ def _traced(module: nn.Module, inputs: tuple[TensorType, ...], readers: _Readers
         traced = fx.GraphModule(module, tracer.trace(module))
         images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
         ShapeProp(traced).propagate(*images)
-    except (RuntimeError, TypeError, ValueError, fx.proxy.TraceError) as exc:
+    except Exception as exc:
+        # A module may be anybody's, and fail in any way.
         reason = (str(exc).splitlines() or [""])[0]
         raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from exc
     return traced

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from shipped import ROOT
 from shipped import SPECS as ALL
+from written_blocks import SQUEEZED
 
 import archcompiler
 from archcompiler import CompiledNetwork
@@ -42,6 +43,9 @@ EXTREME: dict[str, dict[str, Any]] = {
         "attention": {"mask": {"unit": {"type": "resnext", "groups": 1, "reduction": 8}}},
         "stages": [STAGE | {"channels": 256}],
     },
+    "blocks": SQUEEZED,
+    "signal": {"input": [12, 5000], "stages": [STAGE, STAGE | {"depth": 4}]},
+    "volume": {"input": [1, 256, 256, 256], "stages": [STAGE, STAGE | {"depth": 4}]},
 }
 
 

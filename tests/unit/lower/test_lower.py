@@ -2,12 +2,12 @@ import time
 from typing import Any
 
 import pytest
+from archcompiler.blocks import MASK, UNIT
 from hypothesis import given
 from hypothesis import strategies as st
 
 import archcompiler
 from archcompiler.analysis.depth import trunk_depth
-from archcompiler.blocks import MASK, UNIT
 from archcompiler.ir import Block, Graph
 from archcompiler.lower import lower
 from archcompiler.spec.loader import load

@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from archcompiler.blocks import UNIT, UnitConfig
+from archcompiler.units.bottleneck.spec import BottleneckSpec
 
 import archcompiler
-from archcompiler.blocks import UNIT, UnitConfig
 from archcompiler.builder import BlockBuilder, NormDetails, Value
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ops import Add, Concat, Conv, Gate, Interpolate, MaxPool, Relu
 from archcompiler.passes import run_passes
-from archcompiler.units.bottleneck.spec import BottleneckSpec
 
 SPECS = Path(__file__).parents[3] / "specs"
 X = TensorType(8, 32, 32)

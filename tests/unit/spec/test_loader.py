@@ -138,17 +138,124 @@ def loaded(text: str) -> LoadedSpec:
 def test_a_stage_changes_single_keys_of_the_attention() -> None:
     spec = loaded(
         NET.replace("depth = 2\n[[", 'depth = 2\nattention.mask.activation = "channel"\n[[')
-        + "[attention]\np = 3\n[attention.mask]\nunits = 7\npool.kernel = 5"
+        + "[attention]\np = 3\n[attention.mask]\nr = 7\npool.kernel = 5"
     ).spec
     first, second = (stage.attention for stage in spec.stages)
-    assert (first.p, first.mask.units, first.mask.pool.kernel) == (3, 7, 5)
-    assert (first.mask.activation, second.mask.activation) == ("channel", "mixed")
+    mask = {"r": 7, "pool": {"kernel": 5}}
+    assert second.table() == {"type": "attention", "p": 3, "mask": mask}
+    assert first.table() == second.table() | {"mask": {**mask, "activation": "channel"}}
     assert second == spec.attention
 
 
 def test_without_an_attention_of_the_network_a_stage_has_its_own() -> None:
     spec = loaded(NET + "attention.p = 0").spec
-    assert [stage.attention.p for stage in spec.stages] == [1, 0]
+    tables = [stage.attention.table() for stage in spec.stages]
+    assert tables == [{"type": "attention"}, {"type": "attention", "p": 0}]
+
+
+def test_an_attention_may_be_named_alone() -> None:
+    text = NET.replace("depth = 2\n[[", "depth = 2\nattention.p = 3\n[[")
+    spec = loaded('attention = "attention"\n' + text).spec
+    assert spec.stages[0].attention.table() == {"type": "attention", "p": 3}
+
+
+PLAIN = """
+[blocks.plain.options]
+width = 2
+
+[blocks.plain.steps]
+conv1 = { op = "conv", channels = "c * width", kernel = 3, stride = "stride" }
+norm1 = { op = "norm" }
+conv2 = { op = "conv", channels = "c", kernel = 3 }
+"""
+
+
+def test_blocks_are_merged_key_by_key(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        base=NET.replace("classes", 'unit = "plain"\nclasses') + PLAIN,
+        top='extends = "base.toml"\n[blocks.plain.steps.conv1]\nkernel = 5',
+    )
+    plain = load(tmp_path / "top.toml", ["blocks.plain.options.width=3"]).library.find("plain")
+    assert plain is not None
+    assert plain.steps[0].arguments == {"channels": "c * width", "kernel": 5, "stride": "stride"}
+    assert [rule.name for rule in plain.steps] == ["conv1", "norm1", "conv2"]
+    assert plain.options["width"].default == 3
+
+
+def test_a_block_of_a_shipped_name_is_laid_upon_the_shipped_one(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        top=NET.replace("classes", 'unit = "bottleneck"\nclasses')
+        + "[blocks.bottleneck.steps.conv2]\nkernel = 5\n[blocks.conv.steps.conv]\nkernel = 7",
+    )
+    library = load(tmp_path / "top.toml").library
+    bottleneck, stem = library.find("bottleneck"), library.find("conv", "stems")
+    assert bottleneck is not None
+    assert stem is not None
+    assert [rule.arguments["kernel"] for rule in bottleneck.steps if rule.op == "conv"] == [
+        *(1, 5, 1, 1)
+    ]
+    assert stem.steps[0].arguments["kernel"] == 7
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "text"),
+    [
+        ("blocks.plain.steps.conv1.kernel=0", "E204", "0"),
+        ("blocks.plain.steps.conv1.channels=c * widht", "E220", "widht"),
+        ("blocks.plain.steps.conv1.kernal=3", "E201", "kernal"),
+        ("blocks.plain.steps.conv3={ op = 'conv', kernel = 3 }", "E202", "conv3"),
+        ("blocks.plain.steps.norm1.op=nrom", "E211", "nrom"),
+        ("unit.width=0.5", "E203", "0.5"),
+        ("blocks.bottleneck.steps.conv2.groups=group", "E220", "group"),
+    ],
+)
+def test_a_mistake_in_a_setting_of_a_block(
+    tmp_path: Path, setting: str, code: str, text: str
+) -> None:
+    write(tmp_path, net=NET.replace("classes", 'unit = "plain"\nclasses') + PLAIN)
+    (found,) = archcompiler.check(tmp_path / "net.toml", [setting])
+    assert found.span is not None
+    assert (found.code, found.span.source.name) == (code, "--set")
+    assert text in found.span.text
+
+
+def test_the_hash_covers_the_blocks_that_are_used() -> None:
+    def sha(*settings: str) -> str:
+        import tomllib
+
+        spec = NET.replace("classes", 'unit = "plain"\nclasses')
+        return load(tomllib.loads(spec + PLAIN), settings).sha256
+
+    assert sha("blocks.plain.steps.conv1.kernel=3") == sha()
+    assert sha("blocks.plain.steps.conv1.kernel=5") != sha()
+    assert sha("blocks.bottleneck.steps.conv2.kernel=5") == sha()
+    assert sha("blocks.hourglass.steps.conv1.kernel=3") != sha()
+    assert sha("blocks.preact_bottleneck.steps.conv2.kernel=5") == sha()
+    # A slot's usual block is used where nothing else is put there.
+    assert sha("blocks.local.steps.conv1.kernel=3") == sha()
+    assert sha("attention.mask=local", "blocks.local.steps.conv1.kernel=3") != sha(
+        "attention.mask=local"
+    )
+
+
+def test_the_order_of_steps_is_part_of_the_hash() -> None:
+    steps = {
+        "act": {"op": "act"},
+        "conv": {"op": "conv", "channels": "c", "kernel": 3, "stride": "stride"},
+    }
+    net = {
+        "name": "net",
+        "input": [3, 32, 32],
+        "classes": 10,
+        "stem": "conv",
+        "unit": "plain",
+        "stages": [{"channels": 64}],
+    }
+    orders = [steps, dict(reversed(steps.items()))]
+    hashes = {load({**net, "blocks": {"plain": {"steps": order}}}).sha256 for order in orders}
+    assert len(hashes) == 2
 
 
 def test_a_bad_attention_is_one_mistake_for_all_stages() -> None:

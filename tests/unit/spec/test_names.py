@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 import archcompiler
+from archcompiler.backends.torch import torch_op
+from archcompiler.language.definition import Definition
+from archcompiler.language.library import HOMES, Library
+from archcompiler.ops.registry import operators
 from archcompiler.spec.names import EMITTED, class_name, taken
-from archcompiler.units import unit_types
 
+UNITS = Library().names("blocks", "unit")
 GENERATED = sorted((Path(__file__).parents[3] / "generated").glob("*.py"))
 
 
@@ -37,7 +41,7 @@ def emitted() -> Iterator[tuple[set[str], str]]:
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
         )
         yield set(ast.literal_eval(names)), source
-    masks = product(("mixed", "channel", "spatial"), ("encoder_decoder", "local"))
+    masks = product(("mixed", "channel", "spatial"), ("hourglass", "local"))
     stages = [
         {
             "channels": 64,
@@ -45,14 +49,23 @@ def emitted() -> Iterator[tuple[set[str], str]]:
             "after": 1,
             "depth": 1,
             "unit": unit,
-            "attention": {"learning": learning, "mask": {"activation": a, "structure": s}},
+            "attention": {"learning": learning, "mask": {"activation": a, "type": m}},
         }
-        for a, s in masks
-        for unit, learning in zip(unit_types(), ("naive", "residual") * 2, strict=False)
+        for a, m in masks
+        for unit, learning in zip(UNITS, ("naive", "residual") * 2, strict=False)
     ]
     for first in (stages, stages[::-1]):
         network = compile(stages=first, head={"dropout": 0.5}, norm={"eps": 1e-3})
         yield {"Net", "NetConfig", "net"}, network.source
+
+
+def blocks() -> list[Definition]:
+    """Every block of the zoo."""
+    library = Library()
+    found = []
+    for home in HOMES:
+        found += [library.find(name, home) for name in library.names(home)]
+    return [block for block in found if block is not None]
 
 
 def global_names(table: symtable.SymbolTable) -> Iterator[str]:
@@ -68,7 +81,7 @@ def test_every_name_that_an_emitted_file_uses_is_taken() -> None:
     free: set[str] = set()
     for own, source in emitted():
         used = set(global_names(symtable.symtable(source, "net.py", "exec")))
-        free |= {name for name in used - own if taken(name) is None and name[:2] != "__"}
+        free |= {n for n in used - own if taken(n, blocks()) is None and n[:2] != "__"}
     assert free == set()
 
 
@@ -82,7 +95,7 @@ def test_every_name_said_to_be_used_is_used() -> None:
     "name",
     [
         *("class", "match", "print", "isinstance", "super", "torch", "row", "checkpoint"),
-        *("typing", "stage", "f", "tensor", "none", "true", "hourglass"),
+        *("typing", "stage", "f", "tensor", "none", "true", "hourglass", "drop_path"),
     ],
 )
 def test_a_name_that_is_taken(name: str) -> None:
@@ -92,12 +105,30 @@ def test_a_name_that_is_taken(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Stage", "F", "Tensor", "None", "ValueError", "MixedHourglass", "AttentionModule"]
-    + [unit.class_name for unit in unit_types().values()],
+    ["Stage", "F", "Tensor", "None", "ValueError", "ChannelMaskBranch", "AttentionModule"],
 )
 def test_a_class_name_that_is_taken(name: str) -> None:
     with pytest.raises(archcompiler.CompileError, match=f"a class cannot be called `{name}`"):
         compile(class_name=name)
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_the_class_of_a_unit_is_taken_where_it_is_used(unit: str) -> None:
+    definition = Library().find(unit)
+    assert definition is not None
+    name = definition.class_name
+    with pytest.raises(archcompiler.CompileError, match=f"a class cannot be called `{name}`"):
+        compile(class_name=name, unit=unit)
+    other = "bottleneck" if unit != "bottleneck" else "resnext"
+    assert compile(class_name=name, unit=other).spec.class_name == name
+
+
+def test_helpers_of_operators_are_taken() -> None:
+    helpers = set()
+    for operator in operators().values():
+        helper = torch_op(operator).helper
+        helpers |= {helper(2).name} if helper is not None else set()
+    assert {name for name in helpers if taken(name) is None} == set()
 
 
 def test_a_class_whose_configuration_would_take_the_name_of_a_unit(

@@ -6,12 +6,12 @@ from importlib.metadata import entry_points
 
 import pytest
 import torch
+from archcompiler.blocks import UNIT
+from archcompiler.units import UnitType, unit_types
 
 import archcompiler
 from archcompiler.analysis.parameters import parameter_count
-from archcompiler.blocks import UNIT
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.units import UnitType, unit_types
 from archcompiler.verify import verify
 
 TYPES = sorted(unit_types())

@@ -102,6 +102,7 @@ RECORDS: Final = {
     "softmax": TorchOp(
         call=_softmax,
         helper=lambda dims: _OVER_POSITIONS,
+        helped=lambda op: op.axis == "positions",
         readers=_read_softmax,
         uncounted=frozenset({"aten::softmax", "aten::view_as"}),
     ),
