@@ -83,7 +83,7 @@ class Sheet:
         names = (*NAMES, *(NUMBERS if part == "steps" else ()))
         if self.pick(*[False] * 200, True):
             names = REFUSED
-        free = [n for n in names if n not in self.names] or ["last"]
+        free = [n for n in names if n not in self.names]
         name: str = self.pick(*free)
         self.names.append(name)
         return name

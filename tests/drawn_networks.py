@@ -17,14 +17,16 @@ def small_specs(draw: st.DrawFn) -> dict[str, Any]:
     mask = {
         "unit": draw(unit),
         "activation": draw(st.sampled_from(["mixed", "channel", "spatial"])),
-        "structure": draw(st.sampled_from(["encoder_decoder", "encoder_decoder", "local"])),
-        "interpolation": draw(
-            st.sampled_from(
-                [{"mode": "nearest"}, {"align_corners": True}, {"align_corners": False}]
-            )
-        ),
-        "pool": {"kernel": 3, "padding": draw(st.integers(0, 1)), "ceil": draw(st.booleans())},
+        "type": draw(st.sampled_from(["hourglass", "hourglass", "local"])),
     }
+    interpolations = [{"mode": "nearest"}, {"align_corners": True}, {"align_corners": False}]
+    if mask["type"] == "hourglass":
+        mask["interpolation"] = draw(st.sampled_from(interpolations))
+        mask["pool"] = {
+            "kernel": 3,
+            "padding": draw(st.integers(0, 1)),
+            "ceil": draw(st.booleans()),
+        }
     stages = [
         {
             "channels": 32 * 2**i,

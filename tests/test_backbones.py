@@ -18,7 +18,7 @@ ORIGINALS = {
     for folder, originals in (("backbones", BACKBONES), ("attention_kinds", ATTENTION_KINDS))
     for path in sorted((SPECS / folder).glob("*.toml"))
 }
-IN_OTHER_WORDS = ("convnext_tiny", "eca_resnet50")
+IN_OTHER_WORDS = ("convnext_tiny", "eca_resnet50", "gc_resnet50", "nonlocal_resnet50")
 """Networks whose graphs cannot be compared, as their re-statements move channels about by hand."""
 
 
@@ -44,3 +44,33 @@ def test_the_emitted_module_is_the_graph(path: Path) -> None:
     proof = verify(archcompiler.compile(path))
     assert proof.holds, proof
     assert proof.parameters == ORIGINALS[path].parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("backbones/resnet18", "blocks.basic.steps.conv2.kernel=1"),
+        ("backbones/resnet50d", "blocks.bottleneck_d.steps.average.count_include_pad=true"),
+        ("backbones/wrn28_10", 'blocks.preact_basic.steps.project.from="x"'),
+        ("backbones/regnetx_400mf", "unit.group_width=8"),
+        ("backbones/mobilenet_v2", "activation=relu"),
+        ("backbones/efficientnet_b0", "blocks.squeeze.steps.act.op=relu"),
+        ("backbones/vgg16_bn", "blocks.plain.steps.conv.bias=false"),
+        ("backbones/densenet121", 'blocks.dense.steps.concat.from=["conv2", "x"]'),
+        ("attention_kinds/se_resnet50", "unit.gate.ratio=8"),
+        ("attention_kinds/cbam_resnet50", "unit.gate.kernel=3"),
+        ("attention_kinds/bam_resnet50", "attention.mask.join=sum"),
+    ],
+)
+def test_a_changed_network_is_not_the_original(name: str, change: str) -> None:
+    path = SPECS / f"{name}.toml"
+    assert difference(archcompiler.compile(path, [change]), ORIGINALS[path])
+
+
+@pytest.mark.parametrize(
+    "change", ["activation=relu", "norm.eps=0.1", "blocks.convnext.steps.depthwise.kernel=5"]
+)
+def test_a_changed_network_has_other_results(change: str) -> None:
+    path = SPECS / "backbones" / "convnext_tiny.toml"
+    with pytest.raises((AssertionError, RuntimeError)):
+        assert_equal_results(archcompiler.compile(path, [change]), ORIGINALS[path], size=32)

@@ -11,13 +11,14 @@ from archcompiler.backends.torch import Value, expression, helper_of, torch_op
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
+from archcompiler.ir import INPUT, Block
 from archcompiler.language import symbol
 from archcompiler.language.definition import Rule, X
 from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
-from archcompiler.ops import Operator
+from archcompiler.ops import ArgumentError, Operator
 
 
 class Bodies:
@@ -67,7 +68,11 @@ class Bodies:
             else:
                 alias[rule.name] = rule.name
                 if isinstance(condition, Symbol):
-                    line = _under(line, condition.text, alias[rule.otherwise])
+                    other = alias[rule.otherwise]
+                    line = _under(line, condition.text, other)
+                    if not self._same_width(plan, rule):
+                        widths = condition, channels[rule.name], channels[other]
+                        channels[rule.name] = symbol.choose(*widths)
                 body.lines.append(line)
             name = alias[rule.name]
         body.output = name
@@ -110,6 +115,24 @@ class Bodies:
         if module is None:
             return None
         return Line(rule.name, inputs, _attribute(rule.name), module, weighted=True)
+
+    def _same_width(self, plan: ClassPlan, rule: Rule) -> bool:
+        """Whether what stands for a step that is not there has the channels that it would give."""
+        for use, block in zip(plan.uses, plan.blocks, strict=True):
+            if _there(use, rule):
+                continue
+            widths = tuple(_given_width(use, block, name) for name in rule.inputs)
+            try:
+                called = target(use, rule, self.dialect)
+            except (ArgumentError, ExpressionError, MissingOption):
+                continue
+            if isinstance(called, OperatorTarget):
+                width = called.make(widths, self.dialect.dims).out(widths)
+            else:
+                width = widths[0] if called is None or called.channels is None else called.channels
+            if width != _given_width(use, block, rule.otherwise):
+                return False
+        return True
 
     def _width(self, use: Use) -> Any:
         """Channels that a block gives: `c`, but where it gives something else, as a mask may."""
@@ -240,6 +263,16 @@ def _on_self(op: Operator, plan: ClassPlan, body: Body) -> Operator:
 
 _SIZES = ("in_channels", "channels", "stride", "num_classes", "dropout")
 """Arguments of a class that are no options of its block."""
+
+
+def _given_width(use: Use, block: Block, name: str) -> int:
+    """Channels of what a step's name stands for in one use."""
+    there = {step.name for step in block.steps}
+    rules = {rule.name: rule for rule in use.definition.steps}
+    while name != X and name not in there:
+        rule = rules[name]
+        name = rule.inputs[0] if _there(use, rule) else rule.otherwise
+    return block.type_of(INPUT if name == X else name).channels
 
 
 def _there(use: Use, rule: Rule) -> bool:

@@ -55,7 +55,7 @@ class ClassPrinter:
         if plan.has_stride:
             arguments.append("stride: int = 1")
         for name, value in self.bodies.used(plan).items():
-            kind = "int" if plan.whole(name) else "float"
+            kind = plan.type_of(name)
             default = f" = {value!r}" if plan.changes_channels else ""
             arguments.append(f"{name}: {kind}{default}")
         return arguments

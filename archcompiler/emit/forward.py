@@ -185,11 +185,16 @@ class _Writer:
 
     def _own_name(self, name: str) -> str:
         """A variable for a value: `x` or `y` where that is free, else the name of its step."""
-        if self.reads[name] > 1 and not self._later_named(X, name):
+        if self.reads[name] > 1 and self._alone(name):
             return X
         if self._read_next(name) and not self._later_named(RUNNING, name):
             return RUNNING
         return self._side_name(name)
+
+    def _alone(self, name: str) -> bool:
+        """Whether everything that is still to come goes by this value."""
+        needed = any(self._later(other) for other in self.values if other != name)
+        return not needed and all(other == name for other in self.pending)
 
     def _side_name(self, name: str) -> str:
         """A variable for a value that waits for others."""
@@ -250,15 +255,20 @@ class _Writer:
 
     def _result_name(self, group: Group, other: str) -> str:
         """The variable that a group changes or makes."""
+        name = group.result.name
         if group.hoisted:
-            return (
-                SHORTCUT if not self._later_named(SHORTCUT) else self._side_name(group.result.name)
-            )
+            free = self._is_joined(name) and not self._later_named(SHORTCUT)
+            return SHORTCUT if free else self._side_name(name)
         if other != X and not self._later(group.otherwise):
             return other
         if not self._later_named(RUNNING):
             return RUNNING
-        return self._side_name(group.result.name)
+        return self._side_name(name)
+
+    def _is_joined(self, name: str) -> bool:
+        """Whether a value goes into a sum or another join, and nowhere else."""
+        readers = [item for item in self.items if name in _inputs(item)]
+        return all(isinstance(item, Line) and len(item.inputs) > 1 for item in readers)
 
     def _flush(self, variable: str) -> None:
         for name in [n for n, p in self.pending.items() if _mentions(p.value.text, variable)]:

@@ -7,27 +7,76 @@ code, a word, a truth value or what is in a slot, makes a class of its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from archcompiler.ir import Block, Graph, TensorType
 from archcompiler.ir.kinds import HEAD, STEM, UNIT
-from archcompiler.language.definition import Definition
-from archcompiler.language.expression import Expression
+from archcompiler.language.definition import SIZES, Definition, Option
+from archcompiler.language.expression import Expression, parse_expression
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.use import MissingOption, Use, frozen
+from archcompiler.ops.registry import find_operator
 
 Structure = tuple[Any, ...]
+Computed = frozenset[tuple[Definition, str]]
+"""Truth values of blocks that a caller computes from numbers: arguments, like the numbers."""
 
 
-def structure(use: Use) -> Structure:
+def computed_truths(uses: Iterable[Use]) -> Computed:
+    """Every truth value that some step of these blocks computes from numbers."""
+    calls = {(use.definition, *call) for use in uses for call in _given_truths(use)}
+    found: Computed = frozenset()
+    while True:
+        more = frozenset(
+            (inner, name)
+            for definition, inner, name, text in calls
+            if varies(definition, parse_expression(text), found)
+        )
+        if more <= found:
+            return found
+        found |= more
+
+
+def _given_truths(use: Use) -> Iterator[tuple[Definition, str, str]]:
+    """Truth values that steps give to the blocks that they call, as expressions."""
+    for rule in use.definition.steps:
+        texts = {name: value for name, value in rule.arguments.items() if isinstance(value, str)}
+        try:
+            called = use.slot(rule.op).type if rule.op in use.definition.slots else rule.op
+        except MissingOption:
+            continue
+        inner = use.library.find(called) if texts and find_operator(called) is None else None
+        for name, text in texts.items():
+            if inner is not None and name in inner.options and inner.options[name].type == "bool":
+                yield inner, name, text
+
+
+def varies(definition: Definition, expression: Expression, computed: Computed) -> bool:
+    """Whether an expression of a block depends on what is an argument of its class."""
+    for name, _, _ in expression.names:
+        option = definition.options.get(name)
+        if name in SIZES or (definition, name) in computed:
+            return True
+        if option is not None and option.type in ("int", "float"):
+            return True
+        inner = definition.lets.get(name) if option is None else option.default
+        if isinstance(inner, Expression) and varies(definition, inner, computed):
+            return True
+    return False
+
+
+def structure(use: Use, computed: Computed = frozenset()) -> Structure:
     """What no argument of a class can change."""
     statics = []
     for option in use.definition.options.values():
-        if option.static:
+        if option.static and (use.definition, option.name) not in computed:
+            default = option.default if option.name not in use.given else None
             try:
+                if isinstance(default, Expression) and varies(use.definition, default, computed):
+                    continue
                 value = (
                     use.slot(option.name).key if option.type == "slot" else use.number(option.name)
                 )
@@ -44,12 +93,18 @@ class ClassPlan:
     name: str
     definition: Definition
     uses: list[Use] = field(default_factory=list)
-    shapes: list[tuple[TensorType, TensorType]] = field(default_factory=list)
-    """Input and output of each use."""
+    blocks: list[Block] = field(default_factory=list)
+    """What each use became in the graph."""
+    computed: Computed = frozenset()
 
     @property
     def kind(self) -> str:
         return self.uses[0].kind
+
+    @property
+    def shapes(self) -> list[tuple[TensorType, TensorType]]:
+        """Input and output of each use."""
+        return [(block.input, block.output_type) for block in self.blocks]
 
     @cached_property
     def once(self) -> bool:
@@ -70,7 +125,7 @@ class ClassPlan:
         """Options that are arguments of the class, with the value of the first use."""
         found = {}
         for option in self.definition.options.values():
-            if option.static or self._derived(option.name):
+            if self._static(option) or self._derived(option.name):
                 continue
             try:
                 found[option.name] = self.uses[0].number(option.name)
@@ -78,10 +133,19 @@ class ClassPlan:
                 continue
         return found
 
+    def _static(self, option: Option) -> bool:
+        return option.static and (self.definition, option.name) not in self.computed
+
     def _derived(self, option: str) -> bool:
         """Whether nobody sets it, and its default is computed from other options."""
         default = self.definition.options[option].default
         return isinstance(default, Expression) and not any(option in use.given for use in self.uses)
+
+    def type_of(self, option: str) -> str:
+        """The type of an argument: bool, int or float."""
+        if self.definition.options[option].type == "bool":
+            return "bool"
+        return "int" if self.whole(option) else "float"
 
     def whole(self, option: str) -> bool:
         return all(isinstance(use.number(option), int) for use in self.uses)
@@ -89,7 +153,8 @@ class ClassPlan:
     def symbolic(self) -> Use:
         """The block with symbols for what its class takes as arguments."""
         first = self.uses[0]
-        given = {k: v for k, v in first.given.items() if self.definition.options[k].static}
+        options = self.definition.options
+        given = {k: v for k, v in first.given.items() if self._static(options[k])}
         if self.once:
             given |= {k: v for k, v in first.given.items() if k not in given}
             for name in ("dropout",):
@@ -125,13 +190,17 @@ class ClassPlans:
 
     def __init__(self, graph: Graph) -> None:
         self._plans: dict[Structure, ClassPlan] = {}
-        for use, block in _inner_first(graph):
-            key = structure(use)
+        blocks = list(_inner_first(graph))
+        self._computed = computed_truths(use for use, _ in blocks)
+        for use, block in blocks:
+            key = structure(use, self._computed)
             if key not in self._plans:
-                self._plans[key] = ClassPlan(use.definition.class_name, use.definition)
+                self._plans[key] = ClassPlan(
+                    use.definition.class_name, use.definition, computed=self._computed
+                )
             plan = self._plans[key]
             plan.uses.append(use)
-            plan.shapes.append((block.input, block.output_type))
+            plan.blocks.append(block)
         self._name()
 
     def __iter__(self) -> Iterator[ClassPlan]:
@@ -139,7 +208,7 @@ class ClassPlans:
 
     def find(self, use: Use) -> ClassPlan | None:
         """The class of a use; None for a block that is nowhere in the graph."""
-        return self._plans.get(structure(use))
+        return self._plans.get(structure(use, self._computed))
 
     def _name(self) -> None:
         """Class names: that of the block, and where it has several structures, what is special."""

@@ -15,8 +15,8 @@ from archcompiler.analysis.parameters import parameter_count
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.classes import AXES, ClassPrinter
 from archcompiler.emit.plan import ClassPlan, ClassPlans
-from archcompiler.ir import Block, Graph, TensorType
-from archcompiler.ir.kinds import ATTENTION, HEAD, MASK, STAGE, STEM, UNIT
+from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
+from archcompiler.ir.kinds import ATTENTION, HEAD, STAGE, STEM, UNIT
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
@@ -125,8 +125,21 @@ class NetworkView:
         return next((plan for plan in self.plans if plan.kind == kind), None)
 
     @cached_property
+    def masks(self) -> dict[str, Use]:
+        """What attention modules call the blocks that make their masks, and a use of each."""
+        found: dict[str, Use] = {}
+        for _, block in self.graph.blocks():
+            if block.kind == ATTENTION:
+                for step in block.steps:
+                    found |= dict(_mask_inputs(block, step))
+        return found
+
+    @cached_property
     def mask_plans(self) -> list[ClassPlan]:
-        return [p for p in self.plans if any(use.kind == MASK for use in p.uses)]
+        """Classes of masks."""
+        masks = [use for _, block in self.graph.blocks() for use in _masks_of(block)]
+        plans = (self.plans.find(use) for use in masks)
+        return list({plan.name: plan for plan in plans if plan is not None}.values())
 
     @property
     def mask_test(self) -> str:
@@ -134,20 +147,12 @@ class NetworkView:
         names = [plan.name for plan in self.mask_plans]
         classes = names[0] if len(names) == 1 else f"({', '.join(names)})"
         test = f"isinstance(module, {classes})"
-        if any(use.kind != MASK for plan in self.mask_plans for use in plan.uses):
-            test += f" and name.rpartition('.')[2] in {self.mask_steps}"
+        uses = [use for plan in self.mask_plans for use in plan.uses]
+        masks = {id(use) for _, block in self.graph.blocks() for use in _masks_of(block)}
+        if any(id(use) not in masks for use in uses):
+            steps = " or ".join(f'name.endswith(".{name}")' for name in sorted(self.masks))
+            test += f" and ({steps})" if len(self.masks) > 1 else f" and {steps}"
         return test
-
-    @property
-    def mask_steps(self) -> tuple[str, ...]:
-        """What attention modules call their masks."""
-        names = {
-            step.name
-            for _, block in self.graph.blocks()
-            for step in block.steps
-            if isinstance(step.body, Block) and step.body.kind == MASK
-        }
-        return tuple(sorted(names))
 
     @property
     def norms(self) -> bool:
@@ -276,6 +281,24 @@ class NetworkView:
                     *(len(rows["before"].steps), len(modules)),
                     len(rows["after"].steps) if "after" in rows else 0,
                 )
+
+
+def _masks_of(block: Block) -> Iterator[Use]:
+    """What makes the masks of an attention module; nothing for another block."""
+    if block.kind == ATTENTION:
+        for step in block.steps:
+            yield from (use for _, use in _mask_inputs(block, step))
+
+
+def _mask_inputs(block: Block, step: Step) -> Iterator[tuple[str, Use]]:
+    """Blocks that a step, if it is a gate, takes as the mask."""
+    if isinstance(step.body, Block):
+        return
+    for name, role in zip(step.inputs, step.body.roles(len(step.inputs)), strict=True):
+        if role == "mask" and name != INPUT:
+            body = block.step(name).body
+            if isinstance(body, Block) and isinstance(body.use, Use):
+                yield name, body.use
 
 
 def _units(row: Block) -> Iterator[Use]:

@@ -210,7 +210,10 @@ class _Reading:
                 "E204", f"a block has at most {MAX_STEPS} steps", entries[MAX_STEPS][1].span("key")
             )
             return ()
-        every = {name for name, _ in entries}
+        node = self.table.child("steps")
+        every = set(node.value) if node is not None and isinstance(node.value, dict) else set()
+        # A step whose name is refused is told once, and not where it is read.
+        names += every - {name for name, _ in entries}
         for name, step in entries:
             if name == X:
                 self._say(

@@ -209,10 +209,10 @@ def _word(use: Use, value: Any) -> Any:
     return use.number(value) if option is not None and option.type == "word" else value
 
 
-def _truth(use: Use, value: Any) -> bool:
+def _truth(use: Use, value: Any) -> bool | Symbol:
     if isinstance(value, str):
         value = parse_expression(value).evaluate(use.names)
-    if not isinstance(value, bool):
+    if not isinstance(value, bool | Symbol):
         raise ExpressionError("true or false is needed", 0, 1)
     return value
 

@@ -117,8 +117,8 @@ class GlobalContext(nn.Module):
         self.expand = nn.Conv2d(c // ratio, c, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        weights = torch.softmax(torch.flatten(self.weigh(x), 2), dim=2).transpose(1, 2)
-        context = torch.matmul(torch.flatten(x, 2), weights).unsqueeze(-1)
+        weights = torch.softmax(torch.flatten(self.weigh(x), 2), dim=2)
+        context = (torch.flatten(x, 2) * weights).sum(dim=2)[:, :, None, None]
         return x + self.expand(torch.relu(self.norm(self.reduce(context))))
 
 
@@ -136,10 +136,10 @@ class Coordinate(nn.Module):
         rows = x.mean(dim=3, keepdim=True)
         columns = x.mean(dim=2, keepdim=True).transpose(2, 3)
         both = self.shared(torch.cat([rows, columns], dim=2))
-        height = x.shape[2]
+        height, width = rows.shape[2], columns.shape[2]
         rows = torch.sigmoid(self.rows(both[:, :, :height]))
-        columns = torch.sigmoid(self.columns(both[:, :, height:].transpose(2, 3)))
-        return x * columns * rows
+        columns = torch.sigmoid(self.columns(both[:, :, -width:].transpose(2, 3)))
+        return x * (rows * columns)
 
 
 class NonLocal(nn.Module):
@@ -157,8 +157,8 @@ class NonLocal(nn.Module):
         self.out = nn.Sequential(nn.Conv2d(width, c, 1), nn.BatchNorm2d(c))
 
     def forward(self, x: Tensor) -> Tensor:
+        values = torch.flatten(self.value(x), 2).transpose(1, 2)
         query = torch.flatten(self.query(x), 2).transpose(1, 2)
         weights = torch.softmax(torch.matmul(query, torch.flatten(self.key(x), 2)), dim=-1)
-        values = torch.flatten(self.value(x), 2).transpose(1, 2)
         mixed = torch.matmul(weights, values).transpose(1, 2)
         return x + self.out(torch.unflatten(mixed, 2, x.shape[2:]))

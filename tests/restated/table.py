@@ -140,7 +140,7 @@ ATTENTION_KINDS = {
         attention_resnets.gc_resnet50,
         IMAGENET,
         28_105_032,
-        4_102_737_920,
+        4_097_218_560,
         "2·c²/16 + 2·c + 3·c/16 + 1 more in each unit of c channels, after the authors' code",
     ),
     "coordinate_resnet50": Restated(

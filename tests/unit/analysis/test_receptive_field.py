@@ -77,7 +77,7 @@ def seen(module: Seeing, x: torch.Tensor, axis: int, faintest: float) -> list[tu
 
 def rounds(spec: dict[str, Any]) -> bool:
     """Whether a weight of 0 may come out as 1e-16: bilinear interpolation onto a position."""
-    return spec["attention"]["mask"]["interpolation"] != {"mode": "nearest"}
+    return spec["attention"]["mask"].get("interpolation", {}) not in ({}, {"mode": "nearest"})
 
 
 def modules(spec: dict[str, Any]) -> int:

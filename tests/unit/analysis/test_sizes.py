@@ -21,7 +21,7 @@ SPATIAL = {
     "input": [3, 16, 16],
     "classes": 2,
     "stem": {"type": "conv", "channels": 8, "stride": 4},
-    "attention": {"mask": {"structure": "local", "activation": "spatial"}},
+    "attention": {"mask": {"type": "local", "activation": "spatial"}},
     "stages": [{"channels": 8, "modules": 1, "depth": 1}],
 }
 
