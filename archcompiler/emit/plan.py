@@ -136,10 +136,11 @@ class ClassPlan:
     def _static(self, option: Option) -> bool:
         return option.static and (self.definition, option.name) not in self.computed
 
-    def _derived(self, option: str) -> bool:
-        """Whether nobody sets it, and its default is computed from other options."""
-        default = self.definition.options[option].default
-        return isinstance(default, Expression) and not any(option in use.given for use in self.uses)
+    def _derived(self, name: str) -> bool:
+        """Whether nobody sets it, and its default is computed from other options, or is spared."""
+        option = self.definition.options[name]
+        computed = option.spare or isinstance(option.default, Expression)
+        return computed and not any(name in use.given for use in self.uses)
 
     def type_of(self, option: str) -> str:
         """The type of an argument: bool, int or float."""

@@ -17,6 +17,7 @@ from archcompiler.emit.classes import AXES, ClassPrinter
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ir.kinds import ATTENTION, HEAD, STAGE, STEM, UNIT
+from archcompiler.ir.strides import stride
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
@@ -162,14 +163,13 @@ class NetworkView:
     @property
     def feature_info(self) -> dict[str, dict[str, int]]:
         """Channels and stride of what each stage returns; the stride is that of the last axis."""
-        whole = self.input.size[-1]
-        return {
-            stage.name: {
-                "channels": stage.output.channels,
-                "stride": round(whole / stage.output.size[-1]),
-            }
-            for stage in self.stages
-        }
+        passed, found = 1, {}
+        for step in self.graph.root.steps:
+            assert isinstance(step.body, Block)
+            passed *= stride(step.body)
+            if step.body.kind == STAGE:
+                found[step.name] = {"channels": step.type.channels, "stride": passed}
+        return found
 
     @property
     def attentions(self) -> bool:

@@ -37,6 +37,8 @@ class Option:
     slot: str = "block"
     """What a slot is for: `unit`, `mask`, `block` or `operator`."""
     help: str = ""
+    spare: bool = False
+    """Whether the emitted class has it as an argument only where a spec sets it."""
 
     @property
     def required(self) -> bool:

@@ -41,7 +41,7 @@ SLOTS = ("unit", "mask", "block", "operator")
 """What a slot can be for."""
 CALLED = ("channels", "in_channels", "num_classes")
 """Arguments that emitted classes have of their own."""
-_OPTION_KEYS = ("type", "default", "least", "most", "choices", "slot", "help")
+_OPTION_KEYS = ("type", "default", "least", "most", "choices", "slot", "help", "spare")
 _TYPES: dict[type, OptionType] = {bool: "bool", int: "int", float: "float", str: "word"}
 
 
@@ -138,6 +138,7 @@ class _Reading:
             self._choices(node),
             self._slot(node),
             " ".join((self._entry(node, "help", str, "a string") or "").split()),
+            bool(self._entry(node, "spare", bool, "true or false")),
         )
 
     def _no_type(self, name: str, node: Located, type_: object) -> None:
@@ -174,7 +175,9 @@ class _Reading:
         child = node.child(key)
         if child is None:
             return None
-        if not isinstance(child.value, kind) or isinstance(child.value, bool):
+        if not isinstance(child.value, kind) or (
+            isinstance(child.value, bool) and kind is not bool
+        ):
             self.problems.append(_wrong(f"`{key}`", child, expected))
             return None
         return child.value

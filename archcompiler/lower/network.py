@@ -10,6 +10,7 @@ from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Block, Graph, Problem, TensorType
 from archcompiler.ir.kinds import ATTENTION, HEAD, NETWORK, STAGE, STEM, UNIT
+from archcompiler.ir.strides import stride
 from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.library import Home, Library
 from archcompiler.language.target import BlockTarget, Dialect
@@ -81,17 +82,31 @@ class _Network:
     def __init__(self, context: Context, spec: Spec) -> None:
         self.context, self.spec = context, spec
         self.library = context.dialect.library
+        self.dilations = [1] * len(spec.stages)
+        """What stages have in place of strides, for `output_stride`."""
 
     def lower(self, input: TensorType) -> Block:
         block = BlockBuilder(NETWORK, input)
         x = block.x
         if self.spec.stem.type != NONE:
             x = block.add("stem", self._stem(input), x)
+        passed = stride(block.build(x))
         for index, stage in enumerate(self.spec.stages):
+            passed *= self._stride(index, passed)
             x = block.add(f"stage{index + 1}", self._stage(stage, index, x.type), x)
         if self.spec.head.type != NONE:
             x = block.add("head", self._head(x.type), x)
         return block.build(x)
+
+    def _stride(self, index: int, passed: int) -> int:
+        """Stride of a stage after others that have `passed`: 1 where its units are dilated."""
+        wanted, bound = self.spec.stages[index].stride, self.spec.output_stride
+        before = self.dilations[index - 1] if index else 1
+        if bound is None or passed * wanted <= bound:
+            self.dilations[index] = before
+            return wanted
+        self.dilations[index] = before * wanted
+        return 1
 
     def _stem(self, input: TensorType) -> Block:
         stem = self.spec.stem
@@ -129,7 +144,7 @@ class _Network:
         origin: SpecPath = ("stages", index)
         block = BlockBuilder(STAGE, input, origin=origin)
         unit = self._unit(index)
-        call = self._call(unit, stage.stride)
+        call = self._call(unit, 1 if self.dilations[index] > 1 else stage.stride)
         x = block.x
 
         def row(count: int, key: str, call: BlockTarget, channels: list[int]) -> Block:
@@ -179,10 +194,14 @@ class _Network:
 
     def _unit(self, index: int) -> Reference:
         """Unit type of the plain units of a stage."""
-        unit = self.spec.stages[index].unit
-        if unit is None:
-            return _reference(self.spec.unit, ("unit",))
-        return _reference(unit, ("stages", index, "unit"))
+        own = self.spec.stages[index].unit
+        unit = _reference(self.spec.unit, ("unit",))
+        if own is not None:
+            unit = _reference(own, ("stages", index, "unit"))
+        dilation = self.dilations[index]
+        if dilation == 1:
+            return unit
+        return Reference(unit.type, {"dilation": dilation, **unit.options}, unit.origin)
 
     def _order(self, index: int) -> list[Reference]:
         """Unit types of a stage's trunk in the order of the forward pass."""

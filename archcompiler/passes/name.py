@@ -19,8 +19,8 @@ FAMILIES: Final = {
 }
 """Words whose number is the layers of a network, and how many more than its path has it counts.
 
-A wide residual network counts its three projections beside the path. What goes before the size of an
-image, or names a data set, is not here.
+A wide residual network counts its three projections beside the path. What goes before the size of
+an image, or names a data set, is not here.
 """
 _NAME: Final = re.compile(
     rf"(?:^|_)(?P<family>{'|'.join(sorted(FAMILIES, key=len, reverse=True))})"

@@ -127,6 +127,10 @@ class Spec(Model):
     """Defaults of every attention module; a stage may change any of them."""
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1000)]
     """Stages in the order of the forward pass."""
+    output_stride: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Pixels of the input from one position of the last stage to the next, at most: a stage that
+    would go beyond has dilated units in place of a stride. For segmentation; units need the
+    option `dilation`."""
     head: Annotated[Head, BeforeValidator(_from_name)] = Head.model_construct()
     """What comes after the stages."""
     activation: Named = Reference.model_construct(type="relu")
