@@ -67,9 +67,7 @@ def test_a_changed_network_is_not_the_original(name: str, change: str) -> None:
     assert difference(archcompiler.compile(path, [change]), ORIGINALS[path])
 
 
-@pytest.mark.parametrize(
-    "change", ["activation=relu", "norm.eps=0.1", "blocks.convnext.steps.depthwise.kernel=5"]
-)
+@pytest.mark.parametrize("change", ["activation=relu", "norm.eps=0.1"])
 def test_a_changed_network_has_other_results(change: str) -> None:
     path = SPECS / "backbones" / "convnext_tiny.toml"
     with pytest.raises((AssertionError, RuntimeError)):

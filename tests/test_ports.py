@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from restated.compare import difference
 from restated.table import PORTS
 
@@ -39,6 +40,13 @@ def test_the_emitted_module_is_the_graph(name: str) -> None:
     proof = verify(archcompiler.compile(SPECS / f"{name}.toml"))
     assert proof.holds, proof
     assert proof.parameters == ORIGINALS[name].parameters
+
+
+@pytest.mark.parametrize("name", ["gluon56_cifar", "tengshaofeng92_32", "qubvel_cifar"])
+def test_logits(name: str) -> None:
+    network = archcompiler.compile(SPECS / f"{name}.toml")
+    with torch.device("meta"):
+        assert network.module().eval()(torch.empty(2, 3, 32, 32)).shape == (2, 10)
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,8 @@ class _Pending:
     line: Line
     weights: int = 0
     depth: int = 0
+    comment: str = ""
+    """What is to be said of it or of an expression inside it."""
 
 
 @dataclass
@@ -95,7 +97,7 @@ class _Writer:
                 self._line(item)
         if self.output in self.pending:
             found = self.pending[self.output]
-            self._say(f"return {found.value.text}", found.line.comment)
+            self._say(f"return {found.value.text}", found.comment)
         else:
             last = self.statements[-1] if self.statements else ""
             text = self.values[self.output].text
@@ -138,6 +140,7 @@ class _Writer:
             line,
             max((part.weights for part in parts), default=0) + line.weighted,
             1 + max((part.depth for part in parts), default=0),
+            line.comment or next((part.comment for part in parts if part.comment), ""),
         )
 
     def _stands_aside(self, pending: _Pending, line: Line) -> bool:
@@ -180,7 +183,7 @@ class _Writer:
         found = self.pending.pop(name)
         for other in [n for n, p in self.pending.items() if _mentions(p.value.text, variable)]:
             self._assign(other, self._own_name(other))
-        self._say(f"{variable} = {found.value.text}", found.line.comment)
+        self._say(f"{variable} = {found.value.text}", found.comment)
         self.values[name] = Value(variable, found.value.flat)
 
     def _own_name(self, name: str) -> str:

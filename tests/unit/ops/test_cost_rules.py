@@ -34,7 +34,7 @@ class Cube(Pointwise):
 
 def network(op: Operator) -> Graph:
     x = TensorType(3, 8, 8)
-    return Graph("net", Block("network", None, x, (Step("op", op, (INPUT,), x),), "op"))
+    return Graph("net", Block("network", x, (Step("op", op, (INPUT,), x),), "op"))
 
 
 def test_an_operator_without_a_rule_is_an_error() -> None:

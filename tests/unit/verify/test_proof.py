@@ -53,16 +53,24 @@ def test_what_is_emitted_is_proved(network: CompiledNetwork) -> None:
             "y = self.up(self.inner(y) + self.skip(y) + y)",
             id="the encoder's tensor added once more",
         ),
-        pytest.param("torch.addcmul(trunk, trunk, mask)", "trunk * mask", id="naive for residual"),
         pytest.param(
-            "torch.addcmul(trunk, trunk, mask)",
-            "torch.addcmul(mask, trunk, mask)",
+            "torch.addcmul(trunk, trunk, self.mask(x))",
+            "trunk * self.mask(x)",
+            id="naive for residual",
+        ),
+        pytest.param(
+            "torch.addcmul(trunk, trunk, self.mask(x))",
+            "(1 + trunk) * self.mask(x)",
             id="(1 + T)·M",
         ),
         pytest.param("align_corners=True", "align_corners=False", id="align_corners"),
         pytest.param("self.skip(y)", "self.skip(self.skip(y))", id="a module called twice"),
-        pytest.param("return y + shortcut", "return y", id="no shortcut"),
-        pytest.param("self.norm2(y)", "y", id="a norm that is never called"),
+        pytest.param("return self.conv3(y) + shortcut", "return self.conv3(y)", id="no shortcut"),
+        pytest.param(
+            "self.norm2(self.conv1(activated))",
+            "self.conv1(activated)",
+            id="a norm that is never called",
+        ),
         pytest.param("size=x.shape[-2:]", "size=(16, 16)", id="a size hard-coded"),
         pytest.param(
             "self.project = nn.Conv2d", "self.shortcut = self.project = nn.Conv2d", id="renamed"
@@ -75,9 +83,14 @@ def test_what_is_emitted_is_proved(network: CompiledNetwork) -> None:
             "self.norm1 = nn.BatchNorm2d(in_channels, eps=1e-3)",
             id="eps",
         ),
-        pytest.param("torch.sigmoid(y)", "torch.tanh(y)", id="another activation"),
-        pytest.param("2 * r, channels", "r, channels", id="one unit less at the bottom"),
-        pytest.param("self.post(torch", "self.pre(torch", id="weights shared"),
+        pytest.param("torch.sigmoid(", "torch.tanh(", id="another activation"),
+        pytest.param("2 * r if depth == 1 else r", "r", id="units missing at the bottom"),
+        pytest.param("return self.post(y)", "return self.pre(y)", id="weights shared"),
+        pytest.param(
+            "return self.post(y)",
+            "self.post(y)\n        return y",
+            id="a result thrown away",
+        ),
     ],
 )
 def test_a_changed_module_is_not_proved(network: CompiledNetwork, old: str, new: str) -> None:
