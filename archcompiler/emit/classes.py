@@ -35,7 +35,7 @@ class ClassPrinter:
             *_indented(lines_of_init, 2),
             "",
             "    def forward(self, x: Tensor) -> Tensor:",
-            *_indented(forward(body), 2),
+            *_indented(forward(body, flat=plan.kind == HEAD), 2),
         ]
         return "\n".join(lines)
 
