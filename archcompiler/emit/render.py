@@ -28,6 +28,7 @@ STANDARD: Final = {
     "dataclass": "from dataclasses import dataclass",
     "replace": "from dataclasses import replace",
     "partial": "from functools import partial",
+    "ClassVar": "from typing import ClassVar",
     "math": "import math",
 }
 FRAMEWORK: Final = {
