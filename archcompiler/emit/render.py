@@ -20,7 +20,6 @@ from archcompiler.ir import TensorType
 TEMPLATES = Path(__file__).with_name("templates")
 
 STANDARD: Final = {
-    "OrderedDict": "from collections import OrderedDict",
     "Callable": "from collections.abc import Callable",
     "Iterator": "from collections.abc import Iterator",
     "contextmanager": "from contextlib import contextmanager",
