@@ -22,8 +22,54 @@ NET: dict[str, Any] = {
     "stem": {"type": "conv_pool", "pool": {"kernel": 3}},
     "attention": {"p": 1, "trunk": "bottleneck", "mask": {"pool": {"padding": 1}}},
     "head": {"dropout": 0.5},
-    "stages": [{"channels": 64, "modules": 1, "depth": 1, "attention": {"t": 1}}],
+    "stages": [
+        {"channels": 64, "modules": 1, "depth": 1, "attention": {"t": 1}},
+        {"channels": 32, "stride": 2, "unit": {"type": "own", "ratio": 2, "gate": "sigmoid"}},
+    ],
+    "blocks": {
+        "own": {
+            "title": "A block",
+            "preactivation": True,
+            "options": {
+                "ratio": {"default": 4, "least": 1, "most": 16},
+                "depth": 2,
+                "mode": {"default": "hard", "choices": ["hard", "soft"]},
+                "gate": {"slot": "block", "default": "none"},
+                "norm": {"type": "bool", "default": "c > 2"},
+            },
+            "let": {"width": "c / ratio", "less": "width / 2"},
+            "steps": {
+                "conv": {"op": "conv", "channels": "width", "kernel": 3, "stride": "stride"},
+                "norm": {"op": "norm", "when": "norm and mode == 'hard'", "else": "conv"},
+                "inner": {"op": "own", "depth": "depth - 1", "when": "depth > 1"},
+                "units": {"op": "bottleneck", "channels": "c", "repeat": "ratio - 1"},
+                "gate": {"op": "gate", "ratio": "less"},
+                "back": {"op": "conv", "channels": "c", "kernel": [1, "3 / 3"], "bias": "norm"},
+                "project": {
+                    "op": "conv",
+                    "from": "x",
+                    "channels": "c",
+                    "kernel": 1,
+                    "stride": "stride",
+                },
+                "add": {"op": "add", "from": ["back", "project"]},
+            },
+        }
+    },
 }
+WORDS = [
+    *("resnext", "conv", "class", "mixed", "local", "\x00", '"""\\N{x}', "own", "none", "x", "act"),
+    *("c / 0", "c - 64", "-c", "c * 9007199254740993", "log2(0)", "width", "depth + 1", "1e400"),
+    *("c ** 2", "a.b.c", "lambda: 0", "'", "(" * 99, "not" * 66, "max(c)", "ratio.x", "é"),
+    *("1 < c < 3", "mode", "mode == 3", "gate", "gate.preactivation", "c if norm else 0.5", "f(c)"),
+]
+
+
+def test_the_network_is_sound() -> None:
+    assert archcompiler.check(NET) == []
+
+
+KEYS = ["type", "0", "groups", "mask", "channels", "\x00", "x", "op", "from", "default", "slot"]
 
 junk = st.recursive(
     st.one_of(
@@ -31,14 +77,12 @@ junk = st.recursive(
         st.booleans(),
         st.integers(-2, 70_000),
         st.sampled_from([10**9, 10**19, 1 << 63, -1, 0.0, 0.5, 1e308]),
-        st.sampled_from(["resnext", "conv", "class", "mixed", "local", "\x00", '"""\\N{x}']),
+        st.sampled_from(WORDS),
         st.text(max_size=4),
     ),
     lambda inner: st.one_of(
         st.lists(inner, max_size=3),
-        st.dictionaries(
-            st.sampled_from(["type", "0", "groups", "mask", "channels", "\x00", "x"]), inner
-        ),
+        st.dictionaries(st.sampled_from(KEYS), inner),
     ),
     max_leaves=4,
 )

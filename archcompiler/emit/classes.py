@@ -35,7 +35,7 @@ class ClassPrinter:
             *_indented(lines_of_init, 2),
             "",
             "    def forward(self, x: Tensor) -> Tensor:",
-            *_indented(forward(body), 2),
+            *_indented(forward(body, flat=plan.kind == HEAD), 2),
         ]
         return "\n".join(lines)
 
@@ -56,7 +56,7 @@ class ClassPrinter:
             arguments.append("stride: int = 1")
         for name, value in self.bodies.used(plan).items():
             kind = plan.type_of(name)
-            default = f" = {value!r}" if plan.changes_channels else ""
+            default = f" = {value!r}" if plan.changes_channels or plan.has_stride else ""
             arguments.append(f"{name}: {kind}{default}")
         return arguments
 

@@ -27,9 +27,9 @@ RUNNING = "y"
 SHORTCUT = "shortcut"
 
 
-def forward(body: Body) -> list[str]:
-    """Statements of `forward(self, x)`, the last of which returns."""
-    writer = _Writer(_hoisted(groups(body.lines)), body.output)
+def forward(body: Body, *, flat: bool = False) -> list[str]:
+    """Statements of `forward(self, x)`, the last of which returns, a (N, C) vector if `flat`."""
+    writer = _Writer(_hoisted(groups(body.lines)), body.output, flat)
     return writer.write()
 
 
@@ -77,6 +77,8 @@ class _Pending:
 class _Writer:
     items: list[Item]
     output: str
+    flat: bool = False
+    """Whether (N, C) is to be returned, and not a map of one pixel."""
     statements: list[str] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=lambda: {X: Value(X)})
     pending: dict[str, _Pending] = field(default_factory=dict)
@@ -97,7 +99,9 @@ class _Writer:
                 self._line(item)
         if self.output in self.pending:
             found = self.pending[self.output]
-            self._say(f"return {found.value.text}", found.comment)
+            self._say(f"return {self._returned(found.value)}", found.comment)
+        elif self.flat and not self.values[self.output].flat:
+            self._say(f"return {self._returned(self.values[self.output])}")
         else:
             last = self.statements[-1] if self.statements else ""
             text = self.values[self.output].text
@@ -107,6 +111,10 @@ class _Writer:
             else:
                 self._say(f"return {text}")
         return self.statements
+
+    def _returned(self, value: Value) -> str:
+        """What stands behind `return`: logits are vectors."""
+        return f"torch.flatten({value.text}, 1)" if self.flat and not value.flat else value.text
 
     def _line(self, line: Line) -> None:
         pending = self._express(line)

@@ -6,6 +6,7 @@ code, a word, a truth value or what is in a slot, makes a class of its own.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -273,5 +274,7 @@ def _specialities(plans: list[ClassPlan]) -> list[str]:
             and any(other.get(name) != value for other in rows)
             and value != "none"
         ]
-        names.append("".join(part.capitalize() for word in words for part in word.split("_")))
+        # Whatever a word of a spec holds, a name of a class is letters and digits.
+        parts = (part for word in words for part in re.findall("[A-Za-z0-9]+", word))
+        names.append("".join(part.capitalize() for part in parts).lstrip("0123456789"))
     return names

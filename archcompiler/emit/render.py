@@ -20,7 +20,6 @@ from archcompiler.ir import TensorType
 TEMPLATES = Path(__file__).with_name("templates")
 
 STANDARD: Final = {
-    "OrderedDict": "from collections import OrderedDict",
     "Callable": "from collections.abc import Callable",
     "Iterator": "from collections.abc import Iterator",
     "contextmanager": "from contextlib import contextmanager",
@@ -28,6 +27,7 @@ STANDARD: Final = {
     "dataclass": "from dataclasses import dataclass",
     "replace": "from dataclasses import replace",
     "partial": "from functools import partial",
+    "ClassVar": "from typing import ClassVar",
     "math": "import math",
 }
 FRAMEWORK: Final = {

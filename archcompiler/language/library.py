@@ -26,7 +26,7 @@ ZOO: Final = Path(next(iter(zoo.__path__)))
 
 
 class Library:
-    """The blocks that a spec can name: its own first, laid upon the zoo's where it has the name."""
+    """The blocks that a spec can name: its own first, laid upon the zoo's of that name."""
 
     def __init__(self, blocks: Located | None = None) -> None:
         self._own: dict[str, Located] = {}
@@ -99,8 +99,11 @@ class Library:
         return tuple(f"the package of entry point `{point}` cannot be found" for point in _absent())
 
     def table(self, name: str, home: Home = "blocks") -> Located | None:
-        """What is written about a block, the spec's laid upon the zoo's."""
-        base, own = _shipped(name, home), self._own.get(name)
+        """What is written about a block: the spec's, laid upon the zoo's unless it is whole."""
+        own = self._own.get(name)
+        if own is not None and _is_whole(own):
+            return own
+        base = _shipped(name, home)
         if base is None or own is None:
             return own or base
         return merge(base, own)
@@ -112,6 +115,18 @@ class Library:
         table = self.table(name, home)
         assert table is not None
         return read_definition(name, table, home, ("blocks", name))
+
+
+def _is_whole(table: Located) -> bool:
+    """Whether a block has steps of its own, so that the zoo's of its name has no part in it.
+
+    A step without an `op` changes one that is there already. Else a block that the zoo gets one
+    day would change what a spec means.
+    """
+    steps = table.child("steps")
+    if steps is None or not isinstance(steps.value, dict) or not steps.value:
+        return False
+    return all(step.child("op") is not None for step in steps.value.values())
 
 
 @cache

@@ -25,8 +25,8 @@ from archcompiler.language.expression import (
     ExpressionError,
     parse_expression,
 )
-from archcompiler.language.reserved import is_reserved
-from archcompiler.language.values import unknown_choice, unknown_key
+from archcompiler.language.reserved import MODULE, is_reserved
+from archcompiler.language.values import is_word, no_word, unknown_choice, unknown_key
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 MAX_STEPS = 200
@@ -160,6 +160,8 @@ class _Reading:
         for entry in entries:
             if not isinstance(entry.value, str):
                 self.problems.append(_wrong("an entry of `choices`", entry, "a string"))
+            elif not is_word(entry.value):
+                self.problems.append(no_word("an entry of `choices`", entry.span()))
         return tuple(entry.value for entry in entries if isinstance(entry.value, str))
 
     def _slot(self, node: Located) -> str:
@@ -312,6 +314,8 @@ class _Reading:
             else:
                 message = f"`{name}` cannot be a name in a block"
                 notes = ("it becomes an identifier in the emitted code",)
+                if name in MODULE:
+                    notes = ("modules of PyTorch have an attribute of that name",)
                 self._say("E205", message, child.span("key"), notes)
 
     def _known(self, node: Located, keys: tuple[str, ...], what: str) -> None:

@@ -18,7 +18,7 @@ from archcompiler.language.expression import ExpressionError, parse_expression
 from archcompiler.language.library import Library
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.use import MissingOption, Reference, Use, bind, reference
-from archcompiler.language.values import out_of_bounds
+from archcompiler.language.values import is_word, out_of_bounds
 from archcompiler.ops import Argument, ArgumentError, Operator
 from archcompiler.ops.registry import find_operator, operators
 
@@ -164,7 +164,14 @@ def _block_arguments(
 
 
 def _bounded(name: str, value: Any, rule: Argument | Option) -> None:
-    """Refuse a number that is computed too small or too large. Raises ArgumentError."""
+    """Refuse a number that is computed too small or too large, and a word that cannot be.
+
+    Raises ArgumentError.
+    """
+    if isinstance(value, str) and rule.type == "word":
+        if value not in rule.choices if rule.choices else not is_word(value):
+            raise ArgumentError(name, f"cannot be `{value}`")
+        return
     for entry in value if isinstance(value, tuple) else (value,):
         if isinstance(entry, int | float) and not isinstance(entry, bool):
             message = out_of_bounds(entry, rule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from math import isnan
 from typing import Final
@@ -53,12 +54,25 @@ def _wrong(node: Located, rule: Option | Argument, name: str) -> Iterator[Diagno
         message = f"{name} must be {expected}, not {kind_of(value)}"
         yield error("E203", message, node.span(), help=correction(value, expected))
     elif isinstance(value, str):
-        if rule.choices and value not in rule.choices:
+        if not rule.choices and not is_word(value):
+            yield no_word(name, node.span())
+        elif rule.choices and value not in rule.choices:
             yield unknown_choice(f"{name} cannot be", value, node.span(), rule.choices)
     elif not isinstance(value, bool):
         wrong = out_of_bounds(value, rule)
         if wrong is not None:
             yield error("E204", f"{name} {wrong}", node.span())
+
+
+def is_word(text: str) -> bool:
+    """Whether an option can be this: it may become a part of a name in emitted code."""
+    return re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", text) is not None
+
+
+def no_word(name: str, span: Span) -> Diagnostic:
+    """E205 for what an option cannot be."""
+    message = f"{name} must be a word: letters, digits, `_` and `-`, with a letter first"
+    return error("E205", message, span)
 
 
 def is_of(value: object, type_: str) -> bool:

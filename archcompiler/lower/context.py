@@ -219,7 +219,8 @@ def _argument_problem(use: Use, rule: Rule, mistake: ArgumentError) -> Problem:
     places = [use.definition.place("steps", rule.name, mistake.argument)]
     if rule.op in use.definition.slots:
         slot = use.slot(rule.op)
-        places = [(*slot.origin, mistake.argument), slot.origin]
+        offered = mistake.argument in rule.arguments and mistake.argument not in slot.options
+        places = [*(places if offered else ()), (*slot.origin, mistake.argument), slot.origin]
     places += [use.definition.place("steps", rule.name), use.origin]
     return Problem("E204", str(mistake), tuple(place for place in places if place))
 

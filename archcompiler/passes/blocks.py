@@ -60,8 +60,9 @@ def _problem(path: str, block: Block, problem: Problem, channels: tuple[SpecPath
             fatal=True,
         )
     help = problem.help
-    if problem.code == "E307":
-        help = help or fitting_channels(block)
+    if problem.code in ("E204", "E307"):
+        if problem.code == "E307":
+            help = help or fitting_channels(block)
         # The channels of the stage rather than the unit as a whole.
         nearest = [origin for origin in origins if origin != block.origin]
         origins = (*nearest, *channels, *origins)

@@ -16,7 +16,7 @@ from archcompiler.spec.model import Spec
 EMITTED: Final = frozenset(
     {
         *("annotations", "checkpoint", "contextmanager", "dataclass", "nullcontext", "partial"),
-        *("replace", "torch", "nn", "F", "Tensor", "Callable", "Iterator", "OrderedDict"),
+        *("replace", "torch", "nn", "F", "Tensor", "Callable", "Iterator", "ClassVar"),
         *("row", "frozen_statistics", "is_compiling", "Stage"),
     }
 )

@@ -9,7 +9,7 @@ from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.language.checking import check_block
 from archcompiler.language.definition import NONE
-from archcompiler.language.library import Library
+from archcompiler.language.library import Home, Library
 from archcompiler.language.naming import MEANT, Naming, Place
 from archcompiler.ops.registry import find_operator
 
@@ -63,14 +63,22 @@ def broken_blocks(values: Located, library: Library, wording: Wording) -> Iterat
                 "E205", f"a block cannot be called `{name}`: {refused}", written.span("key")
             )
             continue
-        for home in library.homes(name)[: 1 if not library.is_shipped(name) else None]:
-            try:
-                table = library.table(name, home)
-            except CompileError as problem:
-                yield from problem.diagnostics
-                continue
-            assert table is not None
-            yield from check_block(name, table, library, wording, home, ("blocks", name))
+        # What is laid upon a block of the zoo may be meant for a stem or a head of one name.
+        homes: tuple[Home, ...] = ("blocks",)
+        if library.is_shipped(name):
+            homes = library.homes(name)
+        found = [list(_broken(name, home, library, wording)) for home in homes]
+        yield from min(found, key=len)
+
+
+def _broken(name: str, home: Home, library: Library, wording: Wording) -> Iterator[Diagnostic]:
+    try:
+        table = library.table(name, home)
+    except CompileError as problem:
+        yield from problem.diagnostics
+        return
+    assert table is not None
+    yield from check_block(name, table, library, wording, home, ("blocks", name))
 
 
 def _refused(name: str, library: Library) -> str | None:

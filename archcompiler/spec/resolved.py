@@ -128,7 +128,9 @@ class _Walk:
         for rule in definition.steps:
             called = slots.get(rule.op, Reference(rule.op))
             handed = {
-                name: slots[value] if value in slots else reference(value)
+                name: slots.get(value) or reference(value)
+                if isinstance(value, str)
+                else reference(value)
                 for name, value in rule.arguments.items()
                 if (isinstance(value, str) and value.isidentifier())
                 or (isinstance(value, Mapping) and "type" in value)

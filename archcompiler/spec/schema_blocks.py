@@ -83,7 +83,7 @@ def _table(
 
 def _value(rule: Option | Argument, expressions: bool = False) -> Schema:
     """What an option or an argument may be; in a step also an expression, or an option's name."""
-    about = {"description": rule.help} if rule.help else {}
+    about: Schema = {"description": rule.help} if rule.help else {}
     default = rule.default
     if isinstance(default, str | int | float | Mapping):
         about["default"] = dict(default) if isinstance(default, Mapping) else default
@@ -175,8 +175,8 @@ def _own() -> Schema:
         }
         # A slot may have the name of an operator, and then stands for what is put there.
         shadowed = {"required": ["options"], "properties": {"options": {"required": [name]}}}
-        condition = {"properties": {"op": {"const": name}}, "required": ["op"]}
-        entry = {"if": condition, "then": {"$ref": f"#/$defs/step_{name}"}}
+        called = {"properties": {"op": {"const": name}}, "required": ["op"]}
+        entry = {"if": called, "then": {"$ref": f"#/$defs/step_{name}"}}
         then = {"properties": {"steps": {"additionalProperties": entry}}}
         strict.append({"if": {"not": shadowed}, "then": then})
     found["own_block"] = {

@@ -40,6 +40,26 @@ def test_one_image(name: str) -> None:
     assert analytic(network).saved_bytes == measured(network)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "attention_kinds/cbam_resnet50",
+        "attention_kinds/coordinate_resnet50",
+        "attention_kinds/nonlocal_resnet50",
+        "backbones/convnext_tiny",
+        "backbones/efficientnet_b0",
+        "backbones/vgg16_bn",
+        "attention56_ecg",
+    ],
+)
+def test_operators_of_other_families(name: str) -> None:
+    """Two images: a BN of one pixel has nothing to normalise over in one."""
+    network = archcompiler.compile(f"specs/{name}.toml")
+    cost = analytic(network)
+    image = cost.saved_bytes - cost.saved_batch_bytes
+    assert 2 * image + cost.saved_batch_bytes == measured(network, batch=2)
+
+
 @given(small_specs())
 def test_a_batch_of_a_drawn_network(spec: dict[str, Any]) -> None:
     """Statistics of BN are kept once a batch; all else grows with it."""

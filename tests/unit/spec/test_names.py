@@ -16,7 +16,8 @@ from archcompiler.language.library import HOMES, Library
 from archcompiler.ops.registry import operators
 from archcompiler.spec.names import EMITTED, class_name, taken
 
-UNITS = Library().names("blocks", "unit")
+UNITS = [name for name in Library().names("blocks", "unit") if name not in ("dense", "transition")]
+"""Those that fit a stage which keeps its channels."""
 GENERATED = sorted((Path(__file__).parents[3] / "generated").glob("*.py"))
 
 

@@ -66,3 +66,49 @@ def test_text_that_toml_has_to_escape() -> None:
 def test_a_setting_with_a_line_break_stays_a_comment() -> None:
     loaded = load(ROOT / "specs/attention56.toml", ["title=a\nname = 'x'"])
     assert tomllib.loads(show(loaded))["name"] == "attention56"
+
+
+BLOCKS = """
+[blocks.own]
+title = "A convolution"
+
+[blocks.own.options]
+kernel = 3
+gate = { slot = "block", default = "none" }
+
+[blocks.own.steps]
+conv = { op = "conv", channels = "c", kernel = "kernel", stride = "stride" }
+norm = { op = "norm" }
+gate = { op = "gate" }
+"""
+
+
+def test_blocks_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    net = 'name = "net"\ninput = [3, 32, 32]\nclasses = 10\nstem = "conv"\nunit = "own"\n'
+    (tmp_path / "net.toml").write_text(net + "[[stages]]\nchannels = 64\n" + BLOCKS)
+    loaded = load(tmp_path / "net.toml")
+    text = show(loaded)
+    path = (tmp_path / "net.toml").as_posix()
+    (norm,) = (line for line in text.splitlines() if line.startswith('norm = { op = "norm" } '))
+    assert norm.endswith(f"# {path}:18")
+    again = load(tomllib.loads(text))
+    assert again.sha256 == loaded.sha256
+    own = again.library.find("own")
+    assert own is not None
+    assert own.steps[0].arguments == {
+        "channels": "c",
+        "kernel": "kernel",
+        "stride": "stride",
+    }
+
+
+def test_a_changed_step_is_shown_value_by_value_in_the_order_of_the_steps(tmp_path: Path) -> None:
+    net = 'name = "net"\ninput = [3, 32, 32]\nclasses = 10\nstem = "conv"\nunit = "own"\n'
+    (tmp_path / "net.toml").write_text(net + "[[stages]]\nchannels = 64\n" + BLOCKS)
+    loaded = load(tmp_path / "net.toml", ["blocks.own.steps.conv.kernel=5"])
+    text = show(loaded)
+    (kernel,) = (line for line in text.splitlines() if line.startswith("kernel = 5"))
+    assert kernel.endswith("# --set blocks.own.steps.conv.kernel=5")
+    again = load(tomllib.loads(text))
+    assert list(again.spec.blocks["own"]["steps"]) == ["conv", "norm", "gate"]
+    assert again.sha256 == loaded.sha256
