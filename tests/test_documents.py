@@ -113,3 +113,46 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert target.is_relative_to(ROOT), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+def test_the_rooms_are_those_of_the_contract() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "layers")
+    rooms = re.findall(r"^\| (\d+) \| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)
+    expected = [
+        (str(number), room) for number, layer in enumerate(layers, 1) for room in layer.split(" | ")
+    ]
+    assert rooms == expected
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_names_is_there(path: Path) -> None:
+    """Paths of the repository, and tests in its files."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    for file, test in re.findall(r"`((?:tests|archcompiler)/[\w/.]+)(?:::(\w+))?`", text):
+        assert (ROOT / file).exists(), file
+        if test:
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
+
+
+def test_every_invariant_has_a_test() -> None:
+    held = ARCHITECTURE.partition("## What always holds")[2].partition("\n## ")[0]
+    invariants = re.split(r"^\d+\. ", held, flags=re.MULTILINE)[1:]
+    numbers = re.findall(r"^(\d+)\. ", held, re.MULTILINE)
+    assert numbers == [str(i) for i in range(1, len(invariants) + 1)]
+    assert all("`tests/" in invariant or "`lint-imports`" in invariant for invariant in invariants)
+
+
+def test_every_decision_is_listed_with_its_title() -> None:
+    listed = re.findall(r"^- \[(.+)\]\(decisions/(.+)\)$", ARCHITECTURE, re.MULTILINE)
+    titles = [path.read_text(encoding="utf-8").partition("\n")[0] for path in DECISIONS]
+    expected = [
+        (re.sub(r"^# \d+\. ", "", title), path.name)
+        for title, path in zip(titles, DECISIONS, strict=True)
+    ]
+    assert listed == expected
