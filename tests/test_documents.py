@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -26,6 +27,7 @@ import archcompiler
 from archcompiler.cli import group
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import ZOO
+from archcompiler.ops.registry import operators
 from archcompiler.verify import verify
 from archcompiler.verify.counts import verify_counts
 
@@ -156,3 +158,41 @@ def test_every_decision_is_listed_with_its_title() -> None:
         for title, path in zip(titles, DECISIONS, strict=True)
     ]
     assert listed == expected
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TINY = tomllib.loads(EXAMPLES["tiny"])
+
+
+def example_of(word: str) -> dict[str, Any]:
+    """What the Python of CONTRIBUTING defines that has a word in it."""
+    (code,) = (text for text in fences(CONTRIBUTING, "python") if word in text)
+    scope: dict[str, Any] = {"__name__": "example"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), scope)
+    return scope
+
+
+def test_the_block_of_contributing_is_in_the_zoo() -> None:
+    (shown,) = fences(CONTRIBUTING, "toml")
+    assert shown in (ZOO / "masks" / "eca.toml").read_text(encoding="utf-8")
+
+
+def test_the_operator_of_contributing(monkeypatch: pytest.MonkeyPatch) -> None:
+    square = example_of("class Square")["Square"]
+    known = {**operators(), "square": square}
+    monkeypatch.setattr("archcompiler.language.target.operators", lambda: known)
+    monkeypatch.setattr("archcompiler.ops.registry.operators", lambda: known)
+    network = archcompiler.compile({**TINY, "activation": "square"})
+    assert "torch.square(self.norm1(self.conv1(x)))" in network.source
+    proof, counts = verify(network), verify_counts(network)
+    assert proof.holds, str(proof)
+    assert counts.verified, str(counts)
+
+
+def test_the_pass_of_contributing() -> None:
+    check = example_of("def check_narrow")["check_narrow"]
+    assert list(check(archcompiler.compile(TINY).graph)) == []
+    narrow = archcompiler.compile({**TINY, "stages": [{"channels": 2}]})
+    (finding,) = check(narrow.graph)
+    assert (finding.code, finding.scope) == ("W302", "stage1")
+    assert finding.origins == (("stages", 0, "channels"),)
