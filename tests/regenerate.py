@@ -56,6 +56,17 @@ def tables() -> None:
         table_path(spec).write_text(printed(spec), encoding="utf-8", newline="\n")
 
 
+def documents() -> None:
+    """The tables of blocks, specs and operators in the README and in `docs/`."""
+    from documents import SECTIONS, with_section
+
+    for path, sections in SECTIONS.items():
+        text = path.read_text(encoding="utf-8")
+        for name, table in sections.items():
+            text = with_section(text, name, table())
+        path.write_text(text, encoding="utf-8", newline="\n")
+
+
 def figures() -> None:
     """The gallery in `docs/gallery/` and the golden figures."""
     from test_figures import regenerate
@@ -64,6 +75,7 @@ def figures() -> None:
 
 
 KINDS: dict[str, Callable[[], None]] = {
+    "documents": documents,
     "errors": errors,
     "figures": figures,
     "generated": generated,

@@ -166,9 +166,9 @@ def test_check_tells_what_it_found() -> None:
 
 
 def test_a_warning_exits_with_0_or_under_strict_with_1() -> None:
-    assert "warning[W301]" in run("check", "tiny.toml", "--set", "name='net99'").stderr
+    assert "warning[W301]" in run("check", "tiny.toml", "--set", "name='attention99'").stderr
     run("check", "--strict", "tiny.toml")
-    run("check", "--strict", "tiny.toml", "--set", "name='net99'", code=1)
+    run("check", "--strict", "tiny.toml", "--set", "name='attention99'", code=1)
 
 
 def test_diagnostics_as_json() -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from documents import README as PATH
+from documents import ROOT, fences, matches, transcripts
 
+import archcompiler
 from archcompiler.cli import group
 
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = PATH.read_text(encoding="utf-8")
 
 MISTAKEN = """\
 name    = "attention92"
@@ -38,33 +40,24 @@ CORRECTED = (
 )
 
 
-def transcripts() -> list[tuple[str, str]]:
-    """Each command of the README's consoles with what is printed below it."""
-    found = []
-    for block in re.findall(r"^```console\n(.*?)^```$", README, re.DOTALL | re.MULTILINE):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output))
-    return found
-
-
-def matches(shown: str, printed: str) -> bool:
-    """Whether `printed` is `shown`, in which an ellipsis on a line stands for any lines."""
-    parts = [re.escape(part.strip("\n")) for part in re.split(r"^…$", shown, flags=re.MULTILINE)]
-    return re.fullmatch(r"\n*(?:.*\n)*?".join(parts) + r"\n*", printed) is not None
+def own_block() -> str:
+    """The spec with a block of its own."""
+    (example,) = (text for text in fences(README, "toml") if "[blocks." in text)
+    return example
 
 
 def test_there_are_transcripts() -> None:
-    assert len(transcripts()) >= 5
+    assert len(transcripts(README)) >= 5
 
 
-@pytest.mark.parametrize(("command", "shown"), transcripts())
+@pytest.mark.parametrize(("command", "shown"), transcripts(README))
 def test_transcript(
     command: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
     corrected = "W301" in shown
     (tmp_path / "my.toml").write_text(CORRECTED if corrected else MISTAKEN, encoding="utf-8")
+    (tmp_path / "squeezed56.toml").write_text(own_block(), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     program, *arguments = shlex.split(command)
     assert program == "archcompiler"
@@ -93,3 +86,11 @@ def test_the_model_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_the_attention_module_shown_is_the_emitted_one() -> None:
     (shown,) = re.findall(r"```python\n(class AttentionModule.*?)```", README, re.DOTALL)
     assert shown in (ROOT / "generated" / "attention452.py").read_text(encoding="utf-8")
+
+
+def test_the_class_of_the_own_block_is_the_emitted_one(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    spec = tmp_path / "squeezed56.toml"
+    spec.write_text(own_block(), encoding="utf-8")
+    (shown,) = (text for text in fences(README, "python") if text.startswith("class Squeeze"))
+    assert shown in archcompiler.compile(spec).source

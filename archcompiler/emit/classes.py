@@ -11,6 +11,7 @@ from archcompiler.emit.lines import Body
 from archcompiler.emit.plan import ClassPlan
 from archcompiler.ir import TensorType
 from archcompiler.ir.kinds import HEAD, STEM
+from archcompiler.ir.strides import stride
 
 AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 """What docstrings call the axes of a map."""
@@ -78,7 +79,7 @@ def _shapes(plan: ClassPlan) -> str:
     axes = AXES[dims]
     sizes = ", ".join(axes)
     if plan.kind == STEM:
-        return f"(N, in_channels, {sizes}) to (N, {plan.shapes[0][1].channels}, …)."
+        return f"(N, in_channels, {sizes}) to (N, {_reduced(plan, axes)}."
     if plan.kind == HEAD:
         return f"(N, {plan.shapes[0][0].channels}, {sizes}) to logits (N, num_classes)."
     if plan.has_stride:
@@ -88,6 +89,15 @@ def _shapes(plan: ClassPlan) -> str:
         return f"Keeps the shape (N, channels, {sizes})."
     before = "in_channels" if plan.changes_channels else "channels"
     return f"(N, {before}, {sizes}) to (N, {_output(plan, axes)})."
+
+
+def _reduced(plan: ClassPlan, axes: tuple[str, ...]) -> str:
+    """The output's shape of a block that is there once, by its strides."""
+    (block,) = plan.blocks
+    strides = [stride(block, axis) for axis in range(len(axes))]
+    sizes = [f"{a} / {s}" if s > 1 else a for a, s in zip(axes, strides, strict=True)]
+    rounded = ", sizes rounded" if any(s > 1 for s in strides) else ""
+    return ", ".join([str(block.output_type.channels), *sizes]) + ")" + rounded
 
 
 def _output(plan: ClassPlan, axes: tuple[str, ...]) -> str:

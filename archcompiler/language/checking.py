@@ -12,15 +12,13 @@ from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import kind_of
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.language.collecting import columns
 from archcompiler.language.definition import NONE, WIRING, Definition, Option, Rule
 from archcompiler.language.ending import circular, endless
 from archcompiler.language.expression import (
     Expression,
-    ExpressionError,
-    InexactDivision,
-    parse_expression,
 )
-from archcompiler.language.kinds import Kind, Name, kind_of_expression, mistakes
+from archcompiler.language.kinds import kind_of_expression
 from archcompiler.language.library import Library
 from archcompiler.language.naming import (
     MEANT,
@@ -31,14 +29,11 @@ from archcompiler.language.naming import (
     wrong_inputs,
     wrong_padding,
 )
-from archcompiler.language.reading import columns, read_block
+from archcompiler.language.reading import read_block
 from archcompiler.language.target import CALL, SIZE
+from archcompiler.language.texts import Texts
 from archcompiler.language.values import (
-    EXPECTED,
-    is_of,
     missing_key,
-    out_of_bounds,
-    unknown_choice,
     unknown_key,
     wrong_value,
 )
@@ -72,7 +67,7 @@ class _Check:
         self.definition, self.table = definition, table
         self.library, self.naming = library, Naming(library, wording)
         self.wording = wording
-        self.names = self._names()
+        self.texts = Texts(definition, table)
 
     def everything(self) -> Iterator[Diagnostic]:
         for name, option in self.definition.options.items():
@@ -80,10 +75,9 @@ class _Check:
         lets = self.table.child("let")
         for name, expression in self.definition.lets.items():
             node = lets.child(name) if lets is not None else None
-            if node is not None and kind_of_expression(expression, self.names) is None:
-                yield from self._expression(node, "number")
-            elif node is not None:
-                yield from self._expression(node, kind_of_expression(expression, self.names))
+            if node is not None:
+                kind = kind_of_expression(expression, self.texts.names)
+                yield from self.texts.expression(node, kind or "number")
         for keys, start, end, name in circular(self.definition):
             node = _at(self.table, keys)
             if node is not None:
@@ -103,22 +97,6 @@ class _Check:
                 message = "blocks that call one another without end"
                 yield error("E222", message, node.span(), notes=notes, help=help)
 
-    def _names(self) -> Mapping[str, Name]:
-        """What an expression can read; also what the form of the block left out of it."""
-        names = {name: Name("number") for name in ("c", "cin", "stride", "classes")}
-        for key in ("options", "let"):
-            node = self.table.child(key)
-            for name in node.value if node is not None and isinstance(node.value, dict) else ():
-                names[name] = Name()
-        kinds: dict[str, Kind] = {"int": "number", "float": "number", "bool": "truth"}
-        for name, option in self.definition.options.items():
-            names[name] = Name(kinds.get(option.type, "word"), option.choices)
-            if option.type == "slot":
-                names[f"{name}.preactivation"] = Name("truth")
-        for name, expression in self.definition.lets.items():
-            names[name] = Name(kind_of_expression(expression, names))
-        return names
-
     def _option(self, options: Located | None, name: str, option: Option) -> Iterator[Diagnostic]:
         node = options.child(name) if options is not None else None
         if node is None:
@@ -129,7 +107,9 @@ class _Check:
         if option.type == "slot":
             yield from self.naming.check(default, slot_place(self.definition, option))
         elif isinstance(option.default, Expression):
-            yield from self._expression(default, "truth" if option.type == "bool" else "number")
+            yield from self.texts.expression(
+                default, "truth" if option.type == "bool" else "number"
+            )
         elif option.default is not None:
             yield from wrong_value(default, option)
 
@@ -137,7 +117,7 @@ class _Check:
         for key, kind in (("when", "truth"), ("repeat", "number")):
             child = node.child(key)
             if child is not None:
-                yield from self._expression(child, "truth" if kind == "truth" else "number")
+                yield from self.texts.expression(child, "truth" if kind == "truth" else "number")
         op = node.child("op")
         assert op is not None
         slot = self.definition.options.get(rule.op)
@@ -204,7 +184,7 @@ class _Check:
             if argument is None:
                 yield unknown_key(child, self.wording.table(node.path), {*known, *WIRING})
             else:
-                yield from self._value(child, argument)
+                yield from self.texts.value(child, argument)
         yield from self._missing(node, known)
         yield from wrong_padding(node, operator, rule.arguments)
 
@@ -214,7 +194,7 @@ class _Check:
             name = str(child.path[-1])
             option = definition.options.get(name)
             if name in CALL:
-                yield from self._value(child, SIZE)
+                yield from self.texts.value(child, SIZE)
             elif name in self.library.unreadable(definition):
                 continue
             elif option is None:
@@ -224,7 +204,7 @@ class _Check:
                 if not (isinstance(child.value, str) and child.value in self.definition.slots):
                     yield from self.naming.check(child, slot_place(definition, option))
             else:
-                yield from self._value(child, option)
+                yield from self.texts.value(child, option)
         yield from self._missing(node, definition.options)
 
     def _missing(
@@ -244,12 +224,12 @@ class _Check:
         for child in _arguments(node):
             name, value = str(child.path[-1]), child.value
             if name in CALL:
-                yield from self._value(child, SIZE)
+                yield from self.texts.value(child, SIZE)
             elif isinstance(value, list):
-                yield from self._value(child, Argument("ints"))
+                yield from self.texts.value(child, Argument("ints"))
             elif isinstance(value, str) and not value.isidentifier():
                 # A word alone may be a choice of whatever is put there.
-                yield from self._expression(child, None)
+                yield from self.texts.expression(child, None)
             elif not isinstance(value, str | int | float | dict):
                 message = f"`{name}` must be a value or a name, not {kind_of(value)}"
                 yield error("E203", message, child.span())
@@ -265,76 +245,6 @@ class _Check:
         op = node.child("op")
         assert op is not None
         return op.span() if given is None else given.span()
-
-    def _value(
-        self, node: Located, rule: Argument | Option, what: str | None = None
-    ) -> Iterator[Diagnostic]:
-        """A value, an expression or the name of an option, for an argument of a call."""
-        value = node.value
-        what = what or f"`{node.path[-1]}`"
-        if rule.type == "word":
-            option = self.definition.options.get(value) if isinstance(value, str) else None
-            if option is None or option.type != "word":
-                yield from wrong_value(node, rule)
-                return
-            strange = [c for c in option.choices if rule.choices and c not in rule.choices]
-            if strange:
-                what = f"option `{value}` may be a word that `{node.path[-1]}` cannot be:"
-                yield unknown_choice(what, strange[0], node.span(), rule.choices)
-        elif isinstance(value, list) and rule.type == "ints":
-            if not value:
-                yield from wrong_value(node, rule)
-            for entry in value:
-                bounds = Argument("int", least=rule.least, most=rule.most)
-                yield from self._value(entry, bounds, f"an entry of {what}")
-        elif isinstance(value, str):
-            kind: Kind = "truth" if rule.type == "bool" else "number"
-            yield from self._expression(node, kind, rule, what)
-        elif not is_of(value, rule.type) and isinstance(value, bool | dict | list | None):
-            message = f"{what} must be {EXPECTED[rule.type]} or an expression"
-            yield error("E203", f"{message}, not {kind_of(value)}", node.span())
-        else:
-            yield from wrong_value(node, rule, what)
-
-    def _expression(
-        self,
-        node: Located,
-        wanted: Kind | None,
-        rule: Argument | Option | None = None,
-        what: str = "",
-    ) -> Iterator[Diagnostic]:
-        text = repr(node.value) if isinstance(node.value, bool | int | float) else node.value
-        if not isinstance(text, str):
-            return
-        try:
-            expression = parse_expression(text)
-        except ExpressionError as problem:
-            span = columns(node, problem.start, problem.end)
-            yield error("E220", problem.message, span, help=problem.help)
-            return
-        kind = wanted or kind_of_expression(expression, self.names)
-        wrong = mistakes(expression, self.names, kind or "number")
-        for found in wrong:
-            span = columns(node, found.start, found.end)
-            yield error("E220", found.message, span, notes=found.notes, help=found.help)
-        if rule is not None and not wrong and not any(expression.names):
-            yield from _constant(node, expression, rule, what)
-
-
-def _constant(
-    node: Located, expression: Expression, rule: Argument | Option, what: str
-) -> Iterator[Diagnostic]:
-    """The bounds of an expression that reads no name."""
-    try:
-        value = expression.evaluate({})
-    except ExpressionError as problem:
-        code = "E307" if isinstance(problem, InexactDivision) else "E220"
-        yield error(code, problem.message, columns(node, problem.start, problem.end))
-        return
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        message = out_of_bounds(value, rule)
-        if message is not None:
-            yield error("E204", f"{what} {message}", node.span())
 
 
 def _arguments(node: Located) -> list[Located]:

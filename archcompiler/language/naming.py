@@ -12,9 +12,9 @@ from archcompiler.config.problems import kind_of
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.diagnostics.suggest import did_you_mean
+from archcompiler.language.collecting import IDENTIFIER
 from archcompiler.language.definition import NONE, Definition, Option
 from archcompiler.language.library import Home, Library
-from archcompiler.language.reading import IDENTIFIER
 from archcompiler.language.values import is_of, missing_key, unknown_key, wrong_value
 from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument

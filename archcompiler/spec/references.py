@@ -83,7 +83,7 @@ def _broken(name: str, home: Home, library: Library, wording: Wording) -> Iterat
 
 def _refused(name: str, library: Library) -> str | None:
     """Why a block cannot have a name; None if it can."""
-    from archcompiler.language.reading import IDENTIFIER
+    from archcompiler.language.collecting import IDENTIFIER
 
     if not IDENTIFIER.fullmatch(name) or len(name) > 64:
         return "a name is lower-case letters, digits and `_`, and starts with a letter"

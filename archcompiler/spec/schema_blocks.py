@@ -8,7 +8,7 @@ from typing import Any
 from archcompiler.language.definition import NONE, Option
 from archcompiler.language.library import HOMES, Home, Library
 from archcompiler.language.naming import MEANT
-from archcompiler.language.reading import OPTION_TYPES, SLOTS
+from archcompiler.language.options import OPTION_TYPES, SLOTS
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.registry import operator_names, operators
 from archcompiler.spec.references import NORMS

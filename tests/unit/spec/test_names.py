@@ -5,20 +5,21 @@ import builtins
 import symtable
 from collections.abc import Iterator
 from itertools import product
-from pathlib import Path
 
 import pytest
+from shipped import ROOT, SPECS
 
 import archcompiler
 from archcompiler.backends.torch import torch_op
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import HOMES, Library
 from archcompiler.ops.registry import operators
+from archcompiler.spec.loader import load
 from archcompiler.spec.names import EMITTED, class_name, taken
+from archcompiler.spec.resolved import used
 
 UNITS = [name for name in Library().names("blocks", "unit") if name not in ("dense", "transition")]
 """Those that fit a stage which keeps its channels."""
-GENERATED = sorted((Path(__file__).parents[3] / "generated").glob("*.py"))
 
 
 def compile(name: str = "net", **changes: object) -> archcompiler.CompiledNetwork:
@@ -32,16 +33,20 @@ def compile(name: str = "net", **changes: object) -> archcompiler.CompiledNetwor
     return archcompiler.compile(spec | changes)
 
 
-def emitted() -> Iterator[tuple[set[str], str]]:
-    """The names that a spec gives, and a source: shipped ones, and one with every unit and mask."""
-    for path in GENERATED:
-        source = path.read_text(encoding="utf-8")
+def emitted() -> Iterator[tuple[set[str], str, list[Definition]]]:
+    """The names that a spec gives, a source, and the blocks in it: of the shipped specs, and of
+    one with every unit and mask.
+    """
+    for path in SPECS:
+        loaded = load(path)
+        source = (ROOT / "generated" / f"{loaded.spec.name}.py").read_text(encoding="utf-8")
         (names,) = (
             node.value
             for node in ast.parse(source).body
             if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
         )
-        yield set(ast.literal_eval(names)), source
+        found = [loaded.library.find(n, home) for home, n in used(loaded.spec, loaded.library)]
+        yield set(ast.literal_eval(names)), source, [block for block in found if block is not None]
     masks = product(("mixed", "channel", "spatial"), ("hourglass", "local"))
     stages = [
         {
@@ -57,7 +62,7 @@ def emitted() -> Iterator[tuple[set[str], str]]:
     ]
     for first in (stages, stages[::-1]):
         network = compile(stages=first, head={"dropout": 0.5}, norm={"eps": 1e-3})
-        yield {"Net", "NetConfig", "net"}, network.source
+        yield {"Net", "NetConfig", "net"}, network.source, blocks()
 
 
 def blocks() -> list[Definition]:
@@ -80,14 +85,14 @@ def global_names(table: symtable.SymbolTable) -> Iterator[str]:
 
 def test_every_name_that_an_emitted_file_uses_is_taken() -> None:
     free: set[str] = set()
-    for own, source in emitted():
-        used = set(global_names(symtable.symtable(source, "net.py", "exec")))
-        free |= {n for n in used - own if taken(n, blocks()) is None and n[:2] != "__"}
+    for own, source, found in emitted():
+        names = set(global_names(symtable.symtable(source, "net.py", "exec"))) - own
+        free |= {n for n in names if taken(n, found) is None and n[:2] != "__"}
     assert free == set()
 
 
 def test_every_name_said_to_be_used_is_used() -> None:
-    sources = [source for _, source in emitted()]
+    sources = [source for _, source, _ in emitted()]
     unused = {name for name in EMITTED if not any(name in source for source in sources)}
     assert unused == set()
 
