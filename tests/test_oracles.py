@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from archcompiler.blocks import AttentionConfig
+from archcompiler.ir import Block
 from emitted_model import CLOSE, Emitted
 from shipped import ROOT
 from torch import Tensor
@@ -73,21 +73,24 @@ def encoder_decoder(weights: Weights, x: Tensor, depth: int) -> Tensor:
     return y
 
 
-def attention_module(weights: Weights, x: Tensor, config: AttentionConfig) -> Tensor:
+def attention_module(weights: Weights, x: Tensor, module: Block) -> Tensor:
+    branch = module.step("mask").body
+    assert isinstance(branch, Block)
     x = preact_units(weights.at("pre"), x)
     trunk, mask = preact_units(weights.at("trunk"), x), weights.at("mask")
-    if config.mask.structure == "local":
+    if branch.name == "local":
         y = preact_units(mask.at("units"), x)
     else:
-        y = encoder_decoder(mask.at("hourglass"), x, config.mask.depth)
+        y = encoder_decoder(mask.at("hourglass"), x, branch.options["depth"])
     y = mask.conv("conv2", mask.bn_relu("norm2", mask.conv("conv1", mask.bn_relu("norm1", y))))
     activations: dict[str, Callable[[], Tensor]] = {
         "mixed": lambda: 1 / (1 + torch.exp(-y)),
         "channel": lambda: y / y.square().sum(dim=1, keepdim=True).sqrt(),
         "spatial": lambda: 1 / (1 + torch.exp(-standardised(y))),
     }
-    m = activations[config.mask.activation]()
-    gated = (1 + m) * trunk if config.learning == "residual" else m * trunk
+    m = activations[branch.options.get("activation", "mixed")]()
+    naive = module.options.get("learning") == "naive"
+    gated = m * trunk if naive else (1 + m) * trunk
     return preact_units(weights.at("post"), gated)
 
 
@@ -105,7 +108,7 @@ def test_attention_module_against_plain_tensors(kind: str, stage: int) -> None:
     x = torch.randn(2, block.input.channels, *block.input.size)
     weights = Weights(small.state).at(f"stage{stage}.attention1")
     with torch.no_grad():
-        expected = attention_module(weights, x, block.config)
+        expected = attention_module(weights, x, block)
         torch.testing.assert_close(module(x), expected, **CLOSE)
 
 

@@ -10,7 +10,12 @@ from archcompiler.config.path import SpecPath
 from archcompiler.ir import Block, Problem, TensorType
 from archcompiler.ir.kinds import UNITS
 from archcompiler.language.definition import Rule, X
-from archcompiler.language.expression import ExpressionError, InexactDivision, parse_expression
+from archcompiler.language.expression import (
+    Expression,
+    ExpressionError,
+    InexactDivision,
+    parse_expression,
+)
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use, frozen
 from archcompiler.ops import ArgumentError
@@ -22,12 +27,15 @@ MAX_BLOCKS = 100_000
 
 
 class TooManyOperators(Exception):
-    """A spec asks for more operators than the stated bound; `wanted` is what was counted so far."""
+    """A spec asks for more operators than the stated bound; `wanted` is what was counted so far.
 
-    def __init__(self, wanted: int, origin: SpecPath) -> None:
-        super().__init__(wanted, origin)
+    The first of `origins` that is written in the spec is to blame.
+    """
+
+    def __init__(self, wanted: int, *origins: SpecPath) -> None:
+        super().__init__(wanted, origins)
         self.wanted = wanted
-        self.origin = origin
+        self.origins = origins
 
 
 class EndlessBlocks(Exception):
@@ -49,7 +57,7 @@ class Context:
         self._blocks: dict[tuple[Any, ...], Block] = {}
         self._nesting = 0
 
-    def spend(self, operators: int, origin: SpecPath) -> None:
+    def spend(self, operators: int, *origins: SpecPath) -> None:
         """Count operators before they are made. Raises TooManyOperators beyond the bound.
 
         Everything that a spec can ask for a number of passes here, wherever it is nested, so that
@@ -57,7 +65,7 @@ class Context:
         """
         self._operators += operators
         if self._operators > self.max_operators:
-            raise TooManyOperators(self._operators, origin)
+            raise TooManyOperators(self._operators, *origins)
 
     def repeat(
         self, block: BlockBuilder, name: str, count: int, body: Block, x: Value, origin: SpecPath
@@ -95,18 +103,25 @@ class Context:
         channels: list[int],
         *,
         origin: SpecPath,
-        count_origin: SpecPath,
+        count_origins: tuple[SpecPath, ...],
     ) -> Block:
         """A row of units with these output channels, the first of which may have a stride."""
         builder = BlockBuilder(UNITS, input, origin=origin)
         x = builder.x
-        stride = call.stride
-        for i, c in enumerate(channels, 1):
-            use = call.use(x.type.channels, self.dialect.library, origin, c, stride)
-            unit = self.block(use, x.type)
-            self.spend(unit.operator_count, count_origin)
-            x = builder.add(f"unit{i}", unit, x)
-            stride = 1
+        made: tuple[object, Block] | None = None
+        for i, c in enumerate(channels):
+            wanted = x.type, c, 1 if i else call.stride
+            if made is None or made[0] != wanted:
+                use = call.use(x.type.channels, self.dialect.library, origin, *wanted[1:])
+                unit = self.block(use, x.type)
+                made = wanted, unit
+                # Equal units are counted before the first of them is made.
+                keeps = wanted[2] == 1 and unit.output_type == x.type
+                count = len(channels) - i if keeps and len(set(channels[i:])) == 1 else 1
+                self.spend(count * unit.operator_count, *count_origins)
+            elif count == 1:
+                self.spend(unit.operator_count, *count_origins)
+            x = builder.add(f"unit{i + 1}", unit, x)
         return builder.build(x)
 
     def _lower(self, use: Use, input: TensorType) -> Block:
@@ -163,24 +178,31 @@ class Context:
             count = rule.repeat.evaluate(use.names)
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise ExpressionError(f"{count} is no number of blocks", 0, len(rule.repeat.text))
-            self._bounded(count, origin)
+            origins = (*_count_origins(use, rule.repeat), origin)
+            if self._operators + count > self.max_operators:
+                # Refused before a list of so many is made.
+                raise TooManyOperators(self._operators + count, *origins)
             channels = x.channels if called.channels is None else called.channels
             row = self.row(
                 called, x, _same(channels, count), origin=called.reference.origin or origin,
-                count_origin=origin,
+                count_origins=origins,
             )  # fmt: skip
             return builder.add(rule.name, row, *inputs, origin=origin)
         block = self.block(called.use(x.channels, self.dialect.library, origin), x)
         return builder.add(rule.name, block, *inputs, origin=origin)
 
-    def _bounded(self, count: int, origin: SpecPath) -> None:
-        """Refuse a number of blocks before a list of so many is made."""
-        if self._operators + count > self.max_operators:
-            raise TooManyOperators(self._operators + count, origin)
-
 
 def _same(channels: int, count: int) -> list[int]:
     return [channels] * count
+
+
+def _count_origins(use: Use, repeat: Expression) -> Iterator[SpecPath]:
+    """Where the numbers may be set that say how often a step is repeated: here or further out."""
+    outermost = 2 if use.origin[:1] == ("stages",) else 1
+    numbers = {name: use.number(name) for name in sorted(_options_in(use, repeat.text))}
+    for name in sorted(numbers, key=lambda name: -numbers[name]):
+        for length in range(len(use.origin), outermost - 1, -1):
+            yield (*use.origin[:length], name)
 
 
 def _holds(use: Use, rule: Rule) -> bool:

@@ -43,11 +43,13 @@ def lower(
         if root.operator_count > max_operators:
             raise TooManyOperators(root.operator_count, ("stages",))
     except TooManyOperators as too_many:
+        origins = too_many.origins
+        written = (span for origin in origins if (span := loaded.written(origin)) is not None)
         raise CompileError(
             error(
                 "E310",
                 "the network is too large",
-                loaded.span(too_many.origin),
+                next(written, None) or loaded.span(origins[0]),
                 notes=(
                     f"up to here it has {too_many.wanted:,} operators; "
                     f"the bound is {max_operators:,}",
@@ -149,10 +151,11 @@ class _Network:
 
         def row(count: int, key: str, call: BlockTarget, channels: list[int]) -> Block:
             return self.context.row(
-                call, x.type, channels, origin=unit.origin, count_origin=(*origin, key)
+                call, x.type, channels, origin=unit.origin, count_origins=((*origin, key),)
             )
 
-        self.context.spend(stage.before + stage.after, (*origin, "before"))
+        more = "before" if stage.before >= stage.after else "after"
+        self.context.spend(stage.before + stage.after, (*origin, more))
         widths = _widths(stage, input.channels)
         if widths is None:
             message = (

@@ -2,13 +2,13 @@ import time
 from typing import Any
 
 import pytest
-from archcompiler.blocks import MASK, UNIT
 from hypothesis import given
 from hypothesis import strategies as st
 
 import archcompiler
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.ir import Block, Graph
+from archcompiler.ir.kinds import MASK, UNIT
 from archcompiler.lower import lower
 from archcompiler.spec.loader import load
 
@@ -45,19 +45,19 @@ def test_depth_of_the_family(p: int, t: int, r: int, modules: list[int]) -> None
 
 @given(r=small, depth=st.integers(1, 4))
 def test_a_local_mask_has_as_many_units_as_the_encoder_decoder(r: int, depth: int) -> None:
-    def mask_units(structure: str) -> int:
-        attention = {"r": r, "mask": {"structure": structure}}
+    def mask_units(mask: str) -> int:
+        attention = {"r": r, "mask": mask}
         network = graph([{"modules": 1, "depth": depth}], attention=attention)
-        (mask,) = (block for _, block in network.blocks() if block.kind == MASK)
-        return units(mask)
+        (branch,) = (block for _, block in network.blocks() if block.kind == MASK)
+        return units(branch)
 
-    assert mask_units("local") == mask_units("encoder_decoder") == 2 * r * depth + depth - 1
+    assert mask_units("local") == mask_units("hourglass") == 2 * r * depth + depth - 1
 
 
 @given(before=small, after=st.integers(0, 3), modules=small, p=st.integers(0, 2), t=small)
 def test_units_of_a_stage(before: int, after: int, modules: int, p: int, t: int) -> None:
     stage = {"before": before, "after": after, "modules": modules, "depth": 1}
-    mask = {"structure": "local", "units": 4}
+    mask = {"type": "local", "units": 4}
     network = graph([stage], attention={"p": p, "t": t, "mask": mask})
     assert units(network.root) == before + after + modules * (2 * p + t + 4)
 
@@ -93,7 +93,7 @@ HUGE = 1_000_000_000
         ({"attention": {"r": HUGE}}, "r"),
         ({"attention": {"p": HUGE}}, "p"),
         ({"attention": {"t": HUGE}}, "t"),
-        ({"attention": {"mask": {"structure": "local", "units": HUGE}}}, "units"),
+        ({"attention": {"mask": {"type": "local", "units": HUGE}}}, "units"),
         ({"attention": {"p": HUGE, "t": HUGE, "r": HUGE}}, "p"),
         ({"attention": {"p": 300_000, "t": 300_000, "r": 300_000}}, "t"),
         ({"attention": {"p": 900}, "stages": [{"modules": 900, "depth": 1}]}, "modules"),
