@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 import torch
 import torch.nn.functional as F
-from archcompiler.ir import Block
 from emitted_model import CLOSE, Emitted
 from shipped import ROOT
 from torch import Tensor
 
 import archcompiler
+from archcompiler.ir import Block
 
 # Independent implementations, from the paper's words and torchvision's layout.
 
