@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -26,6 +27,7 @@ import archcompiler
 from archcompiler.cli import group
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import ZOO
+from archcompiler.ops.registry import operators
 from archcompiler.verify import verify
 from archcompiler.verify.counts import verify_counts
 
@@ -113,3 +115,84 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert target.is_relative_to(ROOT), link
         if anchor:
             assert anchor in anchors(target), link
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+
+def test_the_rooms_are_those_of_the_contract() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["id"] == "layers")
+    rooms = re.findall(r"^\| (\d+) \| `(\w+)` \|", ARCHITECTURE, re.MULTILINE)
+    expected = [
+        (str(number), room) for number, layer in enumerate(layers, 1) for room in layer.split(" | ")
+    ]
+    assert rooms == expected
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_names_is_there(path: Path) -> None:
+    """Paths of the repository, and tests in its files."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
+    for file, test in re.findall(r"`((?:tests|archcompiler)/[\w/.]+)(?:::(\w+))?`", text):
+        assert (ROOT / file).exists(), file
+        if test:
+            assert f"def {test}(" in (ROOT / file).read_text(encoding="utf-8"), test
+
+
+def test_every_invariant_has_a_test() -> None:
+    held = ARCHITECTURE.partition("## What always holds")[2].partition("\n## ")[0]
+    invariants = re.split(r"^\d+\. ", held, flags=re.MULTILINE)[1:]
+    numbers = re.findall(r"^(\d+)\. ", held, re.MULTILINE)
+    assert numbers == [str(i) for i in range(1, len(invariants) + 1)]
+    assert all("`tests/" in invariant or "`lint-imports`" in invariant for invariant in invariants)
+
+
+def test_every_decision_is_listed_with_its_title() -> None:
+    listed = re.findall(r"^- \[(.+)\]\(decisions/(.+)\)$", ARCHITECTURE, re.MULTILINE)
+    titles = [path.read_text(encoding="utf-8").partition("\n")[0] for path in DECISIONS]
+    expected = [
+        (re.sub(r"^# \d+\. ", "", title), path.name)
+        for title, path in zip(titles, DECISIONS, strict=True)
+    ]
+    assert listed == expected
+
+
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+TINY = tomllib.loads(EXAMPLES["tiny"])
+
+
+def example_of(word: str) -> dict[str, Any]:
+    """What the Python of CONTRIBUTING defines that has a word in it."""
+    (code,) = (text for text in fences(CONTRIBUTING, "python") if word in text)
+    scope: dict[str, Any] = {"__name__": "example"}
+    exec(compile(code, "CONTRIBUTING.md", "exec"), scope)
+    return scope
+
+
+def test_the_block_of_contributing_is_in_the_zoo() -> None:
+    (shown,) = fences(CONTRIBUTING, "toml")
+    assert shown in (ZOO / "masks" / "eca.toml").read_text(encoding="utf-8")
+
+
+def test_the_operator_of_contributing(monkeypatch: pytest.MonkeyPatch) -> None:
+    square = example_of("class Square")["Square"]
+    known = {**operators(), "square": square}
+    monkeypatch.setattr("archcompiler.language.target.operators", lambda: known)
+    monkeypatch.setattr("archcompiler.ops.registry.operators", lambda: known)
+    network = archcompiler.compile({**TINY, "activation": "square"})
+    assert "torch.square(self.norm1(self.conv1(x)))" in network.source
+    proof, counts = verify(network), verify_counts(network)
+    assert proof.holds, str(proof)
+    assert counts.verified, str(counts)
+
+
+def test_the_pass_of_contributing() -> None:
+    check = example_of("def check_narrow")["check_narrow"]
+    assert list(check(archcompiler.compile(TINY).graph)) == []
+    narrow = archcompiler.compile({**TINY, "stages": [{"channels": 2}]})
+    (finding,) = check(narrow.graph)
+    assert (finding.code, finding.scope) == ("W302", "stage1")
+    assert finding.origins == (("stages", 0, "channels"),)
