@@ -41,7 +41,7 @@ UNITS: dict[str, dict[str, Any]] = {
         "options": {"pool": 3},
         "steps": {
             "pool": {"op": "conv", "channels": "c", "kernel": "pool", "stride": "stride"},
-            "max": {"op": "max_pool", "kernel": "pool", "stride": 1, "padding": 1},
+            "largest": {"op": "max_pool", "kernel": "pool", "stride": 1, "padding": 1},
         },
     },
 }
