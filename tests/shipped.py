@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SPECS = sorted(
+ALL_SPECS = sorted(
     path
-    for folder in (ROOT / "specs", ROOT / "specs" / "baselines")
-    for path in folder.iterdir()
-    if path.suffix in (".toml", ".json")
+    for path in (ROOT / "specs").rglob("*")
+    if path.suffix in (".toml", ".json") and path.parent.name != "recipes"
 )
-TOML_SPECS = [path for path in SPECS if path.suffix == ".toml"]
+ALL_TOML_SPECS = [path for path in ALL_SPECS if path.suffix == ".toml"]
 """Each network once: what is there as JSON too is one of these."""
+SPECS = [path for path in ALL_SPECS if path.parent.name in ("specs", "baselines")]
+"""The family of the paper and the baselines, which every test covers. The ports, backbones and other
+kinds of attention have tests of their own beside their re-statements."""
+TOML_SPECS = [path for path in SPECS if path.suffix == ".toml"]

@@ -123,15 +123,16 @@ class ClassPlan:
 
     @cached_property
     def arguments(self) -> dict[str, Any]:
-        """Options that are arguments of the class, with the value of the first use."""
+        """Options that are arguments of the class, with the value that most of its uses have."""
         found = {}
         for option in self.definition.options.values():
             if self._static(option) or self._derived(option.name):
                 continue
             try:
-                found[option.name] = self.uses[0].number(option.name)
+                values = [use.number(option.name) for use in self.uses]
             except MissingOption:
                 continue
+            found[option.name] = max(values, key=values.count)
         return found
 
     def _static(self, option: Option) -> bool:

@@ -193,8 +193,10 @@ class NetworkView:
         return _only(self._factory(stage.unit) for stage in self.stages if stage.unit)
 
     @cached_property
-    def first_unit(self) -> str:
-        return next(self._factory(stage.unit) for stage in self.stages if stage.unit)
+    def usual_unit(self) -> str:
+        """What makes the units of most stages."""
+        factories = [self._factory(stage.unit) for stage in self.stages if stage.unit]
+        return max(factories, key=factories.count)
 
     @cached_property
     def stage_attention(self) -> ClassPlan | None:
@@ -246,7 +248,7 @@ class NetworkView:
         if self.grows:
             add("grow", self.spec.stages[self.stages.index(stage)].grow, False)
         if self.stages_differ_in_unit and stage.unit is not None:
-            add("unit", self._factory(stage.unit), self.first_unit)
+            add("unit", self._factory(stage.unit), self.usual_unit)
         if stage.attention is not None:
             plan = self.plans.find(stage.attention)
             assert plan is not None

@@ -189,10 +189,23 @@ def _evaluate(node: ast.expr, names: Mapping[str, Value], exact: bool = True) ->
                 return a if a == b else symbol.choose(condition, a, b)
             return _evaluate(body if condition else orelse, names)
         case ast.Call(func=ast.Name(id=function), args=args):
+            if function == "floor" and (quotient := _floored(args, names)) is not None:
+                return quotient
             rounding = exact and function not in ROUNDING
             values = [_number(a, _evaluate(a, names, rounding)) for a in args]
             return _called(node, function, values)
     raise AssertionError(ast.dump(node))
+
+
+def _floored(args: list[ast.expr], names: Mapping[str, Value]) -> Value | None:
+    """`floor(a / b)` of symbols, where Python has an operator for it."""
+    match args:
+        case [ast.BinOp(left=left, op=ast.Div(), right=right)]:
+            a, b = (_number(n, _evaluate(n, names, False)) for n in (left, right))
+            known = not isinstance(a, Symbol) and not isinstance(b, Symbol)
+            if not known and symbol.is_whole(a) and symbol.is_whole(b):
+                return a // b
+    return None
 
 
 def _binary(node: ast.expr, op: ast.operator, a: Value, b: Value, exact: bool) -> Value:

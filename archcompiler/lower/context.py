@@ -105,7 +105,10 @@ class Context:
         origin: SpecPath,
         count_origins: tuple[SpecPath, ...],
     ) -> Block:
-        """A row of units with these output channels, the first of which may have a stride."""
+        """A row of units, the first of which may have a stride.
+
+        Their output channels are equal or change by equal steps.
+        """
         builder = BlockBuilder(UNITS, input, origin=origin)
         x = builder.x
         made: tuple[object, Block] | None = None
@@ -117,7 +120,7 @@ class Context:
                 made = wanted, unit
                 # Equal units are counted before the first of them is made.
                 keeps = wanted[2] == 1 and unit.output_type == x.type
-                count = len(channels) - i if keeps and len(set(channels[i:])) == 1 else 1
+                count = len(channels) - i if keeps and channels[i] == channels[-1] else 1
                 self.spend(count * unit.operator_count, *count_origins)
             elif count == 1:
                 self.spend(unit.operator_count, *count_origins)

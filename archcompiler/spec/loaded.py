@@ -61,6 +61,12 @@ class LoadedSpec:
         table = self.library.table(name, home)
         assert table is not None
         plain = table.plain()
+        # What is said about a block means nothing to the network.
+        for key in ("title", "source"):
+            plain.pop(key, None)
+        for option in plain.get("options", {}).values():
+            if isinstance(option, dict):
+                option.pop("help", None)
         # The order of steps is that of execution; that of other keys means nothing.
         plain["steps"] = list(plain.get("steps", {}).items())
         return json.dumps([home, name, plain], sort_keys=True, ensure_ascii=False)

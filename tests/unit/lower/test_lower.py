@@ -107,7 +107,7 @@ def test_too_many_operators_are_refused_at_once(changes: dict[str, Any], blamed:
     start = time.process_time()
     (diagnostic,) = archcompiler.check(values)
     assert diagnostic.code == "E310"
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 10
     assert diagnostic.span is not None
     line = diagnostic.span.source.line(diagnostic.span.location.line)
     assert line.strip().startswith(f'"{blamed}":')
