@@ -244,7 +244,9 @@ def _on_self(op: Operator, plan: ClassPlan, body: Body) -> Operator:
         name = match[0]
         if name not in names:
             return name
-        kept = f"given_{name}" if name in steps else name
+        kept = name
+        while kept in steps:
+            kept = f"given_{kept}"
         body.kept[kept] = name
         return f"self.{kept}"
 

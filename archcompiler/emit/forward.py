@@ -6,14 +6,16 @@ runs on is called `y`, what goes beside it has a name of its own.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from archcompiler.backends.torch import Value
 from archcompiler.emit.groups import Group, Item, groups
 from archcompiler.emit.lines import Body, Line
 from archcompiler.language.definition import X
+from archcompiler.spec.names import EMITTED
 
 WIDE = 100
 """Characters up to which a choice is one expression."""
@@ -29,7 +31,8 @@ SHORTCUT = "shortcut"
 
 def forward(body: Body, *, flat: bool = False) -> list[str]:
     """Statements of `forward(self, x)`, the last of which returns, a (N, C) vector if `flat`."""
-    writer = _Writer(_hoisted(groups(body.lines)), body.output, flat)
+    taken = EMITTED | frozenset(dir(builtins)) | frozenset(body.helpers)
+    writer = _Writer(_hoisted(groups(body.lines)), body.output, taken, flat)
     return writer.write()
 
 
@@ -46,7 +49,7 @@ def _hoisted(items: list[Item]) -> list[Item]:
             continue
         known = [i for i, other in enumerate(order) if _name(other) in item.reads]
         at = known[-1] + 1 if known else 0
-        order.insert(at, Group(item.lines, hoisted=True))
+        order.insert(at, replace(item, hoisted=True))
     return order
 
 
@@ -77,6 +80,8 @@ class _Pending:
 class _Writer:
     items: list[Item]
     output: str
+    taken: frozenset[str]
+    """Names that mean something else in the file, which no variable has."""
     flat: bool = False
     """Whether (N, C) is to be returned, and not a map of one pixel."""
     statements: list[str] = field(default_factory=list)
@@ -209,8 +214,10 @@ class _Writer:
 
     def _side_name(self, name: str) -> str:
         """A variable for a value that waits for others."""
-        plain = _plain(name)
-        return name if self._later_named(plain, name) else plain
+        variable = _plain(name)
+        while variable in self.taken or self._later_named(variable, name):
+            variable = name if variable == _plain(name) != name else f"{variable}_"
+        return variable
 
     def _later(self, value: str) -> bool:
         """Whether a value is read by what is not written yet."""
@@ -239,7 +246,7 @@ class _Writer:
     def _group(self, group: Group) -> None:
         for name in [n for n in self.pending if n in group.reads or self.pending[n].weights]:
             self._assign(name, self._own_name(name))
-        inner = _Writer(list(group.lines), group.result.name)
+        inner = _Writer(list(group.lines), group.result.name, self.taken)
         inner.values = dict(self.values)
         *before, last = inner.write()
         self.written = True

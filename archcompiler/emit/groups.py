@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archcompiler.emit.lines import Line
 
@@ -13,13 +13,15 @@ class Group:
     """Lines one after the other under one condition."""
 
     lines: tuple[Line, ...]
+    flag: str
+    """The attribute that tells whether it is there, if none of its lines has a module."""
     hoisted: bool = False
 
     @property
     def test(self) -> tuple[str, bool]:
         """What tells whether it is there, and whether that is a `None` or a flag."""
         module = next((line.name for line in self.lines if line.module), None)
-        return (f"self.{module}", True) if module else (f"self.has_{self.lines[0].name}", False)
+        return (f"self.{module}", True) if module else (f"self.{self.flag}", False)
 
     @property
     def result(self) -> Line:
@@ -45,13 +47,17 @@ Item = Line | Group
 
 def groups(lines: Iterable[Line]) -> list[Item]:
     """Lines with neighbours under the same condition put together."""
-    items: list[Item] = []
+    lines, items = list(lines), list[Item]()
+    names = {line.name for line in lines}
     for line in lines:
         last = items[-1] if items else None
         if line.condition is None:
             items.append(line)
         elif isinstance(last, Group) and last.result.condition == line.condition:
-            items[-1] = Group((*last.lines, line))
+            items[-1] = replace(last, lines=(*last.lines, line))
         else:
-            items.append(Group((line,)))
+            flag = f"has_{line.name}"
+            while flag in names:
+                flag += "_"
+            items.append(Group((line,), flag))
     return items

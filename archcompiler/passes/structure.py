@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from archcompiler.analysis.parameters import parameters
 from archcompiler.config.path import SpecPath
-from archcompiler.ir import INPUT, Block, Graph
+from archcompiler.ir import INPUT, Block, Graph, fold
 from archcompiler.passes.finding import Finding
 
 
@@ -13,10 +14,17 @@ def check_structure(graph: Graph) -> Iterator[Finding]:
     """Dangling inputs (E301), cycles (E302), dead ends and unreachable steps (E303), per scope.
 
     A block whose scopes all hold is a graph whose every node lies on a path from input to output,
-    because a block has one input and one output.
+    because a block has one input and one output. A step with weights is also refused (E303) where
+    nothing but the size of its map is read: they would have no gradient.
     """
+    weights = fold(parameters)
     for path, block in graph.blocks():
-        if not _sound(block):
+        if _sound(block):
+            name = _read_for_size(block, weights)
+            if name is not None:
+                message = f"`{name}` has weights, but nothing reads more than the size of its map"
+                yield Finding("E303", message, _origins(block, name), path, fatal=True)
+        else:
             for code, message, name in _broken(block):
                 yield Finding(code, message, _origins(block, name), path, fatal=True)
 
@@ -37,6 +45,23 @@ def _sound(block: Block) -> bool:
         if step.name in used:
             used.update(step.inputs)
     return used == written
+
+
+def _read_for_size(block: Block, weights: Callable[[Block], int]) -> str | None:
+    """The last step with weights whose values do not reach the output; None if all do."""
+    used = {block.output}
+    for step in reversed(block.steps):
+        body = step.body
+        if isinstance(body, Block):
+            weighs, read = weights(body), step.inputs
+        else:
+            roles = zip(step.inputs, body.roles(len(step.inputs)), strict=False)
+            weighs, read = body.parameters, tuple(name for name, role in roles if role != "size")
+        if step.name in used:
+            used.update(read)
+        elif weighs:
+            return step.name
+    return None
 
 
 def _broken(block: Block) -> Iterator[tuple[str, str, str]]:
