@@ -102,6 +102,36 @@ def test_reset_classifier(path: Any) -> None:
             assert torch.equal(tensor, before[name])
 
 
+def test_several_outputs_are_parts_of_the_logits() -> None:
+    settings = ["classes=7", "head.outputs={age=5, colour=2}"]
+    model = proved(CIFAR, *settings).module().eval()
+    logits = model(torch.randn(3, 3, 32, 32))
+    outputs = model.outputs(logits)
+    assert {name: part.shape for name, part in outputs.items()} == {
+        "age": (3, 5),
+        "colour": (3, 2),
+    }
+    assert torch.equal(torch.cat(list(outputs.values()), 1), logits)
+    assert not hasattr(model, "reset_classifier")
+
+
+def test_outputs_have_all_the_logits() -> None:
+    (found,) = archcompiler.check(
+        {
+            "name": "net",
+            "input": [3, 32, 32],
+            "classes": 10,
+            "stem": "conv",
+            "stages": [{"channels": 16}],
+            "head": {"outputs": {"age": 5, "colour": 2}},
+        }
+    )
+    assert found.code == "E204"
+    assert found.span is not None
+    assert found.span.text == '"outputs"'
+    assert found.help == "write `classes = 7`"
+
+
 def test_masks_of_every_kind_can_be_looked_at() -> None:
     network = archcompiler.compile(CIFAR, ["attention.type=two_masks"])
     masks = network.module().eval().attention_masks(torch.randn(1, 3, 32, 32))

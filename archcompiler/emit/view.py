@@ -118,6 +118,12 @@ class NetworkView:
         return float(self.head.uses[0].number("dropout"))
 
     @property
+    def outputs(self) -> str:
+        """Shapes of several outputs, in words."""
+        outputs = self.spec.head.outputs or {}
+        return ", ".join(f"{name} (N, {count})" for name, count in outputs.items())
+
+    @property
     def classifiers(self) -> list[tuple[str, str]]:
         """What of the head depends on the number of classes: attributes and their constructors."""
         return [] if self.head is None else self.bodies.bodies[self.head.name].classifiers

@@ -22,6 +22,9 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 ClassName = Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*$", max_length=64)]
 
 
+Logits = Annotated[int, Field(ge=1, le=1_000_000)]
+
+
 class Reference(Model):
     """A block or an operator by its `type`, with its options."""
 
@@ -61,6 +64,8 @@ class Head(Reference):
     """What comes after the stages: a block that returns the logits."""
 
     type: str = "linear"
+    outputs: dict[Identifier, Logits] | None = None
+    """Several outputs by name, with the logits of each, in order: parts of the `classes`."""
 
 
 class Norm(Reference):
@@ -117,8 +122,8 @@ class Spec(Model):
     input: Annotated[tuple[Pixels, ...], Field(min_length=2, max_length=4)]
     """C and one to three sizes (C, H, W) at which shapes and costs are reported; the network takes
     any valid sizes."""
-    classes: Annotated[int, Field(ge=1, le=1_000_000)]
-    """Logits that the network returns."""
+    classes: Logits
+    """Logits that the network returns, of all outputs together."""
     stem: Annotated[Stem, BeforeValidator(_from_name)]
     """What comes before the stages: a convolution, or a convolution and a pool."""
     unit: Named = Reference.model_construct(type="preact_bottleneck")

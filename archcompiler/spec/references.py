@@ -18,7 +18,13 @@ NORMS = {"batch": "batch_norm", "group": "group_norm", "layer": "layer_norm"}
 
 _SIZES = frozenset({"channels", "stride"})
 _STEM = Place("stems", "stem", besides=_SIZES, offered=frozenset({"unit"}))
-_HEAD = Place("heads", "head", default="linear", offered=frozenset({"unit"}))
+_HEAD = Place(
+    "heads",
+    "head",
+    default="linear",
+    besides=frozenset({"outputs"}),
+    offered=frozenset({"unit"}),
+)
 _UNIT = Place(kind="unit")
 _USUAL = Place(kind="unit", default="preact_bottleneck")
 _ATTENTION = Place("modules", "attention", "attention", offered=frozenset({"trunk", "depth"}))

@@ -23,10 +23,28 @@ def broken_rules(loaded: LoadedSpec, sound: bool) -> Iterator[Diagnostic]:
     found = list(used(loaded.spec, loaded.library)) if sound else []
     yield from _outside(loaded, found)
     yield from _names(loaded, [loaded.library.find(name, home) for home, name in found])
+    yield from _outputs(loaded)
     channels = _stem_channels(loaded)
     for index, stage in enumerate(loaded.spec.stages):
         yield from _stage(loaded, index, stage, channels)
         channels = stage.channels
+
+
+def _outputs(loaded: LoadedSpec) -> Iterator[Diagnostic]:
+    """Several outputs share the logits among them."""
+    spec, outputs = loaded.spec, loaded.spec.head.outputs
+    if outputs is None:
+        return
+    if spec.head.type == NONE:
+        message = "without a head there are no logits to share among outputs"
+        yield error("E204", message, loaded.span(("head", "outputs"), "key"))
+    elif (total := sum(outputs.values())) != spec.classes:
+        yield error(
+            "E204",
+            f"`outputs` have {total:,} logits in all, but `classes` is {spec.classes:,}",
+            loaded.span(("head", "outputs"), "key"),
+            help=f"write `classes = {total}`",
+        )
 
 
 def _outside(loaded: LoadedSpec, found: list[tuple[Home, str]]) -> Iterator[Diagnostic]:

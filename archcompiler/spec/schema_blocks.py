@@ -27,6 +27,14 @@ _STEM = {
     "stride": {"type": "integer", "minimum": 1, "maximum": 16},
 }
 
+_HEAD: Schema = {
+    "outputs": {
+        "type": "object",
+        "description": "Several outputs by name, with the logits of each.",
+        "additionalProperties": {"type": "integer", "minimum": 1},
+    },
+}
+
 
 def block_definitions(library: Library) -> Schema:
     """What a spec can name, by `type`, and the form of a block of its own."""
@@ -67,7 +75,7 @@ def _key(home: Home, name: str) -> str:
 def _options(library: Library, home: Home, name: str) -> Schema:
     definition = library.find(name, home)
     assert definition is not None
-    besides = _STEM if home == "stems" else {}
+    besides = {"stems": _STEM, "heads": _HEAD}.get(home, {})
     return {"description": definition.title, **_table(name, definition.options, besides)}
 
 
