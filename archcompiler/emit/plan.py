@@ -19,7 +19,6 @@ from archcompiler.language.definition import SIZES, Definition, Option
 from archcompiler.language.expression import Expression, parse_expression
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.use import MissingOption, Use, frozen
-from archcompiler.ops.registry import find_operator
 
 Structure = tuple[Any, ...]
 Computed = frozenset[tuple[Definition, str]]
@@ -49,7 +48,7 @@ def _given_truths(use: Use) -> Iterator[tuple[Definition, str, str]]:
             called = use.slot(rule.op).type if rule.op in use.definition.slots else rule.op
         except MissingOption:
             continue
-        inner = use.library.find(called) if texts and find_operator(called) is None else None
+        inner = use.library.find(called) if texts and use.library.operator(called) is None else None
         for name, text in texts.items():
             if inner is not None and name in inner.options and inner.options[name].type == "bool":
                 yield inner, name, text

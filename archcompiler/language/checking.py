@@ -39,7 +39,7 @@ from archcompiler.language.values import (
 )
 from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.registry import find_operator, operator_names
+from archcompiler.ops.registry import operator_names
 
 
 def check_block(
@@ -135,7 +135,7 @@ class _Check:
     def _call(self, node: Located, rule: Rule, op: Located) -> Iterator[Diagnostic]:
         operator = definition = None
         try:
-            operator = find_operator(rule.op)
+            operator = self.library.operator(rule.op)
             if operator is None:
                 definition = self._definition(rule.op)
                 if definition is None and rule.op in self.library.own:

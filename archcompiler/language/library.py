@@ -13,6 +13,8 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.diagnostics.read import read_source
 from archcompiler.language.definition import Definition
 from archcompiler.language.reading import read_block, read_definition
+from archcompiler.ops import Operator
+from archcompiler.ops.registry import find_operator, operators
 from archcompiler.syntax import parse
 
 Home = Literal["stems", "heads", "modules", "blocks"]
@@ -48,6 +50,17 @@ class Library:
         if key not in self._known:
             self._known[key] = self._read(name, home)
         return self._known[key]
+
+    def operator(self, name: str) -> type[Operator] | None:
+        """The operator that a name stands for in a step; None if it is a block's, or nothing's.
+
+        Installed packages are searched only for a name that is not known here: that takes longer
+        than all the rest of a build. Raises CompileError E315 for one that cannot be used.
+        """
+        built_in = operators().get(name)
+        if built_in is not None or name in self._own or name in _files("blocks"):
+            return built_in
+        return find_operator(name)
 
     def glance(self, name: str, home: Home = "blocks") -> Definition | None:
         """What can be read of a block, with options of its own that cannot left out.

@@ -101,7 +101,8 @@ class Naming:
         self, node: Located, written: Located, name: str, place: Place
     ) -> Iterator[Diagnostic]:
         try:
-            operator = find_operator(place.words.get(name, name)) if place.operators else None
+            meant = place.words.get(name, name)
+            operator = self.library.operator(meant) if place.operators else None
             definition = None
             if operator is None and place.kind != "operator":
                 definition = self.library.glance(name, place.home)
@@ -186,7 +187,7 @@ class Naming:
             usual = _type_of(option.default) if option.type == "slot" else None
             if not isinstance(usual, str):
                 continue
-            operator = find_operator(usual)
+            operator = self.library.operator(usual)
             definition = self.library.glance(usual) if operator is None else None
             inner: Collection[str] = operator.arguments if operator is not None else ()
             if definition is not None:

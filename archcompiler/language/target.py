@@ -20,7 +20,6 @@ from archcompiler.language.symbol import Symbol
 from archcompiler.language.use import MissingOption, Reference, Use, bind, reference
 from archcompiler.language.values import is_word, out_of_bounds
 from archcompiler.ops import Argument, ArgumentError, Operator
-from archcompiler.ops.registry import find_operator, operators
 
 NORM: Final = "norm"
 ACT: Final = "act"
@@ -99,11 +98,9 @@ Target = BlockTarget | OperatorTarget | None
 def named(name: str, library: Library) -> type[Operator] | Definition | None:
     """The operator or the block of a name; None if there is neither.
 
-    Installed packages are searched for an operator only where nothing else has the name: that
-    takes longer than all the rest. Raises CompileError for one that cannot be used.
+    Raises CompileError for one of an installed package that cannot be used.
     """
-    built_in = operators().get(name)
-    return built_in or library.find(name) or find_operator(name)
+    return library.operator(name) or library.find(name)
 
 
 def target(use: Use, rule: Rule, dialect: Dialect) -> Target:

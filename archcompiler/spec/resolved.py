@@ -65,7 +65,7 @@ def _options(
 
 def _named(library: Library, named: Reference, offered: set[str]) -> Table:
     """What is in a slot."""
-    if find_operator(named.type) is not None:
+    if library.operator(named.type) is not None:
         return _operator(named.type, {"type": named.type, **named.options}, offered)
     definition = library.find(named.type)
     if definition is None:
@@ -115,7 +115,7 @@ class _Walk:
         self.seen: dict[tuple[Home, str, tuple[tuple[str, Reference], ...]], None] = {}
 
     def block(self, home: Home, named: Reference, offered: Mapping[str, Reference]) -> None:
-        if home == "blocks" and find_operator(named.type) is not None:
+        if home == "blocks" and self.library.operator(named.type) is not None:
             return
         definition = self.library.find(named.type, home)
         if definition is None:
