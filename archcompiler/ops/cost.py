@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from archcompiler.diagnostics import CompileError, error
+
 BYTES = 4
 """Bytes of a float32."""
 
 
-class MissingRule(NotImplementedError):
-    """An operator does not state something that a table needs; a silent 0 would be a lie."""
+class MissingRule(CompileError):
+    """E315: an operator does not state something that is needed; a silent 0 would be a lie."""
 
     def __init__(self, kind: str, rule: str) -> None:
-        super().__init__(f"operator `{kind}` states no `{rule}`: define it beside its shape rule")
+        message = f"operator `{kind}` states no `{rule}`"
+        super().__init__(error("E315", message, help="define it beside its shape rule"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from archcompiler.backends.torch.record import Helper, TorchOp
+from archcompiler.diagnostics import CompileError, error
 from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import FAMILIES
 
@@ -24,15 +25,16 @@ def records() -> Mapping[str, TorchOp]:
 
 
 def torch_op(op: Operator | type[Operator]) -> TorchOp:
-    """The record of an operator; one from outside carries its own. Raises LookupError."""
-    own = op.backends.get(BACKEND)
-    if own is not None:
-        if not isinstance(own, TorchOp):
-            raise LookupError(f"`backends[{BACKEND!r}]` of operator `{op.kind}` is no TorchOp")
+    """The record of an operator; one from outside carries its own.
+
+    Raises CompileError E315 for one that has none.
+    """
+    own = op.backends.get(BACKEND) or records().get(op.kind)
+    if isinstance(own, TorchOp):
         return own
-    if op.kind not in records():
-        raise LookupError(f"operator `{op.kind}` does not say how PyTorch has it")
-    return records()[op.kind]
+    message = f"operator `{op.kind}` does not say how PyTorch has it"
+    help = f'its class needs `backends = {{"{BACKEND}": TorchOp(…)}}`'
+    raise CompileError(error("E315", message, help=help))
 
 
 def helper_of(op: Operator, dims: int) -> Helper | None:

@@ -21,6 +21,7 @@ from archcompiler.backends.torch import (
     helper_of,
     torch_op,
 )
+from archcompiler.diagnostics import CompileError
 from archcompiler.emit.load import load_module
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ops.base import Operator, ShapeError
@@ -196,3 +197,12 @@ def test_a_view_is_kept_as_what_it_is_a_view_of(batch: int) -> None:
     assert prove(network, built(network)).holds
     image = cost.saved_bytes - cost.saved_batch_bytes
     assert batch * image + cost.saved_batch_bytes == saved_bytes(built(network), (batch, 4, 8, 8))
+
+
+def test_an_operator_without_a_record_is_a_diagnostic() -> None:
+    class Unprinted(Operator):
+        kind = "unprinted"
+
+    with pytest.raises(CompileError, match="does not say how PyTorch has it") as refused:
+        torch_op(Unprinted())
+    assert [diagnostic.code for diagnostic in refused.value.diagnostics] == ["E315"]
