@@ -180,7 +180,7 @@ def test_the_block_of_contributing_is_in_the_zoo() -> None:
 def test_the_operator_of_contributing(monkeypatch: pytest.MonkeyPatch) -> None:
     square = example_of("class Square")["Square"]
     known = {**operators(), "square": square}
-    monkeypatch.setattr("archcompiler.language.target.operators", lambda: known)
+    monkeypatch.setattr("archcompiler.language.library.operators", lambda: known)
     monkeypatch.setattr("archcompiler.ops.registry.operators", lambda: known)
     network = archcompiler.compile({**TINY, "activation": "square"})
     assert "torch.square(self.norm1(self.conv1(x)))" in network.source

@@ -58,6 +58,22 @@ def test_said_in_a_spec(settings: list[str]) -> None:
     assert all(p.grad is not None for p in model.parameters())
 
 
+@pytest.mark.parametrize(
+    ("name", "size"), [("attention56_ecg", (1000,)), ("attention56_volume", (20, 32, 24))]
+)
+def test_signals_and_volumes(name: str, size: tuple[int, ...]) -> None:
+    network = proved(ROOT / f"specs/{name}.toml")
+    model = network.module()
+    images = torch.randn(2, network.spec.input[0], *size)
+    logits = model(images)
+    assert logits.shape == (2, network.spec.classes)
+    logits.square().sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.eval()
+    exported = torch.export.export(model, (images,)).module()
+    torch.testing.assert_close(exported(images), model(images))
+
+
 def test_without_a_head_the_last_map_is_returned() -> None:
     network = proved(CIFAR, "head=none")
     assert network.module()(torch.randn(1, 3, 32, 32)).shape == (1, 256, 8, 8)

@@ -200,9 +200,10 @@ class NetworkView:
 
     @cached_property
     def usual_unit(self) -> str:
-        """What makes the units of most stages."""
+        """What makes the units of most stages; no call, so that it can be a default."""
         factories = [self._factory(stage.unit) for stage in self.stages if stage.unit]
-        return max(factories, key=factories.count)
+        usual = max(factories, key=factories.count)
+        return "None" if "(" in usual else usual
 
     @cached_property
     def stage_attention(self) -> ClassPlan | None:

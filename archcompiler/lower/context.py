@@ -103,13 +103,14 @@ class Context:
         channels: list[int],
         *,
         origin: SpecPath,
+        row_origin: SpecPath | None = None,
         count_origins: tuple[SpecPath, ...],
     ) -> Block:
         """A row of units, the first of which may have a stride.
 
         Their output channels are equal or change by equal steps.
         """
-        builder = BlockBuilder(UNITS, input, origin=origin)
+        builder = BlockBuilder(UNITS, input, origin=origin if row_origin is None else row_origin)
         x = builder.x
         made: tuple[object, Block] | None = None
         for i, c in enumerate(channels):
@@ -187,9 +188,13 @@ class Context:
                 raise TooManyOperators(self._operators + count, *origins)
             channels = x.channels if called.channels is None else called.channels
             row = self.row(
-                called, x, _same(channels, count), origin=called.reference.origin or origin,
+                called,
+                x,
+                _same(channels, count),
+                origin=called.reference.origin or origin,
+                row_origin=origin,
                 count_origins=origins,
-            )  # fmt: skip
+            )
             return builder.add(rule.name, row, *inputs, origin=origin)
         block = self.block(called.use(x.channels, self.dialect.library, origin), x)
         return builder.add(rule.name, block, *inputs, origin=origin)
