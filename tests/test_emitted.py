@@ -254,7 +254,7 @@ def test_attention452_is_short() -> None:
 
 def test_hooks_see_what_a_normalisation_gives() -> None:
     """An activation in place hands a hook the ReLU's values; a full backward hook raises."""
-    spec = {"name": "net", "input": [3, 32, 32], "classes": 10,
+    spec = {"name": "net", "input": [3, 32, 32], "classes": 10, "stem": {"type": "conv"},
             "stages": [{"channels": 16, "modules": 1, "depth": 1}]}  # fmt: skip
     module = archcompiler.compile(spec).module()
     norms = [m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
