@@ -32,8 +32,8 @@ def generated() -> None:
 
     import archcompiler
 
-    # Of one network in two formats the first file, in alphabetical order, is named as its source.
-    for spec in reversed(ALL_SPECS):
+    # Of one network in two formats the file in TOML is named as its source.
+    for spec in sorted(ALL_SPECS, key=lambda spec: spec.suffix):
         archcompiler.compile(spec).write(ROOT / "generated", force=True)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,38 @@ def test_a_file_in_place_of_the_folder(path: Path, source: str) -> None:
     assert refusal(path, source) == "E403"
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["Encoding: the net", "coding=unicode_escape", "-*- coding: utf-7 -*-", "a\n# coding: b"],
+)
+def test_no_word_of_a_user_is_taken_for_a_coding(tmp_path: Path, words: str) -> None:
+    folder = tmp_path / words.replace("/", " ")
+    folder.mkdir()
+    spec = folder / f"{words}.json"
+    spec.write_text(json.dumps(SPEC | {"title": words, "description": words}))
+    network = archcompiler.compile(spec, [f"title={words}"])
+    written = network.write(tmp_path / "out")
+    with written.open("rb") as file:
+        assert tokenize.detect_encoding(file.readline)[0] == "utf-8"
+    compile(written.read_bytes(), "tiny.py", "exec")
+
+
+def test_what_is_no_python_is_not_written(path: Path, source: str) -> None:
+    broken = source.replace("import torch", "import", 1)
+    assert refusal(path, broken) == "E405"
+    assert refusal(path, source.replace("# Generated", "# coding: the\n# Generated", 1)) == "E405"
+    assert not path.parent.exists()
+
+
+def test_a_large_file_is_no_reason_to_wait(path: Path, source: str) -> None:
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        file.truncate(300_000_000)
+    assert refusal(path, source) == "E402"
+    assert difference(path, source) == f"{path.as_posix()} is too large to be compared\n"
+    assert write_emitted(path, source, force=True) is Written.UPDATED
+
+
 def test_difference(path: Path, source: str) -> None:
     new = difference(path, source)
     assert new.startswith("--- /dev/null\n+++ ")
@@ -128,4 +162,4 @@ def test_the_rebuild_command_is_one_line() -> None:
 
 def test_only_the_source_line_is_dropped(source: str) -> None:
     lines = source.splitlines()
-    assert without_source(source).splitlines() == [lines[0], *lines[2:]]
+    assert without_source(source).splitlines() == [*lines[:3], *lines[4:]]

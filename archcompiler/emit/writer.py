@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.emit.header import parse_emitted, without_source
-from archcompiler.files import write_whole
+from archcompiler.files import make_folder, read_regular, sweep, write_whole
+
+# Much more than a spec of the largest size is compiled to.
+_MAX_BYTES: Final = 1 << 24
+# Time to compare grows with the square of what differs, and the old file may be anyone's.
+_MAX_COMPARED: Final = 1 << 20
 
 
 class Written(StrEnum):
@@ -22,7 +28,7 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
     """Write an emitted file atomically.
 
     Raises CompileError E402 if the file there was edited by hand or is not ours, unless `force`;
-    E403 if it cannot be written.
+    E403 if it cannot be written; E405 if the text is no Python.
     """
     old = _read(path)
     if old == text:
@@ -33,9 +39,12 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
             raise CompileError(_refused(path, "was not written by archcompiler"))
         if emitted.edited:
             raise CompileError(_refused(path, "was edited by hand"))
+    data = text.encode()
+    _require_python(path, data)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
+        make_folder(path.parent)
+        sweep(path.parent)
+        write_whole(path, data)
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise CompileError(error("E403", f"cannot write `{path}`: {reason.lower()}")) from None
@@ -50,6 +59,8 @@ def difference(path: Path, text: str) -> str:
     if old is not None and without_source(old) == without_source(text):
         return ""
     name = path.as_posix()
+    if len(old or "") > _MAX_COMPARED:
+        return f"{name} is too large to be compared\n"
     lines = unified_diff(
         (old or "").splitlines(keepends=True),
         text.splitlines(keepends=True),
@@ -59,10 +70,21 @@ def difference(path: Path, text: str) -> str:
     return "".join(lines)
 
 
+def _require_python(path: Path, data: bytes) -> None:
+    """Raise E405 unless the bytes of a file compile: no spec may lead to a file that does not."""
+    try:
+        compile(data, path.name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as exc:
+        notes = (f"{type(exc).__name__}: {exc}",)
+        message = f"what `{path}` would hold is not Python, and is not written"
+        raise CompileError(error("E405", message, notes=notes)) from None
+
+
 def _read(path: Path) -> str | None:
     try:
         # What is not UTF-8 was not written by us; it cannot be mistaken for it after this either.
-        return path.read_bytes().decode(errors="replace")
+        # Nor can a part of a file.
+        return read_regular(path, _MAX_BYTES).decode(errors="replace")
     except FileNotFoundError:
         return None
     except OSError as exc:

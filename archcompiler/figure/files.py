@@ -9,7 +9,7 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.diagram import Format, Request, draw, file_name, operator_source
 from archcompiler.figure.engine import INSTALL, find_dot
-from archcompiler.files import write_whole
+from archcompiler.files import make_folder, sweep, write_together
 
 Written = tuple[Path, list[str]]
 
@@ -31,28 +31,33 @@ def write_figure(
         figure = compare(networks[0], networks[1], request)
     elif request.level == "op" and find_dot(request.dot) is None:
         path = directory / file_name(networks[0].name, "dot")
-        write(path, operator_source(networks[0], request).encode())
+        write({path: operator_source(networks[0], request).encode()})
         yield path, [_source_instead(formats)]
         return
     else:
         figure = draw(networks[0], request)
-    said: set[str] = set()
+    contents: dict[Path, bytes] = {}
+    notes: dict[Path, list[str]] = {}
     failures: list[CompileError] = []
     for format in formats:
+        instead = format in ("png", "html") and figure.dot is None
+        made: Format = "dot" if instead else format
+        path = directory / file_name(figure.name, made)
         try:
-            if format in ("png", "html") and figure.dot is None:
-                path = directory / file_name(figure.name, "dot")
-                write(path, figure.render("dot"))
-                notes = [*figure.notes_on("dot"), _source_instead([format])]
-            else:
-                path = directory / file_name(figure.name, format)
-                write(path, figure.render(format))
-                notes = list(figure.notes_on(format))
+            contents[path] = figure.render(made)
         except CompileError as exc:
             failures.append(exc)
             continue
-        yield path, [note for note in notes if note not in said]
-        said.update(notes)
+        notes[path] = [*figure.notes_on(made), *([_source_instead([format])] if instead else ())]
+    # All are drawn before one is written: the files of one figure are of one network.
+    try:
+        write(contents)
+    except CompileError as exc:
+        failures.append(exc)
+    said: set[str] = set()
+    for path in contents:
+        yield path, [note for note in notes[path] if note not in said]
+        said.update(notes[path])
     # A format that fails takes no other with it, and the same mistake is said once.
     found = dict.fromkeys(diagnostic for failure in failures for diagnostic in failure.diagnostics)
     if found:
@@ -63,11 +68,23 @@ def _source_instead(formats: Sequence[Format]) -> str:
     return f"no `dot` to make {', '.join(formats)} with, so this is its source: install {INSTALL}"
 
 
-def write(path: Path, content: bytes) -> None:
-    """Whole or not at all. Raises CompileError E605."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
-    except OSError as exc:
-        reason = (exc.strerror or str(exc)).lower()
-        raise CompileError(error("E605", f"cannot write `{path}`: {reason}")) from None
+def write(contents: dict[Path, bytes]) -> None:
+    """Write the files of a figure, all together but for those that cannot be.
+
+    These are taken out of `contents`. Raises CompileError E605 for them, once the others stand.
+    """
+    found = []
+    while contents:
+        try:
+            for folder in dict.fromkeys(path.parent for path in contents):
+                make_folder(folder)
+                sweep(folder)
+            write_together(contents)
+            break
+        except OSError as exc:
+            reason = (exc.strerror or str(exc)).lower()
+            found.append(error("E605", f"cannot write `{exc.filename}`: {reason}"))
+            if contents.pop(Path(exc.filename), None) is None:
+                contents.clear()  # It is the folder.
+    if found:
+        raise CompileError(*found)

@@ -13,7 +13,14 @@ from typing import IO
 
 import pytest
 
-from archcompiler.files import link_whole, sweep, write_whole
+from archcompiler.files import (
+    link_whole,
+    make_folder,
+    read_regular,
+    sweep,
+    write_together,
+    write_whole,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 
@@ -115,6 +122,88 @@ def test_what_a_killed_process_leaves_is_swept_up(path: Path) -> None:
     assert len(list(path.parent.iterdir())) == 2
     sweep(path.parent)
     assert list(path.parent.iterdir()) == [path]
+
+
+@posix
+def test_what_a_living_process_writes_is_not_swept_up(path: Path) -> None:
+    def write(file: IO[bytes]) -> None:
+        sweep(path.parent)
+        file.write(b"new")
+
+    write_whole(path, write)
+    assert path.read_bytes() == b"new"
+
+
+def test_what_others_call_partial_is_not_swept_up(path: Path) -> None:
+    others = [path.with_name(name) for name in ("a.partial", ".a.partial", ".a.0123abcd.part")]
+    for other in others:
+        other.touch()
+    sweep(path.parent)
+    assert sorted(path.parent.iterdir()) == sorted([path, *others])
+
+
+@posix
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_its_target_is_written(path: Path, there: bool, tmp_path: Path) -> None:
+    link, target = tmp_path / "link", tmp_path / "below" / "target"
+    target.parent.mkdir()
+    if there:
+        target.write_bytes(b"old")
+    link.symlink_to(Path("below", "target"))
+    write_whole(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert list(target.parent.iterdir()) == [target]
+
+
+@posix
+@pytest.mark.parametrize("kind", ["pipe", "link to a device", "folder", "link to itself"])
+def test_what_is_no_file_is_neither_read_nor_written(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero" if kind == "link to a device" else path)
+    before = path.lstat()
+    for act in (lambda: write_whole(path, b"new"), lambda: read_regular(path, 8)):
+        with pytest.raises(OSError, match=r"not a regular file|s a directory|levels of"):
+            act()
+    assert path.lstat().st_ino == before.st_ino
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_several_files_are_replaced_after_all_are_written(path: Path) -> None:
+    other = path.with_name("other")
+
+    def write(file: IO[bytes]) -> None:
+        assert path.read_bytes() == b"old"
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.raises(OSError, match="full") as caught:
+        write_together({path: b"new", other: write})
+    assert caught.value.filename == str(other)
+    assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+    write_together({path: b"new", other: b"other"})
+    assert (path.read_bytes(), other.read_bytes()) == (b"new", b"other")
+
+
+def test_a_name_as_long_as_there_can_be(tmp_path: Path) -> None:
+    path = tmp_path / ("é" * 127)
+    write_whole(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+@posix
+def test_folders_are_synced_with_those_they_are_made_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    make_folder(tmp_path / "a" / "b")
+    assert set(synced) == {tmp_path.stat().st_ino, (tmp_path / "a").stat().st_ino}
 
 
 @pytest.mark.parametrize("links", [True, False])
