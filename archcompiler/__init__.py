@@ -7,9 +7,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # As in `typing`, which would be the first import of every command.
 if TYPE_CHECKING:
+    from typing import Any
+
     from archcompiler.compiler import CompiledNetwork, check, compile
     from archcompiler.diagnostics import CompileError, Diagnostic
 

@@ -24,7 +24,7 @@ from documents import (
 )
 
 import archcompiler
-from archcompiler.cli import group
+from archcompiler.cli.program import group
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import ZOO
 from archcompiler.ops.registry import operators

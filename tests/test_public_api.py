@@ -82,7 +82,7 @@ def test_a_diagnostic_and_its_error() -> None:
 
 
 HEAVY = {"torch", "jinja2", "networkx", "pydantic", "fvcore", "numpy", "click"}
-CLI = "from archcompiler.cli import group; group({}, standalone_mode=False)"
+CLI = "from archcompiler.cli.program import group; group({}, standalone_mode=False)"
 IMPORTS = {
     "import archcompiler": set(),
     "from archcompiler import Diagnostic": set(),

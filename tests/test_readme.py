@@ -14,7 +14,7 @@ from documents import README as PATH
 from documents import ROOT, fences, matches, transcripts
 
 import archcompiler
-from archcompiler.cli import group
+from archcompiler.cli.program import group
 
 README = PATH.read_text(encoding="utf-8")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from archcompiler.cli import group
+from archcompiler.cli.program import group
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

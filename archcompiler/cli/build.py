@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import (
     diagnostic_format_option,
@@ -48,7 +49,7 @@ def command(
         path = network.path(directory)
         what = write_emitted(path, source, force=force)
         if not quiet:
-            click.echo(f"{path}  {what}, {source.count(chr(10))} lines")
+            terminal.line(f"{path}  {what}, {source.count(chr(10))} lines")
 
 
 def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
@@ -82,7 +83,7 @@ def _check(
         diff = difference(network.path(directory), network.source)
         if diff:
             stale.append(spec.as_posix())
-            click.echo(diff, nl=False)
+            terminal.page(diff)
     if not stale:
         return
     words = ["archcompiler", "build", *stale]
@@ -91,5 +92,5 @@ def _check(
     for setting in settings:
         words += ["--set", setting]
     count = f"{len(stale)} of {len(networks)} files" if len(networks) > 1 else "the file"
-    click.echo(f"{count} out of date; rebuild with: {shlex.join(words)}", err=True)
+    terminal.line(f"{count} out of date; rebuild with: {shlex.join(words)}", err=True)
     sys.exit(1)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
 from archcompiler.compiler import CompiledNetwork
@@ -26,7 +27,7 @@ def command(
     networks = compile_all(specs, settings, diagnostic_format)
     if diagnostic_format == "text":
         for network in networks:
-            click.echo(_summary(network))
+            terminal.line(_summary(network))
     if strict and any(network.warnings for network in networks):
         sys.exit(1)
 

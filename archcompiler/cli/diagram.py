@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import choice, set_option
 from archcompiler.figure.diagram import FORMATS, Format, Request
@@ -101,6 +102,6 @@ def command(
 
     wanted = tuple(dict.fromkeys(format for several in formats for format in several))
     for path, notes in write_figure(networks, request, wanted, directory):
-        click.echo(path)
+        terminal.line(path)
         for note in notes:
-            click.echo(f"note: {note}", err=True)
+            terminal.line(f"note: {note}", err=True)

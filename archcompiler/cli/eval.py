@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli.options import choice
 from archcompiler.runner.recipe.choices import Crops, Device
 
@@ -44,8 +45,9 @@ def command(
     trained = load_trained(run, (f"device={device}", *speed, *settings))
     found = evaluate_trained(trained, crops=int(crops), size=size, limit=images)
     score = found.score
-    click.echo(
+    terminal.line(
         f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} images, "
         f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
     )
-    click.echo(f"{found.report}\n{found.picture}")
+    terminal.line(found.report)
+    terminal.line(found.picture)

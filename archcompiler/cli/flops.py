@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from archcompiler import terminal
 from archcompiler.analysis.references import Origin
 from archcompiler.analysis.roofline import Precision, accelerator
 from archcompiler.cli.compiling import compile_all
@@ -49,7 +50,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted:
         from archcompiler.tables.json import schema_text
 
-        click.echo(schema_text(), nl=False)
+        terminal.page(schema_text())
         ctx.exit()
 
 
@@ -148,7 +149,8 @@ def command(
         )
         for (network, graph), counts in zip(graphs, measured, strict=True)
     ]
-    click.echo(_render(reports, keys, format), nl=False)
+    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    terminal.page(_render(reports, keys, format, color=color), styled=color)
     if missing is not None:
         report_diagnostics([missing])
         sys.exit(2)
@@ -205,7 +207,9 @@ def _measure(
     return [verify_counts(network, graph) for network, graph in graphs], None
 
 
-def _render(reports: Sequence[Report], keys: Sequence[str], format: TableFormat) -> str:
+def _render(
+    reports: Sequence[Report], keys: Sequence[str], format: TableFormat, *, color: bool
+) -> str:
     from archcompiler.tables import csv, json, latex, markdown, text
     from archcompiler.tables.grid import cost_grid, reference_grid, roofline_grid
 
@@ -225,7 +229,7 @@ def _render(reports: Sequence[Report], keys: Sequence[str], format: TableFormat)
         return markdown.render(grids)
     if format == "latex":
         return latex.render(grids)
-    return text.render(grids, color=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    return text.render(grids, color=color)
 
 
 def _sorted(reports: Sequence[Report]) -> Sequence[Report]:
@@ -238,6 +242,6 @@ def _sorted(reports: Sequence[Report]) -> Sequence[Report]:
 def _conclude(measured: Sequence[Counts]) -> None:
     """Say what was verified, on stderr so that a table can be piped; exit 1 on a difference."""
     for counts in measured:
-        click.echo(str(counts), err=True)
+        terminal.page(f"{counts}\n", err=True)
     if not all(counts.verified for counts in measured):
         sys.exit(1)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from archcompiler import terminal
+
 
 @click.command("masks")
 @click.argument("run", metavar="CHECKPOINT|RUN", type=click.Path(path_type=Path))
@@ -27,4 +29,4 @@ def command(run: Path, images: tuple[Path, ...], size: int | None, output: Path 
     trained = load_trained(run)
     path = output or trained.folder.path / "masks.png"
     rows, columns = draw_masks(trained, images, size, path)
-    click.echo(f"{path}  {rows} images, {columns} masks each")
+    terminal.line(f"{path}  {rows} images, {columns} masks each")

@@ -6,8 +6,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-import click
-
+from archcompiler import terminal
 from archcompiler.diagnostics import Diagnostic
 from archcompiler.diagnostics.render import ReportFormat, render
 
@@ -19,8 +18,8 @@ def report(diagnostics: Iterable[Diagnostic], format: ReportFormat = "text") -> 
         return
     if format == "text":
         color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-        click.echo(render(found, "text", color=color), err=True)
+        terminal.page(render(found, "text", color=color) + "\n", err=True, styled=color)
         return
     text = render(found, format)
     if text:
-        click.echo(text)
+        terminal.page(text + "\n")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli.options import set_option, spec_argument
 
 
@@ -15,4 +16,4 @@ def command(spec: Path, settings: tuple[str, ...]) -> None:
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
-    click.echo(show(load(spec, settings)), nl=False)
+    terminal.page(show(load(spec, settings)))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
 from archcompiler.diagnostics.render import ReportFormat
@@ -29,13 +30,13 @@ def command(
     failed = False
     for network in networks:
         proof = verify(network)
-        click.echo(str(proof))
+        terminal.page(f"{proof}\n")
         if not proof.holds:
             # What is not the graph need not even run.
             failed = True
             continue
         counts = verify_counts(network)
-        click.echo(str(counts))
+        terminal.page(f"{counts}\n")
         failed |= not counts.verified
     if failed:
         sys.exit(1)

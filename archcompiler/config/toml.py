@@ -91,5 +91,14 @@ def _value(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    # TOML's basic strings know every escape that JSON writes, but no bare DEL.
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    # TOML's basic strings know every escape that JSON writes, and one for what does not fit in it.
+    quoted = json.dumps(text, ensure_ascii=False)
+    return quoted if quoted.isprintable() else "".join(map(_escape, quoted))
+
+
+def _escape(character: str) -> str:
+    """A character that shows, or its escape: a file is read in terminals, and by eyes."""
+    code = ord(character)
+    if character.isprintable():
+        return character
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

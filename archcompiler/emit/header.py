@@ -61,7 +61,7 @@ def _shown(path: Path) -> str:
     """Relative to the working directory where the spec lies below it, else the bare name."""
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix()
-    except ValueError:
+    except (OSError, ValueError):
         return path.name
 
 

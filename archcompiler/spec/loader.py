@@ -30,7 +30,7 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
         values, source = _from_mapping(spec)
     else:
         path = Path(spec)
-        values = _read(path, path.parent.resolve(), ())
+        values = _read(path, path.parent, ())
         source = values.text.source
     values = _with_stage_attention(_with_settings(values, settings))
     return _checked(values, source, tuple(settings))
@@ -128,14 +128,14 @@ def _resolve_extends(target: Located, path: Path, tree: Path, chain: tuple[Path,
         raise refuse("E203", f"`extends` must be a string, not {kind_of(target.value)}")
     base_path = path.parent / target.value
     try:
-        resolved = base_path.resolve()
+        resolved, root = base_path.resolve(), tree.resolve()
     except (OSError, RuntimeError, ValueError) as exc:
         raise refuse("E207", f"`{target.value}` is no path of a spec", str(exc).lower()) from None
-    if not resolved.is_relative_to(tree):
+    if not resolved.is_relative_to(root):
         raise refuse(
             "E208",
             "`extends` leaves the folder of the spec",
-            f"a spec may read only files below `{tree.name}/`, the folder of the one compiled",
+            f"a spec may read only files below `{root.name}/`, the folder of the one compiled",
         )
     if resolved in chain:
         cycle = chain[chain.index(resolved) :]

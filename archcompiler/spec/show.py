@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from archcompiler.config.located import Located, Text
 from archcompiler.config.path import SpecPath
 from archcompiler.config.toml import toml_lines
+from archcompiler.diagnostics.render.visible import visible
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.resolved import resolved
 
@@ -73,5 +74,5 @@ def _origin(loaded: LoadedSpec, path: SpecPath) -> str:
 def _place(node: Located) -> str:
     span = node.span()
     if span.source.name == "--set":
-        return f"--set {span.source.text}".replace("\n", " ")
-    return f"{span.source.name}:{span.source.location(span.start).line}"
+        return visible(f"--set {span.source.text}")
+    return f"{visible(span.source.name)}:{span.source.location(span.start).line}"

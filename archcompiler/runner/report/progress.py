@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from archcompiler import terminal
+from archcompiler.diagnostics import CompileError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -53,7 +56,9 @@ class Progress(AbstractContextManager["Progress"]):
         if self._bar is not None:
             self._bar.console.print(text, markup=False, highlight=False)
         else:
-            print(text, flush=True)
+            # That nobody can read of a run any more does not end it.
+            with suppress(OSError, CompileError):
+                terminal.line(text)
 
 
 def _bar() -> Bar:

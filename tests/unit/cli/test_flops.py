@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-import archcompiler.cli
+from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
 
 A56, A92 = "specs/attention56.toml", "specs/attention92.toml"
@@ -26,7 +26,7 @@ EVERYTHING = ["--ref", "paper", "--ref", "release", "--device", "h100", "--devic
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(archcompiler.cli.group, ["flops", *arguments])
+    return CliRunner().invoke(group, ["flops", *arguments])
 
 
 def output(*arguments: str) -> str:
@@ -214,7 +214,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 def test_the_fast_path_imports_no_framework() -> None:
     heavy = "{'torch', 'fvcore', 'numpy', 'jinja2', 'graphviz'}"
     done = python(
-        "import sys; from archcompiler.cli import group\n"
+        "import sys; from archcompiler.cli.program import group\n"
         f"group(['flops', {A56!r}, '--by', 'module', '--device', 'h100'], standalone_mode=False)\n"
         f"assert not {heavy} & set(sys.modules), {heavy} & set(sys.modules)"
     )
@@ -224,7 +224,7 @@ def test_the_fast_path_imports_no_framework() -> None:
 @pytest.mark.parametrize("missing", ["torch", "fvcore"])
 def test_a_missing_tool_still_gives_the_table(missing: str) -> None:
     done = python(
-        f"import sys; sys.modules[{missing!r}] = None; from archcompiler.cli import group\n"
+        f"import sys; sys.modules[{missing!r}] = None; from archcompiler.cli.program import group\n"
         f"group(['flops', {CIFAR!r}, '--verify'])"
     )
     assert done.returncode == 2, done.stderr

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from PIL import Image
 from unit.runner.jobs import TINY, Jobs
 
-from archcompiler.cli import group
+from archcompiler.cli.program import group
 from archcompiler.runner.data.crops import resized, single_crop, ten_crop
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.training import train

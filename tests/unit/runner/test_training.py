@@ -347,7 +347,7 @@ def test_out_of_memory_in_an_evaluation_names_its_batch(
 def test_the_command_line(tmp_path: Path) -> None:
     from click.testing import CliRunner
 
-    from archcompiler.cli import group
+    from archcompiler.cli.program import group
 
     spec = tmp_path / "tiny.json"
     spec.write_text(json.dumps(TINY))

@@ -52,7 +52,7 @@ def test_the_file_is_up_to_date() -> None:
 
 
 def test_the_command_prints_it() -> None:
-    from archcompiler.cli import group
+    from archcompiler.cli.program import group
 
     assert CliRunner().invoke(group, ["schema"]).output == schema_text()
 

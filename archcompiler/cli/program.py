@@ -1,0 +1,126 @@
+"""The command line: a group that imports a command only when it is run."""
+
+from __future__ import annotations
+
+import gc
+import os
+from importlib import import_module
+from typing import Final
+
+import click
+
+from archcompiler import __version__, terminal
+from archcompiler.cli.report import report
+from archcompiler.diagnostics import CompileError, error
+
+_GONE: Final = 141
+"""As a shell has it for a program that a SIGPIPE has ended."""
+COMMANDS: Final = {
+    "build": "Compile specs to standalone PyTorch files.",
+    "check": "Check specs as graphs, without importing a framework.",
+    "diagram": "Draw architecture figures for a paper and for a browser.",
+    "eval": "Evaluate a trained network.",
+    "explain": "Explain the code of a diagnostic.",
+    "flops": "Count parameters, MACs, activations and memory; compare and verify.",
+    "masks": "Draw the attention masks of a trained network over images.",
+    "schema": "Print the JSON Schema of specs, for editors.",
+    "show": "Print a resolved spec and where each value comes from.",
+    "train": "Train a network by a recipe, in one process or many.",
+    "verify": "Prove that emitted modules are the checked graphs.",
+}
+"""Every command with its line in `--help`; each lives in the module of its name."""
+
+
+class LazyGroup(click.Group):
+    """Lists its commands from `COMMANDS` and imports one to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"archcompiler.cli.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from archcompiler.diagnostics.suggest import did_you_mean
+
+            guess = did_you_mean(args[0], COMMANDS)
+            hint = f" Did you mean `{guess}`?" if guess else ""
+            ctx.fail(f"no such command `{args[0]}`.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="archcompiler")
+def group() -> None:
+    """Compile a short spec of a Residual Attention Network.
+
+    Exit codes: 0 fine, 1 a check says no, 2 bad usage, a bad spec or a file or stream that cannot
+    be written, 130 interrupted, 141 the reader of the output has gone.
+    """
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line to its end and return the exit code."""
+    # A compilation allocates much and frees little: collecting less often saves a tenth of it.
+    gc.set_threshold(100_000, 20, 20)
+    # No plugin has a part in our models, and looking for one opens every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    terminal.prepare()
+    try:
+        code = _invoke(arguments)
+        terminal.finish()
+    except BrokenPipeError:
+        code = _GONE
+    except CompileError as unwritten:
+        report(unwritten.diagnostics)
+        code = 2
+    finally:
+        terminal.silence()
+        # The process ends: looking for cycles among all that was imported would take a quarter of
+        # a build.
+        gc.disable()
+        gc.freeze()
+    return code
+
+
+def _invoke(arguments: list[str]) -> int:
+    try:
+        with group.make_context("archcompiler", arguments) as context:
+            group.invoke(context)
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.ClickException as exc:
+        _report_usage(exc)
+        return exc.exit_code
+    except CompileError as exc:
+        report(exc.diagnostics)
+        return 2
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    except OSError as exc:
+        # Click prints its help by itself. Any other error has a name of a file, or is our mistake.
+        if exc.filename is not None or isinstance(exc, BrokenPipeError):
+            raise
+        reason = (exc.strerror or str(exc)).lower()
+        raise CompileError(error("E406", f"cannot write the output: {reason}")) from None
+    return 0
+
+
+def _report_usage(exc: click.ClickException) -> None:
+    """What click says of bad usage; the words of the user are in it."""
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    if context is not None:
+        terminal.page(context.get_usage() + "\n", err=True)
+        terminal.page(f"Try '{context.command_path} --help' for help.\n\n", err=True)
+    terminal.line(f"Error: {exc.format_message()}", err=True)

@@ -1,0 +1,106 @@
+"""Where text leaves for people: nothing in it acts on a terminal, whatever the terminal can show.
+
+A stream that cannot be written is E406; one whose reader has gone raises BrokenPipeError. What
+stderr does not take is lost: there is nowhere left to say so.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import Final, TextIO
+
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics.render.visible import visible
+
+_PLAINER: Final = {"─": "-", "–": "-", "−": "-", "…": "~", "·": "|", "×": "x", "→": ">", "Δ": "D"}
+"""What is printed of our own signs where the encoding of a stream lacks them, as wide as they."""
+_HANDLER: Final = "archcompiler.plainer"
+_STYLE: Final = re.compile(r"(\x1b\[[0-9;]*m|[\n\t])")
+
+
+def line(text: object, *, err: bool = False) -> None:
+    """Print one line; a line break in the text, such as that of a file name, is no other."""
+    _write(visible(str(text)) + "\n", err=err)
+
+
+def page(text: str, *, err: bool = False, styled: bool = False) -> None:
+    """Print lines that are our own, with colours only if they are `styled` by us."""
+    parts = _STYLE.split(text)
+    kept = ("\n", "\t", "\x1b") if styled else ("\n", "\t")
+    _write("".join(p if p.startswith(kept) else visible(p) for p in parts), err=err)
+
+
+def prepare() -> None:
+    """Have both streams open, and able to take any text.
+
+    A stream that the caller has closed stays of no use. Its number is taken, or the next file that
+    is opened would get it, with all that is printed.
+    """
+    codecs.register_error(_HANDLER, _plainer)
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # What is written to stdout is to fail, what is written to stderr to be lost.
+            mode = os.O_WRONLY if number == 2 else os.O_RDONLY
+            opened = os.open(os.devnull, mode)
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors=_HANDLER)
+
+
+def finish() -> None:
+    """Write what is still to be written. Raises as `line` does."""
+    for err in (True, False):
+        _write("", err=err)
+
+
+def silence() -> None:
+    """Lose what is still to be written: Python would complain of it once more at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            os.dup2(null, stream.fileno())
+
+
+def _write(text: str, *, err: bool) -> None:
+    stream: TextIO | None = sys.stderr if err else sys.stdout
+    if stream is None:
+        return
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        if not err:
+            raise
+    except OSError as exc:
+        if not err:
+            reason = (exc.strerror or str(exc)).lower()
+            raise CompileError(error("E406", f"cannot write the output: {reason}")) from None
+
+
+def _plainer(exc: UnicodeError) -> tuple[str, int]:
+    """What stands for characters that an encoding lacks: an escape that TOML and JSON know."""
+    if not isinstance(exc, UnicodeEncodeError):
+        raise exc
+    characters = exc.object[exc.start : exc.end]
+    return "".join(_PLAINER.get(c) or _escape(c) for c in characters), exc.end
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
