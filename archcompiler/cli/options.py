@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -11,6 +12,18 @@ import click
 from archcompiler.diagnostics.render import ReportFormat
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def pixel_size(text: str) -> tuple[int, int]:
+    """`32` or `32x64` as height and width, for the type of an option."""
+    found = re.fullmatch(r"([0-9]{1,5})(?:[x×]([0-9]{1,5}))?", text, re.ASCII)
+    sides = tuple(int(side) for side in found.groups(found[1])) if found else ()
+    if not sides or min(sides) < 1 or max(sides) > 65_536:
+        raise click.BadParameter(
+            f"{text!r} is neither a side in pixels, such as 320, nor a height and a width, such as "
+            "32x64, from 1 to 65,536"
+        )
+    return sides[0], sides[1]
 
 
 def choice(words: object) -> click.Choice[str]:

@@ -13,7 +13,8 @@ import torch
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.runner.data.opening import open_data
+from archcompiler.runner.data.files import unreadable
+from archcompiler.runner.data.opening import OpenedData, open_data
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
@@ -96,6 +97,7 @@ class _Run:
     progress: Progress
     began: float
     warnings: list[Diagnostic]
+    data: OpenedData
 
     def __post_init__(self) -> None:
         self._first_step = self.state.iteration + 1
@@ -115,6 +117,7 @@ class _Run:
         identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
         contents, warnings = _found(checkpoints, world) if job.resume else (None, [])
+        warnings += data.warnings if world.first else ()
         if contents is not None:
             changed = differences(loaded, contents, identity)
             warnings += changed if world.first else []
@@ -130,7 +133,7 @@ class _Run:
         progress = Progress(recipe.iterations, state.iteration, silent=silent)
         run = cls(
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
-            warnings,
+            warnings, data,
         )  # fmt: skip
         macs = total(CostModel(job.network.graph).network).macs
         loop = Loop(recipe, state, model, data, hardware, world, run, macs)
@@ -146,18 +149,22 @@ class _Run:
             f"{recipe.speed.precision}: iterations {state.iteration} to {recipe.iterations}, "
             f"{self.job.folder.path}"
         )
-        if self.warnings and self.job.warn is not None:
-            self.job.warn(self.warnings)
+        say(self.data.summary)
+        if self.data.split == "test":
+            say("no validation images: `best.pt` is chosen on the test images")
+        self._warn(self.warnings)
         with self.board, self.progress:
             finished = loop.run(signals)
         if self.world.first:
             self._derive()
+        self._warn(self._missed())
         if finished:
             best = state.best
             say(
                 f"done in {duration(time.perf_counter() - self.began)}"
                 + (
-                    f"; best accuracy {best.accuracy:.2%} at iteration {best.iteration}"
+                    f"; best {self.data.split} accuracy {best.accuracy:.2%} at iteration "
+                    f"{best.iteration}"
                     if best
                     else ""
                 )
@@ -165,6 +172,15 @@ class _Run:
         else:
             say(f"stopped after iteration {state.iteration}; go on with `--resume`")
         return Outcome(finished, state.iteration, tuple(self.warnings))
+
+    def _warn(self, warnings: Sequence[Diagnostic]) -> None:
+        if warnings and self.job.warn is not None:
+            self.job.warn(warnings)
+
+    def _missed(self) -> list[Diagnostic]:
+        """W733 if this process has met images that it could not read."""
+        missed = {**self.data.train.missed, **self.data.judge.missed}
+        return [unreadable(missed)] if missed else []
 
     def step(self, done: int) -> None:
         """See `Listener`."""
@@ -183,7 +199,7 @@ class _Run:
             self.progress.say(
                 f"iteration {row['iteration']}/{self.recipe.iterations}"
                 + (f"  {_numbers(self._latest)}" if self._latest is not None else "")
-                + f"  test loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
+                + f"  {row['split']} loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
             )
 
     def save(self, loop: Loop, *, best: bool) -> None:

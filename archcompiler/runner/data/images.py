@@ -22,6 +22,10 @@ class Images:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def part(self, indices: npt.NDArray[np.int64]) -> Images:
+        """Some of them."""
+        return Images(self.pixels[indices], self.labels[indices], self.classes)
+
     def padded(self, pixels: int) -> Images:
         """With `pixels` black pixels more on every side."""
         if not pixels:

@@ -16,6 +16,7 @@ class _Resident:
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.classes = images.classes
+        self.missed: dict[str, str] = {}
         self.device = device
         self.pixels = torch.from_numpy(images.pixels).to(device)
         self.labels = torch.from_numpy(images.labels).to(device)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.folder import (
     Centred,
+    Collated,
+    Decoded,
     Guarded,
-    ImageFiles,
     Key,
     TrainingCrops,
     collate,
 )
+from archcompiler.runner.data.listing import ImageFiles
 from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
 from archcompiler.runner.recipe.model import Folder
@@ -40,7 +41,8 @@ class StreamedTraining:
         self.device = device
         self.labels = torch.tensor(files.labels)
         self._crops = TrainingCrops(files, data, size, seed)
-        self._workers = data.workers
+        self._workers = data.workers or 0
+        self.missed: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -49,12 +51,14 @@ class StreamedTraining:
         """See `TrainingData`. A resumed run starts its workers at the step itself."""
         keys = _Keys(parts, start)
         decoded = _decoded(self._crops, keys, self._workers, self.device)
-        for images, samples in zip(decoded, parts.stream(start), strict=False):
+        for (images, own, missed), samples in zip(decoded, parts.stream(start), strict=False):
+            self.missed |= missed
             labels = self.labels[samples.indices]
             yield Batch(
                 to_device(images, self.device),
                 to_device(labels, self.device),
                 Samples(*(to_device(t, self.device) for t in samples)),
+                int((~own).sum()),
             )
 
 
@@ -64,16 +68,17 @@ class StreamedTest:
     def __init__(
         self,
         files: ImageFiles,
-        resize: int,
+        data: Folder,
+        cover: tuple[int, int],
         size: tuple[int, int],
-        workers: int,
         device: torch.device,
     ) -> None:
         self.classes = files.classes
         self.device = device
         self.labels = torch.tensor(files.labels)
-        self._images = Centred(files, resize, size)
-        self._workers = workers
+        self._images = Centred(files, data, cover, size)
+        self._workers = data.workers or 0
+        self.missed: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -83,11 +88,12 @@ class StreamedTest:
         chosen = list(plan.indices(len(self)))
         keys = [index.tolist() for index, _ in chosen]
         decoded = _decoded(self._images, keys, self._workers, self.device)
-        for images, (index, weight) in zip(decoded, chosen, strict=True):
+        for (images, own, missed), (index, weight) in zip(decoded, chosen, strict=True):
+            self.missed |= missed
             yield Tested(
                 to_device(images, self.device),
                 to_device(self.labels[index], self.device),
-                to_device(weight, self.device),
+                to_device(weight * own, self.device),
             )
 
 
@@ -104,10 +110,10 @@ class _Keys:
 
 
 def _decoded(
-    images: Dataset[Tensor], keys: _Keys | list[list[int]], workers: int, device: torch.device
-) -> Iterator[Tensor]:
+    images: Dataset[Decoded], keys: _Keys | list[list[int]], workers: int, device: torch.device
+) -> Iterator[Collated]:
     """Batches of images. Raises CompileError with what is wrong with one."""
-    loader: DataLoader[Tensor | Diagnostic] = DataLoader(
+    loader: DataLoader[Decoded | Diagnostic] = DataLoader(
         Guarded(images),
         batch_sampler=keys,
         num_workers=workers,

@@ -18,7 +18,7 @@ from archcompiler.runner.data.mixing import Mixer
 from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.data.order import Order, Parts, Samples
 from archcompiler.runner.data.randomness import Stream, word
-from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, asked
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.optimizer import set_rate
 from archcompiler.runner.engine.schedule import rate_factor
@@ -134,12 +134,15 @@ class Loop:
         set_rate(state.optimizer, recipe.optimizer.lr * factor)
         # For dropout: the one thing in a network that draws from torch's own generators.
         self.hardware.seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
-        measured = torch.zeros(2, device=self.hardware.device)
+        measured = torch.zeros(3, device=self.hardware.device)
         for part in range(parts):
             with synchronised(self.model, last=part == parts - 1):
-                loss, right = self.forward(next(batches))
+                batch = next(batches)
+                loss, right = self.forward(batch)
                 state.scaler.scale(loss / parts).backward()  # type: ignore[no-untyped-call]
-            measured += torch.stack([loss.detach(), right]) / parts
+            # Filled in, not copied: nothing waits for the device here.
+            replaced = torch.full_like(right, batch.replaced / self.parts.size)
+            measured += torch.stack([loss.detach(), right, replaced]) / parts
         if recipe.optimizer.clip:
             state.scaler.unscale_(state.optimizer)
             nn.utils.clip_grad_norm_(state.network.parameters(), recipe.optimizer.clip)
@@ -148,7 +151,7 @@ class Loop:
         state.optimizer.zero_grad(set_to_none=True)
         if state.average is not None:
             state.average.update(step)
-        # Nothing waits for the device here: the losses are looked at together, later.
+        # The losses are looked at together, later.
         state.pending.append(measured)
 
     def warm_up(self) -> None:
@@ -194,10 +197,10 @@ class Loop:
         """The means since the last line. Raises CompileError E708 for a loss that is no number."""
         measured = self.losses()
         self.state.pending.clear()
-        loss, accuracy = measured.mean(0).tolist()
+        loss, accuracy, replaced = measured.mean(0).tolist()
         step = self.state.iteration - 1
         factor = rate_factor(self.recipe.schedule, step, self.recipe.iterations)
-        return {
+        row: Row = {
             "iteration": self.state.iteration,
             "split": "train",
             "loss": loss,
@@ -205,11 +208,14 @@ class Loop:
             "epoch": self.state.iteration * self.recipe.batch_size / len(self.data.train),
             "rate": self.recipe.optimizer.lr * factor,
         }
+        if replaced:
+            row["unreadable"] = round(replaced * len(measured) * self.recipe.batch_size)
+        return row
 
     def losses(self) -> Tensor:
-        """(steps since the last line, 2) over all processes; raises CompileError E708."""
+        """(steps since the last line, 3) over all processes; raises CompileError E708."""
         if not self.state.pending:
-            return torch.zeros(0, 2)
+            return torch.zeros(0, 3)
         measured = self.world.sum(torch.stack(self.state.pending)) / self.world.size
         broken = (~measured[:, 0].isfinite()).nonzero()
         if len(broken):
@@ -234,19 +240,21 @@ class Loop:
         self.listener.measured(row)
 
     def _evaluate(self, vote: StopVote) -> bool:
-        """Measure on the test images; whether it is the best so far. Raises _Stopped."""
+        """Measure on the images that judge; whether it is the best so far. Raises _Stopped."""
         score = self._score(vote)
         state = self.state
-        self.listener.measured(
-            {
-                "iteration": state.iteration,
-                "split": "test",
-                "loss": score.loss,
-                "accuracy": score.top1,
-                "top5": score.top5,
-                "images": score.images,
-            }
-        )
+        row: Row = {
+            "iteration": state.iteration,
+            "split": self.data.split,
+            "loss": score.loss,
+            "accuracy": score.top1,
+            "top5": score.top5,
+            "images": score.images,
+        }
+        unreadable = asked(self.recipe.evaluation_images, len(self.data.judge)) - score.images
+        if unreadable:
+            row["unreadable"] = unreadable
+        self.listener.measured(row)
         if state.best is not None and score.top1 <= state.best.accuracy:
             return False
         state.best = Best(score.top1, state.iteration)
@@ -260,7 +268,7 @@ class Loop:
         with (
             evaluation_fits(recipe.evaluation_batch),
             self._final_weights(),
-            closing(self.data.test.batches(plan)) as batches,
+            closing(self.data.judge.batches(plan)) as batches,
         ):
             return evaluate(
                 self.state.network,

@@ -38,7 +38,8 @@ class TrainingState:
     evaluation_due: bool = False
     """Whether this iteration has yet to be evaluated."""
     pending: list[Tensor] = field(default_factory=list)
-    """(2,) loss and share of right answers of each step since the last line of the metrics."""
+    """(3,) loss and shares of right answers and of images that stand for unreadable ones, of each
+    step since the last line of the metrics."""
 
     def contents(self, world: World) -> dict[str, Any]:
         """What a checkpoint holds, in the first process, while all of them take part.

@@ -11,7 +11,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 
-_PLACE = frozenset({("seed",), ("batch_size",), ("data", "type")})
+_PLACE = frozenset({("seed",), ("batch_size",), ("data", "type"), ("data", "validation")})
 """Settings on which the order of the samples depends, and the place of an iteration in it."""
 _HARMLESS = frozenset(
     {

@@ -16,8 +16,9 @@ from unit.runner.standin import write_cifar10, write_cifar100, write_idx, write_
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.cifar import CIFAR10, CIFAR100, read_cifar
 from archcompiler.runner.data.embedded import read_embedded
-from archcompiler.runner.data.folder import Key, TrainingCrops, centred, list_images
+from archcompiler.runner.data.folder import Key, TrainingCrops, centred
 from archcompiler.runner.data.idx import read_fashion_mnist
+from archcompiler.runner.data.listing import list_test, list_training, require_same_classes
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.recipe.model import Folder
 
@@ -125,16 +126,18 @@ def test_a_truncated_batch_is_named(tmp_path: Path) -> None:
 def test_image_folders(tmp_path: Path) -> None:
     write_photographs(tmp_path)
     data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3)
-    train, _ = list_images(data)
+    train = list_training(data)
+    require_same_classes(train, list_test(data), data)
     assert train.classes == ("cat", "dog")
     assert len(train) == 12
     crops = TrainingCrops(train, data, (24, 20), seed=1)
-    assert crops[Key(0, 3)].shape == (3, 24, 20)
-    assert crops[Key(0, 3)].equal(crops[Key(0, 3)])
-    assert not crops[Key(0, 3)].equal(crops[Key(1, 3)])
+    first, again, other = (crops[Key(epoch, 3)].image for epoch in (0, 0, 1))
+    assert first.shape == (3, 24, 20)
+    assert first.equal(again)
+    assert not first.equal(other)
     (tmp_path / "val" / "dog").rename(tmp_path / "val" / "wolf")
     with pytest.raises(CompileError, match=r"(?s)different classes.*dog, wolf"):
-        list_images(data)
+        require_same_classes(train, list_test(data), data)
 
 
 @pytest.mark.parametrize("place", [12, 16, 24, 37])
@@ -145,7 +148,7 @@ def test_a_broken_png_is_named(tmp_path: Path, place: int) -> None:
     content[place] ^= 0xFF
     path.write_bytes(content)
     data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3)
-    crops = TrainingCrops(list_images(data)[0], data, (24, 20), seed=1)
+    crops = TrainingCrops(list_training(data), data, (24, 20), seed=1)
     with pytest.raises(CompileError, match=r"E704.*cannot decode.*0\.PNG"):
         crops[Key(0, 0)]
 
@@ -153,8 +156,8 @@ def test_a_broken_png_is_named(tmp_path: Path, place: int) -> None:
 def test_the_middle_of_an_image_is_kept() -> None:
     image = Image.new("RGB", (90, 60))
     image.putpixel((45, 30), (255, 0, 0))
-    assert centred(image, 60, (40, 40)).getpixel((20, 20)) == (255, 0, 0)
-    assert centred(image, 20, (40, 40)).size == (40, 40)
+    assert centred(image, (60, 60), (40, 40)).getpixel((20, 20)) == (255, 0, 0)
+    assert centred(image, (20, 20), (40, 40)).size == (40, 40)
 
 
 def test_a_plan_has_every_image_once() -> None:

@@ -114,7 +114,7 @@ def test_cutout_removes_a_square() -> None:
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
 def test_label_noise_is_the_matrix_of_the_paper(rate: float) -> None:
-    """1 - rate on the diagonal and rate / 9 elsewhere, each within three sigma of a binomial share."""
+    """1 - rate on the diagonal and rate / 9 elsewhere, within three sigma of a binomial share."""
     labels = INDEX % 10
     noisy = noisy_labels(labels, INDEX, 1, rate, 10)
     count = len(INDEX)

@@ -18,7 +18,7 @@ from unit.runner.jobs import TINY
 from unit.runner.standin import write_photographs
 
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.data.folder import list_images
+from archcompiler.runner.data.listing import list_training
 from archcompiler.runner.data.order import Order, Parts
 from archcompiler.runner.data.streamed import StreamedTraining
 from archcompiler.runner.recipe.model import Folder
@@ -146,7 +146,7 @@ def test_a_terminal_and_a_scheduler_signal_the_workers_too(tmp_path: Path) -> No
 def test_workers_outlast_signals_and_are_missed(tmp_path: Path) -> None:
     write_photographs(tmp_path)
     data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3, workers=1)
-    files, _ = list_images(data)
+    files = list_training(data)
     images = StreamedTraining(files, data, (24, 24), 0, torch.device("cpu"))
     batches = images.batches(Parts(Order(0, len(images)), 4, 0, 1, 1), 0)
     with closing(batches):
