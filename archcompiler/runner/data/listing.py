@@ -157,11 +157,11 @@ class _LeftOut:
         """One, if there is anything to say."""
         if not self.kinds:
             return
-        most = self.kinds.most_common(5)
-        listed = ", ".join(f"{count:,} {kind}" for kind, count in most)
+        most = self.kinds.most_common(8)
+        listed = ", ".join(f"{kind} ({count:,})" for kind, count in most)
         more = ", …" if len(self.kinds) > len(most) else ""
         yield warning(
             "W730",
-            f"not everything in `{folder}` is read as an image: {listed}{more} left out",
+            f"not everything in `{folder}` is read as an image; left out: {listed}{more}",
             notes=(f"the first of them is `{self.example}`",),
         )
