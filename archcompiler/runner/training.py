@@ -13,6 +13,7 @@ import torch
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.ops.norm import BatchNorm
 from archcompiler.runner.data.files import unreadable
 from archcompiler.runner.data.opening import OpenedData, open_data
 from archcompiler.runner.data.randomness import Stream, word
@@ -70,6 +71,7 @@ def train(job: Job) -> Outcome:
     device = resolve_device(job.loaded.recipe.device, here.local_rank)
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
+    _require_several_values(job, here)
     grace = GRACE if here.size > 1 else None
     with (
         StopSignals(grace=grace) as signals,
@@ -302,3 +304,23 @@ def _require_whole_parts(loaded: LoadedRecipe, world: World) -> None:
                 help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
             )
         )
+
+
+def _require_several_values(job: Job, world: World) -> None:
+    """Raise CompileError E702 if BN would have one value of a channel to normalise."""
+    recipe = job.loaded.recipe
+    parts = recipe.speed.accumulate * world.size
+    together = world.size if recipe.speed.sync_bn else 1
+    if recipe.batch_size // parts * together > 1:
+        return
+    for node in job.network.graph.nodes():
+        if isinstance(node.op, BatchNorm) and node.type.pixels == 1:
+            raise CompileError(
+                error(
+                    "E702",
+                    f"BN at `{node.path}` has maps of one position, and one image at a time",
+                    job.loaded.span(("batch_size",)),
+                    notes=("the variance of one value is zero, so that nothing could be learned",),
+                    help=f"`--set batch_size={2 * parts}` or more",
+                )
+            )

@@ -37,14 +37,16 @@ def lettering(size: int, names: Iterable[str]) -> Font:
 def written(name: str, font: Font) -> str:
     """A name as the font can show it: a character without a glyph by its code."""
     missing = _missing(font, set(name))
-    return "".join(
-        c.encode("ascii", "backslashreplace").decode() if c in missing else c for c in name
-    )
+    return "".join(c.encode("unicode_escape").decode() if c in missing else c for c in name)
 
 
 def _missing(font: Font, characters: set[str]) -> set[str]:
     blank = bytes(font.getmask(_NO_CHARACTER))
-    return {c for c in characters if not c.isascii() and bytes(font.getmask(c)) == blank}
+    return {
+        c
+        for c in characters
+        if not c.isprintable() or (not c.isascii() and bytes(font.getmask(c)) == blank)
+    }
 
 
 @cache

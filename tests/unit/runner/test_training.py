@@ -374,3 +374,15 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert again.exit_code == 0
     assert f"warning[W706]: the checkpoint `{target}` is corrupt" in again.output
     assert "iteration-000000004.pt`, the one before it, is used instead" in again.output
+
+
+@pytest.mark.parametrize("part", [("batch_size=1",), ("batch_size=4", "speed.accumulate=4")])
+def test_one_value_a_channel_is_refused_before_the_run(
+    job: Jobs, tmp_path: Path, part: tuple[str, ...]
+) -> None:
+    tiny_maps = TINY | {"stages": [{"channels": 8, "modules": 0, "before": 1, "stride": 8}]}
+    with pytest.raises(CompileError, match=r"E702.*maps of one position"):
+        train(job("run", *part, spec=tiny_maps))
+    assert not (tmp_path / "run").exists()
+    train(job("run", "batch_size=2", "iterations=1", spec=tiny_maps))
+    train(job("other", *part, "iterations=1"))
