@@ -233,3 +233,18 @@ def test_any_settings_are_a_diagnostic(settings: list[str]) -> None:
     except archcompiler.CompileError:
         pytest.fail("check raised")
     assert_explained(found)
+
+
+@pytest.mark.parametrize("data", [b"\xfe\xff", b"\xff\xfe", "name = 1".encode("utf-16")])
+def test_a_file_in_utf_16_is_shown_where_it_starts(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_bytes(data)
+    found = archcompiler.check(path)
+    assert_explained(found)
+    assert [d.code for d in found] == ["E102"]
+
+
+def test_a_setting_that_is_wrong_twice_is_reported_once() -> None:
+    spec = {"name": "net", "input": [3, 32, 32], "classes": 10,
+            "stages": [{"channels": 16, "modules": 1}]}  # fmt: skip
+    assert len(archcompiler.check(spec, ["=1", "=1"])) == 1
