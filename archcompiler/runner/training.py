@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,10 @@ from archcompiler.runner.report.progress import Progress, duration
 from archcompiler.runner.report.tensorboard import Board
 from archcompiler.runner.store.checkpoint import Checkpoints, Contents, load
 from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.store.lock import locked, unlocked
 from archcompiler.runner.store.resuming import differences, fingerprint
 from archcompiler.runner.system.distributed import World, distribute, joined, read_world
+from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
 from archcompiler.runner.system.signals import GRACE, StopSignals
@@ -75,8 +78,9 @@ def train(job: Job) -> Outcome:
         explained(job.loaded.recipe, here.size),
         joined(here, device) as world,
     ):
-        run, loop = _Run.start(job, hardware, world, start)
-        return run.train(loop, signals)
+        with _alone(job, world) as warnings:
+            run, loop = _Run.start(job, hardware, world, start, warnings)
+            return run.train(loop, signals)
 
 
 @dataclass
@@ -102,7 +106,9 @@ class _Run:
         self._latest: Row | None = None
 
     @classmethod
-    def start(cls, job: Job, hardware: Hardware, world: World, began: float) -> tuple[_Run, Loop]:
+    def start(
+        cls, job: Job, hardware: Hardware, world: World, began: float, warnings: list[Diagnostic]
+    ) -> tuple[_Run, Loop]:
         """Open the data, find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
         recipe = loaded.recipe.model_copy(
@@ -114,12 +120,16 @@ class _Run:
         data = open_data(loaded, job.network.spec, hardware.device)
         identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
-        contents, warnings = _found(checkpoints, world) if job.resume else (None, [])
+        contents, passed = _found(checkpoints, world) if job.resume else (None, [])
+        warnings += passed
         if contents is not None:
             changed = differences(loaded, contents, identity)
             warnings += changed if world.first else []
         if world.first:
-            folder.prepare(job.network, recipe)
+            done = 0 if contents is None else contents["iteration"]
+            here = {"iteration": done, **environment(hardware.device, world.size)}
+            of = {name: identity[name] for name in ("spec_sha256", "images")}
+            folder.prepare(job.network, recipe, of, here)
         state, model = _built(job, recipe, hardware, world)
         if contents is not None:
             state.load(contents, world)
@@ -210,6 +220,31 @@ class _Run:
         rows = read_metrics(self.job.folder.metrics)
         self.job.folder.write_text(self.job.folder.table, table_text(rows))
         write_curves(rows, self.job.network.name, self.job.folder)
+
+
+@contextmanager
+def _alone(job: Job, world: World) -> Iterator[list[Diagnostic]]:
+    """Keep other runs out of the folder; with a warning W721 where that cannot be.
+
+    The first process holds the lock for all. Raises CompileError: E705, E710 or E721.
+    """
+    warnings: list[Diagnostic] = []
+    problem: CompileError | None = None
+    with ExitStack() as stack:
+        if world.first:
+            folder = job.folder
+            try:
+                folder.make()
+                if not stack.enter_context(locked(folder.lock)):
+                    warnings.append(unlocked(folder.path))
+                # Again: another run may have come and gone since.
+                folder.require(resume=job.resume)
+            except CompileError as exc:
+                problem = exc
+        problem = world.share(problem)
+        if problem is not None:
+            raise problem
+        yield warnings
 
 
 def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, list[Diagnostic]]:

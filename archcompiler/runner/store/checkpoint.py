@@ -58,7 +58,6 @@ class Checkpoints:
             file.write(archive.getbuffer())
 
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             try:
                 write_whole(path, write)
             except OSError as exc:
