@@ -44,7 +44,7 @@ def write_whole(path: Path, content: Content, *, durable: bool = True) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and what is missing above it; after a power cut they are there. Raises OSError."""
+    """Make a folder and what is missing above it, and wait for the disk. Raises OSError."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:

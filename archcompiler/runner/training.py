@@ -14,7 +14,7 @@ import torch
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.runner.data.opening import open_data
+from archcompiler.runner.data.opening import OpenedData, open_data
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
@@ -78,8 +78,10 @@ def train(job: Job) -> Outcome:
         explained(job.loaded.recipe, here.size),
         joined(here, device) as world,
     ):
+        # Before the folder is made: there should be none for a mistake.
+        data = open_data(job.loaded, job.network.spec, device)
         with _alone(job, world) as warnings:
-            run, loop = _Run.start(job, hardware, world, start, warnings)
+            run, loop = _Run.start(job, data, hardware, world, start, warnings)
             return run.train(loop, signals)
 
 
@@ -107,9 +109,15 @@ class _Run:
 
     @classmethod
     def start(
-        cls, job: Job, hardware: Hardware, world: World, began: float, warnings: list[Diagnostic]
+        cls,
+        job: Job,
+        data: OpenedData,
+        hardware: Hardware,
+        world: World,
+        began: float,
+        warnings: list[Diagnostic],
     ) -> tuple[_Run, Loop]:
-        """Open the data, find the checkpoint, build the network, and take up where it was."""
+        """Find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
         recipe = loaded.recipe.model_copy(
             update={
@@ -117,7 +125,6 @@ class _Run:
                 "speed": hardware.speed(loaded.recipe.speed),
             }
         )
-        data = open_data(loaded, job.network.spec, hardware.device)
         identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
         contents, passed = _found(checkpoints, world) if job.resume else (None, [])

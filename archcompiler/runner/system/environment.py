@@ -9,9 +9,11 @@ import subprocess
 import sys
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
+import numpy
+import PIL
 import torch
 
 import archcompiler
@@ -32,22 +34,18 @@ def environment(device: torch.device, processes: int) -> dict[str, Any]:
         "versions": {
             "archcompiler": archcompiler.__version__,
             "python": platform.python_version(),
-            **{name: _version(name) for name in ("torch", "numpy", "pillow")},
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "pillow": PIL.__version__,
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version() if device.type == "cuda" else None,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
         },
     }
 
 
-def _version(package: str) -> str | None:
-    with suppress(PackageNotFoundError):
-        return version(package)
-    return None
-
-
 def _working_folder() -> str | None:
     with suppress(OSError):
-        return os.getcwd()
+        return str(Path.cwd())
     return None
 
 
