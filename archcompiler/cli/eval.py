@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from archcompiler.cli.options import choice
+from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device
 
 
@@ -35,6 +36,7 @@ def command(
 
     Writes eval.json and confusion.png into the run folder.
     """
+    from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
     from archcompiler.runner.store.trained import load_trained
 
@@ -42,6 +44,8 @@ def command(
     portable = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
     speed = (f"speed.{setting}" for setting in portable)
     trained = load_trained(run, (f"device={device}", *speed, *settings))
+    if trained.classes is None:
+        report([unnamed(f"`{trained.checkpoint}`")])
     found = evaluate_trained(trained, crops=int(crops), size=size, limit=images)
     score = found.score
     click.echo(

@@ -35,22 +35,22 @@ def evaluate_trained(
 ) -> Evaluation:
     """Evaluate and write `eval.json` and `confusion.png` into the run folder.
 
-    Raises CompileError E703 or E704 for the data, E707 for the device.
+    Raises CompileError E703, E704 or E720 for the data, E707 for the device.
     """
     recipe, spec = trained.loaded.recipe, trained.compiled.spec
     device = resolve_device(recipe.device)
     hardware = settle(trained.loaded, device)
     height, width = (size, size) if size else spec.input[1:]
     trained.require_size(height, width)
-    data = recipe.data
+    data, classes = recipe.data, trained.classes
     if isinstance(data, Folder):
         # The margin around the crop grows with it; ten crops need all of it.
         resize = round(data.resize * height / spec.input[1])
         room = (resize, resize) if crops == 10 else (height, width)
         views: Crops = ten_crop((height, width)) if crops == 10 else single_crop
-        opened = open_data(trained.loaded, spec, device, EvaluationView(resize, room))
+        opened = open_data(trained.loaded, spec, device, EvaluationView(resize, room), classes)
     else:
-        opened = open_data(trained.loaded, spec, device)
+        opened = open_data(trained.loaded, spec, device, classes=classes)
         margin = max(height // 8, 1)
         views = padded(ten_crop((height, width)), margin) if crops == 10 else single_crop
         views = resized(views, (height, width))

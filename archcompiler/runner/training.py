@@ -29,7 +29,7 @@ from archcompiler.runner.report.tensorboard import Board
 from archcompiler.runner.store.checkpoint import Checkpoints, Contents, load
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.lock import locked, unlocked
-from archcompiler.runner.store.resuming import differences, fingerprint
+from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
 from archcompiler.runner.system.distributed import World, distribute, joined, read_world
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
@@ -125,7 +125,13 @@ class _Run:
                 "speed": hardware.speed(loaded.recipe.speed),
             }
         )
-        identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
+        identity = fingerprint(
+            job.network,
+            recipe,
+            TrainedOn(len(data.train), data.train.fingerprint(), data.train.classes),
+            world.size,
+            job.strategy,
+        )
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
         contents, passed = _found(checkpoints, world) if job.resume else (None, [])
         warnings += passed
@@ -135,7 +141,9 @@ class _Run:
         if world.first:
             done = 0 if contents is None else contents["iteration"]
             here = {"iteration": done, **environment(hardware.device, world.size)}
-            of = {name: identity[name] for name in ("spec_sha256", "images")}
+            of = {
+                name: identity[name] for name in ("spec_sha256", "images", "data_sha256", "classes")
+            }
             folder.prepare(job.network, recipe, of, here)
         state, model = _built(job, recipe, hardware, world)
         if contents is not None:

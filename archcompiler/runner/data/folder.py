@@ -39,6 +39,10 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def renumbered(self, numbers: Sequence[int], classes: tuple[str, ...]) -> ImageFiles:
+        """With `numbers[label]` for each label: the same classes, numbered as in `classes`."""
+        return ImageFiles(self.paths, tuple(numbers[label] for label in self.labels), classes)
+
 
 def list_images(data: Folder) -> tuple[ImageFiles, ImageFiles]:
     """Training and test files. Raises CompileError E704."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.runner.classes import numbers
 from archcompiler.runner.data.images import Splits
 from archcompiler.runner.data.source import EvaluationData, TrainingData
 from archcompiler.runner.recipe.loading import LoadedRecipe
@@ -41,11 +42,19 @@ class EvaluationView:
 
 
 def open_data(
-    loaded: LoadedRecipe, spec: Spec, device: torch.device, view: EvaluationView | None = None
+    loaded: LoadedRecipe,
+    spec: Spec,
+    device: torch.device,
+    view: EvaluationView | None = None,
+    classes: tuple[str, ...] | None = None,
 ) -> OpenedData:
     """The data of a recipe as the spec's input; photographs of the test as a `view` has them.
 
-    Raises CompileError: E703 if they do not fit the spec, E704 if a file is not as it should be.
+    With the `classes` that a network was trained on, the labels are numbers of those, by name; the
+    data may have some of them only.
+
+    Raises CompileError: E703 if they do not fit the spec, E704 if a file is not as it should be,
+    E720 if they have classes that are not in `classes`.
     """
     recipe = loaded.recipe
     data = recipe.data
@@ -55,6 +64,12 @@ def open_data(
         from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
 
         train, test = list_images(data)
+        if classes is not None:
+            place = loaded.span(("data",), "key")
+            train, test = (
+                part.renumbered(numbers(part.classes, classes, place), classes)
+                for part in (train, test)
+            )
         _require_fit(loaded, spec, (3, height, width), train.classes)
         size = (height, width)
         view = view or EvaluationView(data.resize, size)
@@ -66,6 +81,9 @@ def open_data(
     from archcompiler.runner.data.resident import ResidentTest, ResidentTraining
 
     splits = read_small(data)
+    if classes is not None:
+        own = numbers(splits.train.classes, classes, loaded.span(("data",), "key"))
+        splits = Splits(*(part.renumbered(own, classes) for part in (splits.train, splits.test)))
     pixels = splits.train.pixels.shape
     grey = pixels[1] == 1 and data.grey == "repeat"
     shape = (channels if grey else pixels[1], pixels[2] + 2 * data.pad, pixels[3] + 2 * data.pad)

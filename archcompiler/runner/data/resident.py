@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import torch
 
+from archcompiler.runner.data.fingerprint import of_arrays
 from archcompiler.runner.data.images import Images
 from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
@@ -28,6 +29,10 @@ class _Resident:
 
 class ResidentTraining(_Resident):
     """Images to train on."""
+
+    def fingerprint(self) -> str:
+        """See `TrainingData`."""
+        return of_arrays(self.pixels.cpu().numpy(), self.labels.cpu().numpy())
 
     def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`."""

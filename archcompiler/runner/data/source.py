@@ -48,6 +48,10 @@ class TrainingData(Protocol):
 
     def __len__(self) -> int: ...
 
+    def fingerprint(self) -> str:
+        """A hash of the images and labels, or of what can be had without reading all of them."""
+        ...
+
     def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """Every part of every step from `start` on, without end. Close it to end its workers."""
         ...

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.runner.data.fingerprint import of_files
 from archcompiler.runner.data.folder import (
     Centred,
     Guarded,
@@ -44,6 +45,10 @@ class StreamedTraining:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def fingerprint(self) -> str:
+        """See `TrainingData`."""
+        return of_files(self._crops.files.paths)
 
     def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`. A resumed run starts its workers at the step itself."""

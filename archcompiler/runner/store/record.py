@@ -13,9 +13,7 @@ def record_text(path: Path, run: Mapping[str, Any], start: Mapping[str, Any]) ->
 
     A file that is no record gives its place to a new one: nothing is computed from it.
     """
-    return (
-        json.dumps({**run, "starts": [*_starts(path), start]}, indent=1, ensure_ascii=False) + "\n"
-    )
+    return json.dumps({**run, "starts": [*_starts(path), start]}, indent=1) + "\n"
 
 
 def _starts(path: Path) -> list[Any]:

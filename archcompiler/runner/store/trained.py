@@ -11,7 +11,7 @@ from torch import nn
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
-from archcompiler.runner.store.checkpoint import load
+from archcompiler.runner.store.checkpoint import Contents, load
 from archcompiler.runner.store.folder import RunFolder
 
 
@@ -25,6 +25,8 @@ class Trained:
     compiled: CompiledNetwork
     loaded: LoadedRecipe
     module: nn.Module
+    classes: tuple[str, ...] | None
+    """Names, by number; None for a checkpoint that was written before they were kept."""
 
     def require_size(self, height: int, width: int) -> None:
         """Raise CompileError E703 if the network runs out of pixels at this size."""
@@ -61,7 +63,20 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
                 notes=(str(exc).splitlines()[-1].strip(),),
             )
         ) from None
-    return Trained(folder, checkpoint, contents["iteration"], compiled, loaded, module.eval())
+    return Trained(
+        folder,
+        checkpoint,
+        contents["iteration"],
+        compiled,
+        loaded,
+        module.eval(),
+        _classes(contents),
+    )
+
+
+def _classes(contents: Contents) -> tuple[str, ...] | None:
+    names = contents.get("classes")
+    return None if names is None else tuple(names)
 
 
 def _locate(path: Path) -> tuple[RunFolder, Path]:
