@@ -26,7 +26,8 @@ from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
 from archcompiler.runner.report.tensorboard import Board
-from archcompiler.runner.store.checkpoint import Checkpoints, Contents, load
+from archcompiler.runner.store.checkpoint import Checkpoints, Contents, corrupt, load
+from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.lock import locked, unlocked
 from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
@@ -147,6 +148,10 @@ class _Run:
             folder.prepare(job.network, recipe, of, here)
         state, model = _built(job, recipe, hardware, world)
         if contents is not None:
+            try:
+                require_fit(contents, state.network)
+            except BadCheckpointError as exc:
+                raise CompileError(corrupt(checkpoints.last, exc)) from None
             state.load(contents, world)
         metrics = Metrics(folder if world.first else None)
         metrics.rewind(state.iteration)

@@ -12,6 +12,7 @@ from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
 from archcompiler.runner.store.checkpoint import Contents, load
+from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
 
 
@@ -54,15 +55,16 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
     contents = load(checkpoint)
     module = compiled.module()
     try:
-        module.load_state_dict(contents["model"])
-    except RuntimeError as exc:
+        require_fit(contents, module)
+    except BadCheckpointError as exc:
         raise CompileError(
             error(
                 "E706",
                 f"`{checkpoint}` has the weights of another network than `{folder.spec}`",
-                notes=(str(exc).splitlines()[-1].strip(),),
+                notes=(str(exc),),
             )
         ) from None
+    module.load_state_dict(contents["model"])
     return Trained(
         folder,
         checkpoint,
