@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from archcompiler.cli.options import choice
+from archcompiler.cli.options import UserPath, choice
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device
 
 
 @click.command("eval")
-@click.argument("run", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|CHECKPOINT", type=UserPath())
 @click.option(
     "--crops",
     type=choice(Crops),
@@ -23,6 +24,13 @@ from archcompiler.runner.recipe.choices import Crops, Device
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe."
 )
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(file_okay=False),
+    metavar="DIR",
+    help="Folder of eval.json and confusion.png; by default the run folder.",
+)
 @click.option("--device", type=choice(Device), default="auto")
 def command(
     run: Path,
@@ -30,11 +38,12 @@ def command(
     size: int | None,
     images: int | None,
     settings: tuple[str, ...],
+    output: Path | None,
     device: Device,
 ) -> None:
     """Evaluate the best weights of RUN, or those of CHECKPOINT, on the test images of its recipe.
 
-    Writes eval.json and confusion.png into the run folder.
+    Writes eval.json and confusion.png into the run folder, or into DIR.
     """
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
@@ -46,10 +55,19 @@ def command(
     trained = load_trained(run, (f"device={device}", *speed, *settings))
     if trained.classes is None:
         report([unnamed(f"`{trained.checkpoint}`")])
-    found = evaluate_trained(trained, crops=int(crops), size=size, limit=images)
+    found = evaluate_trained(
+        trained,
+        crops=int(crops),
+        size=size,
+        limit=images,
+        output=output or trained.folder.path,
+    )
     score = found.score
     click.echo(
         f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} images, "
         f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
     )
+    if found.problem is not None:
+        report(found.problem.diagnostics)
+        sys.exit(1)
     click.echo(f"{found.report}\n{found.picture}")

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import click
 
+from archcompiler.cli.options import UserPath
+
 
 @click.command("masks")
-@click.argument("run", metavar="CHECKPOINT|RUN", type=click.Path(path_type=Path))
-@click.argument(
-    "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("run", metavar="CHECKPOINT|RUN", type=UserPath())
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=UserPath())
 @click.option(
     "--size", type=click.IntRange(1, 65_536), help="Pixels a side; by default the spec's."
 )
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     help="The picture, a PNG; by default masks.png in the run folder.",
 )
 def command(run: Path, images: tuple[Path, ...], size: int | None, output: Path | None) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import choice
+from archcompiler.cli.options import UserPath, choice
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.recipe.choices import Strategy
@@ -33,7 +33,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 
 
 @click.command("train", epilog=_EPILOG)
-@click.argument("spec", metavar="SPEC", required=False, type=click.Path(path_type=Path))
+@click.argument("spec", metavar="SPEC", required=False, type=UserPath())
 @click.option(
     "--recipe",
     metavar="NAME|PATH",
@@ -42,7 +42,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     metavar="DIR",
     help="Folder of the run; by default runs/SPEC-RECIPE.",
 )

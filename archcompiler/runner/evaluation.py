@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.augment import Normaliser
 from archcompiler.runner.data.crops import Crops, padded, resized, single_crop, ten_crop
 from archcompiler.runner.data.opening import EvaluationView, open_data
@@ -17,6 +18,7 @@ from archcompiler.runner.recipe.model import Folder
 from archcompiler.runner.report.confusion import draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.store.trained import Trained
+from archcompiler.runner.store.writing import png, write_result
 from archcompiler.runner.system.failures import evaluation_fits, explained
 from archcompiler.runner.system.hardware import resolve_device, settle
 
@@ -28,12 +30,14 @@ class Evaluation:
     score: Score
     picture: Path
     report: Path
+    problem: CompileError | None
+    """E710 if they could not be written."""
 
 
 def evaluate_trained(
-    trained: Trained, *, crops: int, size: int | None, limit: int | None
+    trained: Trained, *, crops: int, size: int | None, limit: int | None, output: Path
 ) -> Evaluation:
-    """Evaluate and write `eval.json` and `confusion.png` into the run folder.
+    """Evaluate and write `eval.json` and `confusion.png` into the folder `output`, if it can be.
 
     Raises CompileError E703, E704 or E720 for the data, E707 for the device.
     """
@@ -69,15 +73,19 @@ def evaluate_trained(
             classes=spec.classes,
             crops=views,
         )
-    return _written(trained, score, opened.test.classes, crops, height)
+    return _written(trained, output, score, opened.test.classes, crops, height)
 
 
 def _written(
-    trained: Trained, score: Score, classes: tuple[str, ...], crops: int, size: int
+    trained: Trained,
+    output: Path,
+    score: Score,
+    classes: tuple[str, ...],
+    crops: int,
+    size: int,
 ) -> Evaluation:
-    folder = trained.folder.path
     name = "" if (crops, size) == (1, trained.compiled.spec.input[1]) else f"-{crops}crop-{size}"
-    report, picture = folder / f"eval{name}.json", folder / f"confusion{name}.png"
+    report, picture = output / f"eval{name}.json", output / f"confusion{name}.png"
     values = {
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
@@ -90,8 +98,12 @@ def _written(
         "classes": list(classes),
         "confusion": score.confusion.tolist(),
     }
-    trained.folder.write_text(report, json_text(values))
     title = f"{trained.compiled.name}: {score.top1:.2%} of {score.images:,} right"
     sheet = draw_confusion(np.asarray(score.confusion), classes, title)
-    trained.folder.save_picture(sheet, picture)
-    return Evaluation(score, picture, report)
+    problem: CompileError | None = None
+    try:
+        write_result(report, json_text(values).encode())
+        write_result(picture, png(sheet))
+    except CompileError as exc:
+        problem = exc
+    return Evaluation(score, picture, report, problem)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.config.toml import toml_text
@@ -16,9 +15,6 @@ from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 from archcompiler.runner.store.record import record_text
 from archcompiler.runner.store.writing import unwritable
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 
 @dataclass(frozen=True)
@@ -106,12 +102,6 @@ class RunFolder:
             write_whole(path, data, durable=False)
         except OSError as exc:
             raise CompileError(unwritable(path, exc, [])) from None
-
-    def save_picture(self, picture: Image.Image, path: Path) -> None:
-        """Write a PNG. Raises CompileError E710."""
-        data = io.BytesIO()
-        picture.save(data, "PNG", optimize=True)
-        self.write(path, data.getvalue())
 
     def require(self, *, resume: bool, network: CompiledNetwork | None = None) -> None:
         """Raise CompileError E705 unless a run may start here, or go on."""
