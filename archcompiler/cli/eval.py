@@ -5,13 +5,13 @@ from pathlib import Path
 
 import click
 
-from archcompiler.cli.options import UserPath, choice
+from archcompiler.cli.options import RunPath, choice
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device
 
 
 @click.command("eval")
-@click.argument("run", metavar="RUN|CHECKPOINT", type=UserPath())
+@click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.option(
     "--crops",
     type=choice(Crops),
@@ -27,7 +27,7 @@ from archcompiler.runner.recipe.choices import Crops, Device
 @click.option(
     "-o",
     "--output",
-    type=UserPath(file_okay=False),
+    type=RunPath(file_okay=False),
     metavar="DIR",
     help="Folder of eval.json and confusion.png; by default the run folder.",
 )

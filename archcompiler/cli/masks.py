@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from archcompiler.cli.options import UserPath
+from archcompiler.cli.options import RunPath, UserPath
 
 
 @click.command("masks")
-@click.argument("run", metavar="CHECKPOINT|RUN", type=UserPath())
+@click.argument("run", metavar="CHECKPOINT|RUN", type=RunPath())
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=UserPath())
 @click.option(
     "--size", type=click.IntRange(1, 65_536), help="Pixels a side; by default the spec's."
@@ -16,7 +16,7 @@ from archcompiler.cli.options import UserPath
 @click.option(
     "-o",
     "--output",
-    type=UserPath(dir_okay=False),
+    type=RunPath(dir_okay=False),
     help="The picture, a PNG; by default masks.png in the run folder.",
 )
 def command(run: Path, images: tuple[Path, ...], size: int | None, output: Path | None) -> None:

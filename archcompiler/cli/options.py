@@ -27,6 +27,18 @@ class UserPath(click.Path):
         return super().convert(path, param, ctx)
 
 
+class RunPath(UserPath):
+    """A place of a run, about which the system can say whether something is there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path: Path = super().convert(value, param, ctx)
+        try:
+            path.exists()
+        except OSError as exc:  # a name that is too long, a folder that may not be entered
+            self.fail(f"`{path}`: {(exc.strerror or str(exc)).lower()}", param, ctx)
+        return path
+
+
 def choice(words: object) -> click.Choice[str]:
     """The words of a `Literal` as those that an option takes, so that they are listed once."""
     return click.Choice(get_args(words))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import UserPath, choice
+from archcompiler.cli.options import RunPath, UserPath, choice
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.recipe.choices import Strategy
@@ -42,7 +42,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 )
 @click.option(
     "--out",
-    type=UserPath(file_okay=False),
+    type=RunPath(file_okay=False),
     metavar="DIR",
     help="Folder of the run; by default runs/SPEC-RECIPE.",
 )

@@ -197,3 +197,19 @@ def test_events_that_cannot_be_written(job: Jobs, tmp_path: Path) -> None:
     (tmp_path / "run" / "tensorboard").touch()
     with pytest.raises(CompileError, match=r"E710.*tensorboard"):
         train(job("run", tensorboard=True))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("eval", "PLACE"),
+        ("masks", "PLACE", "a.png"),
+        ("masks", "run", "a.png", "-o", "PLACE"),
+        ("train", "a.toml", "--recipe", "smoke", "--out", "PLACE"),
+        ("train", "--resume", "--out", "PLACE"),
+    ],
+)
+def test_a_place_that_there_cannot_be_is_bad_usage(words: tuple[str, ...]) -> None:
+    refused = _invoke(*("a" * 300 if word == "PLACE" else word for word in words))
+    assert refused.exit_code == 2
+    assert "file name too long" in refused.output
