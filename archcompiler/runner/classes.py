@@ -13,7 +13,7 @@ _SHOWN = 5
 def numbers(names: Sequence[str], known: Sequence[str], place: Span | None) -> tuple[int, ...]:
     """The number of each name among the classes that a network knows.
 
-    The names may be some of those only, in any order. Raises CompileError E720 if they are not, at
+    The names may be some of those only, in any order. Raises CompileError E740 if they are not, at
     the `place` that says which data have them.
     """
     if tuple(names) == tuple(known):
@@ -26,14 +26,14 @@ def numbers(names: Sequence[str], known: Sequence[str], place: Span | None) -> t
 
 
 def other(names: Sequence[str], known: Sequence[str], place: Span | None) -> Diagnostic:
-    """E720 for data whose classes have other names than those that a network knows."""
+    """E740 for data whose classes have other names than those that a network knows."""
     found, wanted = set(names), set(known)
     notes = [
         *_listed("only in the data", [name for name in names if name not in wanted]),
         *_listed("only in the run", [name for name in known if name not in found]),
     ]
     return error(
-        "E720",
+        "E740",
         "the data have other classes than the network was trained on",
         place,
         notes=notes or ["the names are the same, but in another order or more than once"],
@@ -41,9 +41,9 @@ def other(names: Sequence[str], known: Sequence[str], place: Span | None) -> Dia
 
 
 def unnamed(checkpoint: str) -> Diagnostic:
-    """W720 for a checkpoint that was written before the names of classes were kept."""
+    """W740 for a checkpoint that was written before the names of classes were kept."""
     return warning(
-        "W720",
+        "W740",
         f"{checkpoint} does not say which classes it was trained on",
         notes=("those of the data are taken to be the same, in the same order",),
     )

@@ -39,7 +39,7 @@ def evaluate_trained(
 ) -> Evaluation:
     """Evaluate and write `eval.json` and `confusion.png` into the folder `output`, if it can be.
 
-    Raises CompileError E703, E704 or E720 for the data, E707 for the device.
+    Raises CompileError E703, E704 or E740 for the data, E707 for the device.
     """
     recipe, spec = trained.loaded.recipe, trained.compiled.spec
     device = resolve_device(recipe.device)

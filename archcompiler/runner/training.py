@@ -244,9 +244,9 @@ class _Run:
 
 @contextmanager
 def _alone(job: Job, world: World) -> Iterator[list[Diagnostic]]:
-    """Keep other runs out of the folder; with a warning W721 where that cannot be.
+    """Keep other runs out of the folder; with a warning W741 where that cannot be.
 
-    The first process holds the lock for all. Raises CompileError: E705, E710 or E721.
+    The first process holds the lock for all. Raises CompileError: E705, E710 or E741.
     """
     warnings: list[Diagnostic] = []
     problem: CompileError | None = None

@@ -54,7 +54,7 @@ def open_data(
     data may have some of them only.
 
     Raises CompileError: E703 if they do not fit the spec, E704 if a file is not as it should be,
-    E720 if they have classes that are not in `classes`.
+    E740 if they have classes that are not in `classes`.
     """
     recipe = loaded.recipe
     data = recipe.data

@@ -29,7 +29,7 @@ def locked(path: Path) -> Iterator[bool]:
     one name. No child inherits the lock, so that nothing outlives its owner. On NFS it holds
     between machines if they mount it with locks, as is the default.
 
-    Raises CompileError: E721 if another process holds it, E710 if it cannot be written.
+    Raises CompileError: E741 if another process holds it, E710 if it cannot be written.
     """
     try:
         file = path.open("a+", encoding="utf-8")
@@ -52,9 +52,9 @@ def locked(path: Path) -> Iterator[bool]:
 
 
 def unlocked(folder: Path) -> Diagnostic:
-    """W721 for a folder that cannot be locked."""
+    """W741 for a folder that cannot be locked."""
     return warning(
-        "W721",
+        "W741",
         f"the file system of `{folder}` has no locks",
         notes=("nothing keeps a second run out of the folder",),
     )
@@ -67,7 +67,7 @@ def _in_use(path: Path) -> Diagnostic:
     except (OSError, ValueError, TypeError, KeyError):
         who = "another process"
     return error(
-        "E721",
+        "E741",
         f"{who} is training in `{path.parent}`",
         help="wait for it or stop it, or name another folder with `--out`",
     )

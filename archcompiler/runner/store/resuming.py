@@ -62,10 +62,10 @@ def differences(
     loaded: LoadedRecipe, was: Mapping[str, Any], now: Mapping[str, Any]
 ) -> list[Diagnostic]:
     """Warnings of what the rest of a run does otherwise than what is done of it: W707 and W708,
-    W720 if the run so far had no names of classes, W722 if its images may have been others.
+    W740 if the run so far had no names of classes, W742 if its images may have been others.
 
     Raises CompileError: E705 for another network, E713 if the run would lose its place in the data,
-    E720 for other classes.
+    E740 for other classes.
     """
     if was["spec_sha256"] != now["spec_sha256"]:
         raise CompileError(
@@ -93,7 +93,7 @@ def differences(
     elif not errors and was.get("data_sha256", now["data_sha256"]) != now["data_sha256"]:
         warnings.append(
             warning(
-                "W722",
+                "W742",
                 "the training images are not the ones that the run has been on",
                 data,
                 notes=("there are as many, but with other names, sizes or pixels",),

@@ -76,10 +76,10 @@ def test_the_classes_of_an_evaluation_are_found_by_name(pets: Any, tmp_path: Pat
     others = _paint(tmp_path / "others", ["green", "red", "violet"])
     refused = _eval(str(run), "--set", f"data.path={others}")
     message = str(refused.exception)
-    assert "E720" in message
+    assert "E740" in message
     assert "only in the data: `violet`" in message
     assert "only in the run: `blue`" in message
-    with pytest.raises(CompileError, match=r"(?s)E720.*`violet`"):
+    with pytest.raises(CompileError, match=r"(?s)E740.*`violet`"):
         train(pets(others, "iterations=30", resume=True))
 
 
@@ -90,7 +90,7 @@ def test_a_run_that_goes_on_knows_its_images(pets: Any, tmp_path: Path) -> None:
     assert not train(pets(moved, "iterations=4", resume=True)).warnings
     (moved / "train" / "red" / "3.png").rename(moved / "train" / "red" / "9.png")
     outcome = train(pets(moved, "iterations=4", resume=True))
-    assert [w.code for w in outcome.warnings] == ["W722"]
+    assert [w.code for w in outcome.warnings] == ["W742"]
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert record["classes"] == sorted(COLOURS)
     assert record["images"] == 24
@@ -106,9 +106,9 @@ def test_a_checkpoint_without_names_is_warned_of(job: Jobs, tmp_path: Path) -> N
     Checkpoints(run / "checkpoints").save(contents, best=True)
     done = _eval(str(run), "--images", "20")
     assert done.exit_code == 0
-    assert "W720" in done.output
+    assert "W740" in done.output
     outcome = train(job("run", "iterations=4", resume=True))
-    assert [w.code for w in outcome.warnings] == ["W720"]
+    assert [w.code for w in outcome.warnings] == ["W740"]
     last = read(run / "checkpoints" / "last.pt")
     assert "classes" not in last  # Nothing was left to be trained.
     train(job("run", "iterations=5", resume=True))

@@ -38,7 +38,7 @@ def test_a_second_run_is_refused_and_told_by_whom(job: Jobs, tmp_path: Path) -> 
         with pytest.raises(CompileError) as caught:
             train(job("run", resume=resume))
         message = f"process {owner.pid} on `{socket.gethostname()}` is training in"
-        assert f"E721: {message}" in str(caught.value).replace("]: ", ": ")
+        assert f"E741: {message}" in str(caught.value).replace("]: ", ": ")
     assert not (tmp_path / "run" / "spec.toml").exists()
     owner.kill()
     owner.join()
@@ -58,7 +58,7 @@ def test_the_lock_is_let_go_of_after_an_error(tmp_path: Path) -> None:
     path = tmp_path / "run.lock"
     with pytest.raises(RuntimeError), locked(path):
         raise RuntimeError
-    with locked(path) as held, pytest.raises(CompileError, match="E721"), locked(path):
+    with locked(path) as held, pytest.raises(CompileError, match="E741"), locked(path):
         pass
     assert held
 
@@ -71,7 +71,7 @@ def test_a_file_system_without_locks_is_warned_of(
 
     monkeypatch.setattr(lock, "_lock", refuse)
     outcome = train(job("run", "iterations=1"))
-    assert [w.code for w in outcome.warnings] == ["W721"]
+    assert [w.code for w in outcome.warnings] == ["W741"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
