@@ -67,6 +67,14 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     help="With several processes: a whole network in each, or shards.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard too.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest time from SIGTERM to the end, with a checkpoint if it can be written in it.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but problems.")
 def command(
     spec: Path | None,
@@ -76,6 +84,7 @@ def command(
     settings: tuple[str, ...],
     strategy: Strategy,
     tensorboard: bool,
+    grace: float,
     quiet: bool,
 ) -> None:
     """Train the network of SPEC and leave a folder with its weights, metrics and curves."""
@@ -93,7 +102,7 @@ def command(
         from archcompiler.runner.system.signals import EXIT_STOPPED
         from archcompiler.runner.training import Job, train
 
-        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, report)
+        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, grace, report)
         outcome = train(job)
     except CompileError as exc:
         codes = {d.code for d in exc.diagnostics}
@@ -114,9 +123,9 @@ def command(
         sys.exit(EXIT_STOPPED)
 
 
-FAILURES = frozenset({"E708", "E709", "E710", "E711"})
+FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
 """Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E706", "E707", "E709", "E711"})
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720"})
 """Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 

@@ -45,6 +45,8 @@ class Job:
     strategy: Strategy = "ddp"
     tensorboard: bool = False
     quiet: bool = False
+    grace: float = GRACE
+    """Seconds from SIGTERM to the end of the process, whatever it waits for."""
     warn: Callable[[Sequence[Diagnostic]], object] | None = None
     """Told of corrupt checkpoints and the like before the run goes on."""
 
@@ -69,9 +71,8 @@ def train(job: Job) -> Outcome:
     device = resolve_device(job.loaded.recipe.device, here.local_rank)
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
-    grace = GRACE if here.size > 1 else None
     with (
-        StopSignals(grace=grace) as signals,
+        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         explained(job.loaded.recipe, here.size),
         joined(here, device) as world,
     ):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.distributed as dist
@@ -23,6 +23,10 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.system.signals import StopSignals
+
+TIMEOUT: Final = timedelta(minutes=10)
+"""How long a process waits for the others, in any exchange."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,10 @@ def joined(world: World, device: torch.device) -> Iterator[World]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(
         backend,
-        timeout=timedelta(minutes=10),
+        timeout=TIMEOUT,
         device_id=device if device.type == "cuda" else None,
     )
-    control = dist.new_group(backend="gloo")
+    control = dist.new_group(backend="gloo", timeout=TIMEOUT)
     yield World(world.rank, world.size, world.local_rank, control)
     # Not after an error: it would wait for processes that wait for this one.
     dist.destroy_process_group()
@@ -174,22 +178,32 @@ def mean_buffers(own: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 class StopVote:
     """Whether any process wants to stop, one step late and without waiting for the answer."""
 
-    def __init__(self, world: World, wanted: Callable[[], bool]) -> None:
+    def __init__(self, world: World, signals: StopSignals) -> None:
         self.world = world
-        self._wanted = wanted
+        self._signals = signals
         self._flags: Tensor | None = None
         self._work: Any = None
 
     def stopped(self) -> bool:
         """Cast this step's vote and count the last step's; all processes get the same answer."""
         if self.world.size == 1:
-            return self._wanted()
+            return self._wanted
         answer = self.finish()
-        self._flags = torch.tensor([self._wanted()], dtype=torch.int32)
+        self._flags = torch.tensor([self._wanted], dtype=torch.int32)
         self._work = dist.all_reduce(
             self._flags, dist.ReduceOp.MAX, group=self.world.control, async_op=True
         )
         return answer
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """For what may never come: a process alone is interrupted there, as `StopSignals.waiting`
+        says. One of several has a vote, and its grace.
+        """
+        return self._signals.waiting() if self.world.size == 1 else nullcontext()
+
+    @property
+    def _wanted(self) -> bool:
+        return self._signals.received is not None
 
     def finish(self) -> bool:
         """Count the last votes."""

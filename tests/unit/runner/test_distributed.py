@@ -20,7 +20,7 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner import training
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.report.metrics import read_metrics
-from archcompiler.runner.store.checkpoint import read
+from archcompiler.runner.store.checkpoint import Checkpoints, read
 from archcompiler.runner.system.distributed import World, joined
 from archcompiler.runner.training import Job
 
@@ -50,10 +50,10 @@ def test_two_processes_agree_with_one(job: Jobs, tmp_path: Path, strategy: Strat
 def test_two_processes_resume_to_the_bit(job: Jobs, tmp_path: Path, strategy: Strategy) -> None:
     settings = (*EVERYTHING, "speed.accumulate=2")
     run_together(job("whole", *settings, strategy=strategy))
-    # As if it had been killed after its second checkpoint.
+    # As if it had been stopped in the evaluation after its eighth step.
     whole, parts = (tmp_path / name / "checkpoints" for name in ("whole", "parts"))
-    parts.mkdir(parents=True)
-    (parts / "iteration-000000008.pt").write_bytes((whole / "iteration-000000008.pt").read_bytes())
+    stopped = read(whole / "iteration-000000008.pt") | {"evaluation_due": True}
+    Checkpoints(parts).save(stopped, best=False)
     run_together(job("parts", *settings, strategy=strategy, resume=True))
     one, two = read(whole / "last.pt"), read(parts / "last.pt")
     for part in ("model", "parameters", "momentum"):
