@@ -1,6 +1,7 @@
 """Hypothesis strategies over the whole spec language: specs as plain dicts.
 
-`valid_specs()` draws networks that compile, small enough to run; `any_specs()` draws what a spec
+`valid_specs()` draws networks that compile, small enough to run; `small_specs()` a few kinds of
+them, of which none has to be drawn again; `any_specs()` draws what a spec
 file may hold after a slip of the pen, or of a hostile one.
 """
 
@@ -30,6 +31,11 @@ def maybe(**entries: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
     return st.fixed_dictionaries({}, optional=entries)
 
 
+def table(type: str, **options: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A block or an operator with all of these options."""
+    return st.fixed_dictionaries({"type": st.just(type), **options})
+
+
 def units(channels: int) -> st.SearchStrategy[str | dict[str, Any]]:
     """A unit type whose options fit the channels: by name alone, or as a table."""
     reductions = st.sampled_from([n for n in (1, 2, 4) if channels % n == 0])
@@ -37,24 +43,21 @@ def units(channels: int) -> st.SearchStrategy[str | dict[str, Any]]:
     names = ["preact_bottleneck", "bottleneck"]
     if channels == 64:
         names.append("resnext")
+    gates = st.sampled_from(
+        ["none", "eca", {"type": "se", "ratio": 4}, {"type": "cbam", "ratio": 2}]
+    )
     tables = [
-        st.builds(lambda r: {"type": "preact_bottleneck", "reduction": r}, reductions),
-        st.builds(
-            lambda r, g: {"type": "bottleneck", "reduction": r, "groups": g}, reductions, groups
-        ),
-        st.builds(lambda g: {"type": "resnext", "reduction": 2, "groups": g}, groups),
+        table("preact_bottleneck", reduction=reductions),
+        table("bottleneck", reduction=reductions, groups=groups, gate=gates),
+        table("resnext", reduction=st.just(2), groups=groups),
+        table("basic", gate=gates, drop_path=st.sampled_from([0.0, 0.5])),
+        table("preact_basic", dilation=st.integers(1, 2)),
+        table("inverted", expansion=st.integers(1, 3), kernel=st.sampled_from([3, 5]), gate=gates),
     ]
     if channels % 32 == 0:
         names.append("inception")
         parts = st.integers(1, 6)
-        tables.append(
-            st.builds(
-                lambda a, b, c: {"type": "inception", "branch1": a, "branch3": b, "branch5": c},
-                parts,
-                parts,
-                parts,
-            )
-        )
+        tables.append(table("inception", branch1=parts, branch3=parts, branch5=parts))
     return st.sampled_from(names) | st.one_of(tables)
 
 
@@ -67,18 +70,20 @@ def pools() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def masks(channels: int) -> st.SearchStrategy[dict[str, Any]]:
-    return maybe(
-        unit=units(channels),
-        activation=st.sampled_from(["mixed", "channel", "spatial"]),
-        structure=st.sampled_from(["encoder_decoder", "local"]),
-        units=st.integers(1, 3),
-        norm=st.booleans(),
+def masks(channels: int) -> st.SearchStrategy[str | dict[str, Any]]:
+    activation = st.sampled_from(["mixed", "channel", "spatial"])
+    mode = st.sampled_from(["bilinear", "nearest"])
+    own = {"unit": units(channels), "activation": activation, "norm": st.booleans()}
+    hourglasses = maybe(
+        **own,
+        type=st.just("hourglass"),
+        skip=st.sampled_from(["unit", "identity", "both"]),
         pool=pools(),
-        interpolation=maybe(
-            mode=st.sampled_from(["bilinear", "nearest"]), align_corners=st.booleans()
-        ),
+        interpolation=maybe(mode=mode, align_corners=st.booleans()),
     )
+    locals = maybe(**own, units=st.integers(1, 3)).map(lambda t: {"type": "local", **t})
+    others = st.sampled_from(["eca", {"type": "se", "ratio": 4}, {"type": "bam", "ratio": 4}])
+    return hourglasses | hourglasses | locals | others
 
 
 def attentions(channels: int) -> st.SearchStrategy[dict[str, Any]]:
@@ -87,6 +92,7 @@ def attentions(channels: int) -> st.SearchStrategy[dict[str, Any]]:
         t=st.integers(1, 3),
         r=st.integers(1, 2),
         trunk=units(channels),
+        post=st.integers(0, 2),
         learning=st.sampled_from(["residual", "naive"]),
         mask=masks(channels),
     )
@@ -98,9 +104,26 @@ def stems() -> st.SearchStrategy[dict[str, Any]]:
                  norm=st.booleans())  # fmt: skip
     conv_pool = maybe(channels=st.sampled_from(CHANNELS), kernel=kernels,
                       stride=st.integers(1, 2), pool=pools())  # fmt: skip
-    return conv.map(lambda t: {"type": "conv", **t}) | conv_pool.map(
-        lambda t: {"type": "conv_pool", **t}
+    return st.one_of(
+        conv.map(lambda t: {"type": "conv", **t}),
+        conv.map(lambda t: {"type": "conv", **t}),
+        conv_pool.map(lambda t: {"type": "conv_pool", **t}),
+        table("deep", channels=st.sampled_from(CHANNELS)),
     )
+
+
+def heads() -> st.SearchStrategy[str | dict[str, Any]]:
+    dropout = st.sampled_from([0.0, 0.25])
+    linear = maybe(norm=st.booleans(), dropout=dropout, bias=st.booleans())
+    wide = table("conv_linear", width=st.integers(1, 20), dropout=dropout)
+    return linear | linear | wide | st.sampled_from(["norm_linear", "conv"])
+
+
+def norms() -> st.SearchStrategy[str | dict[str, Any]]:
+    eps = st.sampled_from([1e-5, 1e-3, 0.5])
+    batch = maybe(eps=eps, momentum=st.sampled_from([0.1, 0.01, 1.0]))
+    group = table("group", groups=st.sampled_from([1, 2]), eps=eps)
+    return batch | batch | group | st.sampled_from(["layer", "none"])
 
 
 @st.composite
@@ -125,6 +148,10 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     """A spec in which every part has sense; the parts need not fit each other."""
     stem = draw(stems())
     channels = stem.get("channels", 16 if stem["type"] == "conv" else 64)
+    side = st.integers(8, 36)
+    size = draw(
+        st.tuples(side, side) | st.tuples(side, side) | st.tuples(side, side) | st.tuples(side)
+    )
     drawn = []
     for _ in range(draw(st.integers(1, 3))):
         drawn.append(draw(stages(channels)))
@@ -132,7 +159,7 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
     narrowest = min(stage["channels"] for stage in drawn)
     spec = {
         "name": draw(st.sampled_from(NAMES)),
-        "input": [draw(st.integers(1, 4)), draw(st.integers(8, 36)), draw(st.integers(8, 36))],
+        "input": [draw(st.integers(1, 4)), *size],
         "classes": draw(st.integers(1, 12)),
         "stem": stem,
         "stages": drawn,
@@ -144,12 +171,9 @@ def specs(draw: st.DrawFn) -> dict[str, Any]:
             description=TEXTS,
             unit=units(narrowest),
             attention=attentions(narrowest),
-            head=maybe(
-                norm=st.booleans(), dropout=st.sampled_from([0.0, 0.25]), bias=st.booleans()
-            ),
-            norm=maybe(
-                eps=st.sampled_from([1e-5, 1e-3, 0.5]), momentum=st.sampled_from([0.1, 0.01, 1.0])
-            ),
+            head=heads(),
+            norm=norms(),
+            activation=st.sampled_from(["relu", "silu", {"type": "leaky_relu", "slope": 0.2}]),
             init=maybe(
                 conv=st.sampled_from(
                     ["he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "torch"]
@@ -168,6 +192,64 @@ def valid_specs() -> st.SearchStrategy[dict[str, Any]]:
 def compiles(spec: Mapping[str, Any]) -> bool:
     found = archcompiler.check(spec)
     return all(diagnostic.severity is not Severity.ERROR for diagnostic in found)
+
+
+SMALL_UNITS = ["preact_bottleneck", "bottleneck", {"type": "resnext", "groups": 4}, "inception"]
+
+
+@st.composite
+def small_specs(draw: st.DrawFn) -> dict[str, Any]:
+    """Networks that exercise every cost rule, and compile.
+
+    One or two stages with attention modules of any kind, on 20 to 28 pixels a side.
+    """
+    depths = draw(st.lists(st.tuples(st.integers(1, 2), st.integers(0, 2)), min_size=1, max_size=2))
+    unit = st.sampled_from(SMALL_UNITS)
+    mask = {
+        "unit": draw(unit),
+        "activation": draw(st.sampled_from(["mixed", "channel", "spatial"])),
+        "type": draw(st.sampled_from(["hourglass", "hourglass", "local"])),
+    }
+    interpolations = [{"mode": "nearest"}, {"align_corners": True}, {"align_corners": False}]
+    if mask["type"] == "hourglass":
+        mask["interpolation"] = draw(st.sampled_from(interpolations))
+        mask["pool"] = {
+            "kernel": 3,
+            "padding": draw(st.integers(0, 1)),
+            "ceil": draw(st.booleans()),
+        }
+    stages = [
+        {
+            "channels": 32 * 2**i,
+            "stride": 1 + min(i, 1),
+            "before": draw(st.integers(1 - min(modules, 1), 2)) if i == 0 else 1,
+            "modules": modules,
+            "after": draw(st.integers(0, 1)),
+            "depth": depth if i == 0 else 1,
+        }
+        for i, (depth, modules) in enumerate(depths)
+    ]
+    stem: dict[str, Any] = {"type": "conv", "channels": 32}
+    return {
+        "name": "drawn",
+        "input": [3, draw(st.integers(20, 28)), draw(st.integers(20, 28))],
+        "classes": draw(st.integers(2, 12)),
+        "stem": draw(
+            st.sampled_from(
+                [stem, {**stem, "norm": True}, {"type": "conv_pool", "channels": 32, "stride": 1}]
+            )
+        ),
+        "unit": draw(unit),
+        "attention": {
+            "p": draw(st.integers(0, 1)),
+            "t": draw(st.integers(1, 2)),
+            "r": 1,
+            "learning": draw(st.sampled_from(["residual", "naive"])),
+            "mask": mask,
+        },
+        "stages": stages,
+        "head": {"dropout": draw(st.sampled_from([0.0, 0.5])), "bias": draw(st.booleans())},
+    }
 
 
 JUNK = st.one_of(

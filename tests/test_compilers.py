@@ -18,6 +18,7 @@ import pytest
 import torch
 from emitted_model import CLOSE, Emitted, loss
 from shipped import ROOT, TOML_SPECS
+from tiny import tiny_spec
 
 import archcompiler
 
@@ -26,14 +27,7 @@ SHIPPED = [
     ROOT / f"specs/{name}.toml" for name in ("attention236", "attention56", "baselines/resnet50")
 ]
 SPECS = [*(TOML_SPECS if os.environ.get("EVERY_SPEC") else SHIPPED), *GOLDEN]
-TINY = {
-    "name": "tiny",
-    "input": [3, 16, 16],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "attention": {"t": 1},
-    "stages": [{"channels": 16, "modules": 1, "depth": 2}],
-}
+TINY = tiny_spec({"channels": 16, "modules": 1, "depth": 2}, input=[3, 16, 16], attention={"t": 1})
 """For what takes a compiler of machine code."""
 
 

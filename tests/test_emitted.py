@@ -250,3 +250,18 @@ def test_a_bare_interpreter_imports_the_file(tmp_path: Path) -> None:
 def test_attention452_is_short() -> None:
     source = archcompiler.compile(ROOT / "specs/attention452.toml").source
     assert source.count("\n") < 400
+
+
+def test_hooks_see_what_a_normalisation_gives() -> None:
+    """An activation in place hands a hook the ReLU's values; a full backward hook raises."""
+    spec = {"name": "net", "input": [3, 32, 32], "classes": 10, "stem": {"type": "conv"},
+            "stages": [{"channels": 16, "modules": 1, "depth": 1}]}  # fmt: skip
+    module = archcompiler.compile(spec).module()
+    norms = [m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for norm in norms:
+        norm.register_forward_hook(lambda _, args, y: kept.append((y, y.detach().clone())))
+        norm.register_full_backward_hook(lambda *_: None)
+    module(torch.rand(2, 3, 32, 32)).sum().backward()
+    assert len(kept) == len(norms) > 0
+    assert all(torch.equal(seen, then) for seen, then in kept)

@@ -84,7 +84,7 @@ def wave(x: Tensor, frequency: float) -> Tensor:
     return torch.cos(frequency * x)\'\'\'
 
 
-def call(op, x, dims, inplace):
+def call(op, x, dims):
     return f"wave({x[0]}, {op.frequency})"
 
 

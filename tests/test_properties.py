@@ -16,6 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import any_specs, specs, to_toml, valid_specs
+from tiny import tiny_spec
 from torch import nn
 
 import archcompiler
@@ -31,9 +32,9 @@ NO_PLACE = "a spec holds only what JSON can say"
 """The one message about a spec as a whole, which was never text that could be pointed at."""
 
 
-def images(network: CompiledNetwork, height: int, width: int) -> torch.Tensor:
+def images(network: CompiledNetwork, *size: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(2, network.graph.input.channels, height, width, generator=generator)
+    return torch.randn(2, network.graph.input.channels, *size, generator=generator)
 
 
 def gradients(model: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor | None]:
@@ -81,7 +82,7 @@ def test_the_valid_sizes_are_torchs(spec: dict[str, Any]) -> None:
     assert claimed
     edges = {near for start, end in sizes.ranges for near in (start - 1, start, end, end + 1)}
     for size in sorted(edges & set(range(1, sizes.tried + 1))):
-        x = images(network, size, size)
+        x = images(network, *[size] * network.graph.input.dims)
         with torch.no_grad():
             if size in claimed:
                 assert model(x).shape == (2, spec["classes"])
@@ -96,7 +97,8 @@ def test_a_rectangle_of_valid_sides_is_valid(spec: dict[str, Any]) -> None:
     start, end = valid_sizes(network.graph).ranges[-1]
     model = network.module().eval()
     with torch.no_grad():
-        assert model(images(network, start, min(end, start + 9))).shape == (2, spec["classes"])
+        sides = (start, min(end, start + 9))[-network.graph.input.dims :]
+        assert model(images(network, *sides)).shape == (2, spec["classes"])
 
 
 @given(valid_specs())
@@ -225,10 +227,24 @@ def test_a_damaged_file_is_a_diagnostic(
     ), st.sampled_from(["1", "-1", "[]", "{}", "'a'", "a b", "1\nx=2", "nan", "0x", "true", ""]))),
     min_size=1, max_size=3))  # fmt: skip
 def test_any_settings_are_a_diagnostic(settings: list[str]) -> None:
-    spec = {"name": "net", "input": [3, 32, 32], "classes": 10, "stem": {"type": "conv"},
-            "stages": [{"channels": 16, "modules": 1, "depth": 1}]}  # fmt: skip
+    spec = tiny_spec({"channels": 16, "modules": 1, "depth": 1})
     try:
         found = archcompiler.check(spec, settings)
     except archcompiler.CompileError:
         pytest.fail("check raised")
     assert_explained(found)
+
+
+@pytest.mark.parametrize("data", [b"\xfe\xff", b"\xff\xfe", "name = 1".encode("utf-16")])
+def test_a_file_in_utf_16_is_shown_where_it_starts(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_bytes(data)
+    found = archcompiler.check(path)
+    assert_explained(found)
+    assert [d.code for d in found] == ["E102"]
+
+
+def test_a_setting_that_is_wrong_twice_is_reported_once() -> None:
+    spec = {"name": "net", "input": [3, 32, 32], "classes": 10,
+            "stages": [{"channels": 16, "modules": 1}]}  # fmt: skip
+    assert len(archcompiler.check(spec, ["=1", "=1"])) == 1

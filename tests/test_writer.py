@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.emit.header import parse_emitted, rebuild_command, without_source
 from archcompiler.emit.writer import Written, difference, write_emitted
 
-SPEC: dict[str, Any] = {
-    "name": "tiny",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "stages": [{"channels": 64, "modules": 1, "depth": 2}],
-}
+SPEC = tiny_spec({"channels": 64, "modules": 1, "depth": 2})
 
 
 @pytest.fixture

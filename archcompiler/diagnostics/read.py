@@ -99,10 +99,12 @@ def _unknown_extension(path: Path, name: str) -> Diagnostic:
 def _decode(data: bytes, name: str, format: Format, path: Path) -> str:
     """The text of a file; raises E102, pointing at the first byte that is not UTF-8."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        text = _normalise(data.decode("utf-16", errors="replace"))
         raise CompileError(
             error(
                 "E102",
                 f"`{name}` is not UTF-8",
+                Span(Source(name, text, format, path), 0, min(len(text), 1)),
                 notes=("it starts with the byte order mark of UTF-16 or UTF-32",),
                 help="save it as UTF-8",
             )

@@ -172,10 +172,8 @@ class Bodies:
         if plan.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
 
-        def call(values: Sequence[Value], inplace: bool) -> Value:
-            return expression(
-                op, values, dims, module=f"self.{name}" if module else None, inplace=inplace
-            )
+        def call(values: Sequence[Value]) -> Value:
+            return expression(op, values, dims, module=f"self.{name}" if module else None)
 
         return Line(
             name,
@@ -183,7 +181,6 @@ class Bodies:
             call,
             module,
             weighted=op.role in ("conv", "linear"),
-            fresh=op.kind in _FRESH,
             comment=op.formula,
         )
 
@@ -298,11 +295,7 @@ def _under(line: Line, condition: str, otherwise: str) -> Line:
 
 
 def _attribute(name: str) -> Call:
-    return lambda values, _: Value(f"self.{name}({', '.join(v.text for v in values)})")
-
-
-_FRESH = frozenset({"conv", "linear", "batch_norm", "group_norm", "layer_norm", "add", "concat"})
-"""Operators whose result autograd does not keep."""
+    return lambda values: Value(f"self.{name}({', '.join(v.text for v in values)})")
 
 
 def _text(value: Any) -> str:

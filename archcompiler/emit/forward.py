@@ -90,7 +90,6 @@ class _Writer:
     at: int = 0
     written: bool = False
     """Whether the item at hand is, so that it reads nothing any more."""
-    fresh: dict[str, bool] = field(default_factory=dict)
 
     def write(self) -> list[str]:
         self.reads = Counter(name for item in self.items for name in _inputs(item))
@@ -149,7 +148,7 @@ class _Writer:
         inlined = {part.line.name: part.value for part in parts}
         values = [inlined.get(name) or self.values[name] for name in line.inputs]
         return _Pending(
-            line.call(values, self._may_overwrite(line)),
+            line.call(values),
             line,
             max((part.weights for part in parts), default=0) + line.weighted,
             1 + max((part.depth for part in parts), default=0),
@@ -164,27 +163,10 @@ class _Writer:
             and (pending.depth > 1 or line.weighted is False)
         )
 
-    def _may_overwrite(self, line: Line) -> bool:
-        """Whether nobody else reads the first input, and its maker does not keep it."""
-        first = line.inputs[0]
-        return first != X and self.reads[first] == 1 and self.fresh_line(first)
-
-    def fresh_line(self, name: str) -> bool:
-        for item in self.items:
-            if isinstance(item, Line) and item.name == name:
-                return item.fresh
-            if isinstance(item, Group) and name == item.result.name:
-                return False
-            if isinstance(item, Group):
-                for line in item.lines:
-                    if line.name == name:
-                        return line.fresh
-        return False
-
     def _repeats(self, line: Line, name: str) -> bool:
         """Whether a call writes the text of this input more than once."""
         marks = [Value(f"mark{i}_") for i in range(len(line.inputs))]
-        text = line.call(marks, False).text
+        text = line.call(marks).text
         return any(
             text.count(mark.text) > 1
             for mark, other in zip(marks, line.inputs, strict=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from archcompiler.backends.torch import Helper, Value
 from archcompiler.language.definition import X
 
-Call = Callable[[Sequence[Value], bool], Value]
-"""A step applied to its inputs; the second argument says whether the first may be overwritten."""
+Call = Callable[[Sequence[Value]], Value]
+"""A step applied to its inputs."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,6 @@ class Line:
     otherwise: str = X
     weighted: bool = False
     """Whether it is one of the things that a line of code is about: a layer or a block."""
-    fresh: bool = False
-    """Whether an activation may overwrite its result: memory of its own that nothing keeps."""
     comment: str = ""
 
 

@@ -30,7 +30,7 @@ class KeepsInput(Elementwise):
 
 
 class Relu(KeepsOutput):
-    """max(x, 0), in place or not: nothing may keep what a ReLU overwrites."""
+    """max(x, 0)."""
 
     kind: ClassVar[str] = "relu"
 

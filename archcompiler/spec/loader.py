@@ -95,7 +95,7 @@ def _with_settings(values: Located, settings: Sequence[str]) -> Located:
         except CompileError as exc:
             problems += exc.diagnostics
     if problems:
-        raise CompileError(*problems)
+        raise CompileError(*dict.fromkeys(problems))
     return values
 
 

@@ -42,8 +42,8 @@ class Reader:
 class Call(Protocol):
     """Prints an operator as an expression."""
 
-    def __call__(self, op: Any, x: Sequence[str], dims: int, inplace: bool, /) -> str:
-        """`x` are the texts of the inputs; `inplace` says that the first may be overwritten."""
+    def __call__(self, op: Any, x: Sequence[str], dims: int, /) -> str:
+        """`x` are the texts of the inputs."""
         ...
 
 
@@ -72,7 +72,5 @@ class TorchOp:
     """Whether an operator of this kind is printed with the helper."""
     readers: Callable[[], Iterable[Reader]] = no_readers
     flat: Flat = "never"
-    inplace: bool = False
-    """Whether `call` can overwrite its first input, and gains by it."""
     uncounted: frozenset[str] = frozenset()
     """What fvcore sees of it, by `aten` name, and has no rule for."""

@@ -57,12 +57,10 @@ def expression(
     dims: int,
     *,
     module: str | None = None,
-    inplace: bool = False,
 ) -> Value:
     """An operator applied to its inputs; `module` is the text of its module, `self.conv1`.
 
-    Operators with a module in their record need one. With `inplace` the first input may be
-    overwritten.
+    Operators with a module in their record need one.
     """
     record = torch_op(op)
     flat = record.flat == "made" or (record.flat == "kept" and all(x.flat for x in inputs))
@@ -70,7 +68,7 @@ def expression(
     if record.module is not None:
         return Value(f"{module}({', '.join(texts)})", flat)
     assert record.call is not None
-    return Value(record.call(op, texts, dims, inplace and record.inplace), flat)
+    return Value(record.call(op, texts, dims), flat)
 
 
 def _flattened(x: Value) -> str:

@@ -113,12 +113,14 @@ def boxes(
 
 
 def noisy_labels(labels: Tensor, index: Tensor, seed: int, rate: float, classes: int) -> Tensor:
-    """Labels, (N,), each replaced with probability `rate` by a uniform random one.
+    """Labels, (N,), each wrong with probability `rate`, uniformly over the other classes.
 
+    So the matrix of transitions has 1 - rate on its diagonal and rate / (classes - 1) elsewhere.
     The same for a sample in every epoch: the noise is in the labels, not in the training.
     """
-    if rate == 0:
+    if rate == 0 or classes == 1:
         return labels
-    replaced = words(seed, Stream.NOISE, 0, index) < round(rate * 2**32)
-    random = below(classes, words(seed, Stream.NOISE_LABEL, 0, index))
-    return torch.where(replaced, random, labels)
+    wrong = words(seed, Stream.NOISE, 0, index) < round(rate * 2**32)
+    # A step of 1 to classes - 1 around the circle of classes never ends where it began.
+    step = 1 + below(classes - 1, words(seed, Stream.NOISE_LABEL, 0, index))
+    return torch.where(wrong, (labels + step) % classes, labels)

@@ -108,7 +108,8 @@ class Augment(Model):
     cutmix: Amount = 0.0
     """The same for pasting a box of another image; with `mixup`, each has half of the images."""
     label_noise: Probability = 0.0
-    """Probability that a label is replaced, once for the run, by a uniform random one."""
+    """Probability that a training label is wrong, uniformly over the other classes; drawn once for
+    the run. The rates of section 4.1 of the paper, whose matrix has 1 - rate on its diagonal."""
 
 
 class Optimizer(Model):

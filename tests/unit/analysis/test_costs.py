@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import pytest
 import torch
-from drawn_networks import small_specs
 from hypothesis import given
+from strategies import small_specs
 from torch.utils.flop_counter import FlopCounterMode
 
 import archcompiler

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from drawn_networks import small_specs
 from hypothesis import given
 from saved_tensors import saved_bytes
+from strategies import small_specs
 
 import archcompiler
 from archcompiler.analysis.costs import CostModel, total

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from drawn_networks import small_specs
 from hypothesis import Phase, given, settings
+from strategies import small_specs
 from torch import nn
 
 import archcompiler

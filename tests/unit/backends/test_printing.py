@@ -87,12 +87,6 @@ def test_other_dimensions(dims: int, mode: str) -> None:
     )
 
 
-def test_only_what_gains_by_it_is_done_in_place() -> None:
-    values = [Value("y")]
-    assert expression(make("relu"), values, 2, inplace=True).text == "F.relu(y, inplace=True)"
-    assert expression(make("silu"), values, 2, inplace=True).text == "F.silu(y)"
-
-
 def test_a_vector_is_flattened_once_and_made_a_map_where_one_is_needed() -> None:
     pooled = expression(make("global_avg_pool"), [Value("x")], 2)
     linear = expression(make("linear", features=4), [pooled], 2, module="self.fc1")

@@ -1,18 +1,13 @@
 from typing import Any
 
 import pytest
+from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError
 
-NET: dict[str, Any] = {
-    "name": "net",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "stages": [{"channels": 64, "modules": 1, "depth": 2}],
-}
+NET = tiny_spec({"channels": 64, "modules": 1, "depth": 2})
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,12 @@
 
 from collections.abc import Callable
 
+from tiny import tiny_spec
+
 import archcompiler
 from archcompiler.ir import Block, Graph, fold
 
-SPEC = {
-    "name": "repeated",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "stages": [{"channels": 64, "modules": 5, "depth": 2}],
-}
+SPEC = tiny_spec({"channels": 64, "modules": 5, "depth": 2})
 
 
 def graph() -> Graph:

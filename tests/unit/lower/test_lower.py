@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.analysis.depth import trunk_depth
@@ -14,13 +15,8 @@ from archcompiler.spec.loader import load
 
 
 def spec(stages: list[dict[str, Any]], **changes: Any) -> dict[str, Any]:
-    return {
-        "name": "net",
-        "input": [3, 64, 64],
-        "classes": 10,
-        "stem": {"type": "conv"},
-        "stages": [{"channels": 64} | stage for stage in stages],
-    } | changes
+    stages = [{"channels": 64} | stage for stage in stages]
+    return tiny_spec(**{"input": [3, 64, 64], "stages": stages} | changes)
 
 
 def graph(stages: list[dict[str, Any]], **changes: Any) -> Graph:

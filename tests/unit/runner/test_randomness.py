@@ -112,15 +112,28 @@ def test_cutout_removes_a_square() -> None:
     assert gone.min() >= 9
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.7])
-def test_label_noise_has_its_rate(rate: float) -> None:
+@pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
+def test_label_noise_is_the_matrix_of_the_paper(rate: float) -> None:
+    """1 - rate on the diagonal and rate / 9 elsewhere, each within 3 sigma of a binomial share."""
     labels = INDEX % 10
     noisy = noisy_labels(labels, INDEX, 1, rate, 10)
-    # One in ten of the random labels is the right one by chance.
-    assert float((noisy != labels).float().mean()) == pytest.approx(rate * 0.9, abs=0.01)
-    counts = torch.bincount(noisy[noisy != labels], minlength=10).double()
-    assert float(counts.std() / counts.mean()) < 0.05
+    count = len(INDEX)
+    share = float((noisy != labels).double().mean())
+    assert abs(share - rate) < 3 * (rate * (1 - rate) / count) ** 0.5
+    matrix = torch.zeros(10, 10).index_put_((labels, noisy), torch.ones(count), accumulate=True)
+    wrong = matrix.double() / (count / 10)
+    wrong = wrong[~torch.eye(10, dtype=torch.bool)]
+    sigma = (rate / 9 * (1 - rate / 9) / (count / 10)) ** 0.5
+    # Of 90 cells a few lie beyond 3 sigma by chance, and none beyond 5.
+    assert float((wrong - rate / 9).abs().max()) < 5 * sigma
     assert torch.equal(noisy[50:60], noisy_labels(labels[50:60], INDEX[50:60], 1, rate, 10))
+
+
+def test_label_noise_at_its_ends() -> None:
+    labels = INDEX % 3
+    assert torch.equal(noisy_labels(labels, INDEX, 1, 0.0, 3), labels)
+    assert not (noisy_labels(labels, INDEX, 1, 1.0, 3) == labels).any()
+    assert torch.equal(noisy_labels(INDEX * 0, INDEX, 1, 1.0, 1), INDEX * 0)  # there is no other
 
 
 @pytest.mark.parametrize("a", [0.2, 1.0, 3.0])

@@ -6,9 +6,9 @@ import csv
 import io
 import json
 from dataclasses import fields
-from typing import Any
 
 import pytest
+from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.ops.cost import Cost
@@ -19,13 +19,7 @@ from archcompiler.tables.quantities import QUANTITIES
 from archcompiler.tables.record import record
 from archcompiler.tables.report import Report
 
-SPEC: dict[str, Any] = {
-    "name": "tiny",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "stages": [{"channels": 64, "modules": 1, "depth": 2}],
-}
+SPEC = tiny_spec({"channels": 64, "modules": 1, "depth": 2})
 
 
 @pytest.fixture(scope="module")

@@ -7,22 +7,19 @@ from typing import Any
 
 import pytest
 import torch
-from drawn_networks import small_specs
 from hypothesis import given, settings
 from shipped import TOML_SPECS
+from strategies import small_specs
+from tiny import tiny_spec
 from torch import nn
 
 import archcompiler
 from archcompiler.compiler import at_size
 from archcompiler.verify.counts import Counts, count, verify_counts
 
-TINY = {
-    "name": "tiny",
-    "input": [3, 16, 16],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "stages": [{"channels": 16, "modules": 1, "depth": 1}, {"channels": 32, "stride": 2}],
-}
+TINY = tiny_spec(
+    {"channels": 16, "modules": 1, "depth": 1}, {"channels": 32, "stride": 2}, input=[3, 16, 16]
+)
 # The README shows the deepest, attention452, verified on the command line, which is tested there.
 SHIPPED = [path for path in TOML_SPECS if path.stem != "attention452"]
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.emit.load import load_module
 from archcompiler.verify.proof import Proof, prove
 
-SPEC = {
-    "name": "tiny",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv"},
-    "stages": [
-        {"channels": 32, "modules": 2, "depth": 2},
-        {"channels": 64, "stride": 2, "modules": 1, "depth": 1, "after": 1},
-    ],
-}
+SPEC = tiny_spec(
+    {"channels": 32, "modules": 2, "depth": 2},
+    {"channels": 64, "stride": 2, "modules": 1, "depth": 1, "after": 1},
+)
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ def _plain(op: Any, printed: str, module: str, aten: str = "") -> TorchOp:
     """
     name = printed.partition(".")[2]
 
-    def call(_: Any, x: Sequence[str], dims: int, inplace: bool) -> str:
-        return called(printed, *x, inplace=(inplace, False))
+    def call(_: Any, x: Sequence[str], dims: int) -> str:
+        return called(printed, *x)
 
     def readers() -> Iterable[Reader]:
         import torch
@@ -44,12 +44,11 @@ def _plain(op: Any, printed: str, module: str, aten: str = "") -> TorchOp:
         call=call,
         readers=readers,
         flat="kept",
-        inplace=name == "relu",
         uncounted=frozenset({f"aten::{aten or name}"} if name != "relu" else ()),
     )
 
 
-def _gelu(op: ops.Gelu, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _gelu(op: ops.Gelu, x: Sequence[str], dims: int) -> str:
     return called("F.gelu", *x, approximate=(op.approximate, "none"))
 
 
@@ -67,7 +66,7 @@ def _read_gelu() -> Iterable[Reader]:
     yield Reader(F.gelu, read)
 
 
-def _leaky_relu(op: ops.LeakyRelu, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _leaky_relu(op: ops.LeakyRelu, x: Sequence[str], dims: int) -> str:
     return called("F.leaky_relu", *x, negative_slope=(op.slope, 0.01))
 
 
@@ -100,7 +99,7 @@ def _read_prelu() -> Iterable[Reader]:
     yield Reader(nn.PReLU, read)
 
 
-def _identity(op: ops.Identity, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _identity(op: ops.Identity, x: Sequence[str], dims: int) -> str:
     return x[0]
 
 

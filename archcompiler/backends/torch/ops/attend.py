@@ -36,11 +36,11 @@ def weighted_sums(weights: Tensor, values: Tensor) -> Tensor:
 )
 
 
-def _dot(op: Dot, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _dot(op: Dot, x: Sequence[str], dims: int) -> str:
     return called(_DOT.name, *x, scale=(op.scale, False))
 
 
-def _attend(op: Attend, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _attend(op: Attend, x: Sequence[str], dims: int) -> str:
     return called(_ATTEND.name, *x)
 
 

@@ -76,7 +76,7 @@ def _read_layer_scale() -> Iterable[Reader]:
     yield Reader("LayerScale", read)
 
 
-def _scale(op: Scale, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _scale(op: Scale, x: Sequence[str], dims: int) -> str:
     return f"{atom(x[0])} * {text(op.factor)}"
 
 

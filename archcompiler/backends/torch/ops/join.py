@@ -18,26 +18,26 @@ if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading, Seen
 
 
-def _add(op: Add, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _add(op: Add, x: Sequence[str], dims: int) -> str:
     return " + ".join([x[0], *map(atom, x[1:])])
 
 
-def _mul(op: Mul, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _mul(op: Mul, x: Sequence[str], dims: int) -> str:
     return " * ".join(map(atom, x))
 
 
-def _gate(op: Gate, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _gate(op: Gate, x: Sequence[str], dims: int) -> str:
     if op.learning == "naive":
         return " * ".join(map(atom, x))
     trunk, mask = x
     return called("torch.addcmul", trunk, trunk, mask)
 
 
-def _concat(op: Concat, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _concat(op: Concat, x: Sequence[str], dims: int) -> str:
     return f"torch.cat([{', '.join(x)}], dim={dimension(op.axis, dims)})"
 
 
-def _maximum(op: Maximum, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _maximum(op: Maximum, x: Sequence[str], dims: int) -> str:
     return reduce(lambda a, b: called("torch.maximum", a, b), x)
 
 

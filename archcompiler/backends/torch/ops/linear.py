@@ -60,7 +60,7 @@ def _read_linear() -> Iterable[Reader]:
     yield Reader(operator.getitem, getitem)
 
 
-def _flatten(op: Flatten, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _flatten(op: Flatten, x: Sequence[str], dims: int) -> str:
     return x[0]  # a flat input is all that it asks for
 
 

@@ -45,11 +45,11 @@ class ChannelLayerNorm(nn.LayerNorm):
 )
 
 
-def _spatial_norm(op: SpatialNorm, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _spatial_norm(op: SpatialNorm, x: Sequence[str], dims: int) -> str:
     return called("F.instance_norm", *x, eps=(op.eps, 1e-5))
 
 
-def _channel_norm(op: ChannelNorm, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _channel_norm(op: ChannelNorm, x: Sequence[str], dims: int) -> str:
     return called("F.normalize", *x, dim=(1, None), eps=(op.eps, 1e-12))
 
 

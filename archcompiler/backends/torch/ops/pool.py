@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading, Seen
 
 
-def _max_pool(op: MaxPool, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _max_pool(op: MaxPool, x: Sequence[str], dims: int) -> str:
     return called(
         f"F.max_pool{dims}d",
         *x,
@@ -28,7 +28,7 @@ def _max_pool(op: MaxPool, x: Sequence[str], dims: int, inplace: bool) -> str:
     )
 
 
-def _avg_pool(op: AvgPool, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _avg_pool(op: AvgPool, x: Sequence[str], dims: int) -> str:
     return called(
         f"F.avg_pool{dims}d",
         *x,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _METHODS: Final[dict[How, str]] = {"mean": "mean", "max": "amax", "sum": "sum"}
 
 
-def _reduce(op: Reduce, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _reduce(op: Reduce, x: Sequence[str], dims: int) -> str:
     if op.axis == "positions":
         positions = ", ".join(str(i + 2) for i in range(dims))
         where = f"({positions})" if dims > 1 else positions
@@ -63,7 +63,7 @@ def softmax_over_positions(x: Tensor) -> Tensor:
 )
 
 
-def _softmax(op: Softmax, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _softmax(op: Softmax, x: Sequence[str], dims: int) -> str:
     if op.axis == "positions":
         return called(_OVER_POSITIONS.name, *x)
     return called("torch.softmax", *x, dim=(1, None))

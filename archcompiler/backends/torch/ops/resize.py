@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
-def _interpolate(op: Interpolate, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _interpolate(op: Interpolate, x: Sequence[str], dims: int) -> str:
     data, target = x
     size = f"size={atom(target)}.shape[-{dims}:]"
     return _resample(op, data, size, dims)
 
 
-def _upsample(op: Upsample, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _upsample(op: Upsample, x: Sequence[str], dims: int) -> str:
     return _resample(op, x[0], f"scale_factor={text(op.scale)}", dims)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading, Seen
 
 
-def _part(op: Part, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _part(op: Part, x: Sequence[str], dims: int) -> str:
     return f"{atom(x[0])}.chunk({text(op.of)}, dim=1)[{text(op.index)}]"
 
 
@@ -47,7 +47,7 @@ def _read_part() -> Iterable[Reader]:
     yield Reader(operator.getitem, getitem)
 
 
-def _shuffle(op: Shuffle, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _shuffle(op: Shuffle, x: Sequence[str], dims: int) -> str:
     return called("F.channel_shuffle", *x, text(op.groups))
 
 
@@ -65,7 +65,7 @@ def _read_shuffle() -> Iterable[Reader]:
     yield Reader(nn.ChannelShuffle, read_module)
 
 
-def _transpose(op: Transpose, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _transpose(op: Transpose, x: Sequence[str], dims: int) -> str:
     return f"{atom(x[0])}.transpose(2, 3)"
 
 
@@ -84,7 +84,7 @@ def _read_transpose() -> Iterable[Reader]:
         yield Reader(target, read)
 
 
-def _take(op: Take, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _take(op: Take, x: Sequence[str], dims: int) -> str:
     data, like = x
     axis = dimension(op.axis, dims)
     count = f"{atom(like)}.shape[{axis}]"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _adaptive(word: str) -> Call:
-    def call(op: Any, x: Sequence[str], dims: int, inplace: bool) -> str:
+    def call(op: Any, x: Sequence[str], dims: int) -> str:
         # Those over all positions have no size of their own.
         return called(f"F.adaptive_{word}_pool{dims}d", *x, text(getattr(op, "size", 1)))
 
