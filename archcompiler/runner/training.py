@@ -28,9 +28,10 @@ from archcompiler.runner.report.tensorboard import Board
 from archcompiler.runner.store.checkpoint import Checkpoints, Contents, load
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.resuming import differences, fingerprint
-from archcompiler.runner.system.distributed import World, distribute, joined, read_world
+from archcompiler.runner.system.distributed import World, distribute, joined
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.place import Place, read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
 
@@ -62,13 +63,13 @@ class Outcome:
 
 
 def train(job: Job) -> Outcome:
-    """Train, in this process and whatever others torchrun has started.
+    """Train, in this process and whatever others have been started beside it.
 
-    Raises CompileError with what stopped the run: E703 to E713.
+    Raises CompileError with what stopped the run: E703 to E721.
     """
     start = time.perf_counter()
-    here = read_world()
-    device = resolve_device(job.loaded.recipe.device, here.local_rank)
+    here = read_place()
+    device = resolve_device(job.loaded.recipe.device, here)
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
     with (
@@ -274,15 +275,15 @@ def _numbers(row: Row) -> str:
     )
 
 
-def _require_whole_parts(loaded: LoadedRecipe, world: World) -> None:
+def _require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
     recipe: Recipe = loaded.recipe
-    parts = recipe.speed.accumulate * world.size
+    parts = recipe.speed.accumulate * place.size
     if recipe.batch_size % parts:
         raise CompileError(
             error(
                 "E702",
                 f"a batch of {recipe.batch_size} images cannot be split evenly over "
-                f"{world.size} processes with {recipe.speed.accumulate} parts each",
+                f"{place.size} processes with {recipe.speed.accumulate} parts each",
                 loaded.span(("batch_size",)),
                 help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
             )

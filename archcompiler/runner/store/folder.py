@@ -14,6 +14,7 @@ from archcompiler.files import sweep, write_whole
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 from archcompiler.runner.store.writing import unwritable
+from archcompiler.runner.system.place import launch_name
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -50,9 +51,20 @@ class RunFolder:
         return self.path / "model.py"
 
     @property
+    def launcher(self) -> Path:
+        return self.path / ".launcher"
+
+    @property
     def started(self) -> bool:
         """Whether a run has left a checkpoint here."""
         return any(self.checkpoints.glob("*.pt"))
+
+    def started_by(self, launch: str | None) -> bool:
+        """Whether the run is of this start of torchrun: see `launch_name`."""
+        try:
+            return launch is not None and self.launcher.read_text(encoding="utf-8") == launch
+        except OSError:
+            return False
 
     def prepare(self, network: CompiledNetwork, recipe: Recipe) -> None:
         """Write the resolved spec and recipe and the emitted module, and sweep up.
@@ -71,6 +83,9 @@ class RunFolder:
         self.write_text(self.spec, toml_text(spec))
         self.write_text(self.recipe, toml_text(values))
         self.write_text(self.module, network.source)
+        launch = launch_name()
+        if launch is not None:
+            self.write_text(self.launcher, launch)
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text of the run whole or not at all. Raises CompileError E710."""

@@ -1,4 +1,4 @@
-"""One process or many: started by torchrun or not, the same code.
+"""One process or many: whatever has started them, the same code.
 
 BN: each process normalises its own part of a batch with its own statistics and keeps running
 averages of its own. What is evaluated and saved has their mean over the processes; for an exact
@@ -7,7 +7,6 @@ resume a checkpoint also has each process's own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.system.place import Place
 from archcompiler.runner.system.signals import StopSignals
 
 TIMEOUT: Final = timedelta(minutes=10)
@@ -35,7 +35,6 @@ class World:
 
     rank: int = 0
     size: int = 1
-    local_rank: int = 0
     control: Any = None
     """A group over the CPU for flags and small things: no device has to wait for it."""
 
@@ -76,26 +75,23 @@ class World:
         return found[0]
 
 
-def read_world() -> World:
-    """What torchrun has put into the environment, without joining the others."""
-    rank, size = (int(os.environ.get(k, d)) for k, d in (("RANK", "0"), ("WORLD_SIZE", "1")))
-    return World(rank, size, int(os.environ.get("LOCAL_RANK", "0")))
-
-
 @contextmanager
-def joined(world: World, device: torch.device) -> Iterator[World]:
+def joined(place: Place, device: torch.device) -> Iterator[World]:
     """Join the other processes, if there are any."""
-    if world.size == 1:
-        yield world
+    if place.size == 1:
+        yield World()
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(
         backend,
+        init_method=place.meeting,
+        rank=place.rank,
+        world_size=place.size,
         timeout=TIMEOUT,
         device_id=device if device.type == "cuda" else None,
     )
     control = dist.new_group(backend="gloo", timeout=TIMEOUT)
-    yield World(world.rank, world.size, world.local_rank, control)
+    yield World(place.rank, place.size, control)
     # Not after an error: it would wait for processes that wait for this one.
     dist.destroy_process_group()
 

@@ -21,7 +21,8 @@ from archcompiler.runner import training
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import Checkpoints, read
-from archcompiler.runner.system.distributed import World, joined
+from archcompiler.runner.system.distributed import joined
+from archcompiler.runner.system.place import Place
 from archcompiler.runner.training import Job
 
 EVERYTHING = ("ema=0.9", "optimizer.clip=1.0", "augment.mixup=0.2", "log_every=1")
@@ -107,10 +108,10 @@ def test_an_error_is_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
     for name in ("init_process_group", "new_group", "destroy_process_group"):
         monkeypatch.setattr(torch.distributed, name, lambda *_, name=name, **__: done.append(name))
-    with joined(World(1, 2), torch.device("cpu")):
+    with joined(Place(1, 2), torch.device("cpu")):
         pass
     assert done.pop() == "destroy_process_group"
-    with pytest.raises(ZeroDivisionError), joined(World(1, 2), torch.device("cpu")):
+    with pytest.raises(ZeroDivisionError), joined(Place(1, 2), torch.device("cpu")):
         raise ZeroDivisionError
     assert done[-1] == "new_group"
 
@@ -157,4 +158,4 @@ def test_a_batch_that_cannot_be_split_is_refused(job: Jobs) -> None:
 
     made: Job = job("run", "batch_size=16")
     with pytest.raises(CompileError, match="batch_size=18"):
-        _require_whole_parts(made.loaded, World(size=3))
+        _require_whole_parts(made.loaded, Place(size=3))
