@@ -31,10 +31,11 @@ from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.lock import locked, unlocked
 from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
-from archcompiler.runner.system.distributed import World, distribute, joined, read_world
+from archcompiler.runner.system.distributed import World, distribute, joined
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.place import Place, read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
 
@@ -49,6 +50,8 @@ class Job:
     strategy: Strategy = "ddp"
     tensorboard: bool = False
     quiet: bool = False
+    grace: float = GRACE
+    """Seconds from SIGTERM to the end of the process, whatever it waits for."""
     warn: Callable[[Sequence[Diagnostic]], object] | None = None
     """Told of corrupt checkpoints and the like before the run goes on."""
 
@@ -64,18 +67,17 @@ class Outcome:
 
 
 def train(job: Job) -> Outcome:
-    """Train, in this process and whatever others torchrun has started.
+    """Train, in this process and whatever others have been started beside it.
 
-    Raises CompileError with what stopped the run: E703 to E713.
+    Raises CompileError with what stopped the run: E703 to E721.
     """
     start = time.perf_counter()
-    here = read_world()
-    device = resolve_device(job.loaded.recipe.device, here.local_rank)
+    here = read_place()
+    device = resolve_device(job.loaded.recipe.device, here)
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
-    grace = GRACE if here.size > 1 else None
     with (
-        StopSignals(grace=grace) as signals,
+        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         explained(job.loaded.recipe, here.size),
         joined(here, device) as world,
     ):
@@ -328,15 +330,15 @@ def _numbers(row: Row) -> str:
     )
 
 
-def _require_whole_parts(loaded: LoadedRecipe, world: World) -> None:
+def _require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
     recipe: Recipe = loaded.recipe
-    parts = recipe.speed.accumulate * world.size
+    parts = recipe.speed.accumulate * place.size
     if recipe.batch_size % parts:
         raise CompileError(
             error(
                 "E702",
                 f"a batch of {recipe.batch_size} images cannot be split evenly over "
-                f"{world.size} processes with {recipe.speed.accumulate} parts each",
+                f"{place.size} processes with {recipe.speed.accumulate} parts each",
                 loaded.span(("batch_size",)),
                 help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
             )

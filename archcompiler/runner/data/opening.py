@@ -75,7 +75,7 @@ def open_data(
         view = view or EvaluationView(data.resize, size)
         return OpenedData(
             StreamedTraining(train, data, size, recipe.seed, device),
-            StreamedTest(test, view.resize, view.crop, data.workers, device),
+            StreamedTest(test, view.resize, view.crop, data, device),
         )
 
     from archcompiler.runner.data.resident import ResidentTest, ResidentTraining

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
@@ -43,6 +44,10 @@ class ResidentTraining(_Resident):
 
 class ResidentTest(_Resident):
     """Images to test on."""
+
+    def kept(self) -> AbstractContextManager[None]:
+        """See `EvaluationData`."""
+        return nullcontext()
 
     def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """See `EvaluationData`."""

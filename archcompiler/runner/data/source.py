@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import torch
@@ -66,6 +67,10 @@ class EvaluationData(Protocol):
 
     def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """The images of a plan that fall to this process, in order; to be closed as well."""
+        ...
+
+    def kept(self) -> AbstractContextManager[None]:
+        """While entered, what decodes the images is kept from one evaluation to the next."""
         ...
 
 

@@ -83,6 +83,8 @@ class Folder(Pixels):
     """Shorter side before the centre crop of an evaluation."""
     workers: Annotated[int, Field(ge=0, le=1024)] = 8
     """Processes that decode images, for each process that trains."""
+    timeout: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 300.0
+    """Seconds that a batch of them is waited for; then the run ends."""
     scale: tuple[Probability, Probability] = (0.08, 1.0)
     """Share of the image that a training crop covers, smallest and largest."""
     ratio: tuple[Rate, Rate] = (0.75, 4 / 3)

@@ -15,6 +15,7 @@ from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 from archcompiler.runner.store.record import record_text
 from archcompiler.runner.store.writing import unwritable
+from archcompiler.runner.system.place import launch_name
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,20 @@ class RunFolder:
         return self.path / "run.lock"
 
     @property
+    def launcher(self) -> Path:
+        return self.path / ".launcher"
+
+    @property
     def started(self) -> bool:
         """Whether a run has left a checkpoint here."""
         return any(self.checkpoints.glob("*.pt"))
+
+    def started_by(self, launch: str | None) -> bool:
+        """Whether the run is of this start of torchrun: see `launch_name`."""
+        try:
+            return launch is not None and self.launcher.read_text(encoding="utf-8") == launch
+        except OSError:
+            return False
 
     def make(self) -> None:
         """Make the folder. Raises CompileError E710."""
@@ -91,6 +103,9 @@ class RunFolder:
         self.write_text(self.recipe, toml_text(values))
         self.write_text(self.module, network.source)
         self.write_text(self.record, record_text(self.record, run, start))
+        launch = launch_name()
+        if launch is not None:
+            self.write_text(self.launcher, launch)
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text of the run whole or not at all. Raises CompileError E710."""

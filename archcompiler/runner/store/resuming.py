@@ -26,6 +26,7 @@ _HARMLESS = frozenset(
         ("data", "train"),
         ("data", "test"),
         ("data", "resize"),
+        ("data", "timeout"),
         ("data", "workers"),
         ("speed", "checkpointing"),
     }
