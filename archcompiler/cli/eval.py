@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from archcompiler.cli.options import choice, pixel_size
+from archcompiler.cli.options import RunPath, choice, pixel_size
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device, Split
 
 
 @click.command("eval")
-@click.argument("run", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.option(
     "--crops",
     type=choice(Crops),
@@ -32,6 +33,13 @@ from archcompiler.runner.recipe.choices import Crops, Device, Split
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe."
 )
+@click.option(
+    "-o",
+    "--output",
+    type=RunPath(file_okay=False),
+    metavar="DIR",
+    help="Folder of eval.json and confusion.png; by default the run folder.",
+)
 @click.option("--device", type=choice(Device), default="auto")
 def command(
     run: Path,
@@ -40,12 +48,14 @@ def command(
     split: Split,
     images: int | None,
     settings: tuple[str, ...],
+    output: Path | None,
     device: Device,
 ) -> None:
     """Evaluate the best weights of RUN, or those of CHECKPOINT, on images of its recipe.
 
-    Writes eval.json and confusion.png into the run folder.
+    Writes eval.json and confusion.png into the run folder, or into DIR.
     """
+    from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
     from archcompiler.runner.store.trained import load_trained
 
@@ -53,7 +63,16 @@ def command(
     portable = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
     speed = (f"speed.{setting}" for setting in portable)
     trained = load_trained(run, (f"device={device}", *speed, *settings))
-    found = evaluate_trained(trained, crops=int(crops), size=size, limit=images, split=split)
+    if trained.classes is None:
+        report([unnamed(f"`{trained.checkpoint}`")])
+    found = evaluate_trained(
+        trained,
+        crops=int(crops),
+        size=size,
+        limit=images,
+        split=split,
+        output=output or trained.folder.path,
+    )
     report(found.warnings)
     score = found.score
     click.echo(
@@ -62,4 +81,7 @@ def command(
     )
     if split == "test" and not trained.loaded.recipe.data.validation:
         click.echo("the run has chosen its best weights by these images")
+    if found.problem is not None:
+        report(found.problem.diagnostics)
+        sys.exit(1)
     click.echo(f"{found.report}\n{found.picture}")

@@ -4,14 +4,12 @@ from pathlib import Path
 
 import click
 
-from archcompiler.cli.options import pixel_size
+from archcompiler.cli.options import RunPath, UserPath, pixel_size
 
 
 @click.command("masks")
-@click.argument("run", metavar="CHECKPOINT|RUN", type=click.Path(path_type=Path))
-@click.argument(
-    "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("run", metavar="CHECKPOINT|RUN", type=RunPath())
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=UserPath())
 @click.option(
     "--size",
     type=pixel_size,
@@ -21,7 +19,7 @@ from archcompiler.cli.options import pixel_size
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=RunPath(dir_okay=False),
     help="The picture, a PNG; by default masks.png in the run folder.",
 )
 def command(

@@ -6,11 +6,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from archcompiler.diagnostics import Diagnostic
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.augment import Normaliser
 from archcompiler.runner.data.crops import Crops, padded, resized, single_crop, ten_crop
 from archcompiler.runner.data.files import unreadable
-from archcompiler.runner.data.opening import EvaluationView, default_view, open_split
+from archcompiler.runner.data.opening import EvaluationView, OpenedSplit, default_view, open_split
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.recipe.choices import Split
@@ -18,6 +18,7 @@ from archcompiler.runner.recipe.model import Folder
 from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.store.trained import Trained
+from archcompiler.runner.store.writing import png, write_result
 from archcompiler.runner.system.failures import evaluation_fits, explained
 from archcompiler.runner.system.hardware import resolve_device, settle
 
@@ -30,6 +31,8 @@ class Evaluation:
     picture: Path
     report: Path
     warnings: tuple[Diagnostic, ...]
+    problem: CompileError | None
+    """E710 if they could not be written."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,12 @@ def evaluate_trained(
     crops: int,
     size: tuple[int, int] | None,
     limit: int | None,
+    output: Path,
     split: Split = "test",
 ) -> Evaluation:
-    """Evaluate and write `eval.json` and `confusion.png` into the run folder.
+    """Evaluate and write `eval.json` and `confusion.png` into the folder `output`, if it can be.
 
-    `size` is (H, W). Raises CompileError E703 or E704 for the data, E707 for the device.
+    `size` is (H, W). Raises CompileError E703, E704 or E740 for the data, E707 for the device.
     """
     recipe, spec = trained.loaded.recipe, trained.compiled.spec
     device = resolve_device(recipe.device)
@@ -69,16 +73,16 @@ def evaluate_trained(
     usual = spec.input[1:]
     height, width = size or usual
     trained.require_size(height, width)
-    data = recipe.data
+    data, classes = recipe.data, trained.classes
     views: Crops = ten_crop((height, width)) if crops == 10 else single_crop
     if isinstance(data, Folder):
         # The margin around the crop grows with it; ten crops need all of it.
         view = default_view(data, (height, width), max(height / usual[0], width / usual[1]))
         if crops == 10:
             view = EvaluationView(view.cover, view.cover)
-        opened = open_split(trained.loaded, spec, device, split, view)
+        opened = open_split(trained.loaded, spec, device, split, view, classes)
     else:
-        opened = open_split(trained.loaded, spec, device, split)
+        opened = open_split(trained.loaded, spec, device, split, classes=classes)
         if crops == 10:
             views = padded(views, (max(height // 8, 1), max(width // 8, 1)))
         views = resized(views, (height, width))
@@ -99,32 +103,27 @@ def evaluate_trained(
             crops=views,
             answers=confusion.add,
         )
-    missed = opened.images.missed
-    warnings = (*opened.warnings, *([unreadable(missed)] if missed else []))
-    names = opened.images.classes
-    view_of = View(split, crops, (height, width))
-    return _written(trained, score, confusion, names, view_of, len(missed), warnings)
+    return _written(trained, output, score, confusion, opened, View(split, crops, (height, width)))
 
 
 def _written(
     trained: Trained,
+    output: Path,
     score: Score,
     confusion: Confusion,
-    classes: tuple[str, ...],
+    opened: OpenedSplit,
     view: View,
-    missed: int,
-    warnings: tuple[Diagnostic, ...],
 ) -> Evaluation:
-    recipe = trained.loaded.recipe
-    folder, name = trained.folder.path, view.suffix(trained.compiled.spec.input[1:])
-    report, picture = folder / f"eval{name}.json", folder / f"confusion{name}.png"
+    classes, missed = opened.images.classes, opened.images.missed
+    name = view.suffix(trained.compiled.spec.input[1:])
+    report, picture = output / f"eval{name}.json", output / f"confusion{name}.png"
     values = {
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
         "split": view.split,
-        "best_chosen_on": "validation" if recipe.data.validation else "test",
+        "best_chosen_on": "validation" if trained.loaded.recipe.data.validation else "test",
         "images": score.images,
-        "unreadable": missed,
+        "unreadable": len(missed),
         "crops": view.crops,
         "size": list(view.size),
         "loss": score.loss,
@@ -133,9 +132,14 @@ def _written(
         "classes": list(classes),
         "confusion": confusion.rows(),
     }
-    trained.folder.write_text(report, json_text(values))
     title = (
         f"{trained.compiled.name}: {score.top1:.2%} of {score.images:,} {view.split} images right"
     )
-    trained.folder.save_picture(draw_confusion(confusion, classes, title), picture)
-    return Evaluation(score, picture, report, warnings)
+    problem: CompileError | None = None
+    try:
+        write_result(report, json_text(values).encode())
+        write_result(picture, png(draw_confusion(confusion, classes, title)))
+    except CompileError as exc:
+        problem = exc
+    warnings = (*opened.warnings, *([unreadable(missed)] if missed else []))
+    return Evaluation(score, picture, report, warnings, problem)

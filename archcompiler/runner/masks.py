@@ -17,6 +17,7 @@ from archcompiler.runner.data.folder import centred
 from archcompiler.runner.recipe.model import Folder
 from archcompiler.runner.report.lettering import lettering, written
 from archcompiler.runner.store.trained import Trained
+from archcompiler.runner.store.writing import png, write_result
 
 _CELL, _GAP, _TOP, _LEFT = 192, 8, 64, 16
 _HEAT = np.array(
@@ -34,7 +35,8 @@ def draw_masks(
     """Draw a row for each image and a column for each attention module; returns both numbers.
 
     A mask is shown as its mean over channels, from its lowest value to its highest.
-    Raises CompileError E712 for an image that cannot be read, E703 for a network without masks.
+    Raises CompileError E712 for an image that cannot be read, E703 for a network without masks,
+    E710 if the picture cannot be written.
     """
     spec = trained.compiled.spec
     if not hasattr(trained.module, "attention_masks"):
@@ -56,7 +58,7 @@ def draw_masks(
         {name: mask.float().mean(1).numpy() for name, mask in masks.items()},
         [path.name for path in images],
     )
-    trained.folder.save_picture(sheet, path)
+    write_result(path, png(sheet))
     return len(pictures), len(masks)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,16 @@ from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
 from archcompiler.runner.report.tensorboard import Board
-from archcompiler.runner.store.checkpoint import Checkpoints, Contents, load
+from archcompiler.runner.store.checkpoint import Checkpoints, Contents, corrupt, load
+from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
-from archcompiler.runner.store.resuming import differences, fingerprint
-from archcompiler.runner.system.distributed import World, distribute, joined, read_world
+from archcompiler.runner.store.lock import locked, unlocked
+from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
+from archcompiler.runner.system.distributed import World, distribute, joined
+from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.place import Place, read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
 
@@ -47,6 +52,8 @@ class Job:
     strategy: Strategy = "ddp"
     tensorboard: bool = False
     quiet: bool = False
+    grace: float = GRACE
+    """Seconds from SIGTERM to the end of the process, whatever it waits for."""
     warn: Callable[[Sequence[Diagnostic]], object] | None = None
     """Told of corrupt checkpoints and the like before the run goes on."""
 
@@ -62,24 +69,26 @@ class Outcome:
 
 
 def train(job: Job) -> Outcome:
-    """Train, in this process and whatever others torchrun has started.
+    """Train, in this process and whatever others have been started beside it.
 
-    Raises CompileError with what stopped the run: E703 to E713.
+    Raises CompileError with what stopped the run: E703 to E721.
     """
     start = time.perf_counter()
-    here = read_world()
-    device = resolve_device(job.loaded.recipe.device, here.local_rank)
+    here = read_place()
+    device = resolve_device(job.loaded.recipe.device, here)
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
     _require_several_values(job, here)
-    grace = GRACE if here.size > 1 else None
     with (
-        StopSignals(grace=grace) as signals,
+        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         explained(job.loaded.recipe, here.size),
         joined(here, device) as world,
     ):
-        run, loop = _Run.start(job, hardware, world, start)
-        return run.train(loop, signals)
+        # Before the folder is made: there should be none for a mistake.
+        data = open_data(job.loaded, job.network.spec, device)
+        with _alone(job, world) as warnings:
+            run, loop = _Run.start(job, data, hardware, world, start, warnings)
+            return run.train(loop, signals)
 
 
 @dataclass
@@ -106,8 +115,16 @@ class _Run:
         self._latest: Row | None = None
 
     @classmethod
-    def start(cls, job: Job, hardware: Hardware, world: World, began: float) -> tuple[_Run, Loop]:
-        """Open the data, find the checkpoint, build the network, and take up where it was."""
+    def start(
+        cls,
+        job: Job,
+        data: OpenedData,
+        hardware: Hardware,
+        world: World,
+        began: float,
+        warnings: list[Diagnostic],
+    ) -> tuple[_Run, Loop]:
+        """Find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
         recipe = loaded.recipe.model_copy(
             update={
@@ -115,18 +132,33 @@ class _Run:
                 "speed": hardware.speed(loaded.recipe.speed),
             }
         )
-        data = open_data(loaded, job.network.spec, hardware.device)
-        identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
+        identity = fingerprint(
+            job.network,
+            recipe,
+            TrainedOn(len(data.train), data.train.fingerprint(), data.train.classes),
+            world.size,
+            job.strategy,
+        )
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
-        contents, warnings = _found(checkpoints, world) if job.resume else (None, [])
+        contents, passed = _found(checkpoints, world) if job.resume else (None, [])
+        warnings += passed
         warnings += data.warnings if world.first else ()
         if contents is not None:
             changed = differences(loaded, contents, identity)
             warnings += changed if world.first else []
         if world.first:
-            folder.prepare(job.network, recipe)
+            done = 0 if contents is None else contents["iteration"]
+            here = {"iteration": done, **environment(hardware.device, world.size)}
+            of = {
+                name: identity[name] for name in ("spec_sha256", "images", "data_sha256", "classes")
+            }
+            folder.prepare(job.network, recipe, of, here)
         state, model = _built(job, recipe, hardware, world)
         if contents is not None:
+            try:
+                require_fit(contents, state.network)
+            except BadCheckpointError as exc:
+                raise CompileError(corrupt(checkpoints.last, exc)) from None
             state.load(contents, world)
         metrics = Metrics(folder if world.first else None)
         metrics.rewind(state.iteration)
@@ -230,6 +262,31 @@ class _Run:
         write_curves(rows, self.job.network.name, self.job.folder)
 
 
+@contextmanager
+def _alone(job: Job, world: World) -> Iterator[list[Diagnostic]]:
+    """Keep other runs out of the folder; with a warning W741 where that cannot be.
+
+    The first process holds the lock for all. Raises CompileError: E705, E710 or E741.
+    """
+    warnings: list[Diagnostic] = []
+    problem: CompileError | None = None
+    with ExitStack() as stack:
+        if world.first:
+            folder = job.folder
+            try:
+                folder.make()
+                if not stack.enter_context(locked(folder.lock)):
+                    warnings.append(unlocked(folder.path))
+                # Again: another run may have come and gone since.
+                folder.require(resume=job.resume)
+            except CompileError as exc:
+                problem = exc
+        problem = world.share(problem)
+        if problem is not None:
+            raise problem
+        yield warnings
+
+
 def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, list[Diagnostic]]:
     """The newest whole checkpoint and warnings of others; the first process decides which, so that
     all agree.
@@ -291,22 +348,22 @@ def _numbers(row: Row) -> str:
     )
 
 
-def _require_whole_parts(loaded: LoadedRecipe, world: World) -> None:
+def _require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
     recipe: Recipe = loaded.recipe
-    parts = recipe.speed.accumulate * world.size
+    parts = recipe.speed.accumulate * place.size
     if recipe.batch_size % parts:
         raise CompileError(
             error(
                 "E702",
                 f"a batch of {recipe.batch_size} images cannot be split evenly over "
-                f"{world.size} processes with {recipe.speed.accumulate} parts each",
+                f"{place.size} processes with {recipe.speed.accumulate} parts each",
                 loaded.span(("batch_size",)),
                 help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
             )
         )
 
 
-def _require_several_values(job: Job, world: World) -> None:
+def _require_several_values(job: Job, world: Place) -> None:
     """Raise CompileError E702 if BN would have one value of a channel to normalise."""
     recipe = job.loaded.recipe
     parts = recipe.speed.accumulate * world.size

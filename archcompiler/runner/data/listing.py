@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,11 @@ class ImageFiles:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    def renumbered(self, numbers: Sequence[int], classes: tuple[str, ...]) -> ImageFiles:
+        """With `numbers[label]` for each label: the same classes, numbered as in `classes`."""
+        labels = tuple(numbers[label] for label in self.labels)
+        return ImageFiles(self.paths, labels, classes, self.warnings)
 
     def part(self, indices: npt.NDArray[np.int64]) -> ImageFiles:
         """Some of the files; what is warned of stays with the whole."""

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.runner.classes import numbers
 from archcompiler.runner.data.fitting import (
     image_of,
     large_batch,
@@ -31,6 +32,7 @@ from archcompiler.runner.recipe.model import (
     Folder,
     Small,
 )
+from archcompiler.runner.system.place import read_place
 from archcompiler.spec.model import Spec
 
 _MARGIN = 0.875
@@ -131,12 +133,18 @@ def open_split(
     device: torch.device,
     split: Split = "test",
     view: EvaluationView | None = None,
+    classes: tuple[str, ...] | None = None,
 ) -> OpenedSplit:
     """One split alone to evaluate on, photographs as a `view` has them.
 
-    Raises CompileError as `open_data` does, E703 also if a split has no images.
+    With the `classes` that a network was trained on, the labels are numbers of those, by name; the
+    data may have some of them only.
+
+    Raises CompileError as `open_data` does, E703 also if a split has no images and E740 if the data
+    have classes that are not in `classes`.
     """
     recipe, data = loaded.recipe, loaded.recipe.data
+    place = loaded.span(("data",), "key")
     _, height, width = image_of(loaded, spec)
     if isinstance(data, Folder):
         data = _with_workers(data)
@@ -144,6 +152,8 @@ def open_split(
         from archcompiler.runner.data.streamed import StreamedTest
 
         files = list_test(data) if split == "test" else list_training(data)
+        if classes is not None:
+            files = files.renumbered(numbers(files.classes, classes, place), classes)
         require_fit(loaded, spec, (3, height, width), files.classes)
         chosen = files
         if split != "test":
@@ -158,6 +168,9 @@ def open_split(
     from archcompiler.runner.data.resident import ResidentTest
 
     splits = read_small(data)
+    if classes is not None:
+        own = numbers(splits.train.classes, classes, place)
+        splits = Splits(*(part.renumbered(own, classes) for part in (splits.train, splits.test)))
     images = splits.test
     if split != "test":
         parts = divide(splits.train.labels, data.validation, recipe.seed)
@@ -204,10 +217,7 @@ def _with_workers(data: Folder) -> Folder:
     """With their number settled: no more than there are cores for this process."""
     known = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
-    # As torchrun says how many processes share this machine.
-    processes = os.environ.get("LOCAL_WORLD_SIZE", "")
-    if processes.isdecimal():
-        cores = max(cores // max(int(processes), 1), 1)
+    cores = max(cores // read_place().local_size, 1)
     wanted = _MOST_WORKERS if data.workers is None else data.workers
     return data.model_copy(update={"workers": min(wanted, cores)})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import torch
@@ -54,6 +55,10 @@ class TrainingData(Protocol):
 
     def __len__(self) -> int: ...
 
+    def fingerprint(self) -> str:
+        """A hash of the images and labels, or of what can be had without reading all of them."""
+        ...
+
     def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """Every part of every step from `start` on, without end. Close it to end its workers."""
         ...
@@ -70,6 +75,10 @@ class EvaluationData(Protocol):
 
     def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """The images of a plan that fall to this process, in order; to be closed as well."""
+        ...
+
+    def kept(self) -> AbstractContextManager[None]:
+        """While entered, what decodes the images is kept from one evaluation to the next."""
         ...
 
 

@@ -31,7 +31,9 @@ class Score:
     """How many it is of."""
 
 
-@torch.inference_mode()
+# Not `inference_mode`: a resumed run may start with an evaluation, in which `fully_shard` makes the
+# tensors that it gathers weights into, once and for all. Training could not write into those.
+@torch.no_grad()
 def evaluate(
     network: nn.Module,
     batches: Iterable[Tested],

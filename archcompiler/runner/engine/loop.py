@@ -35,7 +35,7 @@ from archcompiler.runner.system.distributed import (
 )
 from archcompiler.runner.system.failures import evaluation_fits
 from archcompiler.runner.system.hardware import Hardware
-from archcompiler.runner.system.signals import StopSignals
+from archcompiler.runner.system.signals import Interrupted, StopSignals
 
 
 class Listener(Protocol):
@@ -78,14 +78,15 @@ class Loop:
 
     def run(self, signals: StopSignals) -> bool:
         """Train to the last iteration; False if a signal ended it before, with a checkpoint."""
-        vote = StopVote(self.world, lambda: signals.received is not None)
+        vote = StopVote(self.world, signals)
         self.model.train()
-        if self.state.evaluation_due and not self._between(vote):
-            finished = False
-        else:
-            # Closed whatever happens: the workers behind it ignore all signals.
-            with closing(self.data.train.batches(self.parts, self.state.iteration)) as batches:
-                finished = self._train(batches, vote)
+        with self.data.judge.kept():
+            if self.state.evaluation_due and not self._between(vote):
+                finished = False
+            else:
+                # Closed whatever happens: the workers behind it ignore all signals.
+                with closing(self.data.train.batches(self.parts, self.state.iteration)) as batches:
+                    finished = self._train(batches, vote)
         vote.finish()
         return finished
 
@@ -93,7 +94,13 @@ class Loop:
         recipe, state = self.recipe, self.state
         while state.iteration < recipe.iterations:
             start = time.perf_counter()
-            self._step(batches)
+            try:
+                with vote.waiting():
+                    first = next(batches)
+            except Interrupted:
+                self.listener.save(self, best=False)
+                return False
+            self._step(first, batches)
             state.iteration += 1
             self.listener.step(state.iteration)
             ended = state.iteration == recipe.iterations
@@ -120,14 +127,15 @@ class Loop:
                 best = self._evaluate(vote)
                 state.evaluation_due = False
             stopped = vote.stopped()
-        except _Stopped:
+        except Interrupted:
             # The checkpoint says that the evaluation is due: the resumed run starts with it.
             stopped = True
         if best or stopped or ended or state.iteration % recipe.checkpoint_every == 0:
             self.listener.save(self, best=best)
         return not stopped or (ended and not state.evaluation_due)
 
-    def _step(self, batches: Iterator[Batch]) -> None:
+    def _step(self, first: Batch, more: Iterator[Batch]) -> None:
+        """One step on the first part of its batch and the parts that follow."""
         recipe, state = self.recipe, self.state
         step, parts = state.iteration, self.parts.parts
         factor = rate_factor(recipe.schedule, step, recipe.iterations)
@@ -137,7 +145,7 @@ class Loop:
         measured = torch.zeros(3, device=self.hardware.device)
         for part in range(parts):
             with synchronised(self.model, last=part == parts - 1):
-                batch = next(batches)
+                batch = next(more) if part else first
                 loss, right = self.forward(batch)
                 state.scaler.scale(loss / parts).backward()  # type: ignore[no-untyped-call]
             # Filled in, not copied: nothing waits for the device here.
@@ -240,7 +248,7 @@ class Loop:
         self.listener.measured(row)
 
     def _evaluate(self, vote: StopVote) -> bool:
-        """Measure on the images that judge; whether it is the best so far. Raises _Stopped."""
+        """Measure on the images that judge; whether it is the best so far. Raises Interrupted."""
         score = self._score(vote)
         state = self.state
         row: Row = {
@@ -295,15 +303,15 @@ class Loop:
                 average.swap()
 
 
-class _Stopped(Exception):
-    """A signal has ended an evaluation."""
-
-
 def _until_stopped(batches: Iterator[Tested], vote: StopVote) -> Iterator[Tested]:
-    """Every process has as many batches, so that all of them vote as often."""
-    for batch in batches:
+    """Every process has as many batches, so that all of them vote as often. Raises Interrupted."""
+    while True:
+        with vote.waiting():
+            batch = next(batches, None)
+        if batch is None:
+            return
         if vote.stopped():
-            raise _Stopped
+            raise Interrupted
         yield batch
 
 

@@ -94,6 +94,8 @@ class Folder(Pixels):
     workers: Annotated[int, Field(ge=0, le=1024)] | None = None
     """Processes that decode images, for each process that trains; by default, and at most, as many
     as it has cores, but no more than 16 unless said."""
+    timeout: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """Seconds that a batch of them is waited for; then the run ends."""
     scale: tuple[Probability, Probability] = (0.08, 1.0)
     """Share of the image that a training crop covers, smallest and largest."""
     ratio: tuple[Rate, Rate] = (0.75, 4 / 3)

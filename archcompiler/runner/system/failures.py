@@ -82,6 +82,27 @@ def workers_missed() -> Iterator[None]:
         raise
 
 
+@contextmanager
+def delivered_in(timeout: float, path: str) -> Iterator[None]:
+    """Turn the silence of worker processes, which have the image at `path` to decode first, into
+    CompileError E720.
+    """
+    try:
+        yield
+    except RuntimeError as exc:
+        if "DataLoader timed out" not in str(exc):
+            raise
+        raise CompileError(
+            error(
+                "E720",
+                f"no worker process has delivered images for {timeout:g} s",
+                notes=(f"the batch that is waited for begins with `{path}`",),
+                help="see that its disk answers, then start the same command again with "
+                "`--resume`; `--set data.timeout=…` waits longer",
+            )
+        ) from None
+
+
 def _worker_lost(reason: str) -> CompileError:
     return CompileError(
         error(

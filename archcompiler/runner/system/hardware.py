@@ -14,6 +14,7 @@ from archcompiler.analysis.roofline import accelerators
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Speed
+from archcompiler.runner.system.place import ALONE, Place
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Hardware:
         )
 
 
-def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
+def resolve_device(wanted: str, place: Place = ALONE) -> torch.device:
     """The device of this process. Raises CompileError E707 if it is not there."""
     available = {
         "cuda": torch.cuda.is_available(),
@@ -100,12 +101,15 @@ def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
             )
         )
     if wanted == "cuda":
-        if local_rank >= torch.cuda.device_count():
+        number, count = place.local_rank, torch.cuda.device_count()
+        if place.by_slurm and count == 1:
+            number = 0  # With `--gpus-per-task=1` a task sees no GPU but its own.
+        if number >= count:
             raise CompileError(
-                error("E707", f"process {local_rank} of this machine has no GPU of its own")
+                error("E707", f"process {number} of this machine has no GPU of its own")
             )
-        torch.cuda.set_device(local_rank)
-        return torch.device("cuda", local_rank)
+        torch.cuda.set_device(number)
+        return torch.device("cuda", number)
     return torch.device(wanted)
 
 

@@ -122,7 +122,7 @@ def test_the_run_folder(job: Jobs, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert {path.name for path in run.iterdir()} == {
         "checkpoints", "curves.png", "curves.svg", "metrics.csv", "metrics.jsonl", "model.py",
-        "recipe.toml", "spec.toml",
+        "recipe.toml", "run.json", "run.lock", "spec.toml",
     }  # fmt: skip
     assert {path.name for path in (run / "checkpoints").iterdir()} == {
         "best.pt", "last.pt", "iteration-000000004.pt", "iteration-000000008.pt",
