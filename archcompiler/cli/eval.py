@@ -60,7 +60,7 @@ def command(
         crops=int(crops),
         size=size,
         limit=images,
-        output=output or trained.folder.path,
+        output=output,
     )
     score = found.score
     click.echo(

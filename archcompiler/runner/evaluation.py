@@ -35,9 +35,16 @@ class Evaluation:
 
 
 def evaluate_trained(
-    trained: Trained, *, crops: int, size: int | None, limit: int | None, output: Path
+    trained: Trained,
+    *,
+    crops: int,
+    size: int | None,
+    limit: int | None,
+    output: Path | None = None,
 ) -> Evaluation:
     """Evaluate and write `eval.json` and `confusion.png` into the folder `output`, if it can be.
+
+    By default that is the run folder.
 
     Raises CompileError E703, E704 or E740 for the data, E707 for the device.
     """
@@ -73,7 +80,9 @@ def evaluate_trained(
             classes=spec.classes,
             crops=views,
         )
-    return _written(trained, output, score, opened.test.classes, crops, height)
+    return _written(
+        trained, output or trained.folder.path, score, opened.test.classes, crops, height
+    )
 
 
 def _written(
