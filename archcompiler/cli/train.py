@@ -11,7 +11,7 @@ import click
 
 from archcompiler.cli.options import choice
 from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.system.place import ALONE, Place, launch_name, read_place, restarts
 
@@ -136,6 +136,10 @@ def command(
         _leave(1 if codes & FAILURES else 2, place)
     except click.ClickException:
         raise
+    except MemoryError:
+        # Where nothing larger than what is imported was asked for.
+        report([error("E709", "out of memory before the first step")])
+        _leave(1, place)
     except Exception:
         if place.size == 1:
             raise
@@ -147,7 +151,7 @@ def command(
 
 FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
 """Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720"})
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722"})
 """Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 

@@ -16,6 +16,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.data.opening import open_data
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.loop import Loop, diverged
+from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
@@ -73,11 +74,11 @@ def train(job: Job) -> Outcome:
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
     with (
-        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         explained(job.loaded.recipe, here.size),
+        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         joined(here, device) as world,
     ):
-        run, loop = _Run.start(job, hardware, world, start)
+        run, loop = _Run.start(job, hardware, world, here, start)
         return run.train(loop, signals)
 
 
@@ -104,7 +105,9 @@ class _Run:
         self._latest: Row | None = None
 
     @classmethod
-    def start(cls, job: Job, hardware: Hardware, world: World, began: float) -> tuple[_Run, Loop]:
+    def start(
+        cls, job: Job, hardware: Hardware, world: World, place: Place, began: float
+    ) -> tuple[_Run, Loop]:
         """Open the data, find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
         recipe = loaded.recipe.model_copy(
@@ -114,12 +117,15 @@ class _Run:
             }
         )
         data = open_data(loaded, job.network.spec, hardware.device)
+        cost = total(CostModel(job.network.graph).network)
+        scarce = require_memory(recipe, cost, data.train.shape, hardware, place, job.strategy)
         identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
         contents, warnings = _found(checkpoints, world) if job.resume else (None, [])
         if contents is not None:
             changed = differences(loaded, contents, identity)
             warnings += changed if world.first else []
+        warnings = [*(scarce if world.first else ()), *warnings]
         if world.first:
             folder.prepare(job.network, recipe)
         state, model = _built(job, recipe, hardware, world)
@@ -134,8 +140,7 @@ class _Run:
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
             warnings,
         )  # fmt: skip
-        macs = total(CostModel(job.network.graph).network).macs
-        loop = Loop(recipe, state, model, data, hardware, world, run, macs)
+        loop = Loop(recipe, state, model, data, hardware, world, run, cost.macs)
         loop.warm_up()
         return run, loop
 
