@@ -17,6 +17,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.data.opening import OpenedData, open_data
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.loop import Loop, diverged
+from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
@@ -77,14 +78,18 @@ def train(job: Job) -> Outcome:
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
     with (
-        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         explained(job.loaded.recipe, here.size),
+        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         joined(here, device) as world,
     ):
         # Before the folder is made: there should be none for a mistake.
+        recipe = _settled(job.loaded.recipe, hardware)
         data = open_data(job.loaded, job.network.spec, device)
+        cost = total(CostModel(job.network.graph).network)
+        scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
         with _alone(job, world) as warnings:
-            run, loop = _Run.start(job, data, hardware, world, start, warnings)
+            warnings += scarce if world.first else []
+            run, loop = _Run.start(job, recipe, data, cost.macs, hardware, world, start, warnings)
             return run.train(loop, signals)
 
 
@@ -114,7 +119,9 @@ class _Run:
     def start(
         cls,
         job: Job,
+        recipe: Recipe,
         data: OpenedData,
+        macs: int,
         hardware: Hardware,
         world: World,
         began: float,
@@ -122,12 +129,6 @@ class _Run:
     ) -> tuple[_Run, Loop]:
         """Find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
-        recipe = loaded.recipe.model_copy(
-            update={
-                "device": hardware.device.type,
-                "speed": hardware.speed(loaded.recipe.speed),
-            }
-        )
         identity = fingerprint(
             job.network,
             recipe,
@@ -164,7 +165,6 @@ class _Run:
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
             warnings,
         )  # fmt: skip
-        macs = total(CostModel(job.network.graph).network).macs
         loop = Loop(recipe, state, model, data, hardware, world, run, macs)
         loop.warm_up()
         return run, loop
@@ -327,6 +327,13 @@ def _numbers(row: Row) -> str:
         f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
         f"{row['images_per_second']:,.0f} images/s{mfu}{memory}  "
         f"{duration(row['seconds_left'])} left"
+    )
+
+
+def _settled(recipe: Recipe, hardware: Hardware) -> Recipe:
+    """The recipe with every `auto` replaced by what it stands for here."""
+    return recipe.model_copy(
+        update={"device": hardware.device.type, "speed": hardware.speed(recipe.speed)}
     )
 
 

@@ -13,6 +13,7 @@ from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
 from archcompiler.runner.data.workers import Workers
 from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.system.memory import AHEAD, AHEAD_IN_TESTS
 
 
 class StreamedTraining:
@@ -49,6 +50,7 @@ class StreamedTraining:
             keys,
             self._workers,
             self.device,
+            ahead=AHEAD,
             timeout=self._timeout,
             path=lambda key: self._crops.files.paths[key.image],
         )
@@ -105,6 +107,7 @@ class StreamedTest:
                 keys,
                 self._data.workers,
                 self.device,
+                ahead=AHEAD_IN_TESTS,
                 timeout=self._data.timeout,
                 path=lambda index: self._images.files.paths[index],
             )

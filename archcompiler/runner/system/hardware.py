@@ -14,6 +14,7 @@ from archcompiler.analysis.roofline import accelerators
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Speed
+from archcompiler.runner.system.memory import Memory, machine_memory
 from archcompiler.runner.system.place import ALONE, Place
 
 
@@ -58,6 +59,13 @@ class Hardware:
     def memory(self) -> int | None:
         """Bytes that tensors have taken at most so far; None where the device does not count."""
         return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
+
+    def room(self) -> tuple[Memory, str]:
+        """Memory of the device, and what it is called."""
+        if self.device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(self.device)
+            return Memory(total, free), f"`{self.device}`"
+        return machine_memory(), "this machine"
 
     def peak(self) -> float | None:
         """Operations a second at best in this precision; None where that is not known."""
