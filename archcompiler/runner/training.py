@@ -31,7 +31,7 @@ from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.resuming import differences, fingerprint
 from archcompiler.runner.system.distributed import World, distribute, joined
 from archcompiler.runner.system.failures import explained
-from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.hardware import Hardware, resolve_device, settle, unrepeatable
 from archcompiler.runner.system.place import Place, read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
@@ -76,6 +76,7 @@ def train(job: Job) -> Outcome:
     with (
         explained(job.loaded.recipe, here.size),
         StopSignals(grace=job.grace, several=here.size > 1) as signals,
+        unrepeatable(job.warn if here.first else None),
         joined(here, device) as world,
     ):
         run, loop = _Run.start(job, hardware, world, here, start)
@@ -125,7 +126,8 @@ class _Run:
         if contents is not None:
             changed = differences(loaded, contents, identity)
             warnings += changed if world.first else []
-        warnings = [*(scarce if world.first else ()), *warnings]
+        if world.first:
+            warnings = [*scarce, *hardware.unknown(), *warnings]
         if world.first:
             folder.prepare(job.network, recipe)
         state, model = _built(job, recipe, hardware, world)
