@@ -35,7 +35,7 @@ from archcompiler.runner.store.resuming import TrainedOn, differences, fingerpri
 from archcompiler.runner.system.distributed import World, distribute, joined
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
-from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.hardware import Hardware, resolve_device, settle, unrepeatable
 from archcompiler.runner.system.place import Place, read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
@@ -80,6 +80,7 @@ def train(job: Job) -> Outcome:
     with (
         explained(job.loaded.recipe, here.size),
         StopSignals(grace=job.grace, several=here.size > 1) as signals,
+        unrepeatable(job.warn if here.first else None),
         joined(here, device) as world,
     ):
         # Before the folder is made: there should be none for a mistake.
@@ -88,7 +89,7 @@ def train(job: Job) -> Outcome:
         cost = total(CostModel(job.network.graph).network)
         scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
         with _alone(job, world) as warnings:
-            warnings += scarce if world.first else []
+            warnings += [*scarce, *hardware.unknown()] if world.first else []
             run, loop = _Run.start(job, recipe, data, cost.macs, hardware, world, start, warnings)
             return run.train(loop, signals)
 
