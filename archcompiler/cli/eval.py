@@ -71,7 +71,7 @@ def command(
         size=size,
         limit=images,
         split=split,
-        output=output or trained.folder.path,
+        output=output,
     )
     report(found.warnings)
     score = found.score

@@ -11,9 +11,11 @@ import click
 
 from archcompiler.cli.options import RunPath, UserPath, choice
 from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.system.output import outlast
 from archcompiler.runner.system.place import ALONE, Place, launch_name, read_place, restarts
+from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
 
 if TYPE_CHECKING:
     from archcompiler.compiler import CompiledNetwork
@@ -86,6 +88,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but problems.")
 @click.pass_context
+@at_once()
 def command(
     context: click.Context,
     spec: Path | None,
@@ -100,6 +103,7 @@ def command(
     quiet: bool,
 ) -> None:
     """Train the network of SPEC and leave a folder with its weights, metrics and curves."""
+    outlast()
     place = ALONE
     try:
         place = read_place()
@@ -119,7 +123,6 @@ def command(
             sys.exit(launch(_words(context), processes, grace=grace))
         # Only now: a mistake in a recipe should not wait for torch to be imported.
         from archcompiler.runner.system.launch import follow
-        from archcompiler.runner.system.signals import EXIT_STOPPED
         from archcompiler.runner.training import Job, train
 
         follow()
@@ -136,6 +139,10 @@ def command(
         _leave(1 if codes & FAILURES else 2, place)
     except click.ClickException:
         raise
+    except MemoryError:
+        # Where nothing larger than what is imported was asked for.
+        report([error("E709", "out of memory before the first step")])
+        _leave(1, place)
     except Exception:
         if place.size == 1:
             raise
@@ -147,7 +154,7 @@ def command(
 
 FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
 """Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720"})
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722"})
 """Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 

@@ -60,10 +60,12 @@ def evaluate_trained(
     crops: int,
     size: tuple[int, int] | None,
     limit: int | None,
-    output: Path,
+    output: Path | None = None,
     split: Split = "test",
 ) -> Evaluation:
     """Evaluate and write `eval.json` and `confusion.png` into the folder `output`, if it can be.
+
+    By default that is the run folder.
 
     `size` is (H, W). Raises CompileError E703, E704 or E740 for the data, E707 for the device.
     """
@@ -103,7 +105,8 @@ def evaluate_trained(
             crops=views,
             answers=confusion.add,
         )
-    return _written(trained, output, score, confusion, opened, View(split, crops, (height, width)))
+    view_of = View(split, crops, (height, width))
+    return _written(trained, output or trained.folder.path, score, confusion, opened, view_of)
 
 
 def _written(

@@ -16,14 +16,15 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.runner.data.files import unreadable
-from archcompiler.runner.data.opening import OpenedData, open_data
+from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.loop import Loop, diverged
+from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
-from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.recipe.model import Folder, Recipe
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
@@ -36,7 +37,7 @@ from archcompiler.runner.store.resuming import TrainedOn, differences, fingerpri
 from archcompiler.runner.system.distributed import World, distribute, joined
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
-from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.hardware import Hardware, resolve_device, settle, unrepeatable
 from archcompiler.runner.system.place import Place, read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
@@ -80,14 +81,19 @@ def train(job: Job) -> Outcome:
     _require_whole_parts(job.loaded, here)
     _require_several_values(job, here)
     with (
-        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         explained(job.loaded.recipe, here.size),
+        StopSignals(grace=job.grace, several=here.size > 1) as signals,
+        unrepeatable(job.warn if here.first else None),
         joined(here, device) as world,
     ):
         # Before the folder is made: there should be none for a mistake.
+        recipe = _settled(job.loaded.recipe, hardware)
         data = open_data(job.loaded, job.network.spec, device)
+        cost = total(CostModel(job.network.graph).network)
+        scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
         with _alone(job, world) as warnings:
-            run, loop = _Run.start(job, data, hardware, world, start, warnings)
+            warnings += [*scarce, *hardware.unknown()] if world.first else []
+            run, loop = _Run.start(job, recipe, data, cost.macs, hardware, world, start, warnings)
             return run.train(loop, signals)
 
 
@@ -118,7 +124,9 @@ class _Run:
     def start(
         cls,
         job: Job,
+        recipe: Recipe,
         data: OpenedData,
+        macs: int,
         hardware: Hardware,
         world: World,
         began: float,
@@ -126,12 +134,6 @@ class _Run:
     ) -> tuple[_Run, Loop]:
         """Find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
-        recipe = loaded.recipe.model_copy(
-            update={
-                "device": hardware.device.type,
-                "speed": hardware.speed(loaded.recipe.speed),
-            }
-        )
         identity = fingerprint(
             job.network,
             recipe,
@@ -169,7 +171,6 @@ class _Run:
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
             warnings, data,
         )  # fmt: skip
-        macs = total(CostModel(job.network.graph).network).macs
         loop = Loop(recipe, state, model, data, hardware, world, run, macs)
         loop.warm_up()
         return run, loop
@@ -345,6 +346,18 @@ def _numbers(row: Row) -> str:
         f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
         f"{row['images_per_second']:,.0f} images/s{mfu}{memory}  "
         f"{duration(row['seconds_left'])} left"
+    )
+
+
+def _settled(recipe: Recipe, hardware: Hardware) -> Recipe:
+    """The recipe with every `auto` replaced by what it stands for here."""
+    data = recipe.data
+    return recipe.model_copy(
+        update={
+            "device": hardware.device.type,
+            "speed": hardware.speed(recipe.speed),
+            "data": with_workers(data) if isinstance(data, Folder) else data,
+        }
     )
 
 

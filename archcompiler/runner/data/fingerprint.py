@@ -23,13 +23,13 @@ def of_arrays(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> s
 
 
 def of_files(paths: Sequence[str]) -> str:
-    """SHA-256 of the names of files with the folders they are in, and of the sizes of some.
+    """SHA-256 of the sorted names of files, from the folder on that has all, and of some sizes.
 
-    Where the folders are does not matter. Sizes are those of at most 10,000 files, evenly spread.
+    Where that folder is does not matter. Sizes are those of at most 10,000 files, evenly spread.
     """
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update("/".join(path.rsplit(os.sep, 2)[1:]).encode(errors="surrogateescape") + b"\0")
+    above = len(os.path.commonpath([paths[0], paths[-1]]))
+    names = "\0".join([path[above:] for path in paths])
+    digest = hashlib.sha256(names.encode(errors="surrogateescape"))
     for size in _sizes(paths[:: -(-len(paths) // _SIZED) or 1]):
         digest.update(f"{size} ".encode())
     return digest.hexdigest()

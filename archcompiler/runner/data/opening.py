@@ -87,7 +87,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
     recipe, data = loaded.recipe, loaded.recipe.data
     _, height, width = image_of(loaded, spec)
     if isinstance(data, Folder):
-        data = _with_workers(data)
+        data = with_workers(data)
         from archcompiler.runner.data.listing import list_test, list_training, require_same_classes
         from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
 
@@ -147,7 +147,7 @@ def open_split(
     place = loaded.span(("data",), "key")
     _, height, width = image_of(loaded, spec)
     if isinstance(data, Folder):
-        data = _with_workers(data)
+        data = with_workers(data)
         from archcompiler.runner.data.listing import list_test, list_training
         from archcompiler.runner.data.streamed import StreamedTest
 
@@ -213,7 +213,7 @@ _MOST_WORKERS = 16
 """By default: with more, what they hold in memory grows faster than what they deliver."""
 
 
-def _with_workers(data: Folder) -> Folder:
+def with_workers(data: Folder) -> Folder:
     """With their number settled: no more than there are cores for this process."""
     known = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1

@@ -14,6 +14,7 @@ from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
 from archcompiler.runner.data.workers import Workers
 from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.system.memory import AHEAD, AHEAD_IN_TESTS
 
 
 class StreamedTraining:
@@ -50,6 +51,7 @@ class StreamedTraining:
             keys,
             self._data.workers or 0,
             self.device,
+            ahead=AHEAD,
             timeout=self._data.timeout,
             path=lambda key: self._crops.files.paths[key.image],
         )
@@ -111,6 +113,7 @@ class StreamedTest:
                 keys,
                 self._data.workers or 0,
                 self.device,
+                ahead=AHEAD_IN_TESTS,
                 timeout=self._data.timeout,
                 path=lambda index: self._images.files.paths[index],
             )

@@ -19,8 +19,6 @@ from archcompiler.runner.data.folder import Collated, Decoded, Guarded, collate
 from archcompiler.runner.system import signals
 from archcompiler.runner.system.failures import delivered_in, workers_missed
 
-PREFETCH: Final = 4
-"""Batches that a worker is ahead by."""
 PATIENCE: Final = 5.0
 """Seconds that workers have to end in; one that waits for its disk is killed then."""
 
@@ -39,6 +37,7 @@ class Workers:
         count: int,
         device: torch.device,
         *,
+        ahead: int,
         timeout: float,
         path: Callable[[Any], str],
     ) -> None:
@@ -52,7 +51,7 @@ class Workers:
             num_workers=count,
             collate_fn=collate,
             pin_memory=device.type == "cuda",
-            prefetch_factor=PREFETCH if count else None,
+            prefetch_factor=ahead if count else None,
             # A forked worker of a process with threads and a GPU may hang.
             multiprocessing_context=_server() if count else None,
             worker_init_fn=_begin,

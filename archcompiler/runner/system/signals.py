@@ -131,6 +131,23 @@ def _end(seconds: float, number: int) -> None:
 
 
 @contextmanager
+def at_once() -> Iterator[None]:
+    """While entered, SIGINT ends the process as SIGTERM does: nothing would have to be undone.
+
+    As an exception it would be printed, or lost in one of the many imports that catch any.
+    """
+    old = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or old is signal.SIG_IGN:
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, old)
+
+
+@contextmanager
 def held() -> Iterator[None]:
     """Hold the signals back, for this thread and for the processes that it starts, which never get
     them: they end with this one, when it has no more work for them.

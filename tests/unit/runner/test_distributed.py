@@ -139,8 +139,9 @@ def test_what_stops_another_process_than_the_first_is_said(
     def leave(code: int) -> None:
         raise SystemExit(code)
 
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    place = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(training, "train", fail)
     monkeypatch.setattr(os, "_exit", leave)
     spec = tmp_path / "tiny.json"

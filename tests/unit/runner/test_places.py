@@ -154,8 +154,8 @@ def test_a_folder_that_is_deleted_under_a_run(
 ) -> None:
     step = Loop._step
 
-    def vanishing(self: Loop, batches: Any) -> None:
-        step(self, batches)
+    def vanishing(self: Loop, *rest: Any) -> None:
+        step(self, *rest)
         if self.state.iteration == 2:
             shutil.rmtree(tmp_path / "run")
 

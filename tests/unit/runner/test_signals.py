@@ -159,6 +159,19 @@ def test_a_terminal_and_a_scheduler_signal_the_workers_too(tmp_path: Path) -> No
     assert (out / "checkpoints" / "last.pt").exists()
 
 
+def test_before_the_run_a_signal_is_obeyed_at_once() -> None:
+    program = (
+        "from archcompiler.runner.system.signals import at_once\n"
+        "@at_once()\n"
+        "def command():\n"
+        "    try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except BaseException: pass\n"
+        "command()\n"
+    )
+    assert _ended(program)[0] == -signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with StopSignals():

@@ -73,7 +73,9 @@ class Pipe(Dataset[Tensor]):
 
 def _stuck(path: Path, timeout: float) -> Workers:
     os.mkfifo(path)
-    return Workers(Pipe(str(path)), [[0]], 1, CPU, timeout=timeout, path=lambda _: str(path))
+    return Workers(
+        Pipe(str(path)), [[0]], 1, CPU, ahead=1, timeout=timeout, path=lambda _: str(path)
+    )
 
 
 def test_a_worker_that_delivers_nothing_ends_the_run(tmp_path: Path) -> None:
@@ -106,11 +108,20 @@ def test_evaluations_share_their_workers(tmp_path: Path) -> None:
         assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
+def _opened(path: Path) -> bool:
+    """Whether a worker reads from the pipe; nothing is ever written to it."""
+    try:
+        os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    return True
+
+
 def _decode(path: Path, pids: Any) -> None:
     workers = _stuck(path, 60)
     batches = workers.batches()
     threading.Thread(target=lambda: next(batches), daemon=True).start()
-    _until(lambda: len(multiprocessing.active_children()) == 1, 30)
+    _until(lambda: _opened(path), 60)
     (worker,) = multiprocessing.active_children()
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]
     pids.send([worker.pid, server._forkserver_pid])
