@@ -85,10 +85,18 @@ def read_regular(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and what is missing above it, and wait for the disk. Raises OSError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in missing:
+        _sync_folder(folder.parent)
+
+
 def link_whole(link: Path, target: Path) -> None:
     """Make `link` name `target`, a file beside it, in one step; a copy where there are no links.
 
-    Raises OSError.
+    Waits for the disk. Raises OSError.
     """
     temporary = _beside(link)
     try:
@@ -96,6 +104,7 @@ def link_whole(link: Path, target: Path) -> None:
     except (OSError, NotImplementedError):
         shutil.copyfile(target, temporary)
     temporary.replace(link)
+    _sync_folder(link.parent)
 
 
 def sweep(folder: Path) -> None:

@@ -125,12 +125,12 @@ def compare_speed(runs: Runs, course: Course, fast: list[str]) -> tuple[Speed, S
 
 
 def accuracy(runs: Runs, course: Course, fast: list[str]) -> tuple[float, float]:
-    """Of the last and of the best test of a whole run."""
+    """Of the last and of the best evaluation of a whole run."""
     length = [] if course.whole is None else [f"iterations={course.whole}"]
     tests = [
         row["accuracy"]
         for row in metrics(runs.finish("whole", [*length, *fast]))
-        if row["split"] == "test"
+        if row["split"] != "train"
     ]
     return tests[-1], max(tests)
 

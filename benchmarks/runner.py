@@ -28,7 +28,7 @@ import torch.nn.functional as F
 
 import archcompiler
 from archcompiler.runner.data.augment import Normaliser
-from archcompiler.runner.data.folder import list_images
+from archcompiler.runner.data.listing import list_test, list_training
 from archcompiler.runner.data.opening import OpenedData, open_data
 from archcompiler.runner.engine.loop import Loop
 from archcompiler.runner.engine.optimizer import make_optimizer
@@ -192,7 +192,7 @@ def listing(classes: int, images: int, rounds: int) -> None:
             start = time.perf_counter()
             walked = sum(len(files) for _, _, files in os.walk(root))
             middle = time.perf_counter()
-            train, test = list_images(data)
+            train, test = list_training(data), list_test(data)
             took.append((middle - start, time.perf_counter() - middle))
         assert walked == len(train) + len(test)
     walk, ours = (statistics.median(t[i] for t in took) for i in (0, 1))

@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import choice, set_option
+from archcompiler.cli.options import UserPath, choice, set_option
 from archcompiler.figure.diagram import FORMATS, Format, Request
 from archcompiler.figure.page import Level
 from archcompiler.figure.themes import ThemeName
@@ -55,9 +55,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
 
 
 @click.command("diagram")
-@click.argument(
-    "specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=UserPath())
 @set_option
 @click.option(
     "--level", type=choice(Level), default="auto", show_default=True,
@@ -74,7 +72,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
 @click.option("--theme", type=choice(ThemeName), default="paper", show_default=True)
 @click.option("--width", type=Length(), default="7in", show_default=True, metavar="LENGTH")
 @click.option(
-    "-o", "--output", "directory", type=click.Path(path_type=Path, file_okay=False),
+    "-o", "--output", "directory", type=UserPath(file_okay=False),
     default=Path(), metavar="DIR", help="Folder of the files; by default the current one.",
 )  # fmt: skip
 @click.option(

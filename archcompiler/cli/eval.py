@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from archcompiler import terminal
-from archcompiler.cli.options import choice
-from archcompiler.runner.recipe.choices import Crops, Device
+from archcompiler.cli.options import RunPath, choice, pixel_size
+from archcompiler.cli.report import report
+from archcompiler.runner.recipe.choices import Crops, Device, Split
 
 
 @click.command("eval")
-@click.argument("run", metavar="RUN|CHECKPOINT", type=click.Path(path_type=Path))
+@click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.option(
     "--crops",
     type=choice(Crops),
@@ -18,24 +20,43 @@ from archcompiler.runner.recipe.choices import Crops, Device
     show_default=True,
     help="The whole image, or four corners and the middle, each also mirrored.",
 )
-@click.option("--size", type=click.IntRange(1, 65_536), help="Pixels a side, e.g. 320.")
-@click.option("--images", type=click.IntRange(1), help="At most so many test images.")
+@click.option(
+    "--size", type=pixel_size, metavar="SIZE", help="Pixels a side, e.g. 320, or HEIGHTxWIDTH."
+)
+@click.option(
+    "--split",
+    type=choice(Split),
+    default="test",
+    show_default=True,
+    help="Which images: validation is what the run chose its best weights by.",
+)
+@click.option("--images", type=click.IntRange(1), help="At most so many images.")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=RunPath(file_okay=False),
+    metavar="DIR",
+    help="Folder of eval.json and confusion.png; by default the run folder.",
 )
 @click.option("--device", type=choice(Device), default="auto")
 def command(
     run: Path,
     crops: Crops,
-    size: int | None,
+    size: tuple[int, int] | None,
+    split: Split,
     images: int | None,
     settings: tuple[str, ...],
+    output: Path | None,
     device: Device,
 ) -> None:
-    """Evaluate the best weights of RUN, or those of CHECKPOINT, on the test images of its recipe.
+    """Evaluate the best weights of RUN, or those of CHECKPOINT, on images of its recipe.
 
-    Writes eval.json and confusion.png into the run folder.
+    Writes eval.json and confusion.png into the run folder, or into DIR.
     """
+    from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
     from archcompiler.runner.store.trained import load_trained
 
@@ -43,11 +64,26 @@ def command(
     portable = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
     speed = (f"speed.{setting}" for setting in portable)
     trained = load_trained(run, (f"device={device}", *speed, *settings))
-    found = evaluate_trained(trained, crops=int(crops), size=size, limit=images)
+    if trained.classes is None:
+        report([unnamed(f"`{trained.checkpoint}`")])
+    found = evaluate_trained(
+        trained,
+        crops=int(crops),
+        size=size,
+        limit=images,
+        split=split,
+        output=output,
+    )
+    report(found.warnings)
     score = found.score
     terminal.line(
-        f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} images, "
+        f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} {split} images, "
         f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
     )
+    if split == "test" and not trained.loaded.recipe.data.validation:
+        terminal.line("the run has chosen its best weights by these images")
+    if found.problem is not None:
+        report(found.problem.diagnostics)
+        sys.exit(1)
     terminal.line(found.report)
     terminal.line(found.picture)

@@ -5,23 +5,27 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.options import RunPath, UserPath, pixel_size
 
 
 @click.command("masks")
-@click.argument("run", metavar="CHECKPOINT|RUN", type=click.Path(path_type=Path))
-@click.argument(
-    "images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("run", metavar="CHECKPOINT|RUN", type=RunPath())
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=UserPath())
 @click.option(
-    "--size", type=click.IntRange(1, 65_536), help="Pixels a side; by default the spec's."
+    "--size",
+    type=pixel_size,
+    metavar="SIZE",
+    help="Pixels a side, or HEIGHTxWIDTH; by default the spec's.",
 )
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=RunPath(dir_okay=False),
     help="The picture, a PNG; by default masks.png in the run folder.",
 )
-def command(run: Path, images: tuple[Path, ...], size: int | None, output: Path | None) -> None:
+def command(
+    run: Path, images: tuple[Path, ...], size: tuple[int, int] | None, output: Path | None
+) -> None:
     """Draw what each attention module of a trained network weighs up in each IMAGE."""
     from archcompiler.runner.masks import draw_masks
     from archcompiler.runner.store.trained import load_trained

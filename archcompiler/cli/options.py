@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -13,6 +15,43 @@ from archcompiler.diagnostics.render import ReportFormat
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def pixel_size(text: str) -> tuple[int, int]:
+    """`32` or `32x64` as height and width, for the type of an option."""
+    found = re.fullmatch(r"([0-9]{1,5})(?:[x×]([0-9]{1,5}))?", text, re.ASCII)
+    sides = tuple(int(side) for side in found.groups(found[1])) if found else ()
+    if not sides or min(sides) < 1 or max(sides) > 65_536:
+        raise click.BadParameter(
+            f"{text!r} is neither a side in pixels, such as 320, nor a height and a width, such as "
+            "32x64, from 1 to 65,536"
+        )
+    return sides[0], sides[1]
+
+
+class UserPath(click.Path):
+    """A path in which `~` is a home: a shell leaves it as it is in `--out=~/runs`."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(value)
+        with suppress(RuntimeError):  # of a user that there is not
+            path = path.expanduser()
+        return super().convert(path, param, ctx)
+
+
+class RunPath(UserPath):
+    """A place of a run, about which the system can say whether something is there."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path: Path = super().convert(value, param, ctx)
+        try:
+            path.exists()
+        except OSError as exc:  # a name that is too long, a folder that may not be entered
+            self.fail(f"`{path}`: {(exc.strerror or str(exc)).lower()}", param, ctx)
+        return path
+
+
 def choice(words: object) -> click.Choice[str]:
     """The words of a `Literal` as those that an option takes, so that they are listed once."""
     return click.Choice(get_args(words))
@@ -20,13 +59,13 @@ def choice(words: object) -> click.Choice[str]:
 
 def specs_argument(command: F) -> F:
     """One or more spec files. That they can be read is checked by the compiler, with its errors."""
-    return click.argument(
-        "specs", metavar="SPEC...", nargs=-1, required=True, type=click.Path(path_type=Path)
-    )(command)
+    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=UserPath())(
+        command
+    )
 
 
 def spec_argument(command: F) -> F:
-    return click.argument("spec", metavar="SPEC", type=click.Path(path_type=Path))(command)
+    return click.argument("spec", metavar="SPEC", type=UserPath())(command)
 
 
 def set_option(command: F) -> F:
@@ -55,7 +94,7 @@ def output_option(command: F) -> F:
         "-o",
         "--output",
         "directory",
-        type=click.Path(path_type=Path, file_okay=False),
+        type=UserPath(file_okay=False),
         default=Path("generated"),
         show_default=True,
         metavar="DIR",

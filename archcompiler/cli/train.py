@@ -9,31 +9,36 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import choice
+from archcompiler.cli.options import RunPath, UserPath, choice
 from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.system.output import outlast
+from archcompiler.runner.system.place import ALONE, Place, launch_name, read_place, restarts
+from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
 
 if TYPE_CHECKING:
     from archcompiler.compiler import CompiledNetwork
     from archcompiler.runner.recipe.loading import LoadedRecipe
+    from archcompiler.runner.store.folder import RunFolder
 
 _EPILOG = """
 \b
 One GPU:           archcompiler train SPEC --recipe RECIPE
-Eight GPUs:        torchrun --nproc-per-node 8 -m archcompiler.runner SPEC --recipe RECIPE
+Eight GPUs:        archcompiler train SPEC --recipe RECIPE --processes 8
+Slurm:             srun --ntasks-per-node 8 archcompiler train SPEC --recipe RECIPE
 Two such machines: torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
                      --rdzv-endpoint HOST:29500 -m archcompiler.runner SPEC --recipe RECIPE
                    (on both, with --out on storage that they share)
 
 \b
 Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
-75 stopped by SIGTERM or SIGINT after writing a checkpoint.
+75 stopped by SIGTERM or SIGINT after writing a checkpoint (torchrun makes it 1).
 """
 
 
 @click.command("train", epilog=_EPILOG)
-@click.argument("spec", metavar="SPEC", required=False, type=click.Path(path_type=Path))
+@click.argument("spec", metavar="SPEC", required=False, type=UserPath())
 @click.option(
     "--recipe",
     metavar="NAME|PATH",
@@ -42,7 +47,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=RunPath(file_okay=False),
     metavar="DIR",
     help="Folder of the run; by default runs/SPEC-RECIPE.",
 )
@@ -60,6 +65,12 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     help="Change a value of the recipe, e.g. optimizer.lr=0.05, or of the spec, e.g. classes=100.",
 )
 @click.option(
+    "--processes",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Train in so many processes on this machine, with a GPU each.",
+)
+@click.option(
     "--strategy",
     type=choice(Strategy),
     default="ddp",
@@ -67,56 +78,83 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     help="With several processes: a whole network in each, or shards.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard too.")
+@click.option(
+    "--grace",
+    type=click.FloatRange(0, min_open=True),
+    default=20.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest time from SIGTERM to the end, with a checkpoint if it can be written in it.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but problems.")
+@click.pass_context
+@at_once()
 def command(
+    context: click.Context,
     spec: Path | None,
     recipe: str | None,
     out: Path | None,
     resume: bool,
     settings: tuple[str, ...],
+    processes: int | None,
     strategy: Strategy,
     tensorboard: bool,
+    grace: float,
     quiet: bool,
 ) -> None:
     """Train the network of SPEC and leave a folder with its weights, metrics and curves."""
-    rank = int(os.environ.get("RANK", "0"))
-    first = rank == 0
+    outlast()
+    place = ALONE
     try:
+        place = read_place()
+        if processes is not None and place.size > 1:
+            raise click.UsageError("--processes starts them itself: without torchrun or srun")
         network, loaded = _load(spec, recipe, out if resume else None, settings)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
         folder = RunFolder(out or default_folder(network, loaded))
-        if first:
+        if place.first:
             report(network.warnings)
+        resume = resume or _started_again(folder, place)
         folder.require(resume=resume, network=network)
+        if processes is not None and processes > 1:
+            from archcompiler.runner.system.launch import launch
+
+            sys.exit(launch(_words(context), processes, grace=grace))
         # Only now: a mistake in a recipe should not wait for torch to be imported.
-        from archcompiler.runner.system.signals import EXIT_STOPPED
+        from archcompiler.runner.system.launch import follow
         from archcompiler.runner.training import Job, train
 
-        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, report)
+        follow()
+        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, grace, report)
         outcome = train(job)
     except CompileError as exc:
         codes = {d.code for d in exc.diagnostics}
-        if first:
+        if place.first:
             report(exc.diagnostics)
         elif codes & OWN:
-            report(replace(d, message=f"process {rank}: {d.message}") for d in exc.diagnostics)
-        # After a fault of a peer the orderly end would wait for it.
-        _leave(1 if codes & FAILURES else 2)
+            report(
+                replace(d, message=f"process {place.rank}: {d.message}") for d in exc.diagnostics
+            )
+        _leave(1 if codes & FAILURES else 2, place)
     except click.ClickException:
         raise
+    except MemoryError:
+        # Where nothing larger than what is imported was asked for.
+        report([error("E709", "out of memory before the first step")])
+        _leave(1, place)
     except Exception:
-        if not _several():
+        if place.size == 1:
             raise
         traceback.print_exc()
-        _leave(1)
+        _leave(1, place)
     if not outcome.finished:
         sys.exit(EXIT_STOPPED)
 
 
-FAILURES = frozenset({"E708", "E709", "E710", "E711"})
+FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
 """Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E706", "E707", "E709", "E711"})
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722"})
 """Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 
@@ -151,13 +189,36 @@ def _load(
     return network, loaded
 
 
-def _leave(code: int) -> None:
+def _started_again(folder: RunFolder, place: Place) -> bool:
+    """Whether torchrun has restarted this run, which then goes on.
+
+    The first process can tell; if it is another run, that ends the others too.
+    """
+    return restarts() > 0 and (
+        not place.first or not folder.started or folder.started_by(launch_name())
+    )
+
+
+def _words(context: click.Context) -> list[str]:
+    """The command line of one of several processes."""
+    options: list[str] = []
+    arguments: list[str] = []
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if isinstance(parameter, click.Argument):
+            arguments += [] if value is None else [str(value)]
+        elif value is True:
+            options.append(parameter.opts[0])
+        elif parameter.name != "processes" and value not in (None, False):
+            for one in value if isinstance(value, tuple) else (value,):
+                options += [parameter.opts[0], str(one)]
+    return [*options, "--", *arguments]
+
+
+def _leave(code: int, place: Place) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    if _several():
+    if place.size > 1:
+        # The orderly end would wait for processes that wait for this one.
         os._exit(code)
     sys.exit(code)
-
-
-def _several() -> bool:
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1

@@ -16,4 +16,6 @@ class Model(BaseModel):
     below the fields are their help texts; `archcompiler.config.help` reads them.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from math import isnan
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -135,10 +134,10 @@ def _out_of_range(
     if special.message is not None:
         code = "E205" if kind == "string_pattern_mismatch" else "E204"
         return error(code, special.message, node.span(), notes=special.notes, help=special.help)
+    if kind == "finite_number":
+        return error("E204", f"{name} cannot be {value:g}", node.span())
     if kind in _BOUND:
         key, words = _BOUND[kind]
-        if isinstance(value, float) and isnan(value):
-            return error("E204", f"{name} cannot be nan", node.span())
         message = f"{name} must be {words} {_number(context[key])}, not {_number(value)}"
         return error("E204", message, node.span())
     if kind == "string_pattern_mismatch":
@@ -157,7 +156,7 @@ def _out_of_range(
             return None
         entries = "entry" if number == 1 else "entries"
         return error("E204", f"{name} must have {few} {number:,} {entries}", node.span())
-    code = "E204" if kind in ("odd", "finite_number") else "E203"
+    code = "E204" if kind == "odd" else "E203"
     message = problem["msg"]
     return error(code, f"{name} {message[:1].lower()}{message[1:]}", node.span())
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from archcompiler.config.located import Located
+from archcompiler.diagnostics import error
 from archcompiler.language.collecting import Collector, wrong_type
 from archcompiler.language.definition import SIZES, WIRING, Option, OptionType, X
 from archcompiler.language.values import is_word, no_word, unknown_choice
@@ -104,5 +106,9 @@ class OptionReader(Collector):
             isinstance(child.value, bool) and kind is not bool
         ):
             self.problems.append(wrong_type(f"`{key}`", child, expected))
+            return None
+        if isinstance(child.value, float) and not isfinite(child.value):
+            # No number is less than nan, or more: it would bound nothing.
+            self.problems.append(error("E204", f"`{key}` cannot be {child.value:g}", child.span()))
             return None
         return child.value

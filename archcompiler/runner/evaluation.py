@@ -6,17 +6,19 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.augment import Normaliser
 from archcompiler.runner.data.crops import Crops, padded, resized, single_crop, ten_crop
-from archcompiler.runner.data.opening import EvaluationView, open_data
+from archcompiler.runner.data.files import unreadable
+from archcompiler.runner.data.opening import EvaluationView, OpenedSplit, default_view, open_split
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.engine.evaluate import Score, evaluate
+from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.model import Folder
-from archcompiler.runner.report.confusion import draw_confusion
+from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.store.trained import Trained
+from archcompiler.runner.store.writing import png, write_result
 from archcompiler.runner.system.failures import evaluation_fits, explained
 from archcompiler.runner.system.hardware import resolve_device, settle
 
@@ -28,38 +30,71 @@ class Evaluation:
     score: Score
     picture: Path
     report: Path
+    warnings: tuple[Diagnostic, ...]
+    problem: CompileError | None
+    """E710 if they could not be written."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What of which images is looked at."""
+
+    split: Split
+    crops: int
+    size: tuple[int, int]
+    """(H, W)"""
+
+    def suffix(self, usual: tuple[int, ...]) -> str:
+        """Of the names of its files; empty for the test images as training has them."""
+        split = "" if self.split == "test" else f"-{self.split}"
+        if (self.crops, self.size) == (1, usual):
+            return split
+        height, width = self.size
+        size = f"{height}" if height == width else f"{height}x{width}"
+        return f"{split}-{self.crops}crop-{size}"
 
 
 def evaluate_trained(
-    trained: Trained, *, crops: int, size: int | None, limit: int | None
+    trained: Trained,
+    *,
+    crops: int,
+    size: tuple[int, int] | None,
+    limit: int | None,
+    output: Path | None = None,
+    split: Split = "test",
 ) -> Evaluation:
-    """Evaluate and write `eval.json` and `confusion.png` into the run folder.
+    """Evaluate and write `eval.json` and `confusion.png` into the folder `output`, if it can be.
 
-    Raises CompileError E703 or E704 for the data, E707 for the device.
+    By default that is the run folder.
+
+    `size` is (H, W). Raises CompileError E703, E704 or E740 for the data, E707 for the device.
     """
     recipe, spec = trained.loaded.recipe, trained.compiled.spec
     device = resolve_device(recipe.device)
     hardware = settle(trained.loaded, device)
-    height, width = (size, size) if size else spec.input[1:]
+    usual = spec.input[1:]
+    height, width = size or usual
     trained.require_size(height, width)
-    data = recipe.data
+    data, classes = recipe.data, trained.classes
+    views: Crops = ten_crop((height, width)) if crops == 10 else single_crop
     if isinstance(data, Folder):
         # The margin around the crop grows with it; ten crops need all of it.
-        resize = round(data.resize * height / spec.input[1])
-        room = (resize, resize) if crops == 10 else (height, width)
-        views: Crops = ten_crop((height, width)) if crops == 10 else single_crop
-        opened = open_data(trained.loaded, spec, device, EvaluationView(resize, room))
+        view = default_view(data, (height, width), max(height / usual[0], width / usual[1]))
+        if crops == 10:
+            view = EvaluationView(view.cover, view.cover)
+        opened = open_split(trained.loaded, spec, device, split, view, classes)
     else:
-        opened = open_data(trained.loaded, spec, device)
-        margin = max(height // 8, 1)
-        views = padded(ten_crop((height, width)), margin) if crops == 10 else single_crop
+        opened = open_split(trained.loaded, spec, device, split, classes=classes)
+        if crops == 10:
+            views = padded(views, (max(height // 8, 1), max(width // 8, 1)))
         views = resized(views, (height, width))
     network = trained.module.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
     plan = EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)
+    confusion = Confusion(spec.classes)
     with (
         explained(recipe),
         evaluation_fits(recipe.evaluation_batch),
-        closing(opened.test.batches(plan)) as batches,
+        closing(opened.images.batches(plan)) as batches,
     ):
         score = evaluate(
             network,
@@ -68,30 +103,46 @@ def evaluate_trained(
             hardware,
             classes=spec.classes,
             crops=views,
+            answers=confusion.add,
         )
-    return _written(trained, score, opened.test.classes, crops, height)
+    view_of = View(split, crops, (height, width))
+    return _written(trained, output or trained.folder.path, score, confusion, opened, view_of)
 
 
 def _written(
-    trained: Trained, score: Score, classes: tuple[str, ...], crops: int, size: int
+    trained: Trained,
+    output: Path,
+    score: Score,
+    confusion: Confusion,
+    opened: OpenedSplit,
+    view: View,
 ) -> Evaluation:
-    folder = trained.folder.path
-    name = "" if (crops, size) == (1, trained.compiled.spec.input[1]) else f"-{crops}crop-{size}"
-    report, picture = folder / f"eval{name}.json", folder / f"confusion{name}.png"
+    classes, missed = opened.images.classes, opened.images.missed
+    name = view.suffix(trained.compiled.spec.input[1:])
+    report, picture = output / f"eval{name}.json", output / f"confusion{name}.png"
     values = {
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
+        "split": view.split,
+        "best_chosen_on": "validation" if trained.loaded.recipe.data.validation else "test",
         "images": score.images,
-        "crops": crops,
-        "size": size,
+        "unreadable": len(missed),
+        "crops": view.crops,
+        "size": list(view.size),
         "loss": score.loss,
         "top1": score.top1,
         "top5": score.top5,
         "classes": list(classes),
-        "confusion": score.confusion.tolist(),
+        "confusion": confusion.rows(),
     }
-    trained.folder.write_text(report, json_text(values))
-    title = f"{trained.compiled.name}: {score.top1:.2%} of {score.images:,} right"
-    sheet = draw_confusion(np.asarray(score.confusion), classes, title)
-    trained.folder.save_picture(sheet, picture)
-    return Evaluation(score, picture, report)
+    title = (
+        f"{trained.compiled.name}: {score.top1:.2%} of {score.images:,} {view.split} images right"
+    )
+    problem: CompileError | None = None
+    try:
+        write_result(report, json_text(values).encode())
+        write_result(picture, png(draw_confusion(confusion, classes, title)))
+    except CompileError as exc:
+        problem = exc
+    warnings = (*opened.warnings, *([unreadable(missed)] if missed else []))
+    return Evaluation(score, picture, report, warnings, problem)

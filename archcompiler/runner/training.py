@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,24 +14,31 @@ import torch
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.runner.data.opening import open_data
+from archcompiler.ops.norm import BatchNorm
+from archcompiler.runner.data.files import unreadable
+from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.loop import Loop, diverged
+from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
-from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.recipe.model import Folder, Recipe
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
 from archcompiler.runner.report.tensorboard import Board
-from archcompiler.runner.store.checkpoint import Checkpoints, Contents, load
+from archcompiler.runner.store.checkpoint import Checkpoints, Contents, corrupt, load
+from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
-from archcompiler.runner.store.resuming import differences, fingerprint
-from archcompiler.runner.system.distributed import World, distribute, joined, read_world
+from archcompiler.runner.store.lock import locked, unlocked
+from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
+from archcompiler.runner.system.distributed import World, distribute, joined
+from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
-from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
+from archcompiler.runner.system.hardware import Hardware, resolve_device, settle, unrepeatable
+from archcompiler.runner.system.place import Place, read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
 
@@ -45,6 +53,8 @@ class Job:
     strategy: Strategy = "ddp"
     tensorboard: bool = False
     quiet: bool = False
+    grace: float = GRACE
+    """Seconds from SIGTERM to the end of the process, whatever it waits for."""
     warn: Callable[[Sequence[Diagnostic]], object] | None = None
     """Told of corrupt checkpoints and the like before the run goes on."""
 
@@ -60,23 +70,31 @@ class Outcome:
 
 
 def train(job: Job) -> Outcome:
-    """Train, in this process and whatever others torchrun has started.
+    """Train, in this process and whatever others have been started beside it.
 
-    Raises CompileError with what stopped the run: E703 to E713.
+    Raises CompileError with what stopped the run: E703 to E721.
     """
     start = time.perf_counter()
-    here = read_world()
-    device = resolve_device(job.loaded.recipe.device, here.local_rank)
+    here = read_place()
+    device = resolve_device(job.loaded.recipe.device, here)
     hardware = settle(job.loaded, device, here.size)
     _require_whole_parts(job.loaded, here)
-    grace = GRACE if here.size > 1 else None
+    _require_several_values(job, here)
     with (
-        StopSignals(grace=grace) as signals,
         explained(job.loaded.recipe, here.size),
+        StopSignals(grace=job.grace, several=here.size > 1) as signals,
+        unrepeatable(job.warn if here.first else None),
         joined(here, device) as world,
     ):
-        run, loop = _Run.start(job, hardware, world, start)
-        return run.train(loop, signals)
+        # Before the folder is made: there should be none for a mistake.
+        recipe = _settled(job.loaded.recipe, hardware)
+        data = open_data(job.loaded, job.network.spec, device)
+        cost = total(CostModel(job.network.graph).network)
+        scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
+        with _alone(job, world) as warnings:
+            warnings += [*scarce, *hardware.unknown()] if world.first else []
+            run, loop = _Run.start(job, recipe, data, cost.macs, hardware, world, start, warnings)
+            return run.train(loop, signals)
 
 
 @dataclass
@@ -96,32 +114,53 @@ class _Run:
     progress: Progress
     began: float
     warnings: list[Diagnostic]
+    data: OpenedData
 
     def __post_init__(self) -> None:
         self._first_step = self.state.iteration + 1
         self._latest: Row | None = None
 
     @classmethod
-    def start(cls, job: Job, hardware: Hardware, world: World, began: float) -> tuple[_Run, Loop]:
-        """Open the data, find the checkpoint, build the network, and take up where it was."""
+    def start(
+        cls,
+        job: Job,
+        recipe: Recipe,
+        data: OpenedData,
+        macs: int,
+        hardware: Hardware,
+        world: World,
+        began: float,
+        warnings: list[Diagnostic],
+    ) -> tuple[_Run, Loop]:
+        """Find the checkpoint, build the network, and take up where it was."""
         loaded, folder = job.loaded, job.folder
-        recipe = loaded.recipe.model_copy(
-            update={
-                "device": hardware.device.type,
-                "speed": hardware.speed(loaded.recipe.speed),
-            }
+        identity = fingerprint(
+            job.network,
+            recipe,
+            TrainedOn(len(data.train), data.train.fingerprint(), data.train.classes),
+            world.size,
+            job.strategy,
         )
-        data = open_data(loaded, job.network.spec, hardware.device)
-        identity = fingerprint(job.network, recipe, len(data.train), world.size, job.strategy)
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
-        contents, warnings = _found(checkpoints, world) if job.resume else (None, [])
+        contents, passed = _found(checkpoints, world) if job.resume else (None, [])
+        warnings += passed
+        warnings += data.warnings if world.first else ()
         if contents is not None:
             changed = differences(loaded, contents, identity)
             warnings += changed if world.first else []
         if world.first:
-            folder.prepare(job.network, recipe)
+            done = 0 if contents is None else contents["iteration"]
+            here = {"iteration": done, **environment(hardware.device, world.size)}
+            of = {
+                name: identity[name] for name in ("spec_sha256", "images", "data_sha256", "classes")
+            }
+            folder.prepare(job.network, recipe, of, here)
         state, model = _built(job, recipe, hardware, world)
         if contents is not None:
+            try:
+                require_fit(contents, state.network)
+            except BadCheckpointError as exc:
+                raise CompileError(corrupt(checkpoints.last, exc)) from None
             state.load(contents, world)
         metrics = Metrics(folder if world.first else None)
         metrics.rewind(state.iteration)
@@ -130,9 +169,8 @@ class _Run:
         progress = Progress(recipe.iterations, state.iteration, silent=silent)
         run = cls(
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
-            warnings,
+            warnings, data,
         )  # fmt: skip
-        macs = total(CostModel(job.network.graph).network).macs
         loop = Loop(recipe, state, model, data, hardware, world, run, macs)
         loop.warm_up()
         return run, loop
@@ -146,18 +184,22 @@ class _Run:
             f"{recipe.speed.precision}: iterations {state.iteration} to {recipe.iterations}, "
             f"{self.job.folder.path}"
         )
-        if self.warnings and self.job.warn is not None:
-            self.job.warn(self.warnings)
+        say(self.data.summary)
+        if self.data.split == "test":
+            say("no validation images: `best.pt` is chosen on the test images")
+        self._warn(self.warnings)
         with self.board, self.progress:
             finished = loop.run(signals)
         if self.world.first:
             self._derive()
+        self._warn(self._missed())
         if finished:
             best = state.best
             say(
                 f"done in {duration(time.perf_counter() - self.began)}"
                 + (
-                    f"; best accuracy {best.accuracy:.2%} at iteration {best.iteration}"
+                    f"; best {self.data.split} accuracy {best.accuracy:.2%} at iteration "
+                    f"{best.iteration}"
                     if best
                     else ""
                 )
@@ -165,6 +207,15 @@ class _Run:
         else:
             say(f"stopped after iteration {state.iteration}; go on with `--resume`")
         return Outcome(finished, state.iteration, tuple(self.warnings))
+
+    def _warn(self, warnings: Sequence[Diagnostic]) -> None:
+        if warnings and self.job.warn is not None:
+            self.job.warn(warnings)
+
+    def _missed(self) -> list[Diagnostic]:
+        """W733 if this process has met images that it could not read."""
+        missed = {**self.data.train.missed, **self.data.judge.missed}
+        return [unreadable(missed)] if missed else []
 
     def step(self, done: int) -> None:
         """See `Listener`."""
@@ -183,7 +234,7 @@ class _Run:
             self.progress.say(
                 f"iteration {row['iteration']}/{self.recipe.iterations}"
                 + (f"  {_numbers(self._latest)}" if self._latest is not None else "")
-                + f"  test loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
+                + f"  {row['split']} loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
             )
 
     def save(self, loop: Loop, *, best: bool) -> None:
@@ -210,6 +261,31 @@ class _Run:
         rows = read_metrics(self.job.folder.metrics)
         self.job.folder.write_text(self.job.folder.table, table_text(rows))
         write_curves(rows, self.job.network.name, self.job.folder)
+
+
+@contextmanager
+def _alone(job: Job, world: World) -> Iterator[list[Diagnostic]]:
+    """Keep other runs out of the folder; with a warning W741 where that cannot be.
+
+    The first process holds the lock for all. Raises CompileError: E705, E710 or E741.
+    """
+    warnings: list[Diagnostic] = []
+    problem: CompileError | None = None
+    with ExitStack() as stack:
+        if world.first:
+            folder = job.folder
+            try:
+                folder.make()
+                if not stack.enter_context(locked(folder.lock)):
+                    warnings.append(unlocked(folder.path))
+                # Again: another run may have come and gone since.
+                folder.require(resume=job.resume)
+            except CompileError as exc:
+                problem = exc
+        problem = world.share(problem)
+        if problem is not None:
+            raise problem
+        yield warnings
 
 
 def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, list[Diagnostic]]:
@@ -273,16 +349,48 @@ def _numbers(row: Row) -> str:
     )
 
 
-def _require_whole_parts(loaded: LoadedRecipe, world: World) -> None:
+def _settled(recipe: Recipe, hardware: Hardware) -> Recipe:
+    """The recipe with every `auto` replaced by what it stands for here."""
+    data = recipe.data
+    return recipe.model_copy(
+        update={
+            "device": hardware.device.type,
+            "speed": hardware.speed(recipe.speed),
+            "data": with_workers(data) if isinstance(data, Folder) else data,
+        }
+    )
+
+
+def _require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
     recipe: Recipe = loaded.recipe
-    parts = recipe.speed.accumulate * world.size
+    parts = recipe.speed.accumulate * place.size
     if recipe.batch_size % parts:
         raise CompileError(
             error(
                 "E702",
                 f"a batch of {recipe.batch_size} images cannot be split evenly over "
-                f"{world.size} processes with {recipe.speed.accumulate} parts each",
+                f"{place.size} processes with {recipe.speed.accumulate} parts each",
                 loaded.span(("batch_size",)),
                 help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
             )
         )
+
+
+def _require_several_values(job: Job, world: Place) -> None:
+    """Raise CompileError E702 if BN would have one value of a channel to normalise."""
+    recipe = job.loaded.recipe
+    parts = recipe.speed.accumulate * world.size
+    together = world.size if recipe.speed.sync_bn else 1
+    if recipe.batch_size // parts * together > 1:
+        return
+    for node in job.network.graph.nodes():
+        if isinstance(node.op, BatchNorm) and node.type.pixels == 1:
+            raise CompileError(
+                error(
+                    "E702",
+                    f"BN at `{node.path}` has maps of one position, and one image at a time",
+                    job.loaded.span(("batch_size",)),
+                    notes=("the variance of one value is zero, so that nothing could be learned",),
+                    help=f"`--set batch_size={2 * parts}` or more",
+                )
+            )

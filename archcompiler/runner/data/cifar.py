@@ -6,7 +6,7 @@ import io
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -100,11 +100,10 @@ def _binary(path: Path, data: bytes, layout: _Layout) -> _Part:
 
 def _python(path: Path, data: bytes, layout: _Layout) -> _Part:
     batch = _unpickle(path, data, layout)
-    pixels, labels = batch.get(b"data"), batch.get(layout.label_key)
+    array, labels = batch.get(b"data"), batch.get(layout.label_key)
+    pixels = array.bytes() if isinstance(array, _Array) else None
     if (
-        not isinstance(pixels, np.ndarray)
-        or pixels.dtype != np.uint8
-        or pixels.ndim != 2
+        pixels is None
         or pixels.shape[1] != _PIXELS
         or not isinstance(labels, list)
         or not labels
@@ -114,6 +113,12 @@ def _python(path: Path, data: bytes, layout: _Layout) -> _Part:
             f"{layout.title}: `{path}` is not a batch of this data set",
             f"expected `data`, n × {_PIXELS} bytes, and as many `{layout.label_key.decode()}`",
         )
+    for place, label in enumerate(labels):
+        if type(label) is not int or not 0 <= label < layout.classes:
+            raise bad_data(
+                f"{layout.title}: label {place} in `{path}` is not a whole number below "
+                f"{layout.classes}"
+            )
     return pixels, np.array(labels, np.int64)
 
 
@@ -125,35 +130,75 @@ def _class_names(folder: Path, layout: _Layout) -> tuple[str, ...]:
         names = read(text, layout.title).decode(errors="replace").split()
     elif pickled.is_file():
         found = _unpickle(pickled, read(pickled, layout.title), layout).get(layout.names_key, [])
-        names = [n.decode(errors="replace") for n in found if isinstance(n, bytes)]
+        if not isinstance(found, list) or not all(isinstance(name, bytes) for name in found):
+            raise bad_data(
+                f"{layout.title}: `{layout.names_key.decode()}` in `{pickled}` is no list of names"
+            )
+        names = [name.decode(errors="replace") for name in found]
     return tuple(names) if len(names) == layout.classes else tuple(map(str, range(layout.classes)))
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Knows arrays of bytes and numbers and nothing else: a pickle is a program."""
+@dataclass
+class _Array:
+    """An array as a pickle describes it, taken down word by word: numpy's own way from a state to
+    an array trusts it.
+    """
+
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def bytes(self) -> npt.NDArray[np.uint8] | None:
+        """The array of bytes, of two dimensions; None if it is anything else."""
+        match self.state:
+            case (_, (int(rows), int(columns)), _Type("u1" | "|u1"), bool(by_column), bytes(data)):
+                if rows >= 0 and columns >= 0 and rows * columns == len(data):
+                    order: Literal["F", "C"] = "F" if by_column else "C"
+                    return np.frombuffer(data, np.uint8).reshape((rows, columns), order=order)
+        return None
+
+
+@dataclass
+class _Type:
+    """A type of numbers by its code. Its state, which is the same for all bytes, is ignored."""
+
+    code: Any
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+
+# Python's own unpickler: the one in C asks for as much memory as any four bytes say.
+class _ArrayUnpickler(pickle._Unpickler):
+    """Knows arrays of bytes and nothing else: a pickle is a program."""
 
     def find_class(self, module: str, name: str) -> Any:
         if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
             return _new_array
         if (module, name) == ("numpy", "ndarray"):
-            return np.ndarray
+            return "ndarray"
         if (module, name) == ("numpy", "dtype"):
-            return np.dtype
+            return _new_type
         if (module, name) == ("_codecs", "encode"):
             return _encode
         raise pickle.UnpicklingError(f"it wants {module}.{name}")
 
 
-def _new_array(kind: Any, shape: Any, code: Any) -> npt.NDArray[np.uint8]:
-    """What numpy's own function does for the one case that there is."""
-    if kind is not np.ndarray or shape != (0,):
+def _new_array(kind: Any, shape: Any, code: Any) -> _Array:
+    """What numpy begins an array with, before its state."""
+    if kind != "ndarray" or shape != (0,):
         raise pickle.UnpicklingError("it makes an array in an unusual way")
-    return np.ndarray((0,), np.uint8)
+    return _Array()
+
+
+def _new_type(code: Any, *_: Any) -> _Type:
+    return _Type(code.decode("latin1") if isinstance(code, bytes) else code)
 
 
 def _encode(text: Any, encoding: Any) -> bytes:
     """How newer pickles spell bytes in the old protocol."""
-    if not isinstance(text, str) or encoding != "latin1":
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
         raise pickle.UnpicklingError("it encodes a text in an unusual way")
     return text.encode("latin1")
 
@@ -162,8 +207,10 @@ def _unpickle(path: Path, data: bytes, layout: _Layout) -> dict[bytes, Any]:
     """The table in a pickle of CIFAR's python version, with bytes for keys."""
     try:
         found = _ArrayUnpickler(io.BytesIO(data), encoding="bytes").load()
+        if not isinstance(found, dict):
+            raise pickle.UnpicklingError("it holds no table")
+        return {k.encode() if isinstance(k, str) else k: v for k, v in found.items()}
     except Exception as exc:  # an unpickler raises whatever the bytes make it raise
-        raise bad_data(f"{layout.title}: `{path}` is no pickle of arrays: {exc}") from None
-    if not isinstance(found, dict):
-        raise bad_data(f"{layout.title}: `{path}` does not hold a table")
-    return {k.encode() if isinstance(k, str) else k: v for k, v in found.items()}
+        reason = (str(exc) or type(exc).__name__).splitlines()[0][:200]
+        message = f"{layout.title}: `{path}` is no pickle of arrays: {reason}"
+        raise bad_data(message) from None

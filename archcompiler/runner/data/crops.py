@@ -30,9 +30,12 @@ def ten_crop(size: tuple[int, int]) -> Crops:
     return crop
 
 
-def padded(crops: Crops, pixels: int) -> Crops:
-    """Crops of images with black pixels around them, for data sets without a margin."""
-    return lambda images: crops(F.pad(images, (pixels, pixels, pixels, pixels)))
+def padded(crops: Crops, pixels: tuple[int, int]) -> Crops:
+    """Crops of images with so many rows and columns of black pixels on either side of them, for
+    data sets without a margin.
+    """
+    rows, columns = pixels
+    return lambda images: crops(F.pad(images, (columns, columns, rows, rows)))
 
 
 def resized(crops: Crops, size: tuple[int, int]) -> Crops:

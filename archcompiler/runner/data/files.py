@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 
 LARGEST = 1 << 30
 """Bytes that a file of a small data set may unpack to; CIFAR-100's largest has 155 MB."""
@@ -16,6 +16,14 @@ LARGEST = 1 << 30
 def bad_data(message: str, *notes: str, help: str | None = None) -> CompileError:
     """E704, ready to be raised."""
     return CompileError(error("E704", message, notes=notes, help=help))
+
+
+def unreadable(missed: Mapping[str, str]) -> Diagnostic:
+    """W733 about files that were left out, with the reason for each."""
+    images = "1 image was" if len(missed) == 1 else f"{len(missed):,} images were"
+    listed = [f"`{path}`: {reason}" for path, reason in sorted(missed.items())[:5]]
+    more = [f"and {len(missed) - 5:,} more"] if len(missed) > 5 else []
+    return warning("W733", f"{images} left out, as they cannot be read", notes=[*listed, *more])
 
 
 def find(folder: Path, names: Sequence[str], what: str) -> Path:

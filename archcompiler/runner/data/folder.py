@@ -1,12 +1,10 @@
-"""ImageNet and its like: a folder a class, decoded through Pillow in worker processes."""
+"""Images of a folder as data sets of torch, decoded in worker processes."""
 
 from __future__ import annotations
 
 import math
-import os
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -16,65 +14,11 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.runner.data.decoding import Unreadable, read_image
 from archcompiler.runner.data.files import bad_data
+from archcompiler.runner.data.listing import ImageFiles
 from archcompiler.runner.data.randomness import Stream, uniform
 from archcompiler.runner.recipe.model import Folder
-
-SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
-
-UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-"""What Pillow raises for files that are not as they should be."""
-
-
-@dataclass(frozen=True)
-class ImageFiles:
-    """One split: the files and the label of each."""
-
-    paths: tuple[str, ...]
-    """As strings: every worker process gets a copy, of a million for ImageNet."""
-    labels: tuple[int, ...]
-    classes: tuple[str, ...]
-    """Names, by label: the folders' names, sorted."""
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-
-def list_images(data: Folder) -> tuple[ImageFiles, ImageFiles]:
-    """Training and test files. Raises CompileError E704."""
-    root = Path(data.path)
-    train, test = _list(root / data.train), _list(root / data.test)
-    if train.classes != test.classes:
-        odd = sorted(set(train.classes) ^ set(test.classes))
-        raise bad_data(
-            f"`{root / data.train}` and `{root / data.test}` have different classes",
-            f"in one of them only: {', '.join(odd[:5])}{', …' if len(odd) > 5 else ''}",
-        )
-    return train, test
-
-
-def _list(folder: Path) -> ImageFiles:
-    if not folder.is_dir():
-        raise bad_data(
-            f"images: `{folder}` is not a folder",
-            "one folder a class with the images of that class in it is expected there",
-            help="name the folder above it with `--set data.path=FOLDER`",
-        )
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir())
-    paths: list[str] = []
-    labels: list[int] = []
-    for label, name in enumerate(classes):
-        inner = folder / name
-        # Strings, not paths: of a million files those would take most of the time to a first step.
-        with os.scandir(inner) as entries:
-            found = sorted(e.path for e in entries if e.name.lower().endswith(SUFFIXES))
-        if not found:
-            raise bad_data(f"images: no image in `{inner}`", f"known: {', '.join(SUFFIXES)}")
-        paths += found
-        labels += [label] * len(found)
-    if not paths:
-        raise bad_data(f"images: `{folder}` has no folders, so there are no classes")
-    return ImageFiles(tuple(paths), tuple(labels), tuple(classes))
 
 
 class Key(NamedTuple):
@@ -84,8 +28,28 @@ class Key(NamedTuple):
     image: int
 
 
-class TrainingCrops(Dataset[Tensor]):
-    """(3, H, W) bytes: the crop of random scale and aspect ratio that a key stands for."""
+class Missed(NamedTuple):
+    """A file that could not be read."""
+
+    path: str
+    reason: str
+
+
+class Decoded(NamedTuple):
+    """What a sample has become."""
+
+    image: Tensor
+    """(3, H, W) bytes"""
+    missed: tuple[Missed, ...] = ()
+    """What could not be read on the way to it, its own file first."""
+
+
+class TrainingCrops(Dataset[Decoded]):
+    """The crop of random scale and aspect ratio that a key stands for.
+
+    In place of an image that cannot be read, where that is no error, stands the next of its class
+    that can: the same whichever process asks and whenever.
+    """
 
     def __init__(self, files: ImageFiles, data: Folder, size: tuple[int, int], seed: int) -> None:
         self.files = files
@@ -93,11 +57,26 @@ class TrainingCrops(Dataset[Tensor]):
         self.size = size
         self.seed = seed
 
-    def __getitem__(self, key: Key) -> Tensor:
-        with _opened(self.files.paths[key.image]) as image:
-            box = self._window(image.width, image.height, key)
-            height, width = self.size
-            return _bytes(image.resize((width, height), Image.Resampling.BILINEAR, box))
+    def __getitem__(self, key: Key) -> Decoded:
+        image, missed = self._read(key.image)
+        box = self._window(image.width, image.height, key)
+        height, width = self.size
+        crop = image.resize((width, height), Image.Resampling.BILINEAR, box)
+        return Decoded(_bytes(crop), missed)
+
+    def _read(self, index: int) -> tuple[Image.Image, tuple[Missed, ...]]:
+        missed: list[Missed] = []
+        labels = self.files.labels
+        first = bisect_left(labels, labels[index])
+        count = bisect_right(labels, labels[index]) - first
+        for step in range(count):
+            path = self.files.paths[first + (index - first + step) % count]
+            image = _read(path, self.data)
+            if isinstance(image, Image.Image):
+                return image, tuple(missed)
+            missed.append(image)
+        name = self.files.classes[labels[index]]
+        raise bad_data(f"images: none of the class `{name}` can be read", _reason(missed[0]))
 
     def _window(self, width: int, height: int, key: Key) -> tuple[float, float, float, float]:
         """A window of the wanted area and shape, ten tries; then the largest in the middle."""
@@ -120,58 +99,92 @@ class TrainingCrops(Dataset[Tensor]):
         return (width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2
 
 
-class Centred(Dataset[Tensor]):
-    """(3, H, W) bytes: shorter side to `resize`, then the middle."""
+class Centred(Dataset[Decoded]):
+    """The middle of an image that covers a larger size; black if it cannot be read."""
 
-    def __init__(self, files: ImageFiles, resize: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self, files: ImageFiles, data: Folder, cover: tuple[int, int], size: tuple[int, int]
+    ) -> None:
         self.files = files
-        self.resize = resize
+        self.data = data
+        self.cover = cover
         self.size = size
 
-    def __getitem__(self, index: int) -> Tensor:
-        with _opened(self.files.paths[index]) as image:
-            return _bytes(centred(image, self.resize, self.size))
+    def __getitem__(self, index: int) -> Decoded:
+        image = _read(self.files.paths[index], self.data)
+        if isinstance(image, Missed):
+            return Decoded(torch.zeros(3, *self.size, dtype=torch.uint8), (image,))
+        return Decoded(_bytes(centred(image, self.cover, self.size)))
 
 
-def centred(image: Image.Image, resize: int, size: tuple[int, int]) -> Image.Image:
-    """Shorter side to `resize`, at least to the crop, and the middle `size`, (H, W), of it."""
-    height, width = size
-    factor = max(resize / min(image.size), width / image.width, height / image.height)
+def centred(image: Image.Image, cover: tuple[int, int], size: tuple[int, int]) -> Image.Image:
+    """The middle `size` of an image that just covers `cover`, and `size` too; both are (H, W).
+
+    To cover a square is to have a shorter side of its length.
+    """
+    height, width = (max(pair) for pair in zip(cover, size, strict=True))
+    factor = max(width / image.width, height / image.height)
     new = max(width, round(image.width * factor)), max(height, round(image.height * factor))
     image = image.resize(new, Image.Resampling.BILINEAR)
+    height, width = size
     left, top = (new[0] - width) // 2, (new[1] - height) // 2
     return image.crop((left, top, left + width, top + height))
 
 
-class Guarded(Dataset[Tensor | Diagnostic]):
+class Guarded(Dataset[Decoded | Diagnostic]):
     """Another data set whose errors are values: a worker would turn an exception into text."""
 
-    def __init__(self, images: Dataset[Tensor]) -> None:
+    def __init__(self, images: Dataset[Decoded]) -> None:
         self.images = images
 
-    def __getitem__(self, key: int) -> Tensor | Diagnostic:
+    def __getitem__(self, key: int) -> Decoded | Diagnostic:
         try:
             return self.images[key]
         except CompileError as exc:
             return exc.diagnostics[0]
 
 
-def collate(images: Sequence[Tensor | Diagnostic]) -> Tensor | Diagnostic:
-    """(N, 3, H, W), or the first thing that went wrong."""
-    for image in images:
-        if isinstance(image, Diagnostic):
-            return image
-    return torch.stack([image for image in images if isinstance(image, Tensor)])
+class Collated(NamedTuple):
+    """Samples as a batch."""
+
+    images: Tensor
+    """(N, 3, H, W) bytes"""
+    own: Tensor
+    """(N,) bool: whether an image is that of its own file"""
+    missed: tuple[Missed, ...]
+
+
+def collate(samples: Sequence[Decoded | Diagnostic]) -> Collated | Diagnostic:
+    """A batch, or the first thing that went wrong."""
+    decoded: list[Decoded] = []
+    for sample in samples:
+        if isinstance(sample, Diagnostic):
+            return sample
+        decoded.append(sample)
+    return Collated(
+        torch.stack([sample.image for sample in decoded]),
+        torch.tensor([not sample.missed for sample in decoded]),
+        tuple(missed for sample in decoded for missed in sample.missed),
+    )
 
 
 def _bytes(image: Image.Image) -> Tensor:
     return torch.from_numpy(np.array(image, np.uint8)).permute(2, 0, 1).contiguous()
 
 
-def _opened(path: str) -> Image.Image:
-    """The image in colour. Raises CompileError E704."""
+def _read(path: str, data: Folder) -> Image.Image | Missed:
+    """The image in colour. Raises CompileError E704 if it cannot be read and must be."""
     try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except UNREADABLE as exc:
-        raise bad_data(f"images: cannot decode `{path}`: {exc}") from None
+        return read_image(path, orient=data.exif_orientation)
+    except Unreadable as exc:
+        missed = Missed(path, str(exc))
+    if data.on_error == "skip":
+        return missed
+    raise bad_data(
+        f"images: cannot decode {_reason(missed)}",
+        help="`--set data.on_error=skip` leaves such images out, and counts them",
+    )
+
+
+def _reason(missed: Missed) -> str:
+    return f"`{missed.path}`: {missed.reason}"

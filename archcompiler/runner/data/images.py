@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,14 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def part(self, indices: npt.NDArray[np.int64]) -> Images:
+        """Some of them."""
+        return Images(self.pixels[indices], self.labels[indices], self.classes)
+
+    def renumbered(self, numbers: Sequence[int], classes: tuple[str, ...]) -> Images:
+        """With `numbers[label]` for each label: the same classes, numbered as in `classes`."""
+        return Images(self.pixels, np.array(numbers, np.int64)[self.labels], classes)
 
     def padded(self, pixels: int) -> Images:
         """With `pixels` black pixels more on every side."""

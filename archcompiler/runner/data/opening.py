@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.runner.classes import numbers
+from archcompiler.runner.data.fitting import (
+    image_of,
+    large_batch,
+    require_fit,
+    require_small_fit,
+    small_crop,
+)
 from archcompiler.runner.data.images import Splits
 from archcompiler.runner.data.source import EvaluationData, TrainingData
+from archcompiler.runner.data.validation import Parts, divide
+from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import (
     Cifar10,
@@ -19,61 +32,194 @@ from archcompiler.runner.recipe.model import (
     Folder,
     Small,
 )
+from archcompiler.runner.system.place import read_place
 from archcompiler.spec.model import Spec
+
+_MARGIN = 0.875
+"""Share of a side that a test crop keeps by default: 224 of 256 pixels, as the paper has it."""
 
 
 @dataclass(frozen=True)
 class OpenedData:
-    """Both splits, ready to be trained and tested on."""
+    """What a run trains on, and what it chooses its best weights by."""
 
     train: TrainingData
-    test: EvaluationData
+    judge: EvaluationData
+    split: Split
+    """Which images those of `judge` are: validation, or test if nothing is held back."""
+    summary: str
+    """How many images there are of each split, and how many classes."""
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True)
+class OpenedSplit:
+    """What a trained network is evaluated on."""
+
+    images: EvaluationData
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True)
 class EvaluationView:
-    """How photographs are brought to size in a test other than the recipe's."""
+    """How photographs are brought to size in an evaluation."""
 
-    resize: int
-    """Shorter side, in pixels."""
+    cover: tuple[int, int]
+    """(H, W) that an image is resized to cover; if square, the length of its shorter side."""
     crop: tuple[int, int]
     """(H, W) of the middle that is kept."""
 
 
-def open_data(
-    loaded: LoadedRecipe, spec: Spec, device: torch.device, view: EvaluationView | None = None
-) -> OpenedData:
-    """The data of a recipe as the spec's input; photographs of the test as a `view` has them.
+def default_view(data: Folder, size: tuple[int, int], scale: float = 1.0) -> EvaluationView:
+    """The recipe's view of photographs for an input of (H, W), `scale` times what it is for."""
+    if data.resize is None:
+        height, width = (round(side / _MARGIN) for side in size)
+        return EvaluationView((height, width), size)
+    side = round(data.resize * scale)
+    return EvaluationView((side, side), size)
+
+
+def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedData:
+    """The data of a recipe as the spec's input.
 
     Raises CompileError: E703 if they do not fit the spec, E704 if a file is not as it should be.
     """
-    recipe = loaded.recipe
-    data = recipe.data
-    channels, height, width = _image(loaded, spec)
+    recipe, data = loaded.recipe, loaded.recipe.data
+    _, height, width = image_of(loaded, spec)
     if isinstance(data, Folder):
-        from archcompiler.runner.data.folder import list_images
+        data = with_workers(data)
+        from archcompiler.runner.data.listing import list_test, list_training, require_same_classes
         from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
 
-        train, test = list_images(data)
-        _require_fit(loaded, spec, (3, height, width), train.classes)
-        size = (height, width)
-        view = view or EvaluationView(data.resize, size)
+        files, test = list_training(data), list_test(data)
+        require_same_classes(files, test, data)
+        require_fit(loaded, spec, (3, height, width), files.classes)
+        parts = divide(files.labels, data.validation, recipe.seed)
+        size, split = (height, width), _judging(parts)
+        view = default_view(data, size)
+        judged = test if split == "test" else files.part(parts.validation)
         return OpenedData(
-            StreamedTraining(train, data, size, recipe.seed, device),
-            StreamedTest(test, view.resize, view.crop, data.workers, device),
+            StreamedTraining(files.part(parts.train), data, size, recipe.seed, device),
+            StreamedTest(judged, data, view.cover, view.crop, device),
+            split,
+            _summary(parts, len(test), files.classes),
+            (
+                *files.warnings,
+                *test.warnings,
+                *small_crop(loaded, view.cover, view.crop),
+                *large_batch(loaded, len(parts.train)),
+            ),
         )
 
     from archcompiler.runner.data.resident import ResidentTest, ResidentTraining
 
     splits = read_small(data)
-    pixels = splits.train.pixels.shape
-    grey = pixels[1] == 1 and data.grey == "repeat"
-    shape = (channels if grey else pixels[1], pixels[2] + 2 * data.pad, pixels[3] + 2 * data.pad)
-    _require_fit(loaded, spec, shape, splits.train.classes)
+    require_small_fit(loaded, spec, data, splits.train)
+    parts = divide(splits.train.labels, data.validation, recipe.seed)
+    split = _judging(parts)
+    images = splits.test if split == "test" else splits.train.part(parts.validation)
     return OpenedData(
-        ResidentTraining(splits.train.padded(data.pad), device),
-        ResidentTest(splits.test.padded(data.pad), device),
+        ResidentTraining(splits.train.part(parts.train).padded(data.pad), device),
+        ResidentTest(images.padded(data.pad), device),
+        split,
+        _summary(parts, len(splits.test), splits.train.classes),
+        tuple(large_batch(loaded, len(parts.train))),
     )
+
+
+def open_split(
+    loaded: LoadedRecipe,
+    spec: Spec,
+    device: torch.device,
+    split: Split = "test",
+    view: EvaluationView | None = None,
+    classes: tuple[str, ...] | None = None,
+) -> OpenedSplit:
+    """One split alone to evaluate on, photographs as a `view` has them.
+
+    With the `classes` that a network was trained on, the labels are numbers of those, by name; the
+    data may have some of them only.
+
+    Raises CompileError as `open_data` does, E703 also if a split has no images and E740 if the data
+    have classes that are not in `classes`.
+    """
+    recipe, data = loaded.recipe, loaded.recipe.data
+    place = loaded.span(("data",), "key")
+    _, height, width = image_of(loaded, spec)
+    if isinstance(data, Folder):
+        data = with_workers(data)
+        from archcompiler.runner.data.listing import list_test, list_training
+        from archcompiler.runner.data.streamed import StreamedTest
+
+        files = list_test(data) if split == "test" else list_training(data)
+        if classes is not None:
+            files = files.renumbered(numbers(files.classes, classes, place), classes)
+        require_fit(loaded, spec, (3, height, width), files.classes)
+        chosen = files
+        if split != "test":
+            chosen = files.part(_chosen(divide(files.labels, data.validation, recipe.seed), split))
+        _require_images(loaded, len(chosen), split)
+        view = view or default_view(data, (height, width))
+        return OpenedSplit(
+            StreamedTest(chosen, data, view.cover, view.crop, device),
+            (*files.warnings, *small_crop(loaded, view.cover, view.crop)),
+        )
+
+    from archcompiler.runner.data.resident import ResidentTest
+
+    splits = read_small(data)
+    if classes is not None:
+        own = numbers(splits.train.classes, classes, place)
+        splits = Splits(*(part.renumbered(own, classes) for part in (splits.train, splits.test)))
+    images = splits.test
+    if split != "test":
+        parts = divide(splits.train.labels, data.validation, recipe.seed)
+        images = splits.train.part(_chosen(parts, split))
+    require_small_fit(loaded, spec, data, images)
+    _require_images(loaded, len(images), split)
+    return OpenedSplit(ResidentTest(images.padded(data.pad), device))
+
+
+def _judging(parts: Parts) -> Split:
+    return "validation" if len(parts.validation) else "test"
+
+
+def _chosen(parts: Parts, split: Split) -> npt.NDArray[np.int64]:
+    return parts.train if split == "train" else parts.validation
+
+
+def _require_images(loaded: LoadedRecipe, count: int, split: Split) -> None:
+    if not count:
+        raise CompileError(
+            error(
+                "E703",
+                f"there are no {split} images",
+                loaded.span(("data", "validation")),
+                notes=("the recipe holds back none of the training images",),
+            )
+        )
+
+
+def _summary(parts: Parts, test: int, classes: tuple[str, ...]) -> str:
+    held = f"{len(parts.validation):,} validation" if len(parts.validation) else "no validation"
+    return f"{len(parts.train):,} training, {held} and {test:,} test images of {_count(classes)}"
+
+
+def _count(classes: tuple[str, ...]) -> str:
+    return "1 class" if len(classes) == 1 else f"{len(classes):,} classes"
+
+
+_MOST_WORKERS = 16
+"""By default: with more, what they hold in memory grows faster than what they deliver."""
+
+
+def with_workers(data: Folder) -> Folder:
+    """With their number settled: no more than there are cores for this process."""
+    known = hasattr(os, "sched_getaffinity")
+    cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    cores = max(cores // read_place().local_size, 1)
+    wanted = _MOST_WORKERS if data.workers is None else data.workers
+    return data.model_copy(update={"workers": min(wanted, cores)})
 
 
 def read_small(data: Small) -> Splits:
@@ -86,84 +232,9 @@ def read_small(data: Small) -> Splits:
         case Embedded():
             return read_embedded()
         case FashionMnist():
-            return read_fashion_mnist(Path(data.path))
+            return read_fashion_mnist(Path(data.path).expanduser())
         case Cifar10():
-            return read_cifar(Path(data.path), CIFAR10)
+            return read_cifar(Path(data.path).expanduser(), CIFAR10)
         case Cifar100():
-            return read_cifar(Path(data.path), CIFAR100)
+            return read_cifar(Path(data.path).expanduser(), CIFAR100)
     raise TypeError(f"no reader for {type(data).__name__}")
-
-
-def _image(loaded: LoadedRecipe, spec: Spec) -> tuple[int, int, int]:
-    """The spec's input as C, H, W. Raises CompileError E703 if it is no image."""
-    match spec.input:
-        case (channels, height, width):
-            return channels, height, width
-    raise CompileError(
-        error(
-            "E703",
-            f"`{spec.name}` takes {_shape(spec.input)}, but every data set is of images",
-            loaded.span(("data",), "key"),
-            notes=("what `archcompiler build` writes can be trained on other data elsewhere",),
-        )
-    )
-
-
-def _require_fit(
-    loaded: LoadedRecipe, spec: Spec, shape: tuple[int, int, int], classes: tuple[str, ...]
-) -> None:
-    found: list[Diagnostic] = []
-    name, kind = spec.name, loaded.recipe.data.type
-    if shape != spec.input:
-        found.append(
-            error(
-                "E703",
-                f"`{name}` takes {_shape(spec.input)}, but `{kind}` gives {_shape(shape)}",
-                loaded.span(("data",), "key"),
-                help=_shape_help(shape, spec.input),
-            )
-        )
-    if len(classes) != spec.classes:
-        found.append(
-            error(
-                "E703",
-                f"`{name}` has {spec.classes} classes, but `{kind}` has {len(classes)}",
-                loaded.span(("data",), "key"),
-                help=f"`--set classes={len(classes)}` changes the spec for this run",
-            )
-        )
-    data = loaded.recipe.data
-    if isinstance(data, Folder) and data.resize < max(spec.input[1:]):
-        found.append(
-            error(
-                "E703",
-                f"test images of {data.resize} pixels are smaller than the "
-                f"{_shape(spec.input)} that `{name}` takes",
-                loaded.span(("data", "resize")),
-                help="the paper has 256 for an input of 224",
-            )
-        )
-    channels = len(data.mean)
-    if shape == spec.input and channels != shape[0]:
-        found.append(
-            error(
-                "E703",
-                f"`mean` has {channels} channels, but the images have {shape[0]}",
-                loaded.span(("data", "mean")),
-            )
-        )
-    if found:
-        raise CompileError(*found)
-
-
-def _shape(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))
-
-
-def _shape_help(shape: tuple[int, int, int], wanted: tuple[int, ...]) -> str | None:
-    if shape[0] == 1 and wanted[0] != 1:
-        return '`grey = "repeat"` under `[data]` fills every channel'
-    missing = wanted[1] - shape[1]
-    if missing > 0 and missing % 2 == 0 and wanted[2] - shape[2] == missing:
-        return f"{missing // 2} more pixels of `pad` under `[data]` make the sizes equal"
-    return None

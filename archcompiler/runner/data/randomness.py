@@ -34,6 +34,7 @@ class Stream(IntEnum):
     NOISE_LABEL = 11
     INIT = 12
     STEP = 13
+    VALIDATION = 14
     WINDOW = 32
     """The first of those that place a training crop in a photograph."""
 

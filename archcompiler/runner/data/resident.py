@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
+from archcompiler.runner.data.fingerprint import of_arrays
 from archcompiler.runner.data.images import Images
 from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
@@ -16,6 +18,7 @@ class _Resident:
 
     def __init__(self, images: Images, device: torch.device) -> None:
         self.classes = images.classes
+        self.missed: dict[str, str] = {}
         self.device = device
         self.pixels = torch.from_numpy(images.pixels).to(device)
         self.labels = torch.from_numpy(images.labels).to(device)
@@ -29,6 +32,10 @@ class _Resident:
 class ResidentTraining(_Resident):
     """Images to train on."""
 
+    def fingerprint(self) -> str:
+        """See `TrainingData`."""
+        return of_arrays(self.pixels.cpu().numpy(), self.labels.cpu().numpy())
+
     def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`."""
         for part in parts.stream(start):
@@ -38,6 +45,10 @@ class ResidentTraining(_Resident):
 
 class ResidentTest(_Resident):
     """Images to test on."""
+
+    def kept(self) -> AbstractContextManager[None]:
+        """See `EvaluationData`."""
+        return nullcontext()
 
     def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """See `EvaluationData`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 import torch
@@ -26,10 +27,14 @@ class Batch(NamedTuple):
     labels: Tensor
     """(n,) int64"""
     samples: Samples
+    replaced: int = 0
+    """Images that stand for others, which cannot be read."""
 
 
 class Tested(NamedTuple):
-    """Some test images. Every process gets as many: what is too much has weight 0."""
+    """Some test images. Every process gets as many: what is too much has weight 0, and so has what
+    cannot be read.
+    """
 
     images: Tensor
     """(n, C, H, W) bytes"""
@@ -45,8 +50,14 @@ class TrainingData(Protocol):
     classes: tuple[str, ...]
     shape: tuple[int, int, int]
     """(C, H, W) of an image on its way into the network; C is 1 for grey ones."""
+    missed: dict[str, str]
+    """Files that could not be read so far, by path, and why."""
 
     def __len__(self) -> int: ...
+
+    def fingerprint(self) -> str:
+        """A hash of the images and labels, or of what can be had without reading all of them."""
+        ...
 
     def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """Every part of every step from `start` on, without end. Close it to end its workers."""
@@ -57,12 +68,23 @@ class EvaluationData(Protocol):
     """What is tested on."""
 
     classes: tuple[str, ...]
+    missed: dict[str, str]
+    """As in `TrainingData`."""
 
     def __len__(self) -> int: ...
 
     def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """The images of a plan that fall to this process, in order; to be closed as well."""
         ...
+
+    def kept(self) -> AbstractContextManager[None]:
+        """While entered, what decodes the images is kept from one evaluation to the next."""
+        ...
+
+
+def asked(limit: int | None, count: int) -> int:
+    """How many images of `count` a plan takes."""
+    return min(limit or count, count)
 
 
 class EvaluationPlan(NamedTuple):
@@ -77,7 +99,7 @@ class EvaluationPlan(NamedTuple):
 
     def indices(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Indices, (size,) int64, and weights, (size,), for one batch after the other."""
-        used = min(self.limit or count, count)
+        used = asked(self.limit, count)
         index = torch.arange(used) * count // used
         step = self.size * self.world
         for start in range(self.rank * self.size, -(-used // step) * step, step):

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.runner.data.folder import (
-    Centred,
-    Guarded,
-    ImageFiles,
-    Key,
-    TrainingCrops,
-    collate,
-)
+from archcompiler.runner.data.fingerprint import of_files
+from archcompiler.runner.data.folder import Centred, Key, TrainingCrops
+from archcompiler.runner.data.listing import ImageFiles
 from archcompiler.runner.data.order import Parts, Samples
 from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, to_device
+from archcompiler.runner.data.workers import Workers
 from archcompiler.runner.recipe.model import Folder
-from archcompiler.runner.system import signals
-from archcompiler.runner.system.failures import workers_missed
+from archcompiler.runner.system.memory import AHEAD, AHEAD_IN_TESTS
 
 
 class StreamedTraining:
@@ -40,22 +33,40 @@ class StreamedTraining:
         self.device = device
         self.labels = torch.tensor(files.labels)
         self._crops = TrainingCrops(files, data, size, seed)
-        self._workers = data.workers
+        self._data = data
+        self.missed: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    def fingerprint(self) -> str:
+        """See `TrainingData`."""
+        return of_files(self._crops.files.paths)
+
     def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
         """See `TrainingData`. A resumed run starts its workers at the step itself."""
         keys = _Keys(parts, start)
-        decoded = _decoded(self._crops, keys, self._workers, self.device)
-        for images, samples in zip(decoded, parts.stream(start), strict=False):
-            labels = self.labels[samples.indices]
-            yield Batch(
-                to_device(images, self.device),
-                to_device(labels, self.device),
-                Samples(*(to_device(t, self.device) for t in samples)),
-            )
+        workers = Workers(
+            self._crops,
+            keys,
+            self._data.workers or 0,
+            self.device,
+            ahead=AHEAD,
+            timeout=self._data.timeout,
+            path=lambda key: self._crops.files.paths[key.image],
+        )
+        with closing(workers):
+            for (images, own, missed), samples in zip(
+                workers.batches(), parts.stream(start), strict=False
+            ):
+                self.missed |= missed
+                labels = self.labels[samples.indices]
+                yield Batch(
+                    to_device(images, self.device),
+                    to_device(labels, self.device),
+                    Samples(*(to_device(t, self.device) for t in samples)),
+                    int((~own).sum()),
+                )
 
 
 class StreamedTest:
@@ -64,31 +75,66 @@ class StreamedTest:
     def __init__(
         self,
         files: ImageFiles,
-        resize: int,
+        data: Folder,
+        cover: tuple[int, int],
         size: tuple[int, int],
-        workers: int,
         device: torch.device,
     ) -> None:
         self.classes = files.classes
         self.device = device
         self.labels = torch.tensor(files.labels)
-        self._images = Centred(files, resize, size)
-        self._workers = workers
+        self._images = Centred(files, data, cover, size)
+        self.missed: dict[str, str] = {}
+        self._data = data
+        self._keeps = False
+        self._workers: Workers | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """See `EvaluationData`."""
+        self._keeps = True
+        try:
+            yield
+        finally:
+            self._keeps = False
+            self._end()
 
     def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
         """See `EvaluationData`."""
         chosen = list(plan.indices(len(self)))
         keys = [index.tolist() for index, _ in chosen]
-        decoded = _decoded(self._images, keys, self._workers, self.device)
-        for images, (index, weight) in zip(decoded, chosen, strict=True):
-            yield Tested(
-                to_device(images, self.device),
-                to_device(self.labels[index], self.device),
-                to_device(weight, self.device),
+        if self._workers is None or self._workers.keys != keys:
+            self._end()
+            self._workers = Workers(
+                self._images,
+                keys,
+                self._data.workers or 0,
+                self.device,
+                ahead=AHEAD_IN_TESTS,
+                timeout=self._data.timeout,
+                path=lambda index: self._images.files.paths[index],
             )
+        try:
+            for (images, own, missed), (index, weight) in zip(
+                self._workers.batches(), chosen, strict=True
+            ):
+                self.missed |= missed
+                yield Tested(
+                    to_device(images, self.device),
+                    to_device(self.labels[index], self.device),
+                    to_device(weight * own, self.device),
+                )
+        finally:
+            if not self._keeps:
+                self._end()
+
+    def _end(self) -> None:
+        if self._workers is not None:
+            self._workers.close()
+            self._workers = None
 
 
 class _Keys:
@@ -101,31 +147,3 @@ class _Keys:
     def __iter__(self) -> Iterator[list[Key]]:
         for samples in self.parts.stream(self.start):
             yield [Key(*pair) for pair in zip(*(t.tolist() for t in samples), strict=True)]
-
-
-def _decoded(
-    images: Dataset[Tensor], keys: _Keys | list[list[int]], workers: int, device: torch.device
-) -> Iterator[Tensor]:
-    """Batches of images. Raises CompileError with what is wrong with one."""
-    loader: DataLoader[Tensor | Diagnostic] = DataLoader(
-        Guarded(images),
-        batch_sampler=keys,
-        num_workers=workers,
-        collate_fn=collate,
-        pin_memory=device.type == "cuda",
-        prefetch_factor=4 if workers else None,
-        # A forked worker of a process with threads and a GPU may hang.
-        multiprocessing_context="forkserver" if workers else None,
-        worker_init_fn=signals.ignore,
-    )
-    # Workers go on after a signal, until the checkpoint is written; so must their server.
-    with signals.held():
-        batches = iter(loader)
-    while True:
-        with workers_missed():
-            batch = next(batches, None)
-        if batch is None:
-            return
-        if isinstance(batch, Diagnostic):
-            raise CompileError(batch)
-        yield batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -27,15 +27,13 @@ class Score:
     """Share of images whose class is the network's first choice."""
     top5: float
     """Share of images whose class is among its first five."""
-    confusion: Tensor
-    """(classes, classes) int64: rows are true classes, columns are first choices."""
-
-    @property
-    def images(self) -> int:
-        return int(self.confusion.sum())
+    images: int
+    """How many it is of."""
 
 
-@torch.inference_mode()
+# Not `inference_mode`: a resumed run may start with an evaluation, in which `fully_shard` makes the
+# tensors that it gathers weights into, once and for all. Training could not write into those.
+@torch.no_grad()
 def evaluate(
     network: nn.Module,
     batches: Iterable[Tested],
@@ -45,34 +43,34 @@ def evaluate(
     classes: int,
     crops: Crops = single_crop,
     world: World | None = None,
+    answers: Callable[[Tensor, Tensor], object] | None = None,
 ) -> Score:
     """Evaluate in evaluation mode and leave the network in the mode it was in.
 
-    With several crops the class probabilities of an image are averaged over them.
+    With several crops the class probabilities of an image are averaged over them. `answers` is
+    told the labels and the first choices of this process's images, (n,) int64 on the CPU each.
     """
     training = network.training
     network.eval()
-    table = torch.zeros(classes * classes, device=hardware.device)
-    sums = torch.zeros(3, device=hardware.device)
+    sums = torch.zeros(4, device=hardware.device)
     try:
         for images, labels, weight in batches:
             log_probability = _predict(network, crops(images), normalise, hardware)
             loss = F.nll_loss(log_probability, labels, reduction="none")
             choices = log_probability.topk(min(5, classes)).indices
             right = choices == labels[:, None]
-            sums += torch.stack(
-                [(v * weight).sum() for v in (loss, right[:, 0].float(), right.any(1).float())]
-            )
-            # In place of `bincount`, which is not deterministic on CUDA.
-            table.index_put_((labels * classes + choices[:, 0],), weight, accumulate=True)
+            measured = (loss, right[:, 0].float(), right.any(1).float(), torch.ones_like(loss))
+            sums += torch.stack([(v * weight).sum() for v in measured])
+            if answers is not None:
+                counted = weight.bool().cpu()
+                answers(labels.cpu()[counted], choices[:, 0].cpu()[counted])
     finally:
         network.train(training)
     world = world or World()
     # Whole numbers below 2²⁴ are exact in float32, and nothing wider is on every device.
-    confusion = world.sum(table.cpu().double()).long().view(classes, classes)
-    loss_sum, first, five = world.sum(sums.cpu().double()).tolist()
-    count = max(int(confusion.sum()), 1)
-    return Score(loss_sum / count, first / count, five / count, confusion)
+    loss_sum, first, five, images = world.sum(sums.cpu().double()).tolist()
+    count = max(images, 1)
+    return Score(loss_sum / count, first / count, five / count, int(images))
 
 
 def _predict(

@@ -18,7 +18,7 @@ from archcompiler.runner.data.mixing import Mixer
 from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.data.order import Order, Parts, Samples
 from archcompiler.runner.data.randomness import Stream, word
-from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested
+from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, asked
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.optimizer import set_rate
 from archcompiler.runner.engine.schedule import rate_factor
@@ -35,7 +35,7 @@ from archcompiler.runner.system.distributed import (
 )
 from archcompiler.runner.system.failures import evaluation_fits
 from archcompiler.runner.system.hardware import Hardware
-from archcompiler.runner.system.signals import StopSignals
+from archcompiler.runner.system.signals import Interrupted, StopSignals
 
 
 class Listener(Protocol):
@@ -78,14 +78,15 @@ class Loop:
 
     def run(self, signals: StopSignals) -> bool:
         """Train to the last iteration; False if a signal ended it before, with a checkpoint."""
-        vote = StopVote(self.world, lambda: signals.received is not None)
+        vote = StopVote(self.world, signals)
         self.model.train()
-        if self.state.evaluation_due and not self._between(vote):
-            finished = False
-        else:
-            # Closed whatever happens: the workers behind it ignore all signals.
-            with closing(self.data.train.batches(self.parts, self.state.iteration)) as batches:
-                finished = self._train(batches, vote)
+        with self.data.judge.kept():
+            if self.state.evaluation_due and not self._between(vote):
+                finished = False
+            else:
+                # Closed whatever happens: the workers behind it ignore all signals.
+                with closing(self.data.train.batches(self.parts, self.state.iteration)) as batches:
+                    finished = self._train(batches, vote)
         vote.finish()
         return finished
 
@@ -93,7 +94,13 @@ class Loop:
         recipe, state = self.recipe, self.state
         while state.iteration < recipe.iterations:
             start = time.perf_counter()
-            self._step(batches)
+            try:
+                with vote.waiting():
+                    first = next(batches)
+            except Interrupted:
+                self.listener.save(self, best=False)
+                return False
+            self._step(first, batches)
             state.iteration += 1
             self.listener.step(state.iteration)
             ended = state.iteration == recipe.iterations
@@ -120,26 +127,30 @@ class Loop:
                 best = self._evaluate(vote)
                 state.evaluation_due = False
             stopped = vote.stopped()
-        except _Stopped:
+        except Interrupted:
             # The checkpoint says that the evaluation is due: the resumed run starts with it.
             stopped = True
         if best or stopped or ended or state.iteration % recipe.checkpoint_every == 0:
             self.listener.save(self, best=best)
         return not stopped or (ended and not state.evaluation_due)
 
-    def _step(self, batches: Iterator[Batch]) -> None:
+    def _step(self, first: Batch, more: Iterator[Batch]) -> None:
+        """One step on the first part of its batch and the parts that follow."""
         recipe, state = self.recipe, self.state
         step, parts = state.iteration, self.parts.parts
         factor = rate_factor(recipe.schedule, step, recipe.iterations)
         set_rate(state.optimizer, recipe.optimizer.lr * factor)
         # For dropout: the one thing in a network that draws from torch's own generators.
         self.hardware.seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
-        measured = torch.zeros(2, device=self.hardware.device)
+        measured = torch.zeros(3, device=self.hardware.device)
         for part in range(parts):
             with synchronised(self.model, last=part == parts - 1):
-                loss, right = self.forward(next(batches))
+                batch = next(more) if part else first
+                loss, right = self.forward(batch)
                 state.scaler.scale(loss / parts).backward()  # type: ignore[no-untyped-call]
-            measured += torch.stack([loss.detach(), right]) / parts
+            # Filled in, not copied: nothing waits for the device here.
+            replaced = torch.full_like(right, batch.replaced / self.parts.size)
+            measured += torch.stack([loss.detach(), right, replaced]) / parts
         if recipe.optimizer.clip:
             state.scaler.unscale_(state.optimizer)
             nn.utils.clip_grad_norm_(state.network.parameters(), recipe.optimizer.clip)
@@ -148,7 +159,7 @@ class Loop:
         state.optimizer.zero_grad(set_to_none=True)
         if state.average is not None:
             state.average.update(step)
-        # Nothing waits for the device here: the losses are looked at together, later.
+        # The losses are looked at together, later.
         state.pending.append(measured)
 
     def warm_up(self) -> None:
@@ -194,10 +205,10 @@ class Loop:
         """The means since the last line. Raises CompileError E708 for a loss that is no number."""
         measured = self.losses()
         self.state.pending.clear()
-        loss, accuracy = measured.mean(0).tolist()
+        loss, accuracy, replaced = measured.mean(0).tolist()
         step = self.state.iteration - 1
         factor = rate_factor(self.recipe.schedule, step, self.recipe.iterations)
-        return {
+        row: Row = {
             "iteration": self.state.iteration,
             "split": "train",
             "loss": loss,
@@ -205,11 +216,14 @@ class Loop:
             "epoch": self.state.iteration * self.recipe.batch_size / len(self.data.train),
             "rate": self.recipe.optimizer.lr * factor,
         }
+        if replaced:
+            row["unreadable"] = round(replaced * len(measured) * self.recipe.batch_size)
+        return row
 
     def losses(self) -> Tensor:
-        """(steps since the last line, 2) over all processes; raises CompileError E708."""
+        """(steps since the last line, 3) over all processes; raises CompileError E708."""
         if not self.state.pending:
-            return torch.zeros(0, 2)
+            return torch.zeros(0, 3)
         measured = self.world.sum(torch.stack(self.state.pending)) / self.world.size
         broken = (~measured[:, 0].isfinite()).nonzero()
         if len(broken):
@@ -234,19 +248,21 @@ class Loop:
         self.listener.measured(row)
 
     def _evaluate(self, vote: StopVote) -> bool:
-        """Measure on the test images; whether it is the best so far. Raises _Stopped."""
+        """Measure on the images that judge; whether it is the best so far. Raises Interrupted."""
         score = self._score(vote)
         state = self.state
-        self.listener.measured(
-            {
-                "iteration": state.iteration,
-                "split": "test",
-                "loss": score.loss,
-                "accuracy": score.top1,
-                "top5": score.top5,
-                "images": score.images,
-            }
-        )
+        row: Row = {
+            "iteration": state.iteration,
+            "split": self.data.split,
+            "loss": score.loss,
+            "accuracy": score.top1,
+            "top5": score.top5,
+            "images": score.images,
+        }
+        unreadable = asked(self.recipe.evaluation_images, len(self.data.judge)) - score.images
+        if unreadable:
+            row["unreadable"] = unreadable
+        self.listener.measured(row)
         if state.best is not None and score.top1 <= state.best.accuracy:
             return False
         state.best = Best(score.top1, state.iteration)
@@ -260,7 +276,7 @@ class Loop:
         with (
             evaluation_fits(recipe.evaluation_batch),
             self._final_weights(),
-            closing(self.data.test.batches(plan)) as batches,
+            closing(self.data.judge.batches(plan)) as batches,
         ):
             return evaluate(
                 self.state.network,
@@ -287,15 +303,15 @@ class Loop:
                 average.swap()
 
 
-class _Stopped(Exception):
-    """A signal has ended an evaluation."""
-
-
 def _until_stopped(batches: Iterator[Tested], vote: StopVote) -> Iterator[Tested]:
-    """Every process has as many batches, so that all of them vote as often."""
-    for batch in batches:
+    """Every process has as many batches, so that all of them vote as often. Raises Interrupted."""
+    while True:
+        with vote.waiting():
+            batch = next(batches, None)
+        if batch is None:
+            return
         if vote.stopped():
-            raise _Stopped
+            raise Interrupted
         yield batch
 
 

@@ -6,6 +6,7 @@ generator among it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -38,7 +39,8 @@ class TrainingState:
     evaluation_due: bool = False
     """Whether this iteration has yet to be evaluated."""
     pending: list[Tensor] = field(default_factory=list)
-    """(2,) loss and share of right answers of each step since the last line of the metrics."""
+    """(3,) loss and shares of right answers and of images that stand for unreadable ones, of each
+    step since the last line of the metrics."""
 
     def contents(self, world: World) -> dict[str, Any]:
         """What a checkpoint holds, in the first process, while all of them take part.
@@ -98,14 +100,19 @@ class TrainingState:
         network = self.network
         return _Tensors(
             {name: whole(p) for name, p in network.named_parameters()},
-            {name: whole(b) for name, b in network.named_buffers()},
+            {name: whole(b) for name, b in self._buffers()},
         )
 
     def _load_tensors(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor]) -> None:
         for name, p in self.network.named_parameters():
             load_whole(p, parameters[name])
-        for name, b in self.network.named_buffers():
+        for name, b in self._buffers():
             load_whole(b, buffers[name])
+
+    def _buffers(self) -> Iterator[tuple[str, Tensor]]:
+        """Those that change: a filter of a blur is a constant, and in no `state_dict`."""
+        kept = self.network.state_dict()
+        return ((name, b) for name, b in self.network.named_buffers() if name in kept)
 
     def _momentum(self) -> dict[str, Tensor]:
         """By name of the parameter; nothing if the optimizer has none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -71,7 +72,10 @@ def recipe_folder() -> Path:
 def _find(name: str | Path) -> Path:
     text = str(name)
     if isinstance(name, Path) or "/" in text or "\\" in text or Path(text).suffix:
-        return Path(name)
+        path = Path(name)
+        with suppress(RuntimeError):  # of a user that there is not
+            path = path.expanduser()
+        return path
     folder = recipe_folder()
     path = folder / f"{text}.toml"
     if not path.is_file():

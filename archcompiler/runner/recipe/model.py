@@ -19,8 +19,10 @@ Rate = Annotated[float, Field(gt=0, le=1000)]
 Amount = Annotated[float, Field(ge=0, le=1000)]
 Switch = Literal["auto", "on", "off"]
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
-Colour = Annotated[tuple[float, ...], Field(min_length=1, max_length=16)]
-Spread = Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field(min_length=1, max_length=16)]
+Level = Annotated[float, Field(ge=-1000, le=1000)]
+Width = Annotated[float, Field(ge=1e-6, le=1000)]
+Colour = Annotated[tuple[Level, ...], Field(min_length=1, max_length=16)]
+Spread = Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)]
 
 
 class Pixels(Model):
@@ -30,6 +32,9 @@ class Pixels(Model):
     """Mean of each channel, of pixels from 0 to 1; subtracted."""
     std: Spread
     """What each channel is divided by after the mean is subtracted."""
+    validation: Share = 0.1
+    """Share of each class's training images that is held back, by the seed, to choose `best.pt` by;
+    0 trains on all, and chooses on the test images."""
 
 
 class Small(Pixels):
@@ -79,10 +84,18 @@ class Folder(Pixels):
     """Folder that holds the two folders below."""
     train: Path = "train"
     test: Path = "val"
-    resize: Count = 256
-    """Shorter side before the centre crop of an evaluation."""
-    workers: Annotated[int, Field(ge=0, le=1024)] = 8
-    """Processes that decode images, for each process that trains."""
+    resize: Count | None = None
+    """Shorter side before the centre crop of an evaluation; by default the crop's over 0.875."""
+    exif_orientation: bool = True
+    """Turn photographs upright, as their EXIF orientation says."""
+    on_error: Literal["stop", "skip"] = "stop"
+    """What an image that cannot be read does: end the run, or be left out and counted; the next of
+    its class takes its place in training, none in evaluations."""
+    workers: Annotated[int, Field(ge=0, le=1024)] | None = None
+    """Processes that decode images, for each process that trains; by default, and at most, as many
+    as it has cores, but no more than 16 unless said."""
+    timeout: Annotated[float, Field(gt=0, le=86_400)] = 300.0
+    """Seconds that a batch of them is waited for; then the run ends."""
     scale: tuple[Probability, Probability] = (0.08, 1.0)
     """Share of the image that a training crop covers, smallest and largest."""
     ratio: tuple[Rate, Rate] = (0.75, 4 / 3)
@@ -189,7 +202,7 @@ class Recipe(Model):
     evaluation_batch: Count = 500
     """Images at a time in evaluations, over all processes."""
     evaluation_images: Count | None = None
-    """Evaluate on this many test images, evenly spread, while training; by default on all."""
+    """Evaluate on this many images, evenly spread, while training; by default on all."""
     label_smoothing: Share = 0.0
     ema: Share = 0.0
     """Decay of the moving average of the weights that is evaluated and saved; 0 is off."""

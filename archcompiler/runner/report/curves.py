@@ -18,7 +18,7 @@ from archcompiler.runner.store.folder import RunFolder
 WIDTH, HEIGHT = 900, 380
 _TOP, _BOTTOM = 56, 330
 _PANELS = ((60, 430), (520, 890))
-_COLOURS = {"train": "#8a8f98", "test": "#c2410c"}
+_COLOURS = {"train": "#8a8f98", "validation": "#c2410c", "test": "#1d6f8a"}
 _INK, _RULE = "#1f2328", "#d8dbe0"
 
 Point = tuple[float, float]
@@ -73,8 +73,15 @@ def _panel(rows: Iterable[Row], key: str, title: str, left: int, right: int) -> 
             ),
         )
         for split in _COLOURS
+        if any(row["split"] == split for row in rows)
     )
     return Panel(title, left, right, ticks, last, lines, key == "accuracy")
+
+
+def _legend(panels: Sequence[Panel]) -> Iterable[tuple[int, str]]:
+    """Where the name of each split stands: to the right, one after the other."""
+    drawn = [split for split in _COLOURS if any(split in dict(p.lines) for p in panels)]
+    return ((WIDTH - 95 * (len(drawn) - i), split) for i, split in enumerate(drawn))
 
 
 def _ticks(low: float, high: float) -> tuple[float, ...]:
@@ -93,7 +100,7 @@ def _svg(panels: Sequence[Panel], title: str) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
         f'<text x="20" y="26" font-size="16">{escape(title)}</text>',
     ]
-    for x, split in zip((WIDTH - 130, WIDTH - 60), _COLOURS, strict=True):
+    for x, split in _legend(panels):
         parts.append(f'<text x="{x}" y="26" fill="{_COLOURS[split]}">{split}</text>')
     for panel in panels:
         for tick in panel.ticks:
@@ -115,7 +122,7 @@ def _svg(panels: Sequence[Panel], title: str) -> str:
                 f'<polyline points="{path}" fill="none" stroke="{_COLOURS[split]}" '
                 'stroke-width="2" stroke-linejoin="round"/>'
             )
-            if split == "test":
+            if split != "train":
                 parts += [
                     f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_COLOURS[split]}"/>'
                     for x, y in points
@@ -136,7 +143,7 @@ def _png(panels: Sequence[Panel], title: str) -> bytes:
         draw.text((x * _SCALE, y * _SCALE), words, fill, font, anchor)
 
     draw.text((20 * _SCALE, 26 * _SCALE), title, _INK, large, "ls")
-    for place, split in zip((WIDTH - 130, WIDTH - 60), _COLOURS, strict=True):
+    for place, split in _legend(panels):
         text(place, 26, split, fill=_COLOURS[split])
     for panel in panels:
         for tick in panel.ticks:
@@ -150,7 +157,7 @@ def _png(panels: Sequence[Panel], title: str) -> bytes:
         for split, points in panel.lines:
             if len(points) > 1:
                 draw.line(_scaled(points), _COLOURS[split], 2 * _SCALE, "curve")
-            for x, y in points if split == "test" else ():
+            for x, y in points if split != "train" else ():
                 draw.circle((x * _SCALE, y * _SCALE), 3 * _SCALE, _COLOURS[split])
     data = io.BytesIO()
     image.save(data, "PNG", optimize=True)

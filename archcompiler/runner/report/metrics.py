@@ -48,16 +48,25 @@ class Metrics:
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """All lines of a log; one that was cut off by a crash is passed over."""
+    """All lines of a log; what a crash has cut off, or is no line of one, is passed over."""
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(row, dict) and isinstance(row.get("iteration"), int):
+        if isinstance(row, dict) and _is_row(row):
             rows.append(row)
     return rows
+
+
+def _is_row(row: Row) -> bool:
+    numbers = (value for key, value in row.items() if key not in ("iteration", "split"))
+    return (
+        type(row.get("iteration")) is int
+        and isinstance(row.get("split"), str)
+        and all(value is None or isinstance(value, (int, float)) for value in numbers)
+    )
 
 
 def table_text(rows: Iterable[Row]) -> str:

@@ -8,11 +8,13 @@ from typing import Any
 
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.report.metrics import Row
+from archcompiler.runner.store.writing import unwritable
 
 
 class Board:
     """Writes events below `folder`; None writes nothing. Those of a run that has gone on after
-    iteration `done` and then failed are forgotten. Raises CompileError E707.
+    iteration `done` and then failed are forgotten. Raises CompileError: E707 if TensorBoard is not
+    there, E710 if nothing can be written.
     """
 
     def __init__(self, folder: Path | None, done: int = 0) -> None:
@@ -29,7 +31,11 @@ class Board:
                     help="pip install 'archcompiler[tensorboard]'",
                 )
             ) from None
-        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+        path = folder / "tensorboard"
+        try:
+            self._writer = SummaryWriter(str(path), purge_step=done + 1)
+        except OSError as exc:
+            raise CompileError(unwritable(path, exc, [])) from None
 
     def add(self, row: Row) -> None:
         """One line of the metrics."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import io
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import torch
 from torch import Tensor
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.files import link_whole, write_whole
+from archcompiler.runner.store.contents import BadCheckpointError, require_whole
 from archcompiler.runner.store.writing import FULL, unwritable
 
 FORMAT = "archcompiler-checkpoint-1"
@@ -52,13 +54,15 @@ class Checkpoints:
         contents["checksum"] = checksum(contents)
 
         def write(file: IO[bytes]) -> None:
-            # Through memory: torch turns a failed write into a RuntimeError that forgets why.
-            archive = io.BytesIO()
-            torch.save(contents, archive)
-            file.write(archive.getbuffer())
+            remembering = _Remembering(file)
+            try:
+                torch.save(contents, cast("IO[bytes]", remembering))
+            except RuntimeError:
+                if remembering.problem is None:
+                    raise
+                raise remembering.problem from None
 
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             try:
                 write_whole(path, write)
             except OSError as exc:
@@ -81,12 +85,12 @@ class Checkpoints:
         candidates = self.paths()
         if self.last.exists() and self.last.resolve() not in {p.resolve() for p in candidates}:
             candidates.insert(0, self.last)
-        broken: list[tuple[Path, str]] = []
+        broken: list[tuple[Path, BadCheckpointError]] = []
         for path in candidates:
             try:
                 contents = read(path)
             except BadCheckpointError as exc:
-                broken.append((path, str(exc)))
+                broken.append((path, exc))
                 continue
             notes = [
                 warning(
@@ -98,9 +102,7 @@ class Checkpoints:
             ]
             return path, contents, notes
         if broken:
-            raise CompileError(
-                *(error("E706", f"the checkpoint `{p}` is corrupt: {why}") for p, why in broken)
-            )
+            raise CompileError(*(corrupt(p, why) for p, why in broken))
         return None
 
     def relink(self, last: Path, best: int | None) -> None:
@@ -121,30 +123,54 @@ class Checkpoints:
         return bool(old)
 
 
+class _Remembering(io.RawIOBase):
+    """A file that keeps the reason of a failed write, which torch forgets."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.problem: OSError | None = None
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        try:
+            return self.file.write(data)
+        except OSError as exc:
+            self.problem = exc
+            raise
+
+
 def load(path: Path) -> Contents:
     """Read a checkpoint onto the CPU. Raises CompileError E706."""
     try:
         return read(path)
     except BadCheckpointError as exc:
-        raise CompileError(error("E706", f"the checkpoint `{path}` is corrupt: {exc}")) from None
+        raise CompileError(corrupt(path, exc)) from None
 
 
-class BadCheckpointError(Exception):
-    """A file is no checkpoint, or no longer the one that was written."""
+def corrupt(path: Path, why: BadCheckpointError) -> Diagnostic:
+    """E706 for a checkpoint."""
+    return error("E706", f"the checkpoint `{path}` is corrupt: {why}")
 
 
 def read(path: Path) -> Contents:
     """Read a checkpoint onto the CPU. Raises BadCheckpointError."""
     try:
-        contents = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as exc:  # whatever a torn archive makes of the reader
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of archives that no run has written
+            contents = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+            raise BadCheckpointError("it was not written by this runner")
+        expected = contents.pop("checksum", None)
+        require_whole(contents)
+        if checksum(contents) != expected:
+            raise BadCheckpointError("its checksum is not that of its contents")
+    except BadCheckpointError:
+        raise
+    except Exception as exc:  # whatever a torn or made up archive makes of its reader
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         raise BadCheckpointError(reason[:200]) from None
-    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-        raise BadCheckpointError("it was not written by this runner")
-    expected = contents.pop("checksum", None)
-    if checksum(contents) != expected:
-        raise BadCheckpointError("its checksum is not that of its contents")
     return contents
 
 

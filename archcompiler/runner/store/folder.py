@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.files import sweep, write_whole
+from archcompiler.files import make_folder, sweep, write_whole
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.store.record import record_text
 from archcompiler.runner.store.writing import unwritable
-
-if TYPE_CHECKING:
-    from PIL import Image
+from archcompiler.runner.system.place import launch_name
 
 
 @dataclass(frozen=True)
@@ -50,27 +49,63 @@ class RunFolder:
         return self.path / "model.py"
 
     @property
+    def record(self) -> Path:
+        """See `store.record`."""
+        return self.path / "run.json"
+
+    @property
+    def lock(self) -> Path:
+        """See `store.lock`."""
+        return self.path / "run.lock"
+
+    @property
+    def launcher(self) -> Path:
+        return self.path / ".launcher"
+
+    @property
     def started(self) -> bool:
         """Whether a run has left a checkpoint here."""
         return any(self.checkpoints.glob("*.pt"))
 
-    def prepare(self, network: CompiledNetwork, recipe: Recipe) -> None:
-        """Write the resolved spec and recipe and the emitted module, and sweep up.
+    def started_by(self, launch: str | None) -> bool:
+        """Whether the run is of this start of torchrun: see `launch_name`."""
+        try:
+            return launch is not None and self.launcher.read_text(encoding="utf-8") == launch
+        except OSError:
+            return False
+
+    def make(self) -> None:
+        """Make the folder. Raises CompileError E710."""
+        try:
+            make_folder(self.checkpoints)
+        except OSError as exc:
+            raise CompileError(unwritable(self.path, exc, [])) from None
+
+    def prepare(
+        self,
+        network: CompiledNetwork,
+        recipe: Recipe,
+        run: Mapping[str, Any],
+        start: Mapping[str, Any],
+    ) -> None:
+        """Write the resolved spec and recipe, the emitted module and the record, and sweep up.
 
         Raises CompileError E710 if they cannot be written.
         """
         try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            for folder in (self.path, self.checkpoints):
+                sweep(folder)
         except OSError as exc:
-            reason = (exc.strerror or str(exc)).lower()
-            raise CompileError(error("E710", f"cannot write to `{self.path}`: {reason}")) from None
-        for folder in (self.path, self.checkpoints):
-            sweep(folder)
+            raise CompileError(unwritable(self.path, exc, [])) from None
         spec = network.spec.model_dump(mode="json", exclude_none=True)
         values = recipe.model_dump(mode="json", exclude_none=True)
         self.write_text(self.spec, toml_text(spec))
         self.write_text(self.recipe, toml_text(values))
         self.write_text(self.module, network.source)
+        self.write_text(self.record, record_text(self.record, run, start))
+        launch = launch_name()
+        if launch is not None:
+            self.write_text(self.launcher, launch)
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text of the run whole or not at all. Raises CompileError E710."""
@@ -79,16 +114,9 @@ class RunFolder:
     def write(self, path: Path, data: bytes) -> None:
         """Write a file of the run whole or not at all. Raises CompileError E710."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, data, durable=False)
         except OSError as exc:
             raise CompileError(unwritable(path, exc, [])) from None
-
-    def save_picture(self, picture: Image.Image, path: Path) -> None:
-        """Write a PNG. Raises CompileError E710."""
-        data = io.BytesIO()
-        picture.save(data, "PNG", optimize=True)
-        self.write(path, data.getvalue())
 
     def require(self, *, resume: bool, network: CompiledNetwork | None = None) -> None:
         """Raise CompileError E705 unless a run may start here, or go on."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
+from archcompiler.runner.classes import other, unnamed
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 
-_PLACE = frozenset({("seed",), ("batch_size",), ("data", "type")})
+_PLACE = frozenset({("seed",), ("batch_size",), ("data", "type"), ("data", "validation")})
 """Settings on which the order of the samples depends, and the place of an iteration in it."""
 _HARMLESS = frozenset(
     {
@@ -25,6 +26,7 @@ _HARMLESS = frozenset(
         ("data", "train"),
         ("data", "test"),
         ("data", "resize"),
+        ("data", "timeout"),
         ("data", "workers"),
         ("speed", "checkpointing"),
     }
@@ -32,14 +34,26 @@ _HARMLESS = frozenset(
 """Settings that no weight depends on."""
 
 
+class TrainedOn(NamedTuple):
+    """What a run is trained on."""
+
+    images: int
+    sha256: str
+    """See `TrainingData.fingerprint`."""
+    classes: tuple[str, ...]
+    """Names, by number."""
+
+
 def fingerprint(
-    network: CompiledNetwork, recipe: Recipe, images: int, processes: int, strategy: str
+    network: CompiledNetwork, recipe: Recipe, data: TrainedOn, processes: int, strategy: str
 ) -> dict[str, Any]:
     """What a checkpoint says of its run."""
     return {
         "spec_sha256": network.loaded.sha256,
         "recipe": recipe.model_dump_json(),
-        "images": images,
+        "images": data.images,
+        "data_sha256": data.sha256,
+        "classes": list(data.classes),
         "processes": processes,
         "strategy": strategy if processes > 1 else None,
     }
@@ -48,9 +62,11 @@ def fingerprint(
 def differences(
     loaded: LoadedRecipe, was: Mapping[str, Any], now: Mapping[str, Any]
 ) -> list[Diagnostic]:
-    """Warnings W707 and W708 of what the rest of a run does otherwise than what is done of it.
+    """Warnings of what the rest of a run does otherwise than what is done of it: W707 and W708,
+    W740 if the run so far had no names of classes, W742 if its images may have been others.
 
-    Raises CompileError: E705 for another network, E713 if the run would lose its place in the data.
+    Raises CompileError: E705 for another network, E713 if the run would lose its place in the data,
+    E740 for other classes.
     """
     if was["spec_sha256"] != now["spec_sha256"]:
         raise CompileError(
@@ -62,12 +78,26 @@ def differences(
         )
     errors: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
+    data = loaded.span(("data",), "key")
+    if was.get("classes") is None:
+        warnings.append(unnamed("the checkpoint"))
+    elif was["classes"] != now["classes"]:
+        errors.append(other(now["classes"], was["classes"], data))
     if was["images"] != now["images"]:
         errors.append(
             error(
                 "E713",
                 f"the run was on {was['images']:,} images, but there are {now['images']:,} now",
-                loaded.span(("data",), "key"),
+                data,
+            )
+        )
+    elif not errors and was.get("data_sha256", now["data_sha256"]) != now["data_sha256"]:
+        warnings.append(
+            warning(
+                "W742",
+                "the training images are not the ones that the run has been on",
+                data,
+                notes=("there are as many, but with other names, sizes or pixels",),
             )
         )
     before, after = (dict(_leaves(json.loads(run["recipe"]), ())) for run in (was, now))

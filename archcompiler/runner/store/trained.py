@@ -11,7 +11,8 @@ from torch import nn
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
-from archcompiler.runner.store.checkpoint import load
+from archcompiler.runner.store.checkpoint import Contents, load
+from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
 
 
@@ -25,6 +26,8 @@ class Trained:
     compiled: CompiledNetwork
     loaded: LoadedRecipe
     module: nn.Module
+    classes: tuple[str, ...] | None
+    """Names, by number; None for a checkpoint that was written before they were kept."""
 
     def require_size(self, height: int, width: int) -> None:
         """Raise CompileError E703 if the network runs out of pixels at this size."""
@@ -52,16 +55,30 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
     contents = load(checkpoint)
     module = compiled.module()
     try:
-        module.load_state_dict(contents["model"])
-    except RuntimeError as exc:
+        require_fit(contents, module)
+    except BadCheckpointError as exc:
         raise CompileError(
             error(
                 "E706",
                 f"`{checkpoint}` has the weights of another network than `{folder.spec}`",
-                notes=(str(exc).splitlines()[-1].strip(),),
+                notes=(str(exc),),
             )
         ) from None
-    return Trained(folder, checkpoint, contents["iteration"], compiled, loaded, module.eval())
+    module.load_state_dict(contents["model"])
+    return Trained(
+        folder,
+        checkpoint,
+        contents["iteration"],
+        compiled,
+        loaded,
+        module.eval(),
+        _classes(contents),
+    )
+
+
+def _classes(contents: Contents) -> tuple[str, ...] | None:
+    names = contents.get("classes")
+    return None if names is None else tuple(names)
 
 
 def _locate(path: Path) -> tuple[RunFolder, Path]:

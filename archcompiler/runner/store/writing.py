@@ -1,14 +1,39 @@
-"""What there is to say where a file of a run cannot be written."""
+"""What is made of a run, and what there is to say where a file of it cannot be written."""
 
 from __future__ import annotations
 
 import errno
+import io
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archcompiler.diagnostics import Diagnostic, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.files import make_folder, write_whole
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a full disk, or a full share of it, says."""
+
+
+def write_result(path: Path, data: bytes) -> None:
+    """Write what is found out about a run, there or elsewhere. Raises CompileError E710."""
+    try:
+        make_folder(path.parent)
+        write_whole(path, data, durable=False)
+    except OSError as exc:
+        problem = unwritable(path, exc, [])
+        problem = replace(problem, help="`--output` writes it elsewhere")
+        raise CompileError(problem) from None
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as PNG."""
+    data = io.BytesIO()
+    picture.save(data, "PNG", optimize=True)
+    return data.getvalue()
 
 
 def unwritable(path: Path, exc: OSError, whole: list[Path]) -> Diagnostic:

@@ -1,4 +1,4 @@
-"""One process or many: started by torchrun or not, the same code.
+"""One process or many: whatever has started them, the same code.
 
 BN: each process normalises its own part of a batch with its own statistics and keeps running
 averages of its own. What is evaluated and saved has their mean over the processes; for an exact
@@ -7,13 +7,12 @@ resume a checkpoint also has each process's own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
-from typing import Any
+from typing import Any, Final
 
 import torch
 import torch.distributed as dist
@@ -23,6 +22,11 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.system.place import Place
+from archcompiler.runner.system.signals import StopSignals
+
+TIMEOUT: Final = timedelta(minutes=10)
+"""How long a process waits for the others, in any exchange."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,6 @@ class World:
 
     rank: int = 0
     size: int = 1
-    local_rank: int = 0
     control: Any = None
     """A group over the CPU for flags and small things: no device has to wait for it."""
 
@@ -72,26 +75,23 @@ class World:
         return found[0]
 
 
-def read_world() -> World:
-    """What torchrun has put into the environment, without joining the others."""
-    rank, size = (int(os.environ.get(k, d)) for k, d in (("RANK", "0"), ("WORLD_SIZE", "1")))
-    return World(rank, size, int(os.environ.get("LOCAL_RANK", "0")))
-
-
 @contextmanager
-def joined(world: World, device: torch.device) -> Iterator[World]:
+def joined(place: Place, device: torch.device) -> Iterator[World]:
     """Join the other processes, if there are any."""
-    if world.size == 1:
-        yield world
+    if place.size == 1:
+        yield World()
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(
         backend,
-        timeout=timedelta(minutes=10),
+        init_method=place.meeting,
+        rank=place.rank,
+        world_size=place.size,
+        timeout=TIMEOUT,
         device_id=device if device.type == "cuda" else None,
     )
-    control = dist.new_group(backend="gloo")
-    yield World(world.rank, world.size, world.local_rank, control)
+    control = dist.new_group(backend="gloo", timeout=TIMEOUT)
+    yield World(place.rank, place.size, control)
     # Not after an error: it would wait for processes that wait for this one.
     dist.destroy_process_group()
 
@@ -174,22 +174,32 @@ def mean_buffers(own: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 class StopVote:
     """Whether any process wants to stop, one step late and without waiting for the answer."""
 
-    def __init__(self, world: World, wanted: Callable[[], bool]) -> None:
+    def __init__(self, world: World, signals: StopSignals) -> None:
         self.world = world
-        self._wanted = wanted
+        self._signals = signals
         self._flags: Tensor | None = None
         self._work: Any = None
 
     def stopped(self) -> bool:
         """Cast this step's vote and count the last step's; all processes get the same answer."""
         if self.world.size == 1:
-            return self._wanted()
+            return self._wanted
         answer = self.finish()
-        self._flags = torch.tensor([self._wanted()], dtype=torch.int32)
+        self._flags = torch.tensor([self._wanted], dtype=torch.int32)
         self._work = dist.all_reduce(
             self._flags, dist.ReduceOp.MAX, group=self.world.control, async_op=True
         )
         return answer
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """For what may never come: a process alone is interrupted there, as `StopSignals.waiting`
+        says. One of several has a vote, and its grace.
+        """
+        return self._signals.waiting() if self.world.size == 1 else nullcontext()
+
+    @property
+    def _wanted(self) -> bool:
+        return self._signals.received is not None
 
     def finish(self) -> bool:
         """Count the last votes."""

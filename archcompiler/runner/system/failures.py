@@ -18,7 +18,7 @@ def explained(recipe: Recipe, processes: int = 1) -> Iterator[None]:
     parts = recipe.speed.accumulate
     with _fits(
         f"out of memory with {recipe.batch_size // (parts * processes)} images at a time",
-        _smaller_parts(recipe, processes),
+        smaller_parts(recipe, processes),
     ):
         try:
             yield
@@ -45,16 +45,34 @@ def evaluation_fits(batch: int) -> Iterator[None]:
 def _fits(message: str, help: str) -> Iterator[None]:
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as exc:
-        text = str(exc) or "the system has none left"
-        known = isinstance(exc, (torch.OutOfMemoryError, MemoryError))
-        if known or "can't allocate memory" in text or "out of memory" in text:
-            note = text.splitlines()[0][:200]
-            raise CompileError(error("E709", message, notes=(note,), help=help)) from None
-        raise
+    except (MemoryError, OSError, RuntimeError) as exc:
+        if not out_of_memory(exc):
+            raise
+        note = (str(exc) or "the system has none left").splitlines()[0][:200]
+        raise CompileError(error("E709", message, notes=(note,), help=help)) from None
 
 
-def _smaller_parts(recipe: Recipe, processes: int) -> str:
+def out_of_memory(exc: BaseException) -> bool:
+    """Whether a lack of memory, of any kind and of any library, is what an exception means."""
+    if isinstance(exc, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(exc)
+    return isinstance(exc, (RuntimeError, OSError)) and any(sign in text for sign in _LACKS)
+
+
+_LACKS = (
+    "can't allocate memory",
+    "Cannot allocate memory",
+    "out of memory",
+    "bad_alloc",
+    "can't start new thread",
+    "unable to allocate shared memory",
+    "unable to mmap",
+)
+"""What torch, C++, Python and the system say."""
+
+
+def smaller_parts(recipe: Recipe, processes: int) -> str:
     """Settings that are worth a try; the batch can be split as they say."""
     parts, own = recipe.speed.accumulate, recipe.batch_size // processes
     more = next((n for n in range(2 * parts, own + 1) if own % n == 0), None)
@@ -70,16 +88,53 @@ def _smaller_parts(recipe: Recipe, processes: int) -> str:
 
 @contextmanager
 def workers_missed() -> Iterator[None]:
-    """Turn the loss of a worker process into CompileError E711."""
+    """Turn the loss of a worker process into CompileError E711, its lack of memory into E709."""
     try:
         yield
+    except MemoryError as exc:
+        raise _worker_starved(exc) from None
     except (ConnectionError, EOFError) as exc:
         # In the middle of a batch: torch takes it for a fault of the connection.
         raise _worker_lost(str(exc) or "the connection to it has ended") from None
     except RuntimeError as exc:
         if "DataLoader worker" in str(exc):
+            if out_of_memory(exc):
+                raise _worker_starved(exc) from None
             raise _worker_lost(str(exc)) from None
         raise
+
+
+@contextmanager
+def delivered_in(timeout: float, path: str) -> Iterator[None]:
+    """Turn the silence of worker processes, which have the image at `path` to decode first, into
+    CompileError E720.
+    """
+    try:
+        yield
+    except RuntimeError as exc:
+        if "DataLoader timed out" not in str(exc):
+            raise
+        raise CompileError(
+            error(
+                "E720",
+                f"no worker process has delivered images for {timeout:g} s",
+                notes=(f"the batch that is waited for begins with `{path}`",),
+                help="see that its disk answers, then start the same command again with "
+                "`--resume`; `--set data.timeout=…` waits longer",
+            )
+        ) from None
+
+
+def _worker_starved(exc: BaseException) -> CompileError:
+    return CompileError(
+        error(
+            "E709",
+            "out of memory in a worker process that decodes images",
+            notes=(str(exc).strip().splitlines()[-1][:200],) if str(exc).strip() else (),
+            help="start the same command again with `--resume` and with fewer of them by `--set "
+            "data.workers=…`",
+        )
+    )
 
 
 def _worker_lost(reason: str) -> CompileError:

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import os
-from contextlib import AbstractContextManager
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import Any, Final
 
 import torch
 from torch.utils._triton import has_triton
 
-from archcompiler.analysis.roofline import accelerators
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.analysis.roofline import Accelerator, accelerators
+from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Speed
+from archcompiler.runner.system.memory import Memory, machine_memory
+from archcompiler.runner.system.place import ALONE, Place
 
 
 @dataclass(frozen=True)
@@ -58,17 +64,33 @@ class Hardware:
         """Bytes that tensors have taken at most so far; None where the device does not count."""
         return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else None
 
+    def room(self) -> tuple[Memory, str]:
+        """Memory of the device, and what it is called."""
+        if self.device.type == "cuda":
+            free, total = torch.cuda.mem_get_info(self.device)
+            return Memory(total, free), f"`{self.device}`"
+        return machine_memory(), "this machine"
+
     def peak(self) -> float | None:
         """Operations a second at best in this precision; None where that is not known."""
         if self.device.type != "cuda":
             return None
-        name = torch.cuda.get_device_name(self.device)
-        found = next((a for a in accelerators().values() if name in a.devices), None)
+        found = _known(torch.cuda.get_device_name(self.device))
         if found is None:
             return None
         if self.precision is not torch.float32:
             return found.half
         return found.tf32 if self.tf32 and found.tf32 else found.single
+
+    def unknown(self) -> list[Diagnostic]:
+        """W721 for a GPU whose peak is not known: there will be no MFU."""
+        if self.device.type != "cuda":
+            return []
+        name = torch.cuda.get_device_name(self.device)
+        if _known(name) is not None:
+            return []
+        message = f"there is no MFU: `{name}` is not in the table of accelerators"
+        return [warning("W721", message)]
 
     def speed(self, speed: Speed) -> Speed:
         """The recipe's settings with every `auto` replaced by what it came to."""
@@ -81,7 +103,11 @@ class Hardware:
         )
 
 
-def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
+def _known(name: str) -> Accelerator | None:
+    return next((a for a in accelerators().values() if name in a.devices), None)
+
+
+def resolve_device(wanted: str, place: Place = ALONE) -> torch.device:
     """The device of this process. Raises CompileError E707 if it is not there."""
     available = {
         "cuda": torch.cuda.is_available(),
@@ -100,12 +126,15 @@ def resolve_device(wanted: str, local_rank: int = 0) -> torch.device:
             )
         )
     if wanted == "cuda":
-        if local_rank >= torch.cuda.device_count():
+        number, count = place.local_rank, torch.cuda.device_count()
+        if place.by_slurm and count == 1:
+            number = 0  # With `--gpus-per-task=1` a task sees no GPU but its own.
+        if number >= count:
             raise CompileError(
-                error("E707", f"process {local_rank} of this machine has no GPU of its own")
+                error("E707", f"process {number} of this machine has no GPU of its own")
             )
-        torch.cuda.set_device(local_rank)
-        return torch.device("cuda", local_rank)
+        torch.cuda.set_device(number)
+        return torch.device("cuda", number)
     return torch.device(wanted)
 
 
@@ -129,7 +158,7 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
     if speed.deterministic:
         # cuBLAS reads it when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # Max pooling warns in any case, though it repeats to the bit in the plain memory order.
+        # As errors they would stop max pooling as well. What else there is, `unrepeatable` tells.
         torch.use_deterministic_algorithms(True, warn_only=True)
     if device.type == "cpu":
         _keep_memory()
@@ -142,6 +171,32 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
         tf32,
     )
 
+
+@contextmanager
+def unrepeatable(tell: Callable[[Sequence[Diagnostic]], object] | None) -> Iterator[None]:
+    """Tell W722, once, of each operator for which torch has no kernel that repeats to the bit."""
+    told = set(REPEATABLE)
+    show = warnings.showwarning
+
+    def look(message: Warning | str, *where: Any, **more: Any) -> None:
+        found = re.match(NOT_REPEATABLE, str(message))
+        if found is None:
+            show(message, *where, **more)
+        elif found[1] not in told:
+            told.add(found[1])
+            if tell is not None:
+                text = f"`{found[1]}` of torch does not repeat to the bit on this device"
+                tell([warning("W722", text)])
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("default", NOT_REPEATABLE)
+        warnings.showwarning = look
+        yield
+
+
+NOT_REPEATABLE: Final = r"(\S+) does not have a deterministic implementation"
+REPEATABLE: Final = frozenset({"max_pool2d_with_indices_backward_cuda"})
+"""What torch warns of in any case, though it does repeat in the plain memory order."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Of <malloc.h>."""

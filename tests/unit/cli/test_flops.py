@@ -196,7 +196,7 @@ def test_what_is_no_size_is_refused(sizes: str) -> None:
 def test_an_unknown_device_lists_the_known_ones() -> None:
     message = refused(A56, "--device", "h1000")
     assert "E501" in message
-    assert "a100, a100-40gb, h100" in message
+    assert "a100, a100-40gb, b200" in message
     assert "did you mean `h100`?" in message
 
 

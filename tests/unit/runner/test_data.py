@@ -6,6 +6,7 @@ import gzip
 import os
 import pickle
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from unit.runner.standin import write_cifar10, write_cifar100, write_idx, write_
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.cifar import CIFAR10, CIFAR100, read_cifar
 from archcompiler.runner.data.embedded import read_embedded
-from archcompiler.runner.data.folder import Key, TrainingCrops, centred, list_images
+from archcompiler.runner.data.folder import Key, TrainingCrops, centred
 from archcompiler.runner.data.idx import read_fashion_mnist
+from archcompiler.runner.data.listing import list_test, list_training, require_same_classes
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.recipe.model import Folder
 
@@ -88,6 +90,99 @@ def test_a_pickle_with_a_program_is_refused(tmp_path: Path, payload: object) -> 
         read_cifar(tmp_path, CIFAR10)
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [["a"] * 8, [None] * 8, [[1]] * 8, [10**30] * 8, [-1] * 8, [10] * 8, [True] * 8, [1.0] * 8,
+     [1] * 7, {}, None, 5, b"12345678"],
+)  # fmt: skip
+def test_labels_of_a_pickle_that_are_none_are_named(tmp_path: Path, labels: object) -> None:
+    write_cifar10(tmp_path, python=True)
+    batch = {b"labels": labels, b"data": np.zeros((8, 3072), np.uint8)}
+    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(pickle.dumps(batch, 2))
+    with pytest.raises(CompileError, match=r"E704.*test_batch"):
+        read_cifar(tmp_path, CIFAR10)
+
+
+@pytest.mark.parametrize("names", [5, None, {b"a": 1}, [1] * 10, ["a"] * 10, "airplane"])
+def test_names_of_a_pickle_that_are_none_are_named(tmp_path: Path, names: object) -> None:
+    write_cifar10(tmp_path, python=True)
+    meta = tmp_path / "cifar-10-batches-py" / "batches.meta"
+    meta.write_bytes(pickle.dumps({b"label_names": names}, 2))
+    with pytest.raises(CompileError, match=r"E704.*label_names.*batches\.meta"):
+        read_cifar(tmp_path, CIFAR10)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((8, 3072), np.int64), np.zeros((8, 3072), object), np.zeros(8 * 3072, np.uint8),
+     np.zeros((3072, 8), np.uint8), np.zeros((0, 3072), np.uint8), [[0] * 3072] * 8],
+)  # fmt: skip
+def test_an_array_of_another_kind_is_refused(tmp_path: Path, array: object) -> None:
+    write_cifar10(tmp_path, python=True)
+    batch = pickle.dumps({b"labels": [0] * 8, b"data": array}, 2)
+    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(batch)
+    with pytest.raises(CompileError, match=r"E704.*test_batch"):
+        read_cifar(tmp_path, CIFAR10)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_arrays_of_every_protocol_and_order_are_numpy_s(tmp_path: Path, protocol: int) -> None:
+    write_cifar10(tmp_path, python=True)
+    pixels = np.random.default_rng(1).integers(0, 256, (8, 3072), np.uint8)
+    for array in (pixels, np.asfortranarray(pixels)):
+        batch = pickle.dumps({"labels": [3] * 8, "data": array}, protocol)
+        (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(batch)
+        if protocol == 5 and b"_frombuffer" in batch:
+            with pytest.raises(CompileError, match="it wants numpy"):
+                read_cifar(tmp_path, CIFAR10)
+        else:
+            found = read_cifar(tmp_path, CIFAR10).test
+            assert np.array_equal(found.pixels.reshape(8, 3072), pixels)
+
+
+def test_four_bytes_cannot_ask_for_all_memory(tmp_path: Path) -> None:
+    """A place in the memo beyond all others: the unpickler in C makes room for 2³² of them."""
+    resource = pytest.importorskip("resource")
+    write_cifar10(tmp_path, python=True)
+    program = b"\x80\x02Nr\xff\xff\xff\x7f."
+    (tmp_path / "cifar-10-batches-py" / "test_batch").write_bytes(program)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CompileError, match=r"E704.*it holds no table"):
+        read_cifar(tmp_path, CIFAR10)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+
+
+def _damaged(content: bytes, random: np.random.Generator) -> bytes:
+    """With a few bytes changed, mostly near the ends, where the structure is; perhaps cut off."""
+    damaged = bytearray(content)
+    for place in random.integers(0, min(120, len(damaged)), 3).tolist():
+        damaged[place if random.integers(2) else -1 - place] = random.integers(256)
+    return bytes(damaged[: random.integers(len(damaged))] if random.integers(4) == 0 else damaged)
+
+
+def test_damaged_files_never_end_in_a_traceback(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    write_cifar10(tmp_path / "cifar", python=True)
+    write_idx(tmp_path / "idx", packed=False)
+    write_idx(tmp_path / "packed", packed=True)
+    inner = tmp_path / "cifar" / "cifar-10-batches-py"
+    for path, reading in (
+        (inner / "test_batch", lambda: read_cifar(tmp_path / "cifar", CIFAR10)),
+        (inner / "batches.meta", lambda: read_cifar(tmp_path / "cifar", CIFAR10)),
+        (tmp_path / "idx" / "t10k-images-idx3-ubyte", lambda: read_fashion_mnist(tmp_path / "idx")),
+        (
+            tmp_path / "packed" / "t10k-labels-idx1-ubyte.gz",
+            lambda: read_fashion_mnist(tmp_path / "packed"),
+        ),
+    ):
+        whole = path.read_bytes()
+        for _ in range(150):
+            path.write_bytes(_damaged(whole, random))
+            with suppress(CompileError):
+                reading()
+        path.write_bytes(whole)
+
+
 def _truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-7])
 
@@ -125,16 +220,18 @@ def test_a_truncated_batch_is_named(tmp_path: Path) -> None:
 def test_image_folders(tmp_path: Path) -> None:
     write_photographs(tmp_path)
     data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3)
-    train, _ = list_images(data)
+    train = list_training(data)
+    require_same_classes(train, list_test(data), data)
     assert train.classes == ("cat", "dog")
     assert len(train) == 12
     crops = TrainingCrops(train, data, (24, 20), seed=1)
-    assert crops[Key(0, 3)].shape == (3, 24, 20)
-    assert crops[Key(0, 3)].equal(crops[Key(0, 3)])
-    assert not crops[Key(0, 3)].equal(crops[Key(1, 3)])
+    first, again, other = (crops[Key(epoch, 3)].image for epoch in (0, 0, 1))
+    assert first.shape == (3, 24, 20)
+    assert first.equal(again)
+    assert not first.equal(other)
     (tmp_path / "val" / "dog").rename(tmp_path / "val" / "wolf")
     with pytest.raises(CompileError, match=r"(?s)different classes.*dog, wolf"):
-        list_images(data)
+        require_same_classes(train, list_test(data), data)
 
 
 @pytest.mark.parametrize("place", [12, 16, 24, 37])
@@ -145,7 +242,7 @@ def test_a_broken_png_is_named(tmp_path: Path, place: int) -> None:
     content[place] ^= 0xFF
     path.write_bytes(content)
     data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3)
-    crops = TrainingCrops(list_images(data)[0], data, (24, 20), seed=1)
+    crops = TrainingCrops(list_training(data), data, (24, 20), seed=1)
     with pytest.raises(CompileError, match=r"E704.*cannot decode.*0\.PNG"):
         crops[Key(0, 0)]
 
@@ -153,8 +250,8 @@ def test_a_broken_png_is_named(tmp_path: Path, place: int) -> None:
 def test_the_middle_of_an_image_is_kept() -> None:
     image = Image.new("RGB", (90, 60))
     image.putpixel((45, 30), (255, 0, 0))
-    assert centred(image, 60, (40, 40)).getpixel((20, 20)) == (255, 0, 0)
-    assert centred(image, 20, (40, 40)).size == (40, 40)
+    assert centred(image, (60, 60), (40, 40)).getpixel((20, 20)) == (255, 0, 0)
+    assert centred(image, (20, 20), (40, 40)).size == (40, 40)
 
 
 def test_a_plan_has_every_image_once() -> None:

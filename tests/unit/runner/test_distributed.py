@@ -20,8 +20,9 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner import training
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.report.metrics import read_metrics
-from archcompiler.runner.store.checkpoint import read
-from archcompiler.runner.system.distributed import World, joined
+from archcompiler.runner.store.checkpoint import Checkpoints, read
+from archcompiler.runner.system.distributed import joined
+from archcompiler.runner.system.place import Place
 from archcompiler.runner.training import Job
 
 EVERYTHING = ("ema=0.9", "optimizer.clip=1.0", "augment.mixup=0.2", "log_every=1")
@@ -50,10 +51,11 @@ def test_two_processes_agree_with_one(job: Jobs, tmp_path: Path, strategy: Strat
 def test_two_processes_resume_to_the_bit(job: Jobs, tmp_path: Path, strategy: Strategy) -> None:
     settings = (*EVERYTHING, "speed.accumulate=2")
     run_together(job("whole", *settings, strategy=strategy))
-    # As if it had been killed after its second checkpoint.
+    # As if it had been stopped in the evaluation after its eighth step.
     whole, parts = (tmp_path / name / "checkpoints" for name in ("whole", "parts"))
+    stopped = read(whole / "iteration-000000008.pt") | {"evaluation_due": True}
     parts.mkdir(parents=True)
-    (parts / "iteration-000000008.pt").write_bytes((whole / "iteration-000000008.pt").read_bytes())
+    Checkpoints(parts).save(stopped, best=False)
     run_together(job("parts", *settings, strategy=strategy, resume=True))
     one, two = read(whole / "last.pt"), read(parts / "last.pt")
     for part in ("model", "parameters", "momentum"):
@@ -107,10 +109,10 @@ def test_an_error_is_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> None:
     done = []
     for name in ("init_process_group", "new_group", "destroy_process_group"):
         monkeypatch.setattr(torch.distributed, name, lambda *_, name=name, **__: done.append(name))
-    with joined(World(1, 2), torch.device("cpu")):
+    with joined(Place(1, 2), torch.device("cpu")):
         pass
     assert done.pop() == "destroy_process_group"
-    with pytest.raises(ZeroDivisionError), joined(World(1, 2), torch.device("cpu")):
+    with pytest.raises(ZeroDivisionError), joined(Place(1, 2), torch.device("cpu")):
         raise ZeroDivisionError
     assert done[-1] == "new_group"
 
@@ -137,8 +139,9 @@ def test_what_stops_another_process_than_the_first_is_said(
     def leave(code: int) -> None:
         raise SystemExit(code)
 
-    monkeypatch.setenv("RANK", "1")
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    place = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}
+    for name, value in place.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setattr(training, "train", fail)
     monkeypatch.setattr(os, "_exit", leave)
     spec = tmp_path / "tiny.json"
@@ -157,4 +160,4 @@ def test_a_batch_that_cannot_be_split_is_refused(job: Jobs) -> None:
 
     made: Job = job("run", "batch_size=16")
     with pytest.raises(CompileError, match="batch_size=18"):
-        _require_whole_parts(made.loaded, World(size=3))
+        _require_whole_parts(made.loaded, Place(size=3))

@@ -63,7 +63,9 @@ def test_it_agrees_with_a_plain_loop(run: Path) -> None:
     assert found["top1"] == pytest.approx(top1, abs=1e-6)
     assert found["top5"] == pytest.approx(top5, abs=1e-6)
     assert found["loss"] == pytest.approx(loss, rel=1e-4)
-    assert found["confusion"] == confusion.tolist()
+    pairs = np.argwhere(confusion).tolist()
+    assert found["confusion"] == [[*pair, confusion[tuple(pair)]] for pair in pairs]
+    assert (found["split"], found["best_chosen_on"]) == ("test", "validation")
     with Image.open(run / "confusion.png") as picture:
         assert picture.size[0] > 500
 
@@ -85,9 +87,9 @@ def test_ten_crops_agree_with_a_plain_loop(run: Path) -> None:
 
 def test_other_sizes(run: Path) -> None:
     output = _invoke("eval", str(run), "--size", "80", "--images", "100")
-    assert "100 images" in output
+    assert "100 test images" in output
     found = json.loads((run / "eval-1crop-80.json").read_text())
-    assert found["size"] == 80
+    assert found["size"] == [80, 80]
     images, labels = (values[::20] for values in _images())
     larger = F.interpolate(images, (80, 80), mode="bilinear", antialias=True).round()
     probabilities = _plain(run, larger)
@@ -141,7 +143,7 @@ def test_a_run_with_bn_over_processes_is_evaluated_in_one(run: Path) -> None:
     text = recipe.read_text(encoding="utf-8")
     recipe.write_text(text.replace("sync_bn = false", "sync_bn = true"), encoding="utf-8")
     assert "sync_bn = true" in recipe.read_text(encoding="utf-8")
-    assert "20 images" in _invoke("eval", str(run), "--images", "20", "--device", "cpu")
+    assert "20 test images" in _invoke("eval", str(run), "--images", "20", "--device", "cpu")
 
 
 def test_a_checkpoint_outside_its_folder_is_refused(run: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from unit.runner.jobs import Jobs
 
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.data.randomness import Stream, word
+from archcompiler.runner.data.validation import divide
 from archcompiler.runner.engine.optimizer import make_optimizer
 from archcompiler.runner.recipe.model import Optimizer
 from archcompiler.runner.report.metrics import read_metrics
@@ -117,12 +118,14 @@ def test_the_moving_average_is_evaluated_with_its_own_statistics(job: Jobs, tmp_
     for name, tensor in floats.items():
         torch.testing.assert_close(saved[name], tensor, rtol=1e-4, atol=1e-6)
 
-    test = read_embedded().test.padded(2)
+    whole = read_embedded().train
+    held = divide(whole.labels, 0.1, made.loaded.recipe.seed).validation
+    test = whole.part(held).padded(2)
     chosen = torch.arange(50) * len(test) // 50
     pixels = torch.from_numpy(test.pixels)[chosen].float().expand(-1, 3, -1, -1)
     with torch.no_grad():
         logits = average.eval()((pixels / 255 - 0.286) / 0.353)
     row = read_metrics(tmp_path / "run" / "metrics.jsonl")[-1]
-    assert row["split"] == "test"
+    assert row["split"] == "validation"
     labels = torch.from_numpy(test.labels)[chosen]
     assert row["loss"] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-3)

@@ -114,7 +114,7 @@ def test_cutout_removes_a_square() -> None:
 
 @pytest.mark.parametrize("rate", [0.1, 0.3, 0.5, 0.7])
 def test_label_noise_is_the_matrix_of_the_paper(rate: float) -> None:
-    """1 - rate on the diagonal and rate / 9 elsewhere, each within 3 sigma of a binomial share."""
+    """1 - rate on the diagonal and rate / 9 elsewhere, within three sigma of a binomial share."""
     labels = INDEX % 10
     noisy = noisy_labels(labels, INDEX, 1, rate, 10)
     count = len(INDEX)
@@ -124,7 +124,7 @@ def test_label_noise_is_the_matrix_of_the_paper(rate: float) -> None:
     wrong = matrix.double() / (count / 10)
     wrong = wrong[~torch.eye(10, dtype=torch.bool)]
     sigma = (rate / 9 * (1 - rate / 9) / (count / 10)) ** 0.5
-    # Of 90 cells a few lie beyond 3 sigma by chance, and none beyond 5.
+    # Of 90 cells a few lie beyond three sigma by chance, and none beyond 5.
     assert float((wrong - rate / 9).abs().max()) < 5 * sigma
     assert torch.equal(noisy[50:60], noisy_labels(labels[50:60], INDEX[50:60], 1, rate, 10))
 

@@ -21,7 +21,7 @@ from archcompiler.files import link_whole
 from archcompiler.runner.engine import evaluate
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
-from archcompiler.runner.store.resuming import differences, fingerprint
+from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
 from archcompiler.runner.training import Job, train
 
 FULL = (
@@ -35,6 +35,9 @@ FULL = (
     "speed.accumulate=2",
     "label_smoothing=0.1",
 )
+
+
+DATA = TrainedOn(10_000, "0", ("cat", "dog"))
 
 
 def _same(a: Path, b: Path) -> None:
@@ -164,7 +167,7 @@ def test_a_signal_ends_an_evaluation_which_is_repeated(
 )
 def test_a_run_does_not_change_unnoticed(job: Jobs, setting: str, code: str | None) -> None:
     was, now = (
-        fingerprint(made.network, made.loaded.recipe, 10_000, 1, "ddp")
+        fingerprint(made.network, made.loaded.recipe, DATA, 1, "ddp")
         for made in (job("run"), job("run", setting))
     )
     loaded = job("run", setting).loaded
@@ -180,7 +183,7 @@ def test_a_run_does_not_change_unnoticed(job: Jobs, setting: str, code: str | No
 
 def test_other_data_are_not_gone_on_with(job: Jobs) -> None:
     made = job("run")
-    was = fingerprint(made.network, made.loaded.recipe, 10_000, 2, "ddp")
+    was = fingerprint(made.network, made.loaded.recipe, DATA, 2, "ddp")
     assert not differences(made.loaded, was, was)
     with pytest.raises(CompileError, match=r"E713.*on 10,000 images, but there are 9,999"):
         differences(made.loaded, was, was | {"images": 9_999})

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-import torch
 from unit.runner.jobs import TINY
 from unit.runner.standin import write_photographs
 
-from archcompiler.diagnostics import CompileError
-from archcompiler.runner.data.folder import list_images
-from archcompiler.runner.data.order import Order, Parts
-from archcompiler.runner.data.streamed import StreamedTraining
-from archcompiler.runner.recipe.model import Folder
 from archcompiler.runner.system.signals import EXIT_STOPPED, StopSignals
 
 
@@ -95,11 +87,33 @@ def test_the_grace_ends_where_no_handler_can_be_called() -> None:
     assert took < 5
 
 
+def test_a_process_alone_obeys_a_second_signal_wherever_it_is() -> None:
+    code, took = _ended("later(0.1, 0.1)\nwith StopSignals(): stuck()")
+    assert code == 128 + signal.SIGTERM
+    assert took < 5
+
+
+def test_what_may_wait_for_ever_is_interrupted() -> None:
+    program = (
+        "from archcompiler.runner.system.signals import Interrupted\n"
+        "with StopSignals() as s:\n"
+        "    try:\n"
+        "        with s.waiting(): later(0.1); os.read(os.pipe()[0], 1)\n"
+        "    except Interrupted: pass\n"
+        "    try:\n"
+        "        with s.waiting(): os._exit(1)\n"
+        "    except Interrupted: pass\n"
+    )
+    code, took = _ended(program)
+    assert code == 0
+    assert took < 5
+
+
 def test_of_several_processes_a_repeated_signal_is_one() -> None:
     # A scheduler sends SIGTERM to all processes, and torchrun, which gets it too, sends it again.
     assert (
         _ended(
-            "with StopSignals(grace=9) as s:\n"
+            "with StopSignals(grace=9, several=True) as s:\n"
             "    send(0, 0.05, 0.05)\n"
             "    time.sleep(0.2)\n"
             "    assert s.received is signal.SIGTERM\n"
@@ -107,7 +121,9 @@ def test_of_several_processes_a_repeated_signal_is_one() -> None:
         )[0]
         == 0
     )
-    code, _ = _ended("with StopSignals(grace=9, repeats=0.1): send(0, 0.3); time.sleep(5)")
+    code, _ = _ended(
+        "with StopSignals(grace=9, several=True, repeats=0.1): send(0, 0.3); time.sleep(5)"
+    )
     assert code == 128 + signal.SIGTERM
 
 
@@ -143,23 +159,17 @@ def test_a_terminal_and_a_scheduler_signal_the_workers_too(tmp_path: Path) -> No
     assert (out / "checkpoints" / "last.pt").exists()
 
 
-def test_workers_outlast_signals_and_are_missed(tmp_path: Path) -> None:
-    write_photographs(tmp_path)
-    data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3, workers=1)
-    files, _ = list_images(data)
-    images = StreamedTraining(files, data, (24, 24), 0, torch.device("cpu"))
-    batches = images.batches(Parts(Order(0, len(images)), 4, 0, 1, 1), 0)
-    with closing(batches):
-        next(batches)
-        (worker,) = multiprocessing.active_children()
-        assert worker.pid is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
-            os.kill(worker.pid, number)
-        for _ in range(12):
-            next(batches)
-        worker.kill()
-        with pytest.raises(CompileError, match=r"E711.*worker process that decodes"):
-            list(batches)
+def test_before_the_run_a_signal_is_obeyed_at_once() -> None:
+    program = (
+        "from archcompiler.runner.system.signals import at_once\n"
+        "@at_once()\n"
+        "def command():\n"
+        "    try: os.kill(os.getpid(), signal.SIGINT)\n"
+        "    except BaseException: pass\n"
+        "command()\n"
+    )
+    assert _ended(program)[0] == -signal.SIGINT
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_handlers_are_put_back() -> None:

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,12 @@ import torch
 from torch import nn
 from unit.runner.jobs import Jobs
 
-from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.system import hardware
-from archcompiler.runner.system.hardware import Hardware, settle
+from archcompiler.runner.system.hardware import Hardware, settle, unrepeatable
 from archcompiler.runner.training import train
 
 
@@ -112,6 +113,9 @@ def test_auto_is_what_the_gpu_does_fast(monkeypatch: pytest.MonkeyPatch, switche
         ("NVIDIA A100-SXM4-80GB", torch.bfloat16, 312e12),
         ("NVIDIA A100-SXM4-80GB", torch.float32, 156e12),
         ("Tesla V100-SXM2-16GB", torch.float32, 15.7e12),
+        ("NVIDIA H100 NVL", torch.float16, 835.5e12),
+        ("NVIDIA GH200 480GB", torch.bfloat16, 990e12),
+        ("NVIDIA B200", torch.float32, 1100e12),
         ("NVIDIA RTX A1000", torch.bfloat16, None),
         ("NVIDIA L40", torch.bfloat16, None),
         ("NVIDIA T400 4GB", torch.float16, None),
@@ -123,6 +127,26 @@ def test_peaks_are_of_exactly_this_gpu(
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
     found = Hardware(torch.device("cuda"), precision, True, True, tf32=True)
     assert found.peak() == peak
+    assert [d.code for d in found.unknown()] == ([] if peak else ["W721"])
+    assert all(name in d.message for d in found.unknown())
+
+
+def test_what_does_not_repeat_is_told_once(recwarn: pytest.WarningsRecorder) -> None:
+    told: list[Diagnostic] = []
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        with unrepeatable(told.extend):
+            for _ in range(2):
+                # One that torch has no such kernel for even on the CPU.
+                torch.zeros(3).put_(torch.tensor([0, 0]), torch.tensor([1.0, 2.0]))
+                warnings.warn("max_pool2d_with_indices_backward_cuda does not have a "
+                              "deterministic implementation", stacklevel=1)  # fmt: skip
+    finally:
+        torch.use_deterministic_algorithms(False)
+    (only,) = told
+    assert only.code == "W722"
+    assert "`put_`" in only.message
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize("key", ["channels_last", "compile"])

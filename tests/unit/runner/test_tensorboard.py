@@ -24,7 +24,7 @@ def test_events_are_the_metrics_and_come_once(job: Jobs, tmp_path: Path) -> None
     events = EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     events.Reload()
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
-    for split in ("train", "test"):
+    for split in ("train", "validation"):
         found = [(e.step, e.value) for e in events.Scalars(f"{split}/loss")]
         expected = [(r["iteration"], r["loss"]) for r in rows if r["split"] == split]
         assert found == [(step, pytest.approx(loss)) for step, loss in expected]

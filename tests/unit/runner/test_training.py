@@ -46,7 +46,7 @@ def test_the_smoke_recipe_learns(tmp_path: Path) -> None:
     job = Job(archcompiler.compile(SMALL), recipe, RunFolder(tmp_path / "run"), quiet=True)
     assert train(job).finished
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
-    tested = [row["accuracy"] for row in rows if row["split"] == "test"]
+    tested = [row["accuracy"] for row in rows if row["split"] == "validation"]
     assert tested[-1] > 0.5  # chance is 0.1
     losses = [row["loss"] for row in rows if row["split"] == "train"]
     assert losses[-1] < 0.7 * losses[0]
@@ -81,7 +81,8 @@ def test_every_recipe_takes_two_steps(tmp_path: Path, name: str) -> None:
     job = Job(archcompiler.compile(spec), recipe, RunFolder(tmp_path / "run"), quiet=True)
     assert train(job).iteration == 2
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
-    assert [row["split"] for row in rows] == ["train", "train", "test"]
+    judge = "test" if name.endswith("_paper") else "validation"
+    assert [row["split"] for row in rows] == ["train", "train", judge]
     assert all(row["loss"] < 100 for row in rows)
 
 
@@ -121,7 +122,7 @@ def test_the_run_folder(job: Jobs, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert {path.name for path in run.iterdir()} == {
         "checkpoints", "curves.png", "curves.svg", "metrics.csv", "metrics.jsonl", "model.py",
-        "recipe.toml", "spec.toml",
+        "recipe.toml", "run.json", "run.lock", "spec.toml",
     }  # fmt: skip
     assert {path.name for path in (run / "checkpoints").iterdir()} == {
         "best.pt", "last.pt", "iteration-000000004.pt", "iteration-000000008.pt",
@@ -361,7 +362,7 @@ def test_the_command_line(tmp_path: Path) -> None:
         words += ["--set", setting]
     done = CliRunner().invoke(group, words)
     assert done.exit_code == 0, done.output
-    assert "best accuracy" in done.output
+    assert "best validation accuracy" in done.output
     assert load(tmp_path / "run" / "spec.toml").spec.head.dropout == 0.5
     assert CliRunner().invoke(group, words).exit_code == 2
     resumed = ["train", "--out", str(tmp_path / "run"), "--resume", "--set", "iterations=6"]
@@ -373,3 +374,15 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert again.exit_code == 0
     assert f"warning[W706]: the checkpoint `{target}` is corrupt" in again.output
     assert "iteration-000000004.pt`, the one before it, is used instead" in again.output
+
+
+@pytest.mark.parametrize("part", [("batch_size=1",), ("batch_size=4", "speed.accumulate=4")])
+def test_one_value_a_channel_is_refused_before_the_run(
+    job: Jobs, tmp_path: Path, part: tuple[str, ...]
+) -> None:
+    tiny_maps = TINY | {"stages": [{"channels": 8, "modules": 0, "before": 1, "stride": 8}]}
+    with pytest.raises(CompileError, match=r"E702.*maps of one position"):
+        train(job("run", *part, spec=tiny_maps))
+    assert not (tmp_path / "run").exists()
+    train(job("run", "batch_size=2", "iterations=1", spec=tiny_maps))
+    train(job("other", *part, "iterations=1"))

@@ -1,0 +1,57 @@
+"""Classes by their names: a number means a class only beside the names that it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from archcompiler.diagnostics import CompileError, Diagnostic, Span, error, warning
+
+_SHOWN = 5
+"""Names in a note."""
+
+
+def numbers(names: Sequence[str], known: Sequence[str], place: Span | None) -> tuple[int, ...]:
+    """The number of each name among the classes that a network knows.
+
+    The names may be some of those only, in any order. Raises CompileError E740 if they are not, at
+    the `place` that says which data have them.
+    """
+    if tuple(names) == tuple(known):
+        return tuple(range(len(known)))
+    number = {name: i for i, name in enumerate(known)}
+    unique = len(number) == len(known) and len(set(names)) == len(names)
+    if not unique or not number.keys() >= set(names):
+        raise CompileError(other(names, known, place))
+    return tuple(number[name] for name in names)
+
+
+def other(names: Sequence[str], known: Sequence[str], place: Span | None) -> Diagnostic:
+    """E740 for data whose classes have other names than those that a network knows."""
+    found, wanted = set(names), set(known)
+    notes = [
+        *_listed("only in the data", [name for name in names if name not in wanted]),
+        *_listed("only in the run", [name for name in known if name not in found]),
+    ]
+    return error(
+        "E740",
+        "the data have other classes than the network was trained on",
+        place,
+        notes=notes or ["the names are the same, but in another order or more than once"],
+    )
+
+
+def unnamed(checkpoint: str) -> Diagnostic:
+    """W740 for a checkpoint that was written before the names of classes were kept."""
+    return warning(
+        "W740",
+        f"{checkpoint} does not say which classes it was trained on",
+        notes=("those of the data are taken to be the same, in the same order",),
+    )
+
+
+def _listed(where: str, names: Collection[str]) -> list[str]:
+    if not names:
+        return []
+    shown = ", ".join(f"`{name}`" for name in list(names)[:_SHOWN])
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return [f"{where}: {shown}{more}"]

@@ -1,0 +1,122 @@
+"""Whether the data of a recipe go together with a spec, and with the recipe itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
+from archcompiler.runner.data.images import Images
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Folder, Small
+from archcompiler.spec.model import Spec
+
+
+def image_of(loaded: LoadedRecipe, spec: Spec) -> tuple[int, int, int]:
+    """The spec's input as C, H, W. Raises CompileError E703 if it is no image."""
+    match spec.input:
+        case (channels, height, width):
+            return channels, height, width
+    raise CompileError(
+        error(
+            "E703",
+            f"`{spec.name}` takes {_shape(spec.input)}, but every data set is of images",
+            loaded.span(("data",), "key"),
+            notes=("what `archcompiler build` writes can be trained on other data elsewhere",),
+        )
+    )
+
+
+def require_small_fit(loaded: LoadedRecipe, spec: Spec, data: Small, images: Images) -> None:
+    channels, height, width = images.pixels.shape[1:]
+    if channels == 1 and data.grey == "repeat":
+        channels = spec.input[0]
+    shape = (channels, height + 2 * data.pad, width + 2 * data.pad)
+    require_fit(loaded, spec, shape, images.classes)
+
+
+def require_fit(
+    loaded: LoadedRecipe, spec: Spec, shape: tuple[int, int, int], classes: tuple[str, ...]
+) -> None:
+    found: list[Diagnostic] = []
+    name, kind = spec.name, loaded.recipe.data.type
+    if shape != spec.input:
+        found.append(
+            error(
+                "E703",
+                f"`{name}` takes {_shape(spec.input)}, but `{kind}` gives {_shape(shape)}",
+                loaded.span(("data",), "key"),
+                help=_shape_help(shape, spec.input),
+            )
+        )
+    if len(classes) != spec.classes:
+        found.append(
+            error(
+                "E703",
+                f"`{name}` has {spec.classes} classes, but `{kind}` has {len(classes)}",
+                loaded.span(("data",), "key"),
+                help=f"`--set classes={len(classes)}` changes the spec for this run",
+            )
+        )
+    data = loaded.recipe.data
+    if isinstance(data, Folder) and data.resize and data.resize < max(spec.input[1:]):
+        found.append(
+            error(
+                "E703",
+                f"test images of {data.resize} pixels are smaller than the "
+                f"{_shape(spec.input)} that `{name}` takes",
+                loaded.span(("data", "resize")),
+                help="without `resize` it follows the input",
+            )
+        )
+    channels = len(data.mean)
+    if shape == spec.input and channels != shape[0]:
+        found.append(
+            error(
+                "E703",
+                f"`mean` has {channels} channels, but the images have {shape[0]}",
+                loaded.span(("data", "mean")),
+            )
+        )
+    if found:
+        raise CompileError(*found)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+def _shape_help(shape: tuple[int, int, int], wanted: tuple[int, ...]) -> str | None:
+    if shape[0] == 1 and wanted[0] != 1:
+        return '`grey = "repeat"` under `[data]` fills every channel'
+    missing = wanted[1] - shape[1]
+    if missing > 0 and missing % 2 == 0 and wanted[2] - shape[2] == missing:
+        return f"{missing // 2} more pixels of `pad` under `[data]` make the sizes equal"
+    return None
+
+
+def small_crop(
+    loaded: LoadedRecipe, cover: tuple[int, int], crop: tuple[int, int]
+) -> Iterator[Diagnostic]:
+    """W731 if an evaluation sees less than half of what is in an image; both are (H, W)."""
+    (rows, columns), (height, width) = cover, crop
+    share = height * width / (rows * columns)
+    if share < 0.5:
+        yield warning(
+            "W731",
+            f"the test crop of {height}×{width} pixels shows {share:.1%} of an image that is "
+            f"resized to {rows}×{columns}",
+            loaded.span(("data", "resize")),
+            help="without `resize` it follows the input",
+        )
+
+
+def large_batch(loaded: LoadedRecipe, count: int) -> Iterator[Diagnostic]:
+    """W732 if a batch has an image more than once."""
+    size = loaded.recipe.batch_size
+    if size > count:
+        yield warning(
+            "W732",
+            f"a batch of {size:,} images takes each of {count:,} about {size / count:.1f} times",
+            loaded.span(("batch_size",)),
+            help=f"`--set batch_size={count}` or less",
+        )

@@ -1,0 +1,173 @@
+"""A run that cannot fit into memory is told so before it starts, and one that did not, how."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from collections import namedtuple
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+from saved_tensors import saved_bytes
+from torch import Tensor
+from torch.utils.data import Dataset
+from unit.runner.jobs import TINY, Jobs
+from unit.runner.standin import write_photographs
+
+import archcompiler
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.demand import Demand, training_demand
+from archcompiler.diagnostics import CompileError
+from archcompiler.runner.data.workers import Workers
+from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.system.failures import explained
+from archcompiler.runner.system.hardware import Hardware
+from archcompiler.runner.system.memory import (
+    Memory,
+    check_memory,
+    check_shared,
+    machine_memory,
+    size,
+)
+from archcompiler.runner.training import train
+
+
+def test_the_demand_is_what_torch_holds() -> None:
+    network = archcompiler.compile(TINY)
+    module = network.module()
+    cost = total(CostModel(network.graph).network)
+    demand = training_demand(cost, images=6, momentum=True, average=True)
+    tensors = [p.numel() * p.element_size() for p in module.parameters()]
+    buffers = [b.numel() * 4 for b in module.buffers() if b.is_floating_point()]
+    assert demand.gradients == demand.optimizer == sum(tensors)
+    # BN counts its batches too, 8 bytes each, which an average of weights has no use for.
+    assert 0 <= demand.weights - sum(tensors) - sum(buffers) < 8 * len(list(module.buffers()))
+    assert demand.activations == saved_bytes(module, (6, 3, 32, 32))
+    assert demand.total == demand.activations + sum(tensors) * 2 + 2 * demand.weights
+    half = training_demand(cost, images=6, momentum=False, average=False, half=True, shards=2)
+    assert half.activations * 2 == demand.activations
+    assert (half.gradients * 2, half.optimizer, half.average) == (demand.gradients, 0, 0)
+    none = training_demand(cost, images=6, momentum=False, average=False, recomputed=True)
+    assert none.activations == 0
+
+
+def _system(root: Path, lines: str, **files: str) -> Memory:
+    proc, groups = root / "proc", root / "cgroup"
+    (proc / "self").mkdir(parents=True)
+    (proc / "meminfo").write_text(
+        "MemTotal: 1000 kB\nMemFree: 1 kB\nMemAvailable: 600 kB\nSwapTotal: 10 kB\nSwapFree: 5 kB\n"
+    )
+    (proc / "self" / "cgroup").write_text(lines)
+    for name, text in files.items():
+        path = groups / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return machine_memory(proc, groups)
+
+
+def test_what_memory_there_is(tmp_path: Path) -> None:
+    kb = 1024
+    assert machine_memory(tmp_path / "none") == Memory(0, 0)
+    assert _system(tmp_path / "a", "") == Memory(1010 * kb, 605 * kb)
+    v2 = {"a__memory_dot_max": f"{400 * kb}", "a__memory_dot_current": f"{300 * kb}"}
+    v2["a__memory_dot_stat"] = f"anon 1\ninactive_file {50 * kb}\n"
+    assert _system(tmp_path / "b", "0::/a/b\n", **v2) == Memory(400 * kb, 150 * kb)
+    unlimited = {"memory_dot_max": "max", "memory_dot_current": "7"}
+    assert _system(tmp_path / "c", "0::/\n", **unlimited) == Memory(1010 * kb, 605 * kb)
+    v1 = {"memory__memory_dot_limit_in_bytes": f"{400 * kb}"}
+    v1["memory__memory_dot_usage_in_bytes"] = f"{500 * kb}"
+    lines = "4:cpu,memory:/docker/x\n3:pids:/\n"
+    assert _system(tmp_path / "d", lines, **v1) == Memory(400 * kb, 0)
+
+
+def test_scarce_is_a_warning_and_impossible_an_error() -> None:
+    demand = Demand(1 << 20, 1 << 20, 0, 0, 3 << 30)
+
+    def check(total: int, free: int) -> list[str]:
+        found = check_memory(demand, Memory(total << 30, free << 30), "`cuda:0`", 8, "`--set x`")
+        return [f"{d.code}: {d.message}" for d in found]
+
+    assert check(4, 4) == check(0, 0) == []
+    assert check(4, 2) == ["W720: the run needs at least 3.0 GiB, but of `cuda:0` 2.0 GiB are free"]
+    with pytest.raises(CompileError, match=r"E709.*needs at least 3.0 GiB, but `cuda:0` has 2.0"):
+        check(2, 1)
+    assert [size(n) for n in (512, 3 << 19, 5 << 30)] == ["0.5 KiB", "1.5 MiB", "5.0 GiB"]
+
+
+@pytest.mark.parametrize(("there", "free"), [(1 << 20, 1 << 19), (1 << 40, 1 << 19)])
+def test_a_run_is_measured_before_it_starts(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: int, free: int
+) -> None:
+    monkeypatch.setattr(Hardware, "room", lambda self: (Memory(there, free), "this machine"))
+    made = job("run", "iterations=1", "batch_size=64")
+    if there == 1 << 40:
+        (scarce,) = train(made).warnings
+        assert scarce.code == "W720"
+        assert scarce.help is not None
+        parts = int(scarce.help.split("accumulate=")[1].split("`")[0])
+        cost = total(CostModel(made.network.graph).network)
+        one, two = (
+            training_demand(cost, images=64 // n, momentum=True, average=False).total
+            for n in (parts, parts // 2)
+        )
+        assert one <= free < two
+    else:
+        with pytest.raises(CompileError, match=r"E709.*the run needs at least"):
+            train(made)
+        assert not (tmp_path / "run").exists()
+
+
+def test_shared_memory_is_looked_at_before(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Usage = namedtuple("Usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(0, 0, 256 << 10))
+    check_shared(64 << 10, 4, tmp_path)
+    check_shared(1 << 30, 4, tmp_path / "none")
+    check_shared(1 << 30, 0, tmp_path)
+    with pytest.raises(CompileError, match=r"(?s)E722.*384.0 KiB.*data.workers=2"):
+        check_shared(96 << 10, 4, tmp_path)
+    write_photographs(tmp_path / "data")
+    spec = TINY | {"classes": 2}
+    settings = (f"data.path={tmp_path / 'data'}", "data.resize=36", "batch_size=4", "device=cpu")
+    made = job("run", *settings, "data.workers=8", spec=spec, recipe="imagenet_paper")
+    with pytest.raises(CompileError, match="E722"):
+        train(made)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        MemoryError(),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 3 bytes"),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("can't start new thread"),
+        OSError(12, "Cannot allocate memory"),
+        torch.OutOfMemoryError("CUDA out of memory"),
+    ],
+)
+def test_a_lack_of_memory_has_many_names(problem: Exception) -> None:
+    recipe = load_recipe("smoke").recipe
+    with pytest.raises(CompileError, match="E709"), explained(recipe):
+        raise problem
+
+
+class Greedy(Dataset[Tensor]):
+    """An image for which there is no memory."""
+
+    def __getitem__(self, key: int) -> Tensor:
+        raise MemoryError
+
+
+def test_a_worker_without_memory_is_told_apart() -> None:
+    device = torch.device("cpu")
+    workers = Workers(Greedy(), [[0]], 1, device, ahead=1, timeout=60, path=str)
+    with (
+        pytest.raises(CompileError, match=r"(?s)E709.*in a worker process.*data.workers"),
+        closing(workers),
+        explained(load_recipe("smoke").recipe),
+    ):
+        list(workers.batches())
