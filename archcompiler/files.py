@@ -85,14 +85,6 @@ def read_regular(path: Path, most: int) -> bytes:
         return file.read(most)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and what is missing above it, and wait for the disk. Raises OSError."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for folder in missing:
-        _sync_folder(folder.parent)
-
-
 def link_whole(link: Path, target: Path) -> None:
     """Make `link` name `target`, a file beside it, in one step; a copy where there are no links.
 
