@@ -229,7 +229,7 @@ def test_symbols_print_what_numbers_print(applied: Applied) -> None:
         printed = record.module(op, dims)
     else:
         assert record.call is not None
-        printed = record.call(op, names, dims, False)
+        printed = record.call(op, names, dims)
     compile(printed, "printed", "eval")
     if applied.example.kind not in OUTPUT_CHANNELS_ARE_PIXELS:
         out = eval(str(op.out(channels)), {}, dict(numbers))

@@ -33,7 +33,7 @@ from archcompiler.verify.proof import prove
 SOURCE = "def spread_channels(x):\n    return F.pixel_shuffle(x, 2)"
 
 
-def _call(op: Operator, x: Sequence[str], dims: int, inplace: bool) -> str:
+def _call(op: Operator, x: Sequence[str], dims: int) -> str:
     return f"spread_channels({x[0]})"
 
 
