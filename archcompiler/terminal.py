@@ -68,13 +68,18 @@ def finish() -> None:
 
 def silence() -> None:
     """Lose what is still to be written: Python would complain of it once more at its end."""
-    null = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            os.dup2(null, stream.fileno())
+        _lose(stream)
+
+
+def _lose(stream: TextIO) -> None:
+    null = os.open(os.devnull, os.O_WRONLY)
+    with suppress(OSError, ValueError):
+        os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def _write(text: str, *, err: bool) -> None:
@@ -89,6 +94,7 @@ def _write(text: str, *, err: bool) -> None:
             raise
     except OSError as exc:
         if not err:
+            _lose(stream)  # or what is still in its buffer would be the same error once more
             reason = (exc.strerror or str(exc)).lower()
             raise CompileError(error("E406", f"cannot write the output: {reason}")) from None
 
