@@ -29,7 +29,7 @@ def flops(*arguments: str | Path) -> str:
 
 def readme_table() -> str:
     """The table of all shipped specs."""
-    return flops(*SHIPPED, "--columns", COLUMNS, "--format", "md")
+    return flops(*SHIPPED, "--columns", COLUMNS, "--format", "md", "--names")
 
 
 def in_readme(text: str, table: str) -> str:

@@ -13,18 +13,27 @@ from archcompiler import terminal
 from archcompiler.analysis.references import Origin
 from archcompiler.analysis.roofline import Precision, accelerator
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import choice, set_option, specs_argument
+from archcompiler.cli.options import UserPath, choice, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
+from archcompiler.cli.writing import write_output
 from archcompiler.compiler import CompiledNetwork, at_size
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.tables.columns import chosen, order_by
-from archcompiler.tables.report import Report, View
+from archcompiler.tables.report import Report, View, titled
 
 if TYPE_CHECKING:
     from archcompiler.ir import Graph
     from archcompiler.verify.counts import Counts
 
 TableFormat = Literal["table", "md", "csv", "json", "latex"]
+SUFFIXES: dict[str, TableFormat] = {
+    ".txt": "table",
+    ".md": "md",
+    ".csv": "csv",
+    ".json": "json",
+    ".tex": "latex",
+}
+"""What a file is written as unless `--format` says otherwise."""
 LARGEST = 65_536
 """Pixels of a side, as in a spec."""
 
@@ -95,9 +104,18 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--format",
     "format",
     type=choice(TableFormat),
-    default="table",
-    show_default=True,
+    help="As what to print; by default a table, or what the file of -o is named after.",
 )
+@click.option(
+    "-o", "--output", type=UserPath(dir_okay=False), metavar="FILE", help="Write a file: costs.tex."
+)
+@click.option(
+    "--titles/--names",
+    default=None,
+    help="What networks are called; by default titles in LaTeX and Markdown, else names.",
+)
+@click.option("--caption", metavar="TEX", help="Caption of a LaTeX `table` around it.")
+@click.option("--label", metavar="LABEL", help="Label of a LaTeX `table` around it: tab:costs.")
 @click.option(
     "--schema",
     is_flag=True,
@@ -118,7 +136,11 @@ def command(
     devices: tuple[str, ...],
     precision: Precision,
     verify: bool,
-    format: TableFormat,
+    format: TableFormat | None,
+    output: Path | None,
+    titles: bool | None,
+    caption: str | None,
+    label: str | None,
 ) -> None:
     """Count what each SPEC costs: parameters, MACs, activations, memory.
 
@@ -126,6 +148,13 @@ def command(
     """
     if depth is not None and view != "module":
         raise click.UsageError("--depth is for --by module.")
+
+    if format is None:
+        format = "table" if output is None else _format_of(output)
+    if format != "latex" and (caption is not None or label is not None):
+        raise click.UsageError("--caption and --label are for --format latex.")
+    if titles is None:
+        titles = format in ("latex", "md")
 
     keys = [key.strip() for key in columns.split(",")] if columns else []
     chosen(view, keys, measured=verify)
@@ -149,8 +178,15 @@ def command(
         )
         for (network, graph), counts in zip(graphs, measured, strict=True)
     ]
-    color = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    terminal.page(_render(reports, keys, format, color=color), styled=color)
+    if titles:
+        reports = titled(reports)
+    color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    text = _render(reports, keys, format, caption, label, color=color)
+    if output is None:
+        terminal.page(text, styled=color)
+    else:
+        write_output(output, text.encode())
+        terminal.line(output)
     if missing is not None:
         report_diagnostics([missing])
         sys.exit(2)
@@ -207,8 +243,23 @@ def _measure(
     return [verify_counts(network, graph) for network, graph in graphs], None
 
 
+def _format_of(path: Path) -> TableFormat:
+    format = SUFFIXES.get(path.suffix.lower())
+    if format is None:
+        raise click.UsageError(
+            f"`{path.name}` names no format; end it in {', '.join(SUFFIXES)} or say --format."
+        )
+    return format
+
+
 def _render(
-    reports: Sequence[Report], keys: Sequence[str], format: TableFormat, *, color: bool
+    reports: Sequence[Report],
+    keys: Sequence[str],
+    format: TableFormat,
+    caption: str | None,
+    label: str | None,
+    *,
+    color: bool,
 ) -> str:
     from archcompiler.tables import csv, json, latex, markdown, text
     from archcompiler.tables.grid import cost_grid, reference_grid, roofline_grid
@@ -228,7 +279,7 @@ def _render(
     if format == "md":
         return markdown.render(grids)
     if format == "latex":
-        return latex.render(grids)
+        return latex.render(grids, caption, label)
     return text.render(grids, color=color)
 
 

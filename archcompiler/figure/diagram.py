@@ -12,7 +12,7 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.figure.drawing import Drawing
-from archcompiler.figure.engine import INSTALL, Dot, find_dot, find_pdf_dot
+from archcompiler.figure.engine import INSTALL, Dot, find_dot
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.page import Level, Page, footer_words
@@ -87,11 +87,6 @@ class Figure:
 
                 return to_tikz(panel, self.theme, self.description).encode()
             case "pdf":
-                dot = self._pdf_dot
-                if dot is not None:
-                    from archcompiler.figure.xdot import to_xdot
-
-                    return dot.render(to_xdot(panel, self.theme, 72, dot.fonts), "pdf", "neato")
                 from archcompiler.figure.pdf import to_pdf
 
                 return to_pdf(panel, self.theme)
@@ -99,19 +94,11 @@ class Figure:
                 from archcompiler.figure.xdot import resolution, to_xdot
 
                 dot = require_dot(self.dot, "png")
-                source = to_xdot(panel, self.theme, resolution(panel, DPI), dot.fonts)
-                return dot.render(source, "png", "neato")
+                dpi = resolution(panel, DPI)
+                source = to_xdot(panel, self.theme, dpi, dot.fonts)
+                return _with_resolution(dot.render(source, "png", "neato"), dpi)
             case "json":
                 return self.to_json(panel).encode()
-
-    @property
-    def _pdf_dot(self) -> Dot | None:
-        """A system's program embeds the font; pages too long for it are for our own writer."""
-        from archcompiler.figure.pdf import LONGEST
-
-        panel = self.page.panel
-        short = max(panel.width, panel.height) + 2 * MARGIN <= LONGEST
-        return find_pdf_dot(self.asked) if short else None
 
     @cached_property
     def _view(self) -> View:
@@ -130,8 +117,13 @@ class Figure:
             dpi = resolution(panel, DPI)
             if dpi < DPI:
                 yield f"so long a picture has {dpi} dots per inch, not {DPI}: svg has no limit"
-        embedded = format == "pdf" and self._pdf_dot is not None
-        if format in ("pdf", "tikz") and not embedded:
+        if format == "pdf":
+            from archcompiler.figure.pdf import reduction
+
+            if reduction(panel) < 1:
+                share = f"{reduction(panel):.3g}"
+                yield f"no pdf page is so long: it is drawn at {share} of its size, svg is not"
+        if format in ("pdf", "tikz"):
             from archcompiler.figure import pdf, tikz
 
             module = pdf if format == "pdf" else tikz
@@ -139,8 +131,18 @@ class Figure:
             if lost:
                 names = ", ".join(f"U+{ord(c):04X}" for c in sorted(lost))
                 yield f"{format} has no glyph for {names} and prints `?`: svg does not"
-        if format == "pdf" and not embedded:
-            yield "text is set in the viewer's own Helvetica, not embedded"
+
+
+def _with_resolution(png: bytes, dpi: int) -> bytes:
+    """A PNG that says how large it is: a word processor then places it at the figure's width."""
+    from io import BytesIO
+
+    from PIL import Image
+
+    out = BytesIO()
+    with Image.open(BytesIO(png), formats=["PNG"]) as image:
+        image.save(out, "PNG", dpi=(dpi, dpi), optimize=True)
+    return out.getvalue()
 
 
 def require_dot(dot: Dot | None, what: str) -> Dot:

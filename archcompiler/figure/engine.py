@@ -53,12 +53,6 @@ def find_dot(path: Path | None = None) -> Dot | None:
     return Dot(found) if found else None
 
 
-def find_pdf_dot(path: Path | None = None) -> Dot | None:
-    """The program that writes PDF with its fonts in it: the wheel's cannot."""
-    found = path if path is not None and path != _from_wheel() else _from_system()
-    return Dot(found) if found else None
-
-
 @cache
 def _from_wheel() -> Path | None:
     try:

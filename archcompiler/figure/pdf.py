@@ -1,8 +1,14 @@
-"""Panels as PDF without any library: vectors, and text in the Helvetica that every viewer has."""
+"""Panels as PDF: vectors, and text in a font that is in the file, the same bytes on every machine.
+
+The layout is made with Helvetica's widths. The font that comes with the library is wider, so every
+label is set as wide as it was laid out.
+"""
 
 from __future__ import annotations
 
-from math import ceil
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Final
 
 from archcompiler.figure.scene import (
     DASHES,
@@ -15,22 +21,33 @@ from archcompiler.figure.scene import (
     Point,
     Rect,
     Wire,
-)  # fmt: skip
-from archcompiler.figure.svg import arrow, number
+)
+from archcompiler.figure.svg import arrow
 from archcompiler.figure.themes import Theme
 
-KAPPA = 0.5523
-"""Control points of a quarter circle."""
-LONGEST = 14_400
-"""Points that a page may be long in its own unit (ISO 32000-1, annex C)."""
-_DASHED = f"[{DASHES[0]} {DASHES[1]}] 0 d"
-_SOLID = "[] 0 d"
+if TYPE_CHECKING:
+    from reportlab.pdfbase.ttfonts import TTFont
+    from reportlab.pdfgen.canvas import Canvas
+
+LONGEST: Final = 14_400
+"""Points that a page may be long (ISO 32000-1, annex C)."""
+_FONTS: Final = ("Vera", "VeraBd")
+"""Regular and bold, both of reportlab."""
 
 
 def to_pdf(panel: Panel, theme: Theme) -> bytes:
-    """A PDF of one page. Characters outside Windows' Western code page become question marks."""
+    """A PDF of one page, reduced to `LONGEST` points where it would be longer."""
+    from reportlab.pdfgen.canvas import Canvas
+
     width, height = panel.width + 2 * MARGIN, panel.height + 2 * MARGIN
-    painter = _Painter(theme)
+    scale = reduction(panel)
+    out = BytesIO()
+    canvas = Canvas(out, pagesize=(width * scale, height * scale), invariant=1, pageCompression=1)
+    canvas.setTitle(panel.title)
+    canvas.setCreator("archcompiler")
+    # A page's y grows upwards, a panel's downwards.
+    canvas.transform(scale, 0, 0, -scale, MARGIN * scale, (height - MARGIN) * scale)
+    painter = _Painter(canvas, theme)
     painter.rect(Rect(-MARGIN, -MARGIN, width, height), 0.0, theme.page, "")
     for item in panel.layers():
         match item:
@@ -40,64 +57,41 @@ def to_pdf(panel: Panel, theme: Theme) -> bytes:
                 painter.wire(item)
             case Label():
                 painter.label(item)
-    # Viewers take no page longer than this, but a larger unit.
-    unit = max(1, ceil(max(width, height) / LONGEST))
-    scale = number(1 / unit) if unit == 1 else f"{1 / unit:.9f}"
-    flip = f"{scale} 0 0 -{scale} {number(MARGIN / unit)} {number((height - MARGIN) / unit)} cm\n"
-    content = (flip + "\n".join(painter.lines)).encode("cp1252", "replace")
-    title = panel.title.encode("utf-16-be", "replace").hex()
-    return _document(content, width / unit, height / unit, unit, title)
+    canvas.save()
+    return out.getvalue()
+
+
+def reduction(panel: Panel) -> float:
+    """What a page is reduced by, so that viewers take it."""
+    return min(1.0, LONGEST / (max(panel.width, panel.height) + 2 * MARGIN))
 
 
 def missing(text: str) -> set[str]:
-    """Characters that the standard fonts of PDF do not have."""
-    return {c for c in text if c.encode("cp1252", "replace") == b"?" != c.encode()}
+    """Characters that the embedded font does not have."""
+    return {c for c in text if any(ord(c) not in _font(n).face.charToGlyph for n in _FONTS)}
 
 
-def _document(content: bytes, width: float, height: float, unit: int, title: str) -> bytes:
-    def font(name: str) -> bytes:
-        return (
-            f"<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>"
-        ).encode()
+@cache
+def _font(name: str) -> TTFont:
+    from reportlab.pdfbase.pdfmetrics import registerFont
+    from reportlab.pdfbase.ttfonts import TTFont
 
-    box = f"[0 0 {number(width)} {number(height)}]"
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox {box} /UserUnit {unit} /Contents 4 0 R "
-        f"/Resources << /Font << /F1 5 0 R /F2 6 0 R >> >> >>".encode(),
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
-        font("Helvetica"),
-        font("Helvetica-Bold"),
-        f"<< /Title <feff{title}> /Producer (archcompiler) >>".encode(),
-    ]
-    out = bytearray(b"%PDF-1.6\n%\xe2\xe3\xcf\xd3\n")
-    offsets = []
-    for index, body in enumerate(objects, 1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (index, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    for offset in offsets:
-        out += b"%010d 00000 n \n" % offset
-    out += b"trailer\n<< /Size %d /Root 1 0 R /Info 7 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (
-        len(objects) + 1,
-        start,
-    )
-    return bytes(out)
+    font = TTFont(name, f"{name}.ttf")
+    registerFont(font)
+    return font
 
 
 class _Painter:
-    def __init__(self, theme: Theme) -> None:
-        self.theme = theme
-        self.lines: list[str] = []
+    def __init__(self, canvas: Canvas, theme: Theme) -> None:
+        self.canvas, self.theme = canvas, theme
 
     def outline(self, outline: Outline) -> None:
         paint, r = self.theme.paint(outline.role), outline.rect
         stroke = "" if outline.form == "plain" or paint.fill == paint.stroke else paint.stroke
-        self.lines += [_DASHED if outline.dashed else _SOLID, f"{STROKE} w"]
+        self.canvas.setDash(*DASHES) if outline.dashed else self.canvas.setDash()
+        self.canvas.setLineWidth(STROKE)
         if outline.is_polygon:
-            self._path(outline.polygon(), paint.fill, stroke)
+            self._polygon(outline.polygon(), paint.fill, stroke)
             return
         for sheet in outline.sheets:
             self.rect(sheet, outline.radius, paint.fill, stroke)
@@ -105,67 +99,57 @@ class _Painter:
             self.rect(r.grown(-INSET), outline.radius - INSET, paint.fill, stroke)
 
     def rect(self, r: Rect, radius: float, fill: str, stroke: str) -> None:
-        if radius <= 0:
-            self._path(
-                ((r.x, r.y), (r.right, r.y), (r.right, r.bottom), (r.x, r.bottom)), fill, stroke
-            )
-            return
-        k = radius * (1 - KAPPA)
-        steps = [f"{_at(r.x + radius, r.y)} m", f"{_at(r.right - radius, r.y)} l"]
+        self._colors(fill, stroke)
+        place = (r.x, r.y, r.width, r.height)
+        if radius > 0:
+            self.canvas.roundRect(*place, radius, stroke=bool(stroke), fill=1)
+        else:
+            self.canvas.rect(*place, stroke=bool(stroke), fill=1)
 
-        def corner(a: Point, b: Point, to: Point) -> None:
-            steps.append(f"{_at(*a)} {_at(*b)} {_at(*to)} c")
+    def _polygon(self, points: tuple[Point, ...], fill: str, stroke: str) -> None:
+        self._colors(fill, stroke)
+        path = self.canvas.beginPath()
+        path.moveTo(*points[0])
+        for point in points[1:]:
+            path.lineTo(*point)
+        path.close()
+        self.canvas.drawPath(path, stroke=bool(stroke), fill=1)
 
-        corner((r.right - k, r.y), (r.right, r.y + k), (r.right, r.y + radius))
-        steps.append(f"{_at(r.right, r.bottom - radius)} l")
-        corner((r.right, r.bottom - k), (r.right - k, r.bottom), (r.right - radius, r.bottom))
-        steps.append(f"{_at(r.x + radius, r.bottom)} l")
-        corner((r.x + k, r.bottom), (r.x, r.bottom - k), (r.x, r.bottom - radius))
-        steps.append(f"{_at(r.x, r.y + radius)} l")
-        corner((r.x, r.y + k), (r.x + k, r.y), (r.x + radius, r.y))
-        self._finish(steps, fill, stroke)
-
-    def _path(self, points: tuple[Point, ...], fill: str, stroke: str) -> None:
-        first, *rest = points
-        self._finish([f"{_at(*first)} m", *(f"{_at(*p)} l" for p in rest)], fill, stroke)
-
-    def _finish(self, steps: list[str], fill: str, stroke: str) -> None:
-        self.lines.append(_color(fill, "rg"))
+    def _colors(self, fill: str, stroke: str) -> None:
+        self.canvas.setFillColor(fill)
         if stroke:
-            self.lines.append(_color(stroke, "RG"))
-        self.lines += [*steps, "h B" if stroke else "h f"]
+            self.canvas.setStrokeColor(stroke)
 
     def wire(self, wire: Wire) -> None:
         color = self.theme.lines[wire.role]
         points, head = arrow(wire) if wire.arrow else (wire.points, ())
-        dash = _DASHED if wire.dashed else _SOLID
-        self.lines += [f"{wire.line_width} w", dash, _color(color, "RG")]
+        self.canvas.setLineWidth(wire.line_width)
+        self.canvas.setDash(*DASHES) if wire.dashed else self.canvas.setDash()
+        self.canvas.setStrokeColor(color)
         first, *rest = points
-        steps = [f"{_at(*first)} m"]
+        path = self.canvas.beginPath()
+        path.moveTo(*first)
         if wire.curved:
             for i in range(0, len(rest), 3):
-                steps.append(" ".join(_at(*p) for p in rest[i : i + 3]) + " c")
+                path.curveTo(*(value for point in rest[i : i + 3] for value in point))
         else:
-            steps += [f"{_at(*p)} l" for p in rest]
-        self.lines += [*steps, "S"]
+            for point in rest:
+                path.lineTo(*point)
+        self.canvas.drawPath(path)
         if head:
-            self._path(head, color, "")
+            self._polygon(head, color, "")
 
     def label(self, label: Label) -> None:
-        encoded = label.text.encode("cp1252", "replace").hex()
-        font = "F2" if label.bold else "F1"
-        self.lines += [
-            _color(self.theme.text[label.role], "rg"),
-            # The page is upside down, its text must not be.
-            f"BT /{font} {number(label.size)} Tf 1 0 0 -1 {_at(label.bounds.x, label.y)} Tm "
-            f"<{encoded}> Tj ET",
-        ]
-
-
-def _at(x: float, y: float) -> str:
-    return f"{number(x)} {number(y)}"
-
-
-def _color(color: str, operator: str) -> str:
-    values = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    return " ".join(f"{value:.3f}" for value in values) + f" {operator}"
+        text = "".join("?" if missing(c) else c for c in label.text)
+        name = _FONTS[label.bold]
+        wide = _font(name).stringWidth(text, label.size)
+        if not wide:
+            return
+        line = self.canvas.beginText()
+        line.setFont(name, label.size)
+        line.setFillColor(self.theme.text[label.role])
+        line.setHorizScale(100 * min(1.0, label.bounds.width / wide))
+        # The page is upside down, its text must not be.
+        line.setTextTransform(1, 0, 0, -1, label.bounds.x, label.y)
+        line.textOut(text)
+        self.canvas.drawText(line)

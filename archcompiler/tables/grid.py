@@ -84,7 +84,10 @@ def cost_grid(reports: Sequence[Report], keys: Sequence[str]) -> Grid:
         lines += [(report, row) for row in report.rows]
         if not whole:
             lines.append((report, report.total))
-    names = [_name(row, whole=whole, tree=first.view == "module") for _, row in lines]
+    names = [
+        report.heading or row.name if whole else _name(row, tree=first.view == "module")
+        for report, row in lines
+    ]
     fields = [_Field("network" if whole else first.view, None, list(names))]
     fields += [_field(column, lines) for column in columns]
     headings, rows = _rows(fields)
@@ -156,18 +159,18 @@ def roofline_grid(reports: Sequence[Report]) -> Grid:
 
 def title(report: Report) -> str:
     """One line about a network and its input."""
-    return f"{report.name} · {report.input} · {report.classes} classes"
+    return f"{report.heading or report.name} · {report.input} · {report.classes} classes"
 
 
 def _network_fields(reports: Sequence[Report]) -> list[_Field]:
     return [
-        _Field("network", None, [report.name for report in reports]),
+        _Field("network", None, [report.heading or report.name for report in reports]),
         _Field("input", None, [r.input.pixel_words for r in reports]),
     ]
 
 
-def _name(row: Row, *, whole: bool, tree: bool) -> str:
-    if row.level == 0 and not whole:
+def _name(row: Row, *, tree: bool) -> str:
+    if row.level == 0:
         return "total"
     return "  " * (row.level - 1) + row.label if tree else row.name
 

@@ -1,4 +1,4 @@
-"""Grids as LaTeX `tabular` in the style of booktabs, for pdflatex."""
+"""Grids as LaTeX `tabular` in the style of booktabs, alone or in a float, for pdflatex."""
 
 from __future__ import annotations
 
@@ -31,13 +31,25 @@ PLAIN = {
 """What every character outside letters, digits and common signs becomes, without any package."""
 
 
-def render(grids: Sequence[Grid]) -> str:
-    """One `tabular` a grid, its notes as comments."""
+def render(grids: Sequence[Grid], caption: str | None = None, label: str | None = None) -> str:
+    r"""One `tabular` a grid, its notes as comments; a `table` around all if one is to be named.
+
+    `caption` is LaTeX and is not escaped: it may cite and refer. `label` is what `\ref` names.
+    """
     lines = [r"% Needs \usepackage{booktabs}."]
+    floats = caption is not None or label is not None
+    if floats:
+        lines += [r"\begin{table}", r"\centering"]
+        if caption is not None:
+            lines.append(rf"\caption{{{caption}}}")
+        if label is not None:
+            lines.append(rf"\label{{{label}}}")
     for position, grid in enumerate(grids):
         if position:
-            lines.append("")
+            lines.append(r"\par\medskip" if floats else "")
         lines += _grid(grid)
+    if floats:
+        lines.append(r"\end{table}")
     return "\n".join(lines) + "\n"
 
 

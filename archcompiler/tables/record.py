@@ -15,6 +15,7 @@ def record(report: Report) -> dict[str, Any]:
     cost, input = report.cost, report.input
     found: dict[str, Any] = {
         "name": report.name,
+        "title": report.title,
         "input": [input.channels, *input.size],
         "classes": report.classes,
         **_costs(cost),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -62,10 +62,17 @@ class Report:
     """What torch and fvcore count, if they were asked."""
     order: Order | None = None
     """What to sort rows by; None for their order in the network."""
+    heading: str = ""
+    """What people read in place of the name, if it is not that."""
 
     @property
     def name(self) -> str:
         return self.network.name
+
+    @property
+    def title(self) -> str:
+        """The spec's title, or its name where it has none."""
+        return " ".join((self.network.spec.title or self.name).split())
 
     @property
     def input(self) -> TensorType:
@@ -226,3 +233,14 @@ class Report:
             yield block, windows
             last = {s.body: s for s in block.steps if isinstance(s.body, Block)}
             stack += [(b, windows[s.inputs[0]]) for b, s in last.items() if around(b)]
+
+
+def titled(reports: Sequence[Report]) -> list[Report]:
+    """Reports whose headings are titles; networks of one title are told apart by their names."""
+    names: dict[str, set[str]] = {}
+    for report in reports:
+        names.setdefault(report.title, set()).add(report.name)
+    return [
+        replace(r, heading=r.title if len(names[r.title]) == 1 else f"{r.title} [{r.name}]")
+        for r in reports
+    ]

@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
+from archcompiler.cli.flops import SUFFIXES
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
 
@@ -69,7 +70,7 @@ def test_every_header_names_its_unit() -> None:
 
 def test_attention_56_as_published() -> None:
     row = next(line for line in output(A56, "--format", "md").splitlines() if "56" in line)
-    assert row == "| attention56 | 224×224 | 31.811 | 6.271 | 6.312 | 18.478 |"
+    assert row == "| Attention-56 | 224×224 | 31.811 | 6.271 | 6.312 | 18.478 |"
 
 
 def test_deviations_from_paper_and_release() -> None:
@@ -150,13 +151,50 @@ def test_latex_is_a_table_of_booktabs(tmp_path: Path) -> None:
     tabular = [line for line in text.splitlines() if not line.startswith("%")]
     assert "".join(tabular).isascii()
     assert not any("_" in row.replace(r"\_", "") for row in rows)
+    _set_in_tex(text, tmp_path)
+
+
+def test_a_float_for_a_paper(tmp_path: Path) -> None:
+    path = tmp_path / "more" / "costs.tex"
+    words = ("--caption", r"From \cite{wang17}.", "--label", "tab:costs", "-o", str(path))
+    assert output(A56, CIFAR, "--device", "h100", *words) == f"{path}\n"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(r"\begin{table}") == text.count(r"\end{table}") == 1
+    assert r"\caption{From \cite{wang17}.}" in text
+    assert r"\label{tab:costs}" in text
+    assert "\nAttention-56 & 224" in text
+    _set_in_tex(text, tmp_path)
+
+
+def _set_in_tex(text: str, folder: Path) -> None:
     if shutil.which("pdflatex") is None:
         return
     head = r"\documentclass{article}\usepackage{booktabs}\begin{document}\tiny"
     document = f"{head}\n{text}\\end{{document}}\n"
-    Path(tmp_path, "t.tex").write_text(document, encoding="utf-8")
+    Path(folder, "t.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+
+def test_a_file_is_what_its_suffix_says(tmp_path: Path) -> None:
+    for suffix, format in SUFFIXES.items():
+        path = tmp_path / f"costs{suffix}"
+        output(A56, "-o", str(path))
+        assert path.read_text(encoding="utf-8") == output(A56, "--format", format)
+    assert "names no format; end it in .txt, .md," in refused(A56, "-o", str(tmp_path / "costs"))
+    output(A56, "--format", "csv", "-o", str(tmp_path / "costs"))
+    assert "E403" in refused(A56, "-o", f"{tmp_path}/costs/no.md")
+    assert "for --format latex" in refused(A56, "--caption", "Costs")
+
+
+def test_networks_of_one_title_are_told_apart(tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(Path(A56).read_text().replace('"attention56"', '"other"'))
+    text = output(A56, str(other), CIFAR, "--titles")
+    assert "Attention-56 [attention56]" in text
+    assert "Attention-56 [other]" in text
+    assert "| Attention-56 (channel attention) |" in output(A56, CIFAR, "--format", "md")
+    assert "Attention-56 [" not in output(A56, A56, "--titles", "--res", "224,320")
 
 
 def test_a_roofline_by_hand() -> None:
