@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
@@ -27,9 +27,9 @@ from archcompiler.ir import Block
 if TYPE_CHECKING:
     from archcompiler.figure.html import View
 
-Format = Literal["svg", "png", "pdf", "dot", "json", "html", "tikz"]
-FORMATS: Final[tuple[Format, ...]] = ("svg", "png", "pdf", "dot", "json", "html", "tikz")
-SUFFIXES: Final = {"tikz": "tikz.tex"}
+Format = Literal["svg", "png", "pdf", "dot", "json", "html", "tikz", "mermaid"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+SUFFIXES: Final = {"tikz": "tikz.tex", "mermaid": "mmd"}
 """pdflatex names its PDF after its source: not like the one of `--format pdf`."""
 DPI: Final = 300
 
@@ -86,6 +86,10 @@ class Figure:
                 from archcompiler.figure.tikz import to_tikz
 
                 return to_tikz(panel, self.theme, self.description).encode()
+            case "mermaid":
+                from archcompiler.figure.mermaid import to_mermaid
+
+                return to_mermaid(panel, self.theme, self.description).encode()
             case "pdf":
                 from archcompiler.figure.pdf import to_pdf
 
