@@ -9,7 +9,7 @@ from archcompiler.figure.engine import Dot
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.module import draw_module
 from archcompiler.figure.module_size import tightest
-from archcompiler.figure.overview import draw_overview
+from archcompiler.figure.page import compose_bare
 from archcompiler.figure.recognition import modules_in, recognise
 from archcompiler.figure.scene import Panel
 from archcompiler.figure.scope import draw_scope
@@ -79,8 +79,7 @@ def draw_atlas(
     whose = f"{network}: " if network else ""
     places, links = _distinct(drawing.graph, prefix)
     drawing = replace(drawing, links=links)
-    overview = _without_heading(draw_overview(drawing, WIDTH).cropped())
-    overview = replace(overview, id=f"{prefix}network")
+    overview = replace(compose_bare(drawing, WIDTH, dot), id=f"{prefix}network")
     name = network or drawing.title
     sheets = [Sheet(overview, "", name, name, above, network=network)]
     ids = {"": overview.id} | {found.path: found.id for found in places}

@@ -15,21 +15,16 @@ from markupsafe import Markup
 from archcompiler.figure.atlas import Sheet, draw_atlas
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.engine import Dot
-from archcompiler.figure.legend import draw_legend
+from archcompiler.figure.legend import SWATCH, entries_of, swatch
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.page import footer_words
-from archcompiler.figure.scene import Node, Panel
+from archcompiler.figure.scene import Node, Panel, Wire
 from archcompiler.figure.svg import number, paint, quote
 from archcompiler.figure.themes import THEMES, Paint, Theme, ThemeName
 from archcompiler.figure.words import plural
 
 MARGIN = 10.0
 LEAST = (380.0, 150.0)
-LEGEND = 470.0
-LARGER = 1.6
-"""Than in print: the size of the words around it."""
-
-
 MAX_BYTES = 399_000
 """Of a file that is mailed around, and of what a browser opens at once."""
 
@@ -116,7 +111,7 @@ def _page(
     script = _asset("figure.js")
     light = THEMES["paper" if theme == "dark" else theme]
     crumbs = {sheet.panel.id: sheet.crumb for sheet in sheets}
-    legend = draw_legend((sheet.panel for sheet in sheets), LEGEND)
+    legend = entries_of(sheet.panel for sheet in sheets)
     return environment.get_template("figure.html.jinja").render(
         title=sheets[0].title,
         description=description,
@@ -133,10 +128,7 @@ def _page(
             }
             for sheet in sheets
         ],
-        legend=Markup(_svg(legend, "Legend", light, (), (0.0, 0.0))),
-        legend_size=tuple(
-            round(LARGER * (side + 2 * MARGIN)) for side in (legend.width, legend.height)
-        ),
+        legend=[(Markup(_swatch(role, light)), words) for role, words in legend],
         data=Markup(_data(name, sheets)),
         style=Markup(_asset("figure.css")),
         script=Markup(script),
@@ -164,6 +156,17 @@ def _svg(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{" ".join(map(number, box))}" '
         f'role="group" aria-label="{quote(title)}" '
         f"font-family=\"Helvetica, Arial, 'Liberation Sans', Arimo, sans-serif\">{body}</svg>"
+    )
+
+
+def _swatch(role: str, theme: Theme) -> str:
+    drawn = swatch(role)
+    parts = ((), (drawn,)) if isinstance(drawn, Wire) else ((drawn,), ())
+    panel = Panel("legend", "", SWATCH, 8.0, lanes=parts[0], wires=parts[1])
+    box = " ".join(map(number, (-1, -1, SWATCH + 2, 10)))
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{box}" aria-hidden="true">'
+        f"{''.join(paint(panel, _by_variable(theme)))}</svg>"
     )
 
 

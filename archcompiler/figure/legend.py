@@ -15,15 +15,25 @@ BETWEEN = 12.0
 WIRE_NAMES = {"skip": "skip connection", "guide": "size to resize to"}
 
 
-def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
-    """Swatches in as few rows as `width` allows."""
+def entries_of(panels: Iterable[Panel]) -> list[tuple[str, str]]:
+    """The roles that panels use, with what each is called."""
     shown = list(panels)
     used = {node.outline.role for panel in shown for node in panel.nodes}
-    entries: list[tuple[str, str]] = [
-        (role, CLASS_NAMES[role]) for role in ROLES if role in used and role in CLASS_NAMES
-    ]
+    entries = [(role, CLASS_NAMES[role]) for role in ROLES if role in used and role in CLASS_NAMES]
     wires_shown = {wire.role for panel in shown for wire in panel.wires if wire.arrow}
-    entries += [(role, words) for role, words in WIRE_NAMES.items() if role in wires_shown]
+    return entries + [(role, words) for role, words in WIRE_NAMES.items() if role in wires_shown]
+
+
+def swatch(role: str, x: float = 0.0, y: float = 0.0) -> Outline | Wire:
+    """What stands beside the name of a role, `SWATCH` × 8 points."""
+    if role in WIRE_NAMES:
+        return Wire(((x, y + 4), (x + SWATCH, y + 4)), role)
+    return Outline(Rect(x, y, SWATCH, 8), role, FORMS[role])
+
+
+def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
+    """Swatches in as few rows as `width` allows."""
+    entries = entries_of(panels)
     # One width for all entries: columns line up.
     widest = max(text_width(words, TEXT) for _, words in entries) if entries else 0.0
     column = SWATCH + 5 + widest + BETWEEN
@@ -36,10 +46,11 @@ def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
     for index, (role, words) in enumerate(entries):
         # Down first: neighbours in the list stay neighbours in a column.
         x, y = (index // down) * column, (index % down) * ROW + 2
-        if role in WIRE_NAMES:
-            wires.append(Wire(((x, y + 4), (x + SWATCH, y + 4)), role))
+        drawn = swatch(role, x, y)
+        if isinstance(drawn, Wire):
+            wires.append(drawn)
         else:
-            lanes.append(Outline(Rect(x, y, SWATCH, 8), role, FORMS[role]))
+            lanes.append(drawn)
         labels.append(Label(x + SWATCH + 5, y + 6.5, words, anchor="start", role="muted"))
     return Panel(
         "legend", "Legend", across * column - BETWEEN, down * ROW, (), tuple(wires), tuple(labels),

@@ -91,6 +91,11 @@ def _depth(group: ModuleGroup) -> int:
     return len(group.shape.levels) if group.shape is not None else 0
 
 
+def compose_bare(drawing: Drawing, width: float, dot: Dot | None) -> Panel:
+    """The page without legend and footer, for a place that has its own; of any height."""
+    return _compose(drawing, width, plan(drawing, "unit"), dot, (), bare=True).panel
+
+
 def compose(
     drawing: Drawing, width: float, level: Level, dot: Dot | None, extra: Sequence[Panel] = ()
 ) -> Page:
@@ -115,7 +120,13 @@ def compose(
 
 
 def _compose(
-    drawing: Drawing, width: float, plan: Plan, dot: Dot | None, extra: Sequence[Panel]
+    drawing: Drawing,
+    width: float,
+    plan: Plan,
+    dot: Dot | None,
+    extra: Sequence[Panel],
+    *,
+    bare: bool = False,
 ) -> Page:
     notes = ["stages in the middle share one card"] if plan.most else []
     letters = (f"({letter})" for letter in "abcdefghijklmnopqrstuvwxyz" * 40)
@@ -127,8 +138,9 @@ def _compose(
     units = modules + _scopes(drawing, plan.units, "unit", dot, letters, width, notes)
     drawn = {panel.id for shelf in (*shelves, units) for panel in shelf}
     shelves += _shelve([*units, *(panel for panel in extra if panel.id not in drawn)], width)
-    _append_legend(shelves, width)
-    return _stack(drawing, shelves, width, notes)
+    if not bare:
+        _append_legend(shelves, width)
+    return _stack(drawing, shelves, width, notes, () if bare else (footer(drawing, width),))
 
 
 def _modules(
@@ -217,7 +229,13 @@ def _append_legend(shelves: list[list[Panel]], width: float) -> None:
         shelves.append([draw_legend(panels, width)])
 
 
-def _stack(drawing: Drawing, shelves: list[list[Panel]], width: float, notes: list[str]) -> Page:
+def _stack(
+    drawing: Drawing,
+    shelves: list[list[Panel]],
+    width: float,
+    notes: list[str],
+    foot: Sequence[Panel],
+) -> Page:
     placed: list[Panel] = []
     y = 0.0
     for shelf in shelves:
@@ -226,9 +244,12 @@ def _stack(drawing: Drawing, shelves: list[list[Panel]], width: float, notes: li
             placed.append(panel.moved(x, y))
             x += panel.width + APART
         y += max(panel.height for panel in shelf) + SHELF
-    foot = footer(drawing, width).moved(0, y - 4)
-    placed.append(foot)
-    size = (width, y - 4 + foot.height)
+    y -= SHELF
+    for panel in foot:
+        y += SHELF - 4
+        placed.append(panel.moved(0, y))
+        y += panel.height
+    size = (width, y)
     parts = tuple(panel for shelf in shelves for panel in shelf)
     return Page(merge("page", drawing.title, size, placed), parts, notes)
 

@@ -135,9 +135,10 @@
     return views.get(current);
   }
   function open() {
-    // A panel too large to be read as a whole opens at its beginning.
+    // The first panel opens as a whole; another that is too large to be read so at its beginning.
     if (views.has(current)) return;
     const v = view(), { width, height } = svg().getBoundingClientRect();
+    if (current === top) return;
     if (!width || Math.min(width / v.w, height / v.h) >= READABLE) return;
     const scale = Math.max(READABLE, Math.min(width / v.w, 1.2 * READABLE));
     v.x -= Math.max(0, (width / scale - v.w) / 2);
@@ -152,42 +153,57 @@
     apply(v);
   }
   function fit() { const v = view(); Object.assign(v, v.full); apply(v); }
+  // One pointer moves, two zoom.
+  const pointers = new Map();
   let drag = null;
   document.querySelectorAll(".canvas").forEach((canvas) => {
     canvas.addEventListener("wheel", (event) => {
       event.preventDefault();
-      const box = canvas.getBoundingClientRect();
-      zoom(Math.exp(event.deltaY * 0.0015), (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+      zoomAt(canvas, Math.exp(event.deltaY * 0.0015), event);
     }, { passive: false });
     canvas.addEventListener("pointerdown", (event) => {
-      if (event.button === 0) drag = { x: event.clientX, y: event.clientY, moved: false, canvas };
+      if (event.button !== 0) return;
+      pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+      drag = { canvas, moved: pointers.size > 1 };
     });
   });
+  function zoomAt(canvas, factor, { clientX, clientY }) {
+    const box = canvas.getBoundingClientRect();
+    zoom(factor, (clientX - box.left) / box.width, (clientY - box.top) / box.height);
+  }
   addEventListener("pointermove", (event) => {
-    if (!drag) return;
-    const dx = event.clientX - drag.x, dy = event.clientY - drag.y;
-    if (!drag.moved && Math.hypot(dx, dy) < 4) return;
+    const was = pointers.get(event.pointerId);
+    if (!drag || !was) return;
+    const now = { x: event.clientX, y: event.clientY };
+    if (!drag.moved && Math.hypot(now.x - was.x, now.y - was.y) < 4) return;
     if (!drag.moved) { drag.moved = true; drag.canvas.classList.add("dragging"); hideTip(); }
     const v = view(), scale = svg().getScreenCTM().a;
-    v.x -= dx / scale; v.y -= dy / scale;
-    drag.x = event.clientX; drag.y = event.clientY;
-    apply(v);
+    if (pointers.size > 1) {
+      const [, other] = [...pointers].find(([id]) => id !== event.pointerId);
+      const apart = (p) => Math.max(1, Math.hypot(p.x - other.x, p.y - other.y));
+      zoomAt(drag.canvas, apart(was) / apart(now), { clientX: (now.x + other.x) / 2, clientY: (now.y + other.y) / 2 });
+    } else {
+      v.x -= (now.x - was.x) / scale; v.y -= (now.y - was.y) / scale;
+      apply(v);
+    }
+    pointers.set(event.pointerId, now);
   });
   addEventListener("pointerup", (event) => {
-    if (!drag) return;
-    const moved = drag.moved;
-    drag.canvas.classList.remove("dragging");
+    if (!pointers.delete(event.pointerId) || pointers.size) return;
+    const { canvas, moved } = drag;
+    canvas.classList.remove("dragging");
     drag = null;
     const node = nodeOf(event);
     if (!moved && node && node.dataset.link) go(node.dataset.link);
   });
-  addEventListener("pointercancel", () => { drag = null; });
+  addEventListener("pointercancel", (event) => { pointers.delete(event.pointerId); if (!pointers.size) drag = null; });
 
   // Search: in the words of every node, and by the paths of scopes that share another's panel.
   const plain = (text) => text.toLowerCase().replaceAll("×", "x").replace(/\bbn\b/g, "bn batch norm");
   const index = Object.entries(data.nodes).map(([id, info]) => ({
     id, scope: nameOf(info), words: info.what + " · " + info.shape,
     text: plain([info.network || "", info.scope, info.what, info.class, info.spec, info.shape].join(" ")),
+    link: document.getElementById(id) && document.getElementById(id).dataset.link,
   })).filter((entry) => document.getElementById(entry.id));
   for (const [path, id] of data.also) {
     const words = "the same as " + panels.get(id).dataset.title;
@@ -215,7 +231,10 @@
   let found = [], chosen = 0;
   function look() {
     const words = plain(search.value).split(/\s+/).filter(Boolean);
-    const all = words.length ? index.filter((e) => words.every((w) => e.text.includes(w) || e.text.includes(drawn(w)))) : [];
+    const fit = words.length ? index.filter((e) => words.every((w) => e.text.includes(w) || e.text.includes(drawn(w)))) : [];
+    // What has an inside before operators, outer scopes before inner ones; what is drawn twice once.
+    const rank = (e) => (e.link ? 0 : 100) + e.scope.split("/").length;
+    const all = [...new Map(fit.map((e) => [e.scope, e])).values()].sort((a, b) => rank(a) - rank(b));
     found = all.slice(0, MOST);
     rest = all.length - found.length;
     chosen = 0;
@@ -305,9 +324,10 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   }
 
-  const actions = { up, in: () => zoom(0.8), out: () => zoom(1.25), fit, scheme: toggle, save };
+  const help = () => $("keys").showModal();
+  const actions = { up, help, in: () => zoom(0.8), out: () => zoom(1.25), fit, scheme: toggle, save };
   for (const [id, action] of Object.entries(actions)) $(id).addEventListener("click", action);
-  const keys = { Escape: up, Backspace: up, u: up, "+": actions.in, "=": actions.in, "-": actions.out, 0: fit, d: toggle, s: save };
+  const keys = { "?": help, Escape: up, Backspace: up, u: up, "+": actions.in, "=": actions.in, "-": actions.out, 0: fit, d: toggle, s: save };
   function move(event) {
     // Arrow keys go to the nearest node that way.
     const node = document.activeElement.closest && document.activeElement.closest(".node");
@@ -324,7 +344,7 @@
     if (best) best.focus();
   }
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open) return;
     const node = nodeOf(event);
     if (event.key === "/") { event.preventDefault(); search.focus(); }
     else if ((event.key === "Enter" || event.key === " ") && node) { event.preventDefault(); if (node.dataset.link) go(node.dataset.link); }

@@ -155,6 +155,22 @@ def follow(page: Any, link: str) -> None:
     page.wait_for_function(f"location.hash === '#{link}'")
 
 
+def outside(page: Any) -> list[str]:
+    """Nodes of the panel on screen that are not wholly in its canvas."""
+    found: list[str] = page.evaluate(
+        """() => {
+          const canvas = document.querySelector(".panel:not([hidden]) .canvas");
+          const room = canvas.getBoundingClientRect();
+          return [...canvas.querySelectorAll(".node")].filter((node) => {
+            const box = node.getBoundingClientRect();
+            return box.left < room.left - 1 || box.right > room.right + 1
+              || box.top < room.top - 1 || box.bottom > room.bottom + 1;
+          }).map((node) => node.id);
+        }"""
+    )
+    return found
+
+
 @needs_browser
 class TestInChromium:
     def test_drill_down_and_back(self, page: Any) -> None:
@@ -213,12 +229,12 @@ class TestInChromium:
             assert canvas["x"] <= box["x"] + box["width"] / 2 <= canvas["x"] + canvas["width"]
 
     def test_the_focus_follows(self, page: Any) -> None:
-        page.locator("[id='network:stage1']").focus()
+        page.locator("[id='network:network.stage1']").focus()
         page.keyboard.press("Enter")
         page.wait_for_function("location.hash === '#s-stage1'")
         assert page.evaluate("document.activeElement.textContent") == "stage1, 56×56×256"
         page.go_back()
-        page.wait_for_function("document.activeElement.id === 'network:stage1'")
+        page.wait_for_function("document.activeElement.id === 'network:network.stage1'")
 
     def test_deep_link_and_broken_link(self, page: Any) -> None:
         address = page.url
@@ -242,12 +258,52 @@ class TestInChromium:
         for _ in range(2):
             page.keyboard.press("ArrowRight")
         assert page.evaluate("document.activeElement.classList.contains('node')")
-        page.locator("[id='network:stage1']").focus()
+        page.locator("[id='network:network.stage1']").focus()
         page.keyboard.press("Enter")
         page.wait_for_function("location.hash === '#s-stage1'")
         page.keyboard.press("Escape")
         page.wait_for_function("location.hash === '#network'")
         assert shown(page) == "network"
+
+    def test_the_whole_figure_opens_and_a_hint_says_what_to_do(self, page: Any) -> None:
+        assert page.locator(".hint").inner_text().startswith("Click a card to look inside")
+        assert outside(page) == []
+        assert page.get_by_text("(1 + M)·T").first.is_visible()
+
+    def test_keys_are_shown_on_demand(self, page: Any) -> None:
+        page.keyboard.press("?")
+        assert page.get_by_role("dialog", name="Keys").is_visible()
+        page.keyboard.press("Escape")
+        assert not page.locator("#keys").is_visible()
+        assert shown(page) == "network"
+
+    def test_search_shows_scopes_before_operators(self, page: Any) -> None:
+        page.keyboard.press("/")
+        page.keyboard.type("stage1")
+        hits = page.locator("#hits [role=option]").evaluate_all(
+            "hits => hits.map(hit => hit.firstChild.textContent)"
+        )
+        assert hits[:3] == ["stage1", "stage1/before", "stage1/attention1"]
+        assert len(set(hits)) == len(hits)
+
+    def test_a_narrow_window(self, browser: Any, html: str, tmp_path: Path) -> None:
+        file = tmp_path / "narrow.html"
+        file.write_text(html, encoding="utf-8")
+        tab = browser.new_page(viewport={"width": 390, "height": 780}, has_touch=True)
+        tab.goto(file.as_uri())
+        assert tab.evaluate("document.documentElement.scrollWidth") == 390
+        assert outside(tab) == []
+        size = "parseFloat(getComputedStyle(document.querySelector('.legend li')).fontSize)"
+        assert tab.evaluate(size) >= 12
+        # Two fingers that part from each other.
+        touch = tab.context.new_cdp_session(tab)
+        before = tab.locator("svg .node").first.bounding_box()["width"]
+        for kind, apart in (("Start", 20), ("Move", 40), ("Move", 80), ("End", None)):
+            points = [] if apart is None else [{"x": 195 + s * apart, "y": 400} for s in (-1, 1)]
+            touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+        after = tab.locator("svg .node").first.bounding_box()["width"]
+        assert after / before == pytest.approx(4, rel=0.05)
+        tab.close()
 
     def test_dark_mode(self, page: Any) -> None:
         color = "getComputedStyle(document.body).backgroundColor"
@@ -298,4 +354,4 @@ class TestInChromium:
 def test_the_data_is_json(html: str) -> None:
     text = html.split('id="data">')[1].split("</script>")[0]
     data = json.loads(text)
-    assert data["nodes"]["network:stage1"]["parameters"] > 1_000_000
+    assert data["nodes"]["network:network.stage1"]["parameters"] > 1_000_000
