@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 SIGNATURES = {
     "check": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'list[Diagnostic]'",
     "compile": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'CompiledNetwork'",
-    "CompileError": "(*diagnostics: 'Diagnostic') -> 'None'",
+    "CompileError": "(*diagnostics: 'Diagnostic', more: 'float' = 0) -> 'None'",
 }
 MEMBERS = {
     "graph": "field",

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from archcompiler.config.path import SpecPath
-from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
-from archcompiler.syntax.document import Part
+from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.syntax.document import Part, Written
 
 _NAMING: Final = ("type", "op")
 """Keys that say what a table is an option list of."""
-
-
-class Text(Protocol):
-    """Something values were read from: a `Document` or a `--set` argument."""
-
-    @property
-    def source(self) -> Source: ...
-    def span(self, path: Sequence[str | int], part: Part = "value") -> Span: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +18,7 @@ class Located:
     """A value, and the text and path it comes from. Tables and arrays hold located values."""
 
     value: Any
-    text: Text
+    text: Written
     path: SpecPath
 
     def span(self, part: Part = "value") -> Span:
@@ -64,7 +55,7 @@ class Located:
         return self.value
 
 
-def locate(value: Any, text: Text, path: SpecPath = ()) -> Located:
+def locate(value: Any, text: Written, path: SpecPath = ()) -> Located:
     """Wrap every value of a document."""
     match value:
         case dict():

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, islice
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from archcompiler.config.located import Located, locate, merge
 from archcompiler.config.problems import kind_of, validate
 from archcompiler.config.settings import parse_setting
-from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
-from archcompiler.diagnostics.read import near_spec, read_source
+from archcompiler.diagnostics import MOST, UNSHOWN, CompileError, Diagnostic, Source, error
+from archcompiler.diagnostics.read import MAX_BYTES, near_spec, read_source
+from archcompiler.language.collecting import beyond
 from archcompiler.language.library import Library
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Spec
@@ -30,7 +33,7 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
         values, source = _from_mapping(spec)
     else:
         path = Path(spec)
-        values = _read(path, path.parent, ())
+        values = _read(path, path.parent, (), MAX_BYTES)
         source = values.text.source
     values = _with_stage_attention(_with_settings(values, settings))
     return _checked(values, source, tuple(settings))
@@ -38,22 +41,30 @@ def load(spec: SpecLike, settings: Sequence[str] = ()) -> LoadedSpec:
 
 def _checked(values: Located, source: Source, settings: tuple[str, ...]) -> LoadedSpec:
     """The spec of these values. Raises CompileError with all that is wrong with them."""
-    library, wording = Library(values.child("blocks")), SpecWording("the spec")
-    problems = [
-        *broken_references(values, library, wording),
-        *broken_blocks(values, library, wording),
-    ]
+    blocks, wording = values.child("blocks"), SpecWording("the spec")
+    if blocks is not None and isinstance(blocks.value, dict):
+        excess = beyond(blocks)
+        if excess is not None:
+            raise CompileError(excess)
+    library = Library(blocks)
+    # To tell a mistake takes time, and there may be thousands.
+    every = chain(
+        broken_references(values, library, wording), broken_blocks(values, library, wording)
+    )
+    problems = list(islice(every, MOST))
+    more = inf if next(every, None) is not None else 0.0
     try:
         spec = validate(values, Spec, wording)
     except CompileError as invalid:
         # What is wrong with a name is told by the references, which know more about it.
-        told = {(d.code, d.span) for d in problems}
+        told = {(d.code, d.span) for d in problems} | {(UNSHOWN, None)}
         found = [d for d in invalid.diagnostics if (d.code, d.span) not in told]
-        raise CompileError(*_in_order([*found, *problems])) from None
+        more += invalid.more
+        raise CompileError(*_in_order([*found, *problems]), more=more) from None
     loaded = LoadedSpec(spec, values, source, library, settings)
     problems += broken_rules(loaded, sound=not problems)
     if problems:
-        raise CompileError(*_in_order(problems))
+        raise CompileError(*_in_order(problems), more=more)
     return loaded
 
 
@@ -99,9 +110,10 @@ def _with_settings(values: Located, settings: Sequence[str]) -> Located:
     return values
 
 
-def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
-    """One file with everything that it extends below it."""
-    document = parse(read_source(path))
+def _read(path: Path, tree: Path, chain: tuple[Path, ...], room: int) -> Located:
+    """One file with everything that it extends below it, of at most `room` bytes in all."""
+    source = read_source(path, room)
+    document = parse(source)
     values = locate(document.values, document)
     # Editors find the schema of a JSON file by this key.
     values.value.pop("$schema", None)
@@ -111,7 +123,7 @@ def _read(path: Path, tree: Path, chain: tuple[Path, ...]) -> Located:
     chain = (*chain, path.resolve())
     base_path = _resolve_extends(target, path, tree, chain)
     try:
-        base = _read(base_path, tree, chain)
+        base = _read(base_path, tree, chain, room - len(source.text.encode()))
     except CompileError as exc:
         unreadable = [d for d in exc.diagnostics if d.span is None]
         if unreadable:
