@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from multiprocessing import forkserver, reduction
+from multiprocessing import connection, forkserver, reduction
 from pathlib import Path
 from typing import Any
 
@@ -103,23 +103,34 @@ def test_a_signal_ends_the_wait_for_a_batch(tmp_path: Path) -> None:
 def test_a_signal_leaves_no_worker_with_half_an_exchange(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The worker would print a traceback."""
+    """A worker that is slower than the signal would have nobody to hand its batch to, and say so
+    in a traceback.
+    """
     write_photographs(tmp_path)
     data = _folder(tmp_path)
     images = StreamedTest(list_test(data), data, (32, 32), (24, 24), CPU)
-    receive, received = reduction.recv_handle, []
+    meet, receive, interrupted = connection.deliver_challenge, reduction.recv_handle, []
 
-    def interrupted(connection: Any) -> int:
-        if not received:
+    def met(*words: Any) -> None:
+        meet(*words)
+        if not interrupted:
+            (worker,) = multiprocessing.active_children()
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGSTOP)
+            threading.Timer(0.3, os.kill, (worker.pid, signal.SIGCONT)).start()
+
+    def received(hand: Any) -> int:
+        if not interrupted:
+            interrupted.append(True)
             os.kill(os.getpid(), signal.SIGTERM)
-        received.append(receive(connection))
-        return received[-1]
+        return receive(hand)
 
-    monkeypatch.setattr(reduction, "recv_handle", interrupted)
+    monkeypatch.setattr(connection, "deliver_challenge", met)
+    monkeypatch.setattr(reduction, "recv_handle", received)
     with StopSignals() as signals, closing(images.batches(EvaluationPlan(3))) as batches:
         vote = StopVote(World(), signals)
         next(awaited(batches, vote))
-        assert received
+        assert interrupted
         assert vote.stopped()
     assert capfd.readouterr().err == ""
 
