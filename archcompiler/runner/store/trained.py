@@ -84,9 +84,7 @@ def _classes(contents: Contents) -> tuple[str, ...] | None:
 def _locate(path: Path) -> tuple[RunFolder, Path]:
     if path.is_dir():
         folder = RunFolder(path)
-        checkpoint = folder.checkpoints / "best.pt"
-        if not checkpoint.exists():
-            checkpoint = folder.checkpoints / "last.pt"
+        checkpoint = folder.best_or_last
     else:
         folder, checkpoint = RunFolder(path.absolute().parent.parent), path
     if not checkpoint.is_file():
