@@ -91,7 +91,9 @@ class Network(CompiledNetwork):
 
 
 def compile(spec: SpecLike, settings: Sequence[str] = ()) -> Network:
-    """Compile a spec, given as a path or as a dict, with `settings` such as `stages.1.modules=4`.
+    """Compile a spec with `settings` such as `stages.1.modules=4`.
+
+    It is given as a path, as the name of one that comes with the package, or as a dict.
 
     Raises CompileError with every error of the spec and its graph.
 
