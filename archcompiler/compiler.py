@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from archcompiler.diagnostics import CompileError, Diagnostic, Severity
 from archcompiler.ir import Graph
+from archcompiler.spec.files import Files
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.loader import SpecLike, load
 from archcompiler.spec.model import Spec
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A checked network, ready to be emitted. Made by `archcompiler.compile`."""
+    """A checked network, ready to be emitted."""
 
     loaded: LoadedSpec = field(repr=False)
     graph: Graph = field(repr=False)
@@ -84,10 +85,13 @@ class CompiledNetwork:
         return model
 
 
-def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
-    """Compile a spec, given as a path or as a dict, with `settings` such as `stages.1.modules=4`.
+def compile(
+    spec: SpecLike, settings: Sequence[str] = (), *, files: Files | None = None
+) -> CompiledNetwork:
+    """Compile a spec, with `settings` such as `stages.1.modules=4`.
 
-    Raises CompileError with every error of the spec and its graph.
+    It is given as a path, as the name of one that comes with the package, or as a dict. Raises
+    CompileError with every error of the spec and its graph.
 
     >>> import archcompiler
     >>> network = archcompiler.compile(
@@ -104,7 +108,7 @@ def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
     """
     from archcompiler.lower import lower
 
-    loaded = load(spec, settings)
+    loaded = load(spec, settings, files=files)
     graph = lower(loaded)
     found = diagnose(loaded, graph)
     if any(d.severity is Severity.ERROR for d in found):

@@ -10,10 +10,14 @@ from archcompiler.cli.report import report
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
+from archcompiler.spec.files import Files
 
 
 def compile_all(
-    specs: Sequence[Path], settings: Sequence[str], format: ReportFormat = "text"
+    specs: Sequence[Path],
+    settings: Sequence[str],
+    root: Path | None,
+    format: ReportFormat = "text",
 ) -> list[CompiledNetwork]:
     """Compile every spec, report what was found in any, and exit with 2 if one is in error.
 
@@ -24,7 +28,7 @@ def compile_all(
     failed = False
     for spec in specs:
         try:
-            network = compile(spec, settings)
+            network = compile(spec, settings, files=Files(root))
         except CompileError as error:
             failed = True
             found += error.diagnostics

@@ -30,8 +30,10 @@ def pixel_size(text: str) -> tuple[int, int]:
 class UserPath(click.Path):
     """A path in which `~` is a home: a shell leaves it as it is in `--out=~/runs`."""
 
-    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
-        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+    def __init__(
+        self, *, exists: bool = False, file_okay: bool = True, dir_okay: bool = True
+    ) -> None:
+        super().__init__(exists=exists, file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(value)
@@ -66,6 +68,16 @@ def specs_argument(command: F) -> F:
 
 def spec_argument(command: F) -> F:
     return click.argument("spec", metavar="SPEC", type=UserPath())(command)
+
+
+def root_option(command: F) -> F:
+    return click.option(
+        "--root",
+        type=UserPath(exists=True, file_okay=False),
+        metavar="DIR",
+        help="Folder that `extends` may not leave; by default the nearest above the spec with "
+        "pyproject.toml or .git.",
+    )(command)
 
 
 def set_option(command: F) -> F:

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "eval": "Evaluate a trained network.",
     "explain": "Explain the code of a diagnostic.",
     "flops": "Count parameters, MACs, activations and memory; compare and verify.",
+    "lsp": "Serve an editor: diagnostics, costs and fixes while a spec is written.",
     "masks": "Draw the attention masks of a trained network over images.",
     "schema": "Print the JSON Schema of specs, for editors.",
     "show": "Print a resolved spec and where each value comes from.",

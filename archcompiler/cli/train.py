@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import RunPath, UserPath, choice
+from archcompiler.cli.options import RunPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -71,6 +71,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     metavar="KEY=VALUE",
     help="Change a value of the recipe, e.g. optimizer.lr=0.05, or of the spec, e.g. classes=100.",
 )
+@root_option
 @click.option(
     "--processes",
     type=click.IntRange(1, 1024),
@@ -104,6 +105,7 @@ def command(
     init: Path | None,
     resume: bool,
     settings: tuple[str, ...],
+    root: Path | None,
     processes: int | None,
     strategy: Strategy,
     tensorboard: bool,
@@ -121,7 +123,7 @@ def command(
             raise click.UsageError(
                 "--init begins a run and --resume goes on with one, which needs no --init again"
             )
-        network, loaded = _load(spec, recipe, out if resume else None, settings)
+        network, loaded = _load(spec, recipe, out if resume else None, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
         folder = RunFolder(out or default_folder(network, loaded))
@@ -173,11 +175,16 @@ OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722", "E751"}
 
 
 def _load(
-    spec: Path | None, recipe: str | None, folder: Path | None, settings: tuple[str, ...]
+    spec: Path | None,
+    recipe: str | None,
+    folder: Path | None,
+    settings: tuple[str, ...],
+    root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
     from archcompiler.compiler import compile
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
+    from archcompiler.spec.files import Files
 
     if folder is not None and (folder / "spec.toml").is_file():
         spec = spec or folder / "spec.toml"
@@ -191,7 +198,7 @@ def _load(
     of_spec, of_recipe = split_settings(settings)
     problems: list[CompileError] = []
     try:
-        network = compile(spec, of_spec)
+        network = compile(spec, of_spec, files=Files(root))
     except CompileError as exc:
         problems.append(exc)
     try:

@@ -19,13 +19,15 @@ MAX_BYTES: Final = 1 << 18
 _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
-def read_source(path: Path, room: int = MAX_BYTES) -> Source:
+def read_source(path: Path, name: str | None = None, room: int = MAX_BYTES) -> Source:
     """Read a spec file, without its byte order mark and with line ends as line feeds.
+
+    It is called `name`, by default its path.
 
     Raises CompileError: E101 unreadable, E102 not UTF-8, E103 empty, E104 neither
     `.toml` nor `.json`, E105 larger than the `room` that is left for it.
     """
-    name = path.as_posix()
+    name = name or path.as_posix()
     _require_file(path, name)
     format = FORMATS.get(path.suffix.lower())
     if format is None:
