@@ -11,6 +11,7 @@ from typing import Any, TypeVar, get_args
 import click
 
 from archcompiler.diagnostics.render import ReportFormat
+from archcompiler.runner.recipe.choices import OnError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -87,6 +88,15 @@ def set_option(command: F) -> F:
         multiple=True,
         metavar="KEY=VALUE",
         help="Change a value of the spec, e.g. stages.1.modules=4; arrays count from 0.",
+    )(command)
+
+
+def on_error_option(command: F) -> F:
+    return click.option(
+        "--on-error",
+        type=choice(OnError),
+        help="What an image that cannot be read does: stop, or be left out and counted; by default "
+        "as in training.",
     )(command)
 
 

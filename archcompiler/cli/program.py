@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "flops": "Count parameters, MACs, activations and memory; compare and verify.",
     "lsp": "Serve an editor: diagnostics, costs and fixes while a spec is written.",
     "masks": "Draw the attention masks of a trained network over images.",
+    "predict": "Say which classes a trained network sees in images.",
     "schema": "Print the JSON Schema of specs, for editors.",
     "show": "Print a resolved spec and where each value comes from.",
     "train": "Train a network by a recipe, in one process or many.",

@@ -45,12 +45,14 @@ def apart(names: Sequence[str], known: Sequence[str]) -> list[str]:
     return notes or ["the names are the same, but in another order or more than once"]
 
 
-def unnamed(checkpoint: str) -> Diagnostic:
+def unnamed(
+    checkpoint: str, note: str = "those of the data are taken to be the same, in the same order"
+) -> Diagnostic:
     """W740 for a checkpoint that was written before the names of classes were kept."""
     return warning(
         "W740",
         f"{checkpoint} does not say which classes it was trained on",
-        notes=("those of the data are taken to be the same, in the same order",),
+        notes=(note,),
     )
 
 

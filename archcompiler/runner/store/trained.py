@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +43,12 @@ class Trained:
                     notes=(str(exc).splitlines()[0],),
                 )
             ) from None
+
+
+def load_portable(path: Path, device: str, settings: Iterable[str] = ()) -> Trained:
+    """As `load_trained`, to be looked at in one process on any device, whatever the run was on."""
+    speed = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
+    return load_trained(path, (f"device={device}", *(f"speed.{s}" for s in speed), *settings))
 
 
 def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
