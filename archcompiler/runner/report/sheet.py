@@ -15,7 +15,7 @@ _CELL, _GAP, _TOP, _LEFT, _WORDS = 192, 8, 64, 16, 44
 """Pixels: the longer side of a picture, between pictures, above and left of them, below a row."""
 _SCALE = (160, 12)
 """Width and height of the scale of colours."""
-_LOWEST, _HIGHEST = "each mask's colours from its lowest value", "to its highest"
+_MEANING = "a mask's lowest value to its highest"
 _INK, _PALE = "#1f2328", "#57606a"
 _HEAT = np.array(
     [[13, 8, 60], [84, 15, 109], [187, 55, 84], [249, 142, 9], [252, 255, 164]], np.float64
@@ -48,8 +48,9 @@ def draw_sheet(rows: Sequence[Shown]) -> Image.Image:
     texts = [f"{row.name}: {row.words}" for row in rows]
     large, small = lettering(18, []), lettering(14, texts)
     texts = [written(text, small) for text in texts]
-    longest = max(small.getlength(text) for text in (*texts, _LOWEST + _HIGHEST + "." * 60))
-    width = 2 * _LEFT + max((len(columns) + 1) * across - _GAP, round(longest))
+    words = max(map(small.getlength, texts))
+    scale = _SCALE[0] + 10 + small.getlength(_MEANING)
+    width = 2 * _LEFT + max((len(columns) + 1) * across - _GAP, round(words), round(scale))
     sheet = Image.new("RGB", (width, _TOP + len(rows) * down + _WORDS), "white")
     draw = ImageDraw.Draw(sheet)
     for column, name in enumerate(("image", *columns)):
@@ -72,12 +73,10 @@ def draw_sheet(rows: Sequence[Shown]) -> Image.Image:
 
 def _draw_scale(sheet: Image.Image, y: int, font: Font) -> None:
     """The colours from left to right, around the height `y`."""
-    draw, (width, height) = ImageDraw.Draw(sheet), _SCALE
-    draw.text((_LEFT, y), _LOWEST, _PALE, font, "lm")
-    x = _LEFT + round(font.getlength(_LOWEST)) + 10
+    width, height = _SCALE
     colours = _heat(np.broadcast_to(np.linspace(0, 1, width), (height, width)))
-    sheet.paste(Image.fromarray(colours.round().astype(np.uint8)), (x, y - height // 2))
-    draw.text((x + width + 10, y), _HIGHEST, _PALE, font, "lm")
+    sheet.paste(Image.fromarray(colours.round().astype(np.uint8)), (_LEFT, y - height // 2))
+    ImageDraw.Draw(sheet).text((_LEFT + width + 10, y), _MEANING, _PALE, font, "lm")
 
 
 def _cell(picture: Picture) -> tuple[int, int]:
@@ -104,7 +103,8 @@ def _heat(levels: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     position = levels * (len(_HEAT) - 1)
     below = np.minimum(position.astype(int), len(_HEAT) - 2)
     part = (position - below)[..., None]
-    return _HEAT[below] * (1 - part) + _HEAT[below + 1] * part
+    colours: npt.NDArray[np.float64] = _HEAT[below] * (1 - part) + _HEAT[below + 1] * part
+    return colours
 
 
 def _enlarged(image: Image.Image) -> Image.Image:
