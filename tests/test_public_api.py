@@ -17,8 +17,8 @@ import archcompiler
 
 ROOT = Path(__file__).parents[1]
 SIGNATURES = {
-    "check": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'list[Diagnostic]'",
-    "compile": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'CompiledNetwork'",
+    "check": "(spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None) -> 'list[Diagnostic]'",
+    "compile": "(spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None) -> 'CompiledNetwork'",
     "CompileError": "(*diagnostics: 'Diagnostic') -> 'None'",
 }
 MEMBERS = {
