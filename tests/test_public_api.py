@@ -16,9 +16,10 @@ import pytest
 import archcompiler
 
 ROOT = Path(__file__).parents[1]
+SPEC = "spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None"
 SIGNATURES = {
-    "check": "(spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None) -> 'list[Diagnostic]'",
-    "compile": "(spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None) -> 'CompiledNetwork'",
+    "check": f"({SPEC}) -> 'list[Diagnostic]'",
+    "compile": f"({SPEC}) -> 'CompiledNetwork'",
     "CompileError": "(*diagnostics: 'Diagnostic') -> 'None'",
 }
 MEMBERS = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.syntax.document import Part
 
 _NAMING: Final = ("type", "op")
@@ -62,6 +63,16 @@ class Located:
             case list():
                 return tuple(child.plain() for child in self.value)
         return self.value
+
+
+def meant_as(table: Located, key: str, known: Collection[str]) -> Located | None:
+    """The entry `key` of a table, or the one whose unknown key was probably meant to be it.
+
+    That is told as an unknown key; that `key` is missing would be the same mistake again.
+    """
+    names = table.value if isinstance(table.value, dict) else ()
+    slips = (name for name in names if name not in known and did_you_mean(name, known) == key)
+    return table.child(key) or table.child(next(slips, key))
 
 
 def locate(value: Any, text: Text, path: SpecPath = ()) -> Located:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from archcompiler.config.located import Located
+from archcompiler.config.located import Located, meant_as
 from archcompiler.config.models import homes_of, models_at, tags_of
 from archcompiler.config.path import SpecPath
 from archcompiler.config.wording import Wording
@@ -59,6 +59,8 @@ def _diagnostic(
     if kind == "extra_forbidden":
         return _unknown_key(node, models_at(model, loc[:-1]), wording, kind)
     if kind == "missing" and isinstance(rest[-1], str):
+        if meant_as(node, rest[-1], _fields(models_at(model, loc[:-1]))) is not None:
+            return None
         return error(
             "E202",
             f"missing key `{rest[-1]}` in {wording.table(node.path)}",
@@ -66,7 +68,10 @@ def _diagnostic(
             help=_describe(models_at(model, loc[:-1]), rest[-1]),
         )
     if kind == "union_tag_not_found":
-        tags = tags_of(models_at(model, loc))
+        models = models_at(model, loc)
+        tags, slip = tags_of(models), meant_as(node, "type", _fields(models))
+        if slip is not None:
+            return _unknown_key(slip, models, wording, kind)
         return error(
             "E202",
             f"missing key `type` in {wording.table(node.path)}",
@@ -184,7 +189,7 @@ def _unknown_key(
     node: Located, models: list[type[BaseModel]], wording: Wording, kind: str
 ) -> Diagnostic:
     key = str(node.path[-1])
-    known = sorted({name for model in models for name in model.model_fields})
+    known = sorted(_fields(models))
     special = wording.remark(node.path, kind, node.value).help
     guess = None if special else did_you_mean(key, known)
     home = None if guess else next((h for model in models for h in homes_of(model, key)), None)
@@ -204,6 +209,10 @@ def _unknown_key(
         notes=() if help else (f"known: {', '.join(known)}",),
         help=help,
     )
+
+
+def _fields(models: list[type[BaseModel]]) -> set[str]:
+    return {name for model in models for name in model.model_fields}
 
 
 def _descend(
