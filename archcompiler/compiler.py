@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A checked network, ready to be emitted. Made by `archcompiler.compile`."""
+    """A checked network, ready to be emitted."""
 
     loaded: LoadedSpec = field(repr=False)
     graph: Graph = field(repr=False)

@@ -88,11 +88,11 @@ def run(arguments: list[str]) -> int:
         report(unwritten.diagnostics)
         code = 2
     finally:
-        terminal.silence()
         # The process ends: looking for cycles among all that was imported would take a quarter of
         # a build.
         gc.disable()
         gc.freeze()
+    terminal.silence()
     return code
 
 

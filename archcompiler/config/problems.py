@@ -13,7 +13,7 @@ from archcompiler.config.located import Located, meant_as
 from archcompiler.config.models import homes_of, models_at, tags_of
 from archcompiler.config.path import SpecPath
 from archcompiler.config.wording import Wording
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import MOST, CompileError, Diagnostic, error
 from archcompiler.diagnostics.suggest import did_you_mean
 
 M = TypeVar("M", bound=BaseModel)
@@ -45,22 +45,38 @@ def validate(values: Located, model: type[M], wording: Wording) -> M:
     try:
         return model.model_validate(values.plain())
     except ValidationError as exc:
-        found = [_diagnostic(values, model, wording, e) for e in exc.errors(include_url=False)]
-    # A value that holds in several places is wrong once; and an array with bad entries counts as
-    # short, though nothing is missing.
-    raise CompileError(*dict.fromkeys(d for d in found if d is not None)) from None
+        problems = exc.errors(include_url=False)
+    # An array with bad entries counts as short, though nothing is missing.
+    problems = [p for p in problems if p["type"] != "too_short" or _is_short(values, p)]
+    problems = [p for p in problems if p["type"] != "missing" or _is_missing(values, model, p)]
+    # A value that holds in several places is wrong once.
+    found: dict[Diagnostic, None] = {}
+    while problems and len(found) < MOST:
+        found[_diagnostic(values, model, wording, problems.pop(0))] = None
+    raise CompileError(*found, more=len(problems)) from None
+
+
+def _is_short(values: Located, problem: ErrorDetails) -> bool:
+    node, _, _ = _descend(values, problem["loc"])
+    return len(node.value) < int(problem.get("ctx", {})["min_length"])
+
+
+def _is_missing(values: Located, model: type[BaseModel], problem: ErrorDetails) -> bool:
+    loc = problem["loc"]
+    node, _, rest = _descend(values, loc)
+    if not rest or not isinstance(rest[-1], str):
+        return True
+    return meant_as(node, rest[-1], _fields(models_at(model, loc[:-1]))) is None
 
 
 def _diagnostic(
     values: Located, model: type[BaseModel], wording: Wording, problem: ErrorDetails
-) -> Diagnostic | None:
+) -> Diagnostic:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
     if kind == "extra_forbidden":
         return _unknown_key(node, models_at(model, loc[:-1]), wording, kind)
     if kind == "missing" and isinstance(rest[-1], str):
-        if meant_as(node, rest[-1], _fields(models_at(model, loc[:-1]))) is not None:
-            return None
         return error(
             "E202",
             f"missing key `{rest[-1]}` in {wording.table(node.path)}",
@@ -111,8 +127,9 @@ def correction(value: Any, expected: str, tags: Sequence[str] = ()) -> str | Non
     """What to write instead, where it can be told from what was written."""
     if expected == "a whole number" and isinstance(value, float) and value.is_integer():
         return f"write `{value:.0f}`"
-    if _is_written(value, expected):
-        return f"write `{value}`, without quotes"
+    number = _number_in(value, expected)
+    if number is not None:
+        return f"write `{number}`" + (", without quotes" if number == value else "")
     if expected == "true or false" and isinstance(value, str | int) and value in _BOOLEANS:
         return f"write `{_BOOLEANS[value]}`"
     if tags and isinstance(value, str):
@@ -121,19 +138,21 @@ def correction(value: Any, expected: str, tags: Sequence[str] = ()) -> str | Non
     return None
 
 
-def _is_written(value: object, expected: str) -> bool:
-    """Whether a string is the number that is expected, in quotes."""
-    pattern = {"a whole number": r"-?[0-9]{1,18}", "a number": r"-?[0-9]{1,9}(\.[0-9]{1,9})?"}
-    return (
-        expected in pattern
-        and isinstance(value, str)
-        and re.fullmatch(pattern[expected], value, re.ASCII) is not None
-    )
+def _number_in(value: object, expected: str) -> str | None:
+    """The number that a string is of the kind that is expected, as TOML and JSON write it."""
+    pattern = {"a whole number": r"[+-]?[0-9]{1,18}", "a number": r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?"}
+    if expected not in pattern or not isinstance(value, str):
+        return None
+    if re.fullmatch(pattern[expected], value, re.ASCII) is None:
+        return None
+    whole, dot, part = value.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('+-'))}{dot}{part}"
 
 
 def _out_of_range(
     node: Located, path: SpecPath, wording: Wording, problem: ErrorDetails
-) -> Diagnostic | None:
+) -> Diagnostic:
     kind, context, value = problem["type"], problem.get("ctx", {}), node.value
     name, special = wording.value(path), wording.remark(path, kind, value)
     if special.message is not None:
@@ -157,8 +176,6 @@ def _out_of_range(
     if kind in ("too_short", "too_long"):
         few = "at least" if kind == "too_short" else "at most"
         number = int(context["min_length" if kind == "too_short" else "max_length"])
-        if kind == "too_short" and len(value) >= number:
-            return None
         entries = "entry" if number == 1 else "entries"
         return error("E204", f"{name} must have {few} {number:,} {entries}", node.span())
     code = "E204" if kind == "odd" else "E203"

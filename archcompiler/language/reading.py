@@ -23,8 +23,6 @@ from archcompiler.language.expression import (
 from archcompiler.language.options import CALLED, OptionReader
 from archcompiler.language.values import unknown_key
 
-MAX_STEPS = 200
-
 _KEYS = (
     *("title", "source", "class_name", "preactivation", "channels", "stride"),
     *("options", "let", "steps"),
@@ -113,11 +111,6 @@ class _Reading(OptionReader):
             where = self.table.span("table") if node is None else node.span()
             self.say("E202", message, where)
         entries = list(self.entries("steps"))
-        if len(entries) > MAX_STEPS:
-            self.say(
-                "E204", f"a block has at most {MAX_STEPS} steps", entries[MAX_STEPS][1].span("key")
-            )
-            return ()
         node = self.table.child("steps")
         every = set(node.value) if node is not None and isinstance(node.value, dict) else set()
         # A step whose name is refused is told once, and not where it is read.

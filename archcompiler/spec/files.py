@@ -9,7 +9,7 @@ from typing import Final
 
 from archcompiler import shipped
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
-from archcompiler.diagnostics.read import FORMATS, near_spec, read_source
+from archcompiler.diagnostics.read import FORMATS, MAX_BYTES, near_spec, read_source
 from archcompiler.diagnostics.suggest import did_you_mean
 
 MARKERS: Final = ("pyproject.toml", ".git")
@@ -27,10 +27,10 @@ class Files:
         self.root = root
         self.asked: dict[Path, None] = {}
 
-    def read(self, path: Path, name: str) -> Source:
+    def read(self, path: Path, name: str, room: int = MAX_BYTES) -> Source:
         """The text of a file, called `name`. Raises CompileError as `read_source` does."""
         self.asked[path] = None
-        return read_source(path, name)
+        return read_source(path, name, room)
 
     def resolve(self, path: Path) -> Path:
         """The path without links. Raises OSError, RuntimeError or ValueError for one of no use."""
@@ -67,8 +67,8 @@ class Scope:
     """What makes it that folder, for who wanted to leave it."""
     shipped: bool = False
 
-    def read(self, path: Path) -> Source:
-        return self.files.read(path, self._name(path))
+    def read(self, path: Path, room: int = MAX_BYTES) -> Source:
+        return self.files.read(path, self._name(path), room)
 
     def _name(self, path: Path) -> str:
         if not self.shipped:

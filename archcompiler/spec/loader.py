@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, islice
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from archcompiler.config.located import Located, locate, merge
 from archcompiler.config.problems import kind_of, validate
 from archcompiler.config.settings import parse_setting
-from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
+from archcompiler.diagnostics import MOST, UNSHOWN, CompileError, Diagnostic, Source, error
+from archcompiler.diagnostics.read import MAX_BYTES
+from archcompiler.language.collecting import beyond
 from archcompiler.language.library import Library
 from archcompiler.spec.files import (
     Files,
@@ -69,22 +73,30 @@ def _checked(
     values: Located, source: Source, settings: tuple[str, ...], word: str | None
 ) -> LoadedSpec:
     """The spec of these values. Raises CompileError with all that is wrong with them."""
-    library, wording = Library(values.child("blocks")), SpecWording("the spec")
-    problems = [
-        *broken_references(values, library, wording),
-        *broken_blocks(values, library, wording),
-    ]
+    blocks, wording = values.child("blocks"), SpecWording("the spec")
+    if blocks is not None and isinstance(blocks.value, dict):
+        excess = beyond(blocks)
+        if excess is not None:
+            raise CompileError(excess)
+    library = Library(blocks)
+    # To tell a mistake takes time, and there may be thousands.
+    every = chain(
+        broken_references(values, library, wording), broken_blocks(values, library, wording)
+    )
+    problems = list(islice(every, MOST))
+    more = inf if next(every, None) is not None else 0.0
     try:
         spec = validate(values, Spec, wording)
     except CompileError as invalid:
         # What is wrong with a name is told by the references, which know more about it.
-        told = {(d.code, d.span) for d in problems}
+        told = {(d.code, d.span) for d in problems} | {(UNSHOWN, None)}
         found = [d for d in invalid.diagnostics if (d.code, d.span) not in told]
-        raise CompileError(*_in_order([*found, *problems])) from None
+        more += invalid.more
+        raise CompileError(*_in_order([*found, *problems]), more=more) from None
     loaded = LoadedSpec(spec, values, source, library, settings, word)
     problems += broken_rules(loaded, sound=not problems)
     if problems:
-        raise CompileError(*_in_order(problems))
+        raise CompileError(*_in_order(problems), more=more)
     return loaded
 
 
@@ -130,8 +142,14 @@ def _with_settings(values: Located, settings: Sequence[str]) -> Located:
     return values
 
 
-def _extended(source: Source, path: Path, scope: Scope, chain: tuple[Path, ...]) -> Located:
-    """The values of one text, laid upon those of everything that it extends."""
+def _extended(
+    source: Source, path: Path, scope: Scope, chain: tuple[Path, ...], room: int = MAX_BYTES
+) -> Located:
+    """The values of one text, laid upon those of everything that it extends.
+
+    All of them together may have `room` bytes.
+    """
+    room -= len(source.text.encode())
     document = parse(source)
     values = locate(document.values, document)
     # Editors find the schema of a JSON file by this key.
@@ -145,7 +163,7 @@ def _extended(source: Source, path: Path, scope: Scope, chain: tuple[Path, ...])
     chain = (*chain, scope.files.resolve(path))
     base_path, scope = _resolve_extends(target, path, scope, chain)
     try:
-        base = _extended(scope.read(base_path), base_path, scope, chain)
+        base = _extended(scope.read(base_path, room), base_path, scope, chain, room)
     except CompileError as exc:
         unreadable = [d for d in exc.diagnostics if d.span is None]
         if unreadable:
