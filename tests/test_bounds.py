@@ -16,7 +16,10 @@ from archcompiler.diagnostics.read import MAX_BYTES
 
 HEAD = 'name = "n"\ninput = [3, 32, 32]\nclasses = 10\nstem = { type = "conv" }\n'
 ONE = f"{HEAD}[[stages]]\nchannels = 16\n"
-SECONDS, MEGABYTES = 2, 500
+TIMES, MEGABYTES = 12, 500
+"""The bound is 2 seconds; on a busy machine all take longer, so it is stated by what a spec of thirty
+lines takes there, which is a third of a second on one that does nothing else. Twice that is allowed."""
+ROOT = Path(__file__).parents[1]
 
 
 def full(head: str, part: str | Callable[[int], str]) -> str:
@@ -118,17 +121,25 @@ def answer(folder: Path, *words: str) -> tuple[int, str, float, float]:
     return os.waitstatus_to_exitcode(status), text, seconds, used.ru_maxrss / 1024
 
 
+def bounded(folder: Path, spec: str) -> tuple[int, str]:
+    """Exit code of `check` and what it prints, within the bounds, at the third try at the latest."""
+    for _ in range(3):
+        *_, usual, _ = answer(folder, "check", str(ROOT / "specs" / "attention56.toml"))
+        exit_code, printed, seconds, megabytes = answer(folder, "check", spec)
+        assert megabytes < MEGABYTES
+        if seconds < TIMES * usual:
+            return exit_code, printed
+    raise AssertionError(f"{seconds:.1f} s, where the usual spec takes {usual:.1f} s")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="memory in kilobytes")
 @pytest.mark.parametrize("name", SPECS)
 def test_a_spec_answers(name: str, tmp_path: Path) -> None:
     text, code = SPECS[name]
     (tmp_path / "spec.toml").write_text(text, encoding="utf-8")
-    exit_code, printed, seconds, megabytes = answer(tmp_path, "check", "spec.toml")
+    exit_code, printed = bounded(tmp_path, "spec.toml")
     assert exit_code == (2 if code else 0), printed
     assert f"error[{code}]" in printed if code else "error" not in printed
-    # The bound is that of a machine which does nothing else.
-    assert seconds < 2 * SECONDS
-    assert megabytes < MEGABYTES
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory in kilobytes")
@@ -136,10 +147,8 @@ def test_all_that_a_spec_extends_answers(tmp_path: Path) -> None:
     for i in range(16):
         head = f'extends = "s{i - 1}.toml"\n' if i else ONE
         (tmp_path / f"s{i}.toml").write_text(full(head, lambda k, i=i: f"k{i}x{k}=1\n"))
-    exit_code, printed, seconds, megabytes = answer(tmp_path, "check", "s15.toml")
+    exit_code, printed = bounded(tmp_path, "s15.toml")
     assert (exit_code, printed.count("error[E207]")) == (2, 1)
-    assert seconds < 2 * SECONDS
-    assert megabytes < MEGABYTES
 
 
 def errors(printed: str) -> Iterator[str]:
