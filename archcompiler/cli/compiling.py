@@ -10,7 +10,6 @@ from archcompiler.cli.report import report
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.spec.files import Files
 
 
 def compile_all(
@@ -28,7 +27,7 @@ def compile_all(
     failed = False
     for spec in specs:
         try:
-            network = compile(spec, settings, files=Files(root))
+            network = compile(spec, settings, root=root)
         except CompileError as error:
             failed = True
             found += error.diagnostics

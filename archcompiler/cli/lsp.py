@@ -13,7 +13,7 @@ def command() -> None:
     except ImportError as missing:
         raise CompileError(
             error(
-                "E407",
+                "E410",
                 f"no language server: {missing.name} cannot be imported",
                 help="pip install 'archcompiler[lsp]'",
             )
