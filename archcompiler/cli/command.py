@@ -26,7 +26,7 @@ class Command(click.Command):
         self.groups = dict(groups or {})
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        parameters = self.get_params(ctx)
+        parameters = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
         grouped = {name for names in self.groups.values() for name in names}
         rest = [str(p.name) for p in parameters if str(p.name) not in grouped]
         for title, names in {**self.groups, "Options": rest}.items():

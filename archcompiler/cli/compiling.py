@@ -114,7 +114,7 @@ def facts(network: CompiledNetwork) -> dict[str, Any]:
     from archcompiler.analysis.sizes import valid_sizes
 
     graph = network.graph
-    cost = total(CostModel(graph).network)
+    cost, sizes = total(CostModel(graph).network), valid_sizes(graph)
     return {
         "spec": network.loaded.source.name,
         "name": network.name,
@@ -124,7 +124,8 @@ def facts(network: CompiledNetwork) -> dict[str, Any]:
         "depth": trunk_depth(graph),
         "params": cost.params,
         "macs": cost.macs,
-        "valid_sizes": [list(ends) for ends in valid_sizes(graph).ranges],
+        # Sides in pixels, first and last; a range has no last one where all larger are valid.
+        "valid_sizes": [[a, None if b == sizes.tried else b] for a, b in sizes.ranges],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 import click
 from click.shell_completion import CompletionItem, shell_complete
@@ -76,7 +76,7 @@ def settings(context: click.Context, _: click.Parameter, incomplete: str) -> lis
     before, dot, _last = key.rpartition(".")
     tables = [_table(table, before.split(".") if before else []) for table in _values(context)]
     found = {
-        f"{before}{dot}{step}{'.' if isinstance(inner, Mapping) else '='}": None
+        f"{before}{dot}{step}{'.' if _entries(inner) else '='}": None
         for table in tables
         for step, inner in _entries(table)
     }
@@ -103,7 +103,8 @@ def _values(context: click.Context) -> Iterator[Any]:
 
 def _specs_of(context: click.Context) -> Iterator[str]:
     given = context.params.get("specs") or [context.params.get("spec")]
-    yield from (str(spec) for spec in given if spec is not None)
+    # Where an option still lacks its value, click has put nothing in its place.
+    yield from (str(spec) for spec in (*given, *context.args) if spec is not None)
 
 
 def _fields(model: Any) -> dict[str, Any]:
@@ -112,14 +113,15 @@ def _fields(model: Any) -> dict[str, Any]:
 
 
 def _inner(annotation: Any) -> Any:
-    from pydantic import BaseModel
-
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
         return _fields(annotation)
     found: dict[str, Any] = {}
     for argument in get_args(annotation):
         inner = _inner(argument)
-        found |= inner if isinstance(inner, Mapping) else {}
+        if isinstance(inner, Mapping):
+            found |= inner
+    if get_origin(annotation) is tuple and found:
+        return [found]
     return found or None
 
 

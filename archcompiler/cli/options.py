@@ -53,7 +53,7 @@ class SpecPath(UserPath):
     """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if str(value) != "-":
+        if str(value) != "-" or (ctx is not None and ctx.resilient_parsing):
             return super().convert(value, param, ctx)
         return stream_source(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
 

@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
-from archcompiler.cli.compiling import SpecArgument
+from archcompiler.cli.compiling import SpecArgument, wanted
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
@@ -25,4 +25,5 @@ def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) ->
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
-    terminal.page(show(load(spec, settings, files=Files(root))))
+    with wanted(spec):
+        terminal.page(show(load(spec, settings, files=Files(root))))
