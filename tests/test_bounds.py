@@ -17,8 +17,8 @@ from archcompiler.diagnostics.read import MAX_BYTES
 HEAD = 'name = "n"\ninput = [3, 32, 32]\nclasses = 10\nstem = { type = "conv" }\n'
 ONE = f"{HEAD}[[stages]]\nchannels = 16\n"
 TIMES, MEGABYTES = 12, 500
-"""The bound is 2 seconds; on a busy machine all take longer, so it is stated by what a spec of thirty
-lines takes there, which is a third of a second on one that does nothing else. Twice that is allowed."""
+"""The bound is 2 seconds. On a busy machine all take longer, so it is stated by what a usual spec
+takes there: a third of a second on one that does nothing else. Twice that is allowed."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -122,7 +122,7 @@ def answer(folder: Path, *words: str) -> tuple[int, str, float, float]:
 
 
 def bounded(folder: Path, spec: str) -> tuple[int, str]:
-    """Exit code of `check` and what it prints, within the bounds, at the third try at the latest."""
+    """Exit code of `check` and what it prints, within the bounds in one of three tries."""
     for _ in range(3):
         *_, usual, _ = answer(folder, "check", str(ROOT / "specs" / "attention56.toml"))
         exit_code, printed, seconds, megabytes = answer(folder, "check", spec)

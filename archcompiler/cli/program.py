@@ -37,7 +37,8 @@ SECTIONS: Final = {
         "eval": "Evaluate a trained network.",
         "masks": "Draw the attention masks of a trained network over images.",
     },
-    "Shell": {
+    "Editors and shells": {
+        "lsp": "Serve an editor: diagnostics, costs and fixes while a spec is written.",
         "completion": "Print a script that completes what is typed.",
     },
 }
