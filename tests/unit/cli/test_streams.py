@@ -32,7 +32,7 @@ LINES = {
     "show": ["tiny.json"],
     "verify": ["tiny.json"],
 }
-"""A command line for each command that can be given again and outlasts nothing: the others have tests
+"""A command line for each command that can be given again and ends by itself: the others have tests
 of their own."""
 LIGHT = sorted(set(LINES) - {"verify"})
 """Commands that do not import torch."""
