@@ -103,10 +103,15 @@ def compile(
 def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
     """Compile a spec of these files."""
     from archcompiler.lower import lower
+    from archcompiler.passes.expect import check_expected
 
     loaded = load(spec, settings, files=files)
     graph = lower(loaded)
     found = diagnose(loaded, graph)
+    if not any(d.severity is Severity.ERROR for d in found):
+        # What a network with errors measures means nothing.
+        expected = check_expected(graph, loaded.spec.expect)
+        found += tuple(finding.diagnostic(loaded.written, loaded.span) for finding in expected)
     if any(d.severity is Severity.ERROR for d in found):
         raise CompileError(*found)
     return CompiledNetwork(loaded, graph, found)

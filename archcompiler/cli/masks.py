@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, UserPath, pixel_size
 
 
-@click.command("masks")
+@click.command("masks", cls=Command, examples=["masks runs/smoke photo.png -o masks.png"])
 @click.argument("run", metavar="CHECKPOINT|RUN", type=RunPath())
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=UserPath())
 @click.option(
