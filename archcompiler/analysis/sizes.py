@@ -46,10 +46,9 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     would take more than `MOST_TRIES`.
     """
     output = fold(_output)
-    dims = graph.input.dims
 
     def taken(side: int) -> bool:
-        return output(graph.root, (side,) * dims) is not None
+        return output(graph.root, (side,) * graph.input.dims) is not None
 
     if tried is None:
         tried = 2 * max(graph.input.size)
@@ -67,6 +66,11 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
         else:
             ranges.append((side, side))
     return ValidSizes(tuple(ranges), tried)
+
+
+def takes(graph: Graph, size: Size) -> bool:
+    """Whether a network takes an input of these sides."""
+    return fold(_output)(graph.root, size) is not None
 
 
 def _output(

@@ -6,12 +6,18 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, choice, pixel_size
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device, Split
 
 
-@click.command("eval")
+@click.command(
+    "eval",
+    cls=Command,
+    groups={"Images": ("crops", "size", "split", "images", "settings")},
+    examples=["eval runs/smoke --crops 10"],
+)
 @click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.option(
     "--crops",

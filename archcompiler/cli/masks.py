@@ -5,12 +5,13 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, UserPath, choice, on_error_option, pixel_size
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Device, OnError
 
 
-@click.command("masks")
+@click.command("masks", cls=Command, examples=["masks runs/smoke photo.png -o masks.png"])
 @click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.argument("images", metavar="IMAGE|FOLDER...", nargs=-1, required=True, type=UserPath())
 @click.option(

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, UserPath, choice, on_error_option, pixel_size
 from archcompiler.cli.report import report
 from archcompiler.cli.writing import format_of, write_output
@@ -14,7 +15,9 @@ SUFFIXES: dict[str, PredictionFormat] = {".txt": "text", ".csv": "csv", ".json":
 """What a file is written as unless `--format` says otherwise."""
 
 
-@click.command("predict")
+@click.command(
+    "predict", cls=Command, examples=["predict runs/smoke photo.png photos -o classes.csv"]
+)
 @click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.argument("images", metavar="IMAGE|FOLDER...", nargs=-1, required=True, type=UserPath())
 @click.option(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import RunPath, UserPath, choice, root_option
+from archcompiler.cli import completing
+from archcompiler.cli.command import Command
+from archcompiler.cli.options import RunPath, SpecPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -37,11 +39,25 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 """
 
 
-@click.command("train", epilog=_EPILOG)
-@click.argument("spec", metavar="SPEC", required=False, type=UserPath())
+@click.command(
+    "train",
+    cls=Command,
+    groups={
+        "Spec and recipe": ("recipe", "settings", "root"),
+        "Run": ("out", "resume", "tensorboard", "grace", "quiet"),
+        "Processes": ("processes", "strategy"),
+    },
+    examples=[
+        "train attention56_cifar --recipe smoke --out runs/smoke",
+        "train --resume --out runs/smoke",
+    ],
+    epilog=_EPILOG,
+)
+@click.argument("spec", metavar="SPEC", required=False, type=SpecPath())
 @click.option(
     "--recipe",
     metavar="NAME|PATH",
+    shell_complete=completing.recipes,
     help="How to train: smoke, fashion_mnist, cifar_paper, cifar_modern, imagenet_paper, "
     "imagenet_modern, or the path of a TOML file.",
 )
@@ -69,6 +85,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=completing.settings,
     help="Change a value of the recipe, e.g. optimizer.lr=0.05, or of the spec, e.g. classes=100.",
 )
 @root_option
@@ -182,7 +199,7 @@ def _load(
     root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
-    from archcompiler.compiler import compile
+    from archcompiler.cli.compiling import compile_one
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
     from archcompiler.spec.files import Files
 
@@ -198,7 +215,7 @@ def _load(
     of_spec, of_recipe = split_settings(settings)
     problems: list[CompileError] = []
     try:
-        network = compile(spec, of_spec, files=Files(root))
+        network = compile_one(spec, of_spec, Files(root))
     except CompileError as exc:
         problems.append(exc)
     try:

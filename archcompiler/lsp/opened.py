@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from archcompiler.compiler import CompiledNetwork, compile
+from archcompiler.compiler import CompiledNetwork, compile_from
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span
 from archcompiler.diagnostics.read import FORMATS, MAX_BYTES
@@ -65,7 +65,7 @@ class Opened:
     @cached_property
     def _compiled(self) -> CompiledNetwork | tuple[Diagnostic, ...]:
         try:
-            return compile(self.source, files=self.files)
+            return compile_from(self.files, self.source)
         except CompileError as found:
             return found.diagnostics
 
