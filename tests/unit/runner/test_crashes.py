@@ -46,10 +46,9 @@ def _whole(run: Path) -> int | None:
     checkpoints = Checkpoints(run / "checkpoints")
     found = checkpoints.newest()
     for link in (checkpoints.last, checkpoints.best):
-        if link.exists():
+        assert link.exists() or not link.is_symlink(), "a link to nothing"
+        if link.exists() and (found is None or not link.samefile(found[0])):
             read(link)
-        else:
-            assert not link.is_symlink(), "a link to nothing"
     return None if found is None else found[1]["iteration"]
 
 
