@@ -59,7 +59,7 @@ class Fitting:
         except (TooLarge, EndlessBlocks):
             return False
         finally:
-            self._left -= max(context.made, 1)
+            self._left -= max(context.made, len(use.definition.steps))
         return not any(mistaken(inner) for _, inner in built.blocks())
 
 
