@@ -41,7 +41,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from strategies import any_specs, specs, to_toml  # noqa: E402 - beside the tests
 
-import archcompiler  # noqa: E402
 from archcompiler.cli import program  # noqa: E402
 from archcompiler.diagnostics import CompileError  # noqa: E402
 from archcompiler.diagnostics.render import render  # noqa: E402
@@ -358,7 +357,7 @@ def warm_up() -> None:
     import archcompiler.cli.build
     import archcompiler.cli.check
     import archcompiler.cli.flops
-    import archcompiler.cli.show  # noqa: F401
+    import archcompiler.cli.show
 
     len(archcompiler.compile(ROOT / "specs" / "attention56.toml").source)
     for path in (ROOT / "tests" / "errors").glob("E20*"):
