@@ -34,6 +34,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 ROOT = Path(__file__).parents[1]
@@ -355,11 +356,8 @@ def commit() -> str:
 
 def warm_up() -> None:
     """Import what cases need: they are forked from here, and start with it."""
-    import archcompiler.cli.build
-    import archcompiler.cli.check
-    import archcompiler.cli.flops
-    import archcompiler.cli.show  # noqa: F401
-
+    for name in program.COMMANDS:
+        program.group.get_command(click.Context(program.group), name)
     len(archcompiler.compile(ROOT / "specs" / "attention56.toml").source)
     for path in (ROOT / "tests" / "errors").glob("E20*"):
         if path.suffix in (".toml", ".json"):
