@@ -411,14 +411,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
     parser.add_argument("--record", action="store_true", help="write benchmarks/fuzz.json")
     given = parser.parse_args(arguments)
-    found = fuzz(given.seconds, given.seed, given.failures)
-    command = f"python benchmarks/fuzz.py --seconds {given.seconds:g} --seed {given.seed}"
-    result = {"command": command, "commit": commit(), "machine": machine(), **found}
+    words = f"python benchmarks/fuzz.py --seconds {given.seconds:g} --seed {given.seed}"
+    result: dict[str, Any] = {"command": words, "commit": commit(), "machine": machine()}
+    result |= fuzz(given.seconds, given.seed, given.failures)
     text = json.dumps(result, indent=2, ensure_ascii=True) + "\n"
     print(text, end="")
     if given.record:
         RESULT.write_text(text, encoding="utf-8")
-    return 1 if found["failures"] else 0
+    return 1 if result["failures"] else 0
 
 
 if __name__ == "__main__":
