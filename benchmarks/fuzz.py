@@ -146,6 +146,9 @@ def run(case: Case, folder: Path) -> Outcome:
             for path, number in ((out, 1), (err, 2)):
                 file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
                 os.dup2(file, number)
+            # Whoever runs this may have put something else in their place.
+            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             os.chdir(folder)
             code = _main(case)
         except BaseException:
