@@ -34,6 +34,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +42,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from strategies import any_specs, specs, to_toml  # noqa: E402 - beside the tests
 
+import archcompiler  # noqa: E402
 from archcompiler.cli import program  # noqa: E402
 from archcompiler.diagnostics import CompileError  # noqa: E402
 from archcompiler.diagnostics.render import render  # noqa: E402
@@ -144,6 +146,9 @@ def run(case: Case, folder: Path) -> Outcome:
             for path, number in ((out, 1), (err, 2)):
                 file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
                 os.dup2(file, number)
+            # Whoever runs this may have put something else in their place.
+            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             os.chdir(folder)
             code = _main(case)
         except BaseException:
@@ -354,11 +359,8 @@ def commit() -> str:
 
 def warm_up() -> None:
     """Import what cases need: they are forked from here, and start with it."""
-    import archcompiler.cli.build
-    import archcompiler.cli.check
-    import archcompiler.cli.flops
-    import archcompiler.cli.show
-
+    for name in program.COMMANDS:
+        program.group.get_command(click.Context(program.group), name)
     len(archcompiler.compile(ROOT / "specs" / "attention56.toml").source)
     for path in (ROOT / "tests" / "errors").glob("E20*"):
         if path.suffix in (".toml", ".json"):
@@ -412,14 +414,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--failures", type=Path, default=Path("fuzz-failures"))
     parser.add_argument("--record", action="store_true", help="write benchmarks/fuzz.json")
     given = parser.parse_args(arguments)
-    found = fuzz(given.seconds, given.seed, given.failures)
-    command = f"python benchmarks/fuzz.py --seconds {given.seconds:g} --seed {given.seed}"
-    result = {"command": command, "commit": commit(), "machine": machine(), **found}
+    words = f"python benchmarks/fuzz.py --seconds {given.seconds:g} --seed {given.seed}"
+    result: dict[str, Any] = {"command": words, "commit": commit(), "machine": machine()}
+    result |= fuzz(given.seconds, given.seed, given.failures)
     text = json.dumps(result, indent=2, ensure_ascii=True) + "\n"
     print(text, end="")
     if given.record:
         RESULT.write_text(text, encoding="utf-8")
-    return 1 if found["failures"] else 0
+    return 1 if result["failures"] else 0
 
 
 if __name__ == "__main__":
