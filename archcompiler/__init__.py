@@ -2,7 +2,7 @@
 
 >>> import archcompiler
 >>> archcompiler.__all__
-['CompileError', 'CompiledNetwork', 'Diagnostic', 'check', 'compile']
+['CompileError', 'CompiledNetwork', 'Diagnostic', 'Network', 'check', 'compile']
 """
 
 from __future__ import annotations
@@ -11,18 +11,20 @@ TYPE_CHECKING = False  # As in `typing`, which would be the first import of ever
 if TYPE_CHECKING:
     from typing import Any
 
-    from archcompiler.compiler import CompiledNetwork, check, compile
+    from archcompiler.api import Network, compile
+    from archcompiler.compiler import CompiledNetwork, check
     from archcompiler.diagnostics import CompileError, Diagnostic
 
 __version__ = "0.1.0"
-__all__ = ["CompileError", "CompiledNetwork", "Diagnostic", "check", "compile"]
+__all__ = ["CompileError", "CompiledNetwork", "Diagnostic", "Network", "check", "compile"]
 
 _HOMES = {
     "CompileError": "archcompiler.diagnostics",
     "CompiledNetwork": "archcompiler.compiler",
     "Diagnostic": "archcompiler.diagnostics",
+    "Network": "archcompiler.api",
     "check": "archcompiler.compiler",
-    "compile": "archcompiler.compiler",
+    "compile": "archcompiler.api",
 }
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from archcompiler.diagnostics import CompileError, Diagnostic, Severity
 from archcompiler.ir import Graph
+from archcompiler.spec.files import Files
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.loader import SpecLike, load
 from archcompiler.spec.model import Spec
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CompiledNetwork:
-    """A checked network, ready to be emitted. Made by `archcompiler.compile`."""
+    """A checked network, ready to be emitted."""
 
     loaded: LoadedSpec = field(repr=False)
     graph: Graph = field(repr=False)
@@ -74,10 +75,14 @@ class CompiledNetwork:
         return model
 
 
-def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
-    """Compile a spec, given as a path or as a dict, with `settings` such as `stages.1.modules=4`.
+def compile(
+    spec: SpecLike, settings: Sequence[str] = (), *, root: str | Path | None = None
+) -> CompiledNetwork:
+    """Compile a spec, with `settings` such as `stages.1.modules=4`.
 
-    Raises CompileError with every error of the spec and its graph.
+    It is given as a path, as the name of one that comes with the package, or as a dict. `root` is
+    the folder that what it extends may not leave, by default its project's. Raises CompileError
+    with every error of the spec and its graph.
 
     >>> import archcompiler
     >>> network = archcompiler.compile(
@@ -92,9 +97,14 @@ def compile(spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
     >>> network.name, network.graph.root.output_type.channels
     ('tiny', 10)
     """
+    return compile_from(Files(None if root is None else Path(root)), spec, settings)
+
+
+def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
+    """Compile a spec of these files."""
     from archcompiler.lower import lower
 
-    loaded = load(spec, settings)
+    loaded = load(spec, settings, files=files)
     graph = lower(loaded)
     found = diagnose(loaded, graph)
     if any(d.severity is Severity.ERROR for d in found):
@@ -126,7 +136,9 @@ def diagnose(loaded: LoadedSpec, graph: Graph) -> tuple[Diagnostic, ...]:
     return tuple({(d.code, d.span): d for d in reversed(every)}.values())[::-1]
 
 
-def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:
+def check(
+    spec: SpecLike, settings: Sequence[str] = (), *, root: str | Path | None = None
+) -> list[Diagnostic]:
     """Everything that is wrong with a spec, errors and warnings; never raises for a bad spec.
 
     >>> import archcompiler
@@ -134,6 +146,6 @@ def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:
     ['E202', 'E202', 'E202', 'E202']
     """
     try:
-        return list(compile(spec, settings).warnings)
+        return list(compile(spec, settings, root=root).warnings)
     except CompileError as error:
         return list(error.diagnostics)

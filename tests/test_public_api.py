@@ -6,21 +6,25 @@ import dataclasses
 import doctest
 import importlib
 import inspect
+import json
 import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from tiny import tiny_spec
 
 import archcompiler
 
 ROOT = Path(__file__).parents[1]
+SPEC = "spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None"
 SIGNATURES = {
-    "check": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'list[Diagnostic]'",
-    "compile": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'CompiledNetwork'",
-    "CompileError": "(*diagnostics: 'Diagnostic') -> 'None'",
+    "check": f"({SPEC}) -> 'list[Diagnostic]'",
+    "compile": f"({SPEC}) -> 'Network'",
+    "CompileError": "(*diagnostics: 'Diagnostic', more: 'float' = 0) -> 'None'",
 }
+TINY = tiny_spec()
 MEMBERS = {
     "graph": "field",
     "loaded": "field",
@@ -33,6 +37,16 @@ MEMBERS = {
     "write": "(self, directory: 'str | Path' = 'generated', *, force: 'bool' = False) -> 'Path'",
 }
 """Of `CompiledNetwork`."""
+METHODS = {
+    "diagram": "(self, format: 'Format' = 'svg', *, level: 'Level' = 'auto', "
+    "expand: 'Sequence[str]' = (), theme: 'ThemeName' = 'paper', width: 'float' = 504.0) "
+    "-> 'bytes'",
+    "flops": "(self, by: 'View' = 'network', size: 'Sequence[int] | None' = None) "
+    "-> 'dict[str, Any]'",
+    "state_dict_keys": "(self) -> 'dict[str, tuple[int, ...]]'",
+    "verify": "(self) -> 'Proof'",
+}
+"""What `Network` has besides."""
 
 
 def test_names() -> None:
@@ -40,6 +54,7 @@ def test_names() -> None:
         "CompileError",
         "CompiledNetwork",
         "Diagnostic",
+        "Network",
         "check",
         "compile",
     ]
@@ -57,13 +72,40 @@ def test_signatures(name: str) -> None:
 
 
 def test_members_of_a_compiled_network() -> None:
-    cls = archcompiler.CompiledNetwork
-    members = {f.name: "field" for f in dataclasses.fields(cls)}
+    members = {f.name: "field" for f in dataclasses.fields(archcompiler.CompiledNetwork)}
+    assert members | _members(archcompiler.CompiledNetwork, members) == MEMBERS
+    assert _members(archcompiler.Network, members) == METHODS
+
+
+def _members(cls: type, besides: dict[str, str]) -> dict[str, str]:
+    found = {}
     for name, member in vars(cls).items():
-        if not name.startswith("_") and name not in members:
+        if not name.startswith("_") and name not in besides:
             function = inspect.isfunction(member)
-            members[name] = str(inspect.signature(member)) if function else "property"
-    assert members == MEMBERS
+            found[name] = str(inspect.signature(member)) if function else "property"
+    return found
+
+
+def test_a_network_shows_itself() -> None:
+    network = archcompiler.compile(ROOT / "specs/attention56.toml")
+    assert repr(network).startswith("<Network attention56 · 31,810,728 parameters · 6,270,836,736")
+    shown = network._repr_html_()
+    assert "<b>Attention-56</b>" in shown
+    assert shown.count("<svg") == shown.count("<table>") == 1
+    assert '<th style="text-align: right">31.811</th>' in shown
+    spec = {"title": "<script>alert(1)</script>", **json.loads(json.dumps(TINY))}
+    assert "<script" not in archcompiler.compile(spec)._repr_html_()
+
+
+def test_the_methods_are_the_commands() -> None:
+    network = archcompiler.compile(TINY)
+    costs = network.flops("stage")
+    assert [row["name"] for row in costs["rows"]] == ["stem", "stage1", "head"]
+    assert network.flops(size=(64, 64))["macs"] > costs["macs"]
+    assert network.diagram("pdf").startswith(b"%PDF")
+    assert network.verify().holds
+    model = network.module()
+    assert network.state_dict_keys() == {k: tuple(v.shape) for k, v in model.state_dict().items()}
 
 
 def test_a_diagnostic_and_its_error() -> None:

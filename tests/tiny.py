@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from archcompiler.config.toml import toml_text
+
 
 def tiny_spec(*stages: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """A network on 32×32 pixels with these stages, by default one of a single unit."""
@@ -15,3 +17,8 @@ def tiny_spec(*stages: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "stages": list(stages) or [{"channels": 16}],
         **changes,
     }
+
+
+def tiny_toml() -> str:
+    """The same as a file."""
+    return toml_text(tiny_spec())

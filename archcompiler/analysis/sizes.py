@@ -14,6 +14,10 @@ ENOUGH: Final = 1024
 """What a network does not take is far smaller, so sizes beyond this are not tried one by one."""
 
 
+MOST_TRIES: Final = 500_000
+"""Sizes times steps that differ: more would take longer than all the rest of a compilation."""
+
+
 @dataclass(frozen=True, slots=True)
 class ValidSizes:
     """Inputs of equal sides, 1 to `tried` pixels, that pass every operator, as ranges (ends in)."""
@@ -22,6 +26,8 @@ class ValidSizes:
     tried: int
 
     def __str__(self) -> str:
+        if not self.tried:
+            return "not tried, with so many different steps"
         if not self.ranges:
             return f"none up to {self.tried}"
         words = [f"{a}" if a == b else f"{a} to {b}" for a, b in self.ranges]
@@ -36,7 +42,8 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
 
     Sides pass through every operator apart from each other, so a network that takes the equal
     sides of a range takes every size with sides in it. The default is twice the spec's own
-    size, but no more than `ENOUGH` if that is among the sizes that are taken.
+    size, but no more than `ENOUGH` if that is among the sizes that are taken. Nothing is tried that
+    would take more than `MOST_TRIES`.
     """
     output = fold(_output)
     dims = graph.input.dims
@@ -48,6 +55,9 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
         tried = 2 * max(graph.input.size)
         if tried > ENOUGH and taken(ENOUGH):
             tried = ENOUGH
+    steps = sum(len(block.steps) for _, block in graph.blocks())
+    if steps * tried > MOST_TRIES:
+        return ValidSizes((), 0)
     ranges: list[tuple[int, int]] = []
     for side in range(1, tried + 1):
         if not taken(side):

@@ -12,6 +12,7 @@ from archcompiler.cli.compiling import compile_all
 from archcompiler.cli.options import (
     diagnostic_format_option,
     output_option,
+    root_option,
     set_option,
     specs_argument,
 )
@@ -24,6 +25,7 @@ from archcompiler.diagnostics.render import ReportFormat
 @specs_argument
 @output_option
 @set_option
+@root_option
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff if a file is stale.")
 @click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
 @diagnostic_format_option
@@ -31,12 +33,13 @@ def command(
     specs: tuple[Path, ...],
     directory: Path,
     settings: tuple[str, ...],
+    root: Path | None,
     check: bool,
     force: bool,
     diagnostic_format: ReportFormat,
 ) -> None:
     """Compile each SPEC to DIR/<name>.py, a module that imports torch alone."""
-    networks = compile_all(specs, settings, diagnostic_format)
+    networks = compile_all(specs, settings, root, diagnostic_format)
     _require_distinct(networks)
     if check:
         _check(networks, specs, directory, settings)

@@ -7,7 +7,12 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
+from archcompiler.cli.options import (
+    diagnostic_format_option,
+    root_option,
+    set_option,
+    specs_argument,
+)
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics.render import ReportFormat
 
@@ -15,16 +20,18 @@ from archcompiler.diagnostics.render import ReportFormat
 @click.command("check")
 @specs_argument
 @set_option
+@root_option
 @click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
 @diagnostic_format_option
 def command(
     specs: tuple[Path, ...],
     settings: tuple[str, ...],
+    root: Path | None,
     strict: bool,
     diagnostic_format: ReportFormat,
 ) -> None:
     """Check each SPEC as a graph and report every mistake with its line."""
-    networks = compile_all(specs, settings, diagnostic_format)
+    networks = compile_all(specs, settings, root, diagnostic_format)
     if diagnostic_format == "text":
         for network in networks:
             terminal.line(_summary(network))

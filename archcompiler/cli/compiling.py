@@ -13,7 +13,10 @@ from archcompiler.diagnostics.render import ReportFormat
 
 
 def compile_all(
-    specs: Sequence[Path], settings: Sequence[str], format: ReportFormat = "text"
+    specs: Sequence[Path],
+    settings: Sequence[str],
+    root: Path | None,
+    format: ReportFormat = "text",
 ) -> list[CompiledNetwork]:
     """Compile every spec, report what was found in any, and exit with 2 if one is in error.
 
@@ -24,7 +27,7 @@ def compile_all(
     failed = False
     for spec in specs:
         try:
-            network = compile(spec, settings)
+            network = compile(spec, settings, root=root)
         except CompileError as error:
             failed = True
             found += error.diagnostics

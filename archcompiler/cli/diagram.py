@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import UserPath, choice, set_option
+from archcompiler.cli.options import SpecPath, UserPath, choice, root_option, set_option
 from archcompiler.figure.diagram import FORMATS, Format, Request
 from archcompiler.figure.page import Level
 from archcompiler.figure.themes import ThemeName
@@ -55,8 +55,9 @@ class Formats(click.ParamType[tuple[str, ...]]):
 
 
 @click.command("diagram")
-@click.argument("specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=UserPath())
+@click.argument("specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=SpecPath())
 @set_option
+@root_option
 @click.option(
     "--level", type=choice(Level), default="auto", show_default=True,
     help="How deep to draw; auto: as deep as fits a page, op: every operator.",
@@ -82,6 +83,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
 def command(
     specs: tuple[Path, ...],
     settings: tuple[str, ...],
+    root: Path | None,
     level: Level,
     expand: tuple[str, ...],
     formats: tuple[tuple[Format, ...], ...],
@@ -93,7 +95,7 @@ def command(
     """Draw SPEC as DIR/<name>.svg, one page by default; with OTHER, the two side by side."""
     if len(specs) > 2:
         raise click.UsageError("draws one spec, or two side by side")
-    networks = compile_all(specs, settings)
+    networks = compile_all(specs, settings, root)
     request = Request(level, expand, theme, width, dot)
 
     from archcompiler.figure.files import write_figure

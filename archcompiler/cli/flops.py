@@ -13,7 +13,7 @@ from archcompiler import terminal
 from archcompiler.analysis.references import Origin
 from archcompiler.analysis.roofline import Precision, accelerator
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import UserPath, choice, set_option, specs_argument
+from archcompiler.cli.options import UserPath, choice, root_option, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
 from archcompiler.cli.writing import write_output
 from archcompiler.compiler import CompiledNetwork, at_size
@@ -66,6 +66,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.command("flops")
 @specs_argument
 @set_option
+@root_option
 @click.option(
     "--by",
     "view",
@@ -127,6 +128,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 def command(
     specs: tuple[Path, ...],
     settings: tuple[str, ...],
+    root: Path | None,
     view: View,
     depth: int | None,
     sizes: tuple[tuple[int, ...], ...] | None,
@@ -161,7 +163,7 @@ def command(
     order = None if sort is None else order_by(sort)
     named = tuple(accelerator(name) for name in dict.fromkeys(devices))
 
-    networks = compile_all(specs, settings)
+    networks = compile_all(specs, settings, root)
     graphs = _graphs(networks, sizes)
     measured, missing = _measure(graphs) if verify else ([None] * len(graphs), None)
     reports = [

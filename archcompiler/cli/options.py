@@ -30,14 +30,20 @@ def pixel_size(text: str) -> tuple[int, int]:
 class UserPath(click.Path):
     """A path in which `~` is a home: a shell leaves it as it is in `--out=~/runs`."""
 
-    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
-        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+    def __init__(
+        self, *, exists: bool = False, file_okay: bool = True, dir_okay: bool = True
+    ) -> None:
+        super().__init__(exists=exists, file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path = Path(value)
         with suppress(RuntimeError):  # of a user that there is not
             path = path.expanduser()
         return super().convert(path, param, ctx)
+
+
+class SpecPath(UserPath):
+    """The path of a spec, or the name of a shipped one. What is there is the compiler's to say."""
 
 
 class RunPath(UserPath):
@@ -58,14 +64,23 @@ def choice(words: object) -> click.Choice[str]:
 
 
 def specs_argument(command: F) -> F:
-    """One or more spec files. That they can be read is checked by the compiler, with its errors."""
-    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=UserPath())(
+    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SpecPath())(
         command
     )
 
 
 def spec_argument(command: F) -> F:
-    return click.argument("spec", metavar="SPEC", type=UserPath())(command)
+    return click.argument("spec", metavar="SPEC", type=SpecPath())(command)
+
+
+def root_option(command: F) -> F:
+    return click.option(
+        "--root",
+        type=UserPath(exists=True, file_okay=False),
+        metavar="DIR",
+        help="Folder that `extends` may not leave; by default the nearest above the spec with "
+        "pyproject.toml or .git.",
+    )(command)
 
 
 def set_option(command: F) -> F:

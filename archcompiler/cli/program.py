@@ -22,7 +22,10 @@ COMMANDS: Final = {
     "eval": "Evaluate a trained network.",
     "explain": "Explain the code of a diagnostic.",
     "flops": "Count parameters, MACs, activations and memory; compare and verify.",
+    "list": "List shipped specs and recipes, blocks, accelerators and codes.",
+    "lsp": "Serve an editor: diagnostics, costs and fixes while a spec is written.",
     "masks": "Draw the attention masks of a trained network over images.",
+    "new": "Write a short spec that changes another.",
     "schema": "Print the JSON Schema of specs, for editors.",
     "show": "Print a resolved spec and where each value comes from.",
     "train": "Train a network by a recipe, in one process or many.",
@@ -86,11 +89,11 @@ def run(arguments: list[str]) -> int:
         report(unwritten.diagnostics)
         code = 2
     finally:
-        terminal.silence()
         # The process ends: looking for cycles among all that was imported would take a quarter of
         # a build.
         gc.disable()
         gc.freeze()
+    terminal.silence()
     return code
 
 

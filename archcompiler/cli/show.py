@@ -5,15 +5,17 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
-from archcompiler.cli.options import set_option, spec_argument
+from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
 @click.command("show")
 @spec_argument
 @set_option
-def command(spec: Path, settings: tuple[str, ...]) -> None:
+@root_option
+def command(spec: Path, settings: tuple[str, ...], root: Path | None) -> None:
     """Print SPEC as it is compiled: every value, and the file and line that it comes from."""
+    from archcompiler.spec.files import Files
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
-    terminal.page(show(load(spec, settings)))
+    terminal.page(show(load(spec, settings, files=Files(root))))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import RunPath, UserPath, choice
+from archcompiler.cli.options import RunPath, SpecPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -38,7 +38,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 
 
 @click.command("train", epilog=_EPILOG)
-@click.argument("spec", metavar="SPEC", required=False, type=UserPath())
+@click.argument("spec", metavar="SPEC", required=False, type=SpecPath())
 @click.option(
     "--recipe",
     metavar="NAME|PATH",
@@ -64,6 +64,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     metavar="KEY=VALUE",
     help="Change a value of the recipe, e.g. optimizer.lr=0.05, or of the spec, e.g. classes=100.",
 )
+@root_option
 @click.option(
     "--processes",
     type=click.IntRange(1, 1024),
@@ -96,6 +97,7 @@ def command(
     out: Path | None,
     resume: bool,
     settings: tuple[str, ...],
+    root: Path | None,
     processes: int | None,
     strategy: Strategy,
     tensorboard: bool,
@@ -109,7 +111,7 @@ def command(
         place = read_place()
         if processes is not None and place.size > 1:
             raise click.UsageError("--processes starts them itself: without torchrun or srun")
-        network, loaded = _load(spec, recipe, out if resume else None, settings)
+        network, loaded = _load(spec, recipe, out if resume else None, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
         folder = RunFolder(out or default_folder(network, loaded))
@@ -159,7 +161,11 @@ OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722"})
 
 
 def _load(
-    spec: Path | None, recipe: str | None, folder: Path | None, settings: tuple[str, ...]
+    spec: Path | None,
+    recipe: str | None,
+    folder: Path | None,
+    settings: tuple[str, ...],
+    root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
     from archcompiler.compiler import compile
@@ -177,7 +183,7 @@ def _load(
     of_spec, of_recipe = split_settings(settings)
     problems: list[CompileError] = []
     try:
-        network = compile(spec, of_spec)
+        network = compile(spec, of_spec, root=root)
     except CompileError as exc:
         problems.append(exc)
     try:

@@ -7,22 +7,31 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import diagnostic_format_option, set_option, specs_argument
+from archcompiler.cli.options import (
+    diagnostic_format_option,
+    root_option,
+    set_option,
+    specs_argument,
+)
 from archcompiler.diagnostics.render import ReportFormat
 
 
 @click.command("verify")
 @specs_argument
 @set_option
+@root_option
 @diagnostic_format_option
 def command(
-    specs: tuple[Path, ...], settings: tuple[str, ...], diagnostic_format: ReportFormat
+    specs: tuple[Path, ...],
+    settings: tuple[str, ...],
+    root: Path | None,
+    diagnostic_format: ReportFormat,
 ) -> None:
     """Trace the module emitted for each SPEC and prove that it is the checked graph.
 
     Its operations are counted by fvcore and by torch, and must be the graph's.
     """
-    networks = compile_all(specs, settings, diagnostic_format)
+    networks = compile_all(specs, settings, root, diagnostic_format)
 
     from archcompiler.verify import verify
     from archcompiler.verify.counts import verify_counts

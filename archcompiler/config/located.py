@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from itertools import islice
+from typing import Any, Final
 
 from archcompiler.config.path import SpecPath
-from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
-from archcompiler.syntax.document import Part
+from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.diagnostics.suggest import did_you_mean
+from archcompiler.syntax.document import Part, Written
 
 _NAMING: Final = ("type", "op")
 """Keys that say what a table is an option list of."""
-
-
-class Text(Protocol):
-    """Something values were read from: a `Document` or a `--set` argument."""
-
-    @property
-    def source(self) -> Source: ...
-    def span(self, path: Sequence[str | int], part: Part = "value") -> Span: ...
+_LOOKED_AT: Final = 100
+"""Unknown keys of a table that may be slips: a guess takes time, and a table may be anyone's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +23,7 @@ class Located:
     """A value, and the text and path it comes from. Tables and arrays hold located values."""
 
     value: Any
-    text: Text
+    text: Written
     path: SpecPath
 
     def span(self, part: Part = "value") -> Span:
@@ -64,7 +60,18 @@ class Located:
         return self.value
 
 
-def locate(value: Any, text: Text, path: SpecPath = ()) -> Located:
+def meant_as(table: Located, key: str, known: Collection[str]) -> Located | None:
+    """The entry `key` of a table, or the one whose unknown key was probably meant to be it.
+
+    That is told as an unknown key; that `key` is missing would be the same mistake again.
+    """
+    names = table.value if isinstance(table.value, dict) else ()
+    unknown = islice((name for name in names if name not in known), _LOOKED_AT)
+    slips = (name for name in unknown if did_you_mean(name, known) == key)
+    return table.child(key) or table.child(next(slips, key))
+
+
+def locate(value: Any, text: Written, path: SpecPath = ()) -> Located:
     """Wrap every value of a document."""
     match value:
         case dict():

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from archcompiler.config.located import Located
+from archcompiler.config.located import Located, meant_as
 from archcompiler.config.models import homes_of, models_at, tags_of
 from archcompiler.config.path import SpecPath
 from archcompiler.config.wording import Wording
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import MOST, CompileError, Diagnostic, error
 from archcompiler.diagnostics.suggest import did_you_mean
 
 M = TypeVar("M", bound=BaseModel)
@@ -45,15 +45,33 @@ def validate(values: Located, model: type[M], wording: Wording) -> M:
     try:
         return model.model_validate(values.plain())
     except ValidationError as exc:
-        found = [_diagnostic(values, model, wording, e) for e in exc.errors(include_url=False)]
-    # A value that holds in several places is wrong once; and an array with bad entries counts as
-    # short, though nothing is missing.
-    raise CompileError(*dict.fromkeys(d for d in found if d is not None)) from None
+        problems = exc.errors(include_url=False)
+    # An array with bad entries counts as short, though nothing is missing.
+    problems = [p for p in problems if p["type"] != "too_short" or _is_short(values, p)]
+    problems = [p for p in problems if p["type"] != "missing" or _is_missing(values, model, p)]
+    # A value that holds in several places is wrong once.
+    found: dict[Diagnostic, None] = {}
+    while problems and len(found) < MOST:
+        found[_diagnostic(values, model, wording, problems.pop(0))] = None
+    raise CompileError(*found, more=len(problems)) from None
+
+
+def _is_short(values: Located, problem: ErrorDetails) -> bool:
+    node, _, _ = _descend(values, problem["loc"])
+    return len(node.value) < int(problem.get("ctx", {})["min_length"])
+
+
+def _is_missing(values: Located, model: type[BaseModel], problem: ErrorDetails) -> bool:
+    loc = problem["loc"]
+    node, _, rest = _descend(values, loc)
+    if not rest or not isinstance(rest[-1], str):
+        return True
+    return meant_as(node, rest[-1], _fields(models_at(model, loc[:-1]))) is None
 
 
 def _diagnostic(
     values: Located, model: type[BaseModel], wording: Wording, problem: ErrorDetails
-) -> Diagnostic | None:
+) -> Diagnostic:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
     if kind == "extra_forbidden":
@@ -66,7 +84,10 @@ def _diagnostic(
             help=_describe(models_at(model, loc[:-1]), rest[-1]),
         )
     if kind == "union_tag_not_found":
-        tags = tags_of(models_at(model, loc))
+        models = models_at(model, loc)
+        tags, slip = tags_of(models), meant_as(node, "type", _fields(models))
+        if slip is not None:
+            return _unknown_key(slip, models, wording, kind)
         return error(
             "E202",
             f"missing key `type` in {wording.table(node.path)}",
@@ -106,8 +127,9 @@ def correction(value: Any, expected: str, tags: Sequence[str] = ()) -> str | Non
     """What to write instead, where it can be told from what was written."""
     if expected == "a whole number" and isinstance(value, float) and value.is_integer():
         return f"write `{value:.0f}`"
-    if _is_written(value, expected):
-        return f"write `{value}`, without quotes"
+    number = _number_in(value, expected)
+    if number is not None:
+        return f"write `{number}`" + (", without quotes" if number == value else "")
     if expected == "true or false" and isinstance(value, str | int) and value in _BOOLEANS:
         return f"write `{_BOOLEANS[value]}`"
     if tags and isinstance(value, str):
@@ -116,19 +138,21 @@ def correction(value: Any, expected: str, tags: Sequence[str] = ()) -> str | Non
     return None
 
 
-def _is_written(value: object, expected: str) -> bool:
-    """Whether a string is the number that is expected, in quotes."""
-    pattern = {"a whole number": r"-?[0-9]{1,18}", "a number": r"-?[0-9]{1,9}(\.[0-9]{1,9})?"}
-    return (
-        expected in pattern
-        and isinstance(value, str)
-        and re.fullmatch(pattern[expected], value, re.ASCII) is not None
-    )
+def _number_in(value: object, expected: str) -> str | None:
+    """The number that a string is of the kind that is expected, as TOML and JSON write it."""
+    pattern = {"a whole number": r"[+-]?[0-9]{1,18}", "a number": r"[+-]?[0-9]{1,9}(\.[0-9]{1,9})?"}
+    if expected not in pattern or not isinstance(value, str):
+        return None
+    if re.fullmatch(pattern[expected], value, re.ASCII) is None:
+        return None
+    whole, dot, part = value.partition(".")
+    sign = "-" if whole.startswith("-") else ""
+    return f"{sign}{int(whole.lstrip('+-'))}{dot}{part}"
 
 
 def _out_of_range(
     node: Located, path: SpecPath, wording: Wording, problem: ErrorDetails
-) -> Diagnostic | None:
+) -> Diagnostic:
     kind, context, value = problem["type"], problem.get("ctx", {}), node.value
     name, special = wording.value(path), wording.remark(path, kind, value)
     if special.message is not None:
@@ -152,8 +176,6 @@ def _out_of_range(
     if kind in ("too_short", "too_long"):
         few = "at least" if kind == "too_short" else "at most"
         number = int(context["min_length" if kind == "too_short" else "max_length"])
-        if kind == "too_short" and len(value) >= number:
-            return None
         entries = "entry" if number == 1 else "entries"
         return error("E204", f"{name} must have {few} {number:,} {entries}", node.span())
     code = "E204" if kind == "odd" else "E203"
@@ -184,7 +206,7 @@ def _unknown_key(
     node: Located, models: list[type[BaseModel]], wording: Wording, kind: str
 ) -> Diagnostic:
     key = str(node.path[-1])
-    known = sorted({name for model in models for name in model.model_fields})
+    known = sorted(_fields(models))
     special = wording.remark(node.path, kind, node.value).help
     guess = None if special else did_you_mean(key, known)
     home = None if guess else next((h for model in models for h in homes_of(model, key)), None)
@@ -204,6 +226,10 @@ def _unknown_key(
         notes=() if help else (f"known: {', '.join(known)}",),
         help=help,
     )
+
+
+def _fields(models: list[type[BaseModel]]) -> set[str]:
+    return {name for model in models for name in model.model_fields}
 
 
 def _descend(

@@ -10,7 +10,7 @@ from typing import Any
 from archcompiler.config.located import Located, locate
 from archcompiler.diagnostics import CompileError, Source, Span, error
 from archcompiler.syntax.document import Part
-from archcompiler.syntax.limits import MAX_DEPTH
+from archcompiler.syntax.limits import MAX_DEPTH, overstepped
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def parse_setting(argument: str) -> Located:
     """`a.b.0=VALUE` as tables inside each other. VALUE is TOML; anything that is not is a string.
 
     Raises CompileError E209 without an equals sign, with an empty key, one nested too deep, or
-    with bytes that are not UTF-8.
+    with bytes that are not UTF-8; E110 and E113 for a value that a file could not have either.
     """
     key, equals, text = argument.partition("=")
     source = Source("--set", argument, "toml")
@@ -53,7 +53,10 @@ def parse_setting(argument: str) -> Located:
     if len(steps) > MAX_DEPTH:
         raise refuse(f"nested more than {MAX_DEPTH} deep", len(key))
     setting = Setting(source, len(key))
-    located = locate(_value(text), setting, tuple(steps))
+    value = _value(text)
+    if problems := overstepped(value, setting, tuple(steps)):
+        raise CompileError(*problems)
+    located = locate(value, setting, tuple(steps))
     for depth in range(len(steps) - 1, -1, -1):
         located = Located({steps[depth]: located}, setting, tuple(steps[:depth]))
     return located

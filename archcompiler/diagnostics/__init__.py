@@ -4,10 +4,12 @@ Everything in the compiler may import this package; it imports nothing of the co
 """
 
 from archcompiler.diagnostics.diagnostic import Diagnostic, Severity, error, warning
-from archcompiler.diagnostics.exception import CompileError
+from archcompiler.diagnostics.exception import MOST, UNSHOWN, CompileError
 from archcompiler.diagnostics.span import Location, Source, Span
 
 __all__ = [
+    "MOST",
+    "UNSHOWN",
     "CompileError",
     "Diagnostic",
     "Location",

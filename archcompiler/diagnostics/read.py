@@ -14,33 +14,35 @@ from archcompiler.diagnostics.suggest import did_you_mean
 
 FORMATS: Final[dict[str, Format]] = {".toml": "toml", ".json": "json"}
 """What a file is by the extension of its name."""
-MAX_BYTES: Final = 1 << 20
+MAX_BYTES: Final = 1 << 18
 """Size of the largest spec that is read."""
 _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, name: str | None = None, room: int = MAX_BYTES) -> Source:
     """Read a spec file, without its byte order mark and with line ends as line feeds.
 
+    It is called `name`, by default its path.
+
     Raises CompileError: E101 unreadable, E102 not UTF-8, E103 empty, E104 neither
-    `.toml` nor `.json`, E105 larger than `MAX_BYTES`.
+    `.toml` nor `.json`, E105 larger than the `room` that is left for it.
     """
-    name = path.as_posix()
+    name = name or path.as_posix()
     _require_file(path, name)
     format = FORMATS.get(path.suffix.lower())
     if format is None:
         raise CompileError(_unknown_extension(path, name))
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            data = file.read(room + 1)
     except OSError as exc:
         raise CompileError(_unreadable(name, _reason(exc))) from exc
-    if len(data) > MAX_BYTES:
+    if len(data) > room:
         raise CompileError(
             error(
                 "E105",
                 f"`{name}` is too large for a spec",
-                notes=(f"a spec may have {MAX_BYTES} bytes",),
+                notes=(f"a spec may have {MAX_BYTES >> 10} KiB, with all that it extends",),
             )
         )
     source = Source(name, _decode(data, name, format, path), format, path)

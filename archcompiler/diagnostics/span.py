@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -22,7 +22,7 @@ class Source:
     """The text of one spec. Lines end at a line feed, as they do for TOML and JSON."""
 
     name: str
-    text: str
+    text: str = field(repr=False)
     format: Format
     path: Path | None = None
 

@@ -51,7 +51,7 @@ def with_header(body: str, loaded: LoadedSpec) -> str:
 def rebuild_command(loaded: LoadedSpec) -> str:
     """`archcompiler build SPEC [--set …]`, on one printable line."""
     path = loaded.source.path
-    words = ["archcompiler", "build", _shown(path) if path else loaded.source.name]
+    words = ["archcompiler", "build", loaded.word or _shown(path or Path(loaded.source.name))]
     for setting in loaded.settings:
         words += ["--set", setting]
     return "".join(c if c.isprintable() else "?" for c in shlex.join(words))

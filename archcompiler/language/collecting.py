@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from archcompiler.config.located import Located
 from archcompiler.config.problems import kind_of
@@ -13,6 +14,8 @@ from archcompiler.language.reserved import MODULE, is_reserved
 from archcompiler.language.values import unknown_key
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+MAX_ENTRIES: Final = {"blocks": 100, "steps": 200, "options": 50, "let": 50}
+"""Entries that these tables may have. Of the last two each may be computed from the next."""
 
 
 class Collector:
@@ -44,6 +47,9 @@ class Collector:
         if not isinstance(node.value, dict):
             self.problems.append(wrong_type(f"`{key}`", node, "a table"))
             return
+        if (excess := beyond(node)) is not None:
+            self.problems.append(excess)
+            return
         for name, child in node.value.items():
             if IDENTIFIER.fullmatch(name) and len(name) <= 64 and not is_reserved(name):
                 yield name, child
@@ -68,6 +74,16 @@ class Collector:
         help: str | None = None,
     ) -> None:
         self.problems.append(error(code, message, span, notes=notes, help=help))
+
+
+def beyond(node: Located) -> Diagnostic | None:
+    """E204 for a table with more than `MAX_ENTRIES` entries, at the first of those."""
+    key, entries = str(node.path[-1]), list(node.value.values())
+    most = MAX_ENTRIES[key]
+    if len(entries) <= most:
+        return None
+    message = f"`{key}` must have at most {most} entries, not {len(entries):,}"
+    return error("E204", message, entries[most].span("key"))
 
 
 def at_columns(node: Located, mistake: ExpressionError, code: str = "E220") -> Diagnostic:

@@ -16,8 +16,9 @@ def endless(definition: Definition, library: Library) -> tuple[str, tuple[str, .
 
     None if every way back to the block has a condition, or depends on what is in a slot.
     """
+    seen: set[str] = set()
     for name, called in _calls(definition):
-        path = _back(definition.name, called, library, (definition.name,), set())
+        path = _back(definition.name, called, library, (definition.name,), seen)
         if path is not None:
             # Of the blocks of a spec that are in one circle, the first tells it.
             first = min((block for block in path if block in library.own), default=path[0])

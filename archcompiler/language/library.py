@@ -35,6 +35,7 @@ class Library:
         if blocks is not None and isinstance(blocks.value, dict):
             self._own = dict(blocks.value)
         self._known: dict[tuple[str, Home], Definition | None] = {}
+        self._glanced: dict[tuple[str, Home], Definition | None] = {}
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -69,9 +70,12 @@ class Library:
         """
         if name not in self._own:
             return self.find(name, home)
-        table = self.table(name, home)
-        assert table is not None
-        return read_block(name, table, home, ("blocks", name))[0]
+        key = name, home
+        if key not in self._glanced:
+            table = self.table(name, home)
+            assert table is not None
+            self._glanced[key] = read_block(name, table, home, ("blocks", name))[0]
+        return self._glanced[key]
 
     def unreadable(self, definition: Definition) -> frozenset[str]:
         """Options that are written, but that a definition lacks because they cannot be read."""

@@ -20,21 +20,26 @@ from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, t
 from archcompiler.language.use import MissingOption, Use, frozen
 from archcompiler.ops import ArgumentError
 
+MAX_STEPS = 20_000
+"""Steps of all different blocks, a unit or module of a row being one each.
+
+Time and memory grow with these and not with operators: equal blocks are made once.
+"""
 MAX_NESTING = 40
 """A block that is called inside itself more often than this does not end."""
-MAX_BLOCKS = 100_000
-"""More blocks than this that differ in anything are refused: no network needs so many."""
 
 
-class TooManyOperators(Exception):
-    """A spec asks for more operators than the stated bound; `wanted` is what was counted so far.
+class TooLarge(Exception):
+    """A spec asks for more than the stated bound; `wanted` is what was counted so far.
 
     The first of `origins` that is written in the spec is to blame.
     """
 
-    def __init__(self, wanted: int, *origins: SpecPath) -> None:
-        super().__init__(wanted, origins)
+    def __init__(self, what: str, wanted: int, bound: int, *origins: SpecPath) -> None:
+        super().__init__(what, wanted, bound, origins)
+        self.what = what
         self.wanted = wanted
+        self.bound = bound
         self.origins = origins
 
 
@@ -54,18 +59,25 @@ class Context:
         self.dialect = dialect
         self.max_operators = max_operators
         self._operators = 0
+        self._made = 0
         self._blocks: dict[tuple[Any, ...], Block] = {}
         self._nesting = 0
 
     def spend(self, operators: int, *origins: SpecPath) -> None:
-        """Count operators before they are made. Raises TooManyOperators beyond the bound.
+        """Count operators before they are made. Raises TooLarge beyond the bound.
 
         Everything that a spec can ask for a number of passes here, wherever it is nested, so that
         what is made in all stays within the bound.
         """
         self._operators += operators
         if self._operators > self.max_operators:
-            raise TooManyOperators(self._operators, *origins)
+            raise TooLarge("operators", self._operators, self.max_operators, *origins)
+
+    def enter(self, steps: int, *origins: SpecPath) -> None:
+        """Count steps before there is a list of them. Raises TooLarge beyond the bound."""
+        self._made += steps
+        if self._made > MAX_STEPS:
+            raise TooLarge("different steps", self._made, MAX_STEPS, *origins)
 
     def repeat(
         self, block: BlockBuilder, name: str, count: int, body: Block, x: Value, origin: SpecPath
@@ -74,6 +86,7 @@ class Context:
 
         The operators of one `body` are taken to have been spent when it was lowered.
         """
+        self.enter(count, origin)
         self.spend((count - 1) * body.operator_count, origin)
         for i in range(1, count + 1):
             x = block.add(f"{name}{i}", body, x)
@@ -140,12 +153,12 @@ class Context:
         self._nesting += 1
         if self._nesting > MAX_NESTING:
             raise EndlessBlocks("blocks that call one another without end", use.origin)
-        if len(self._blocks) > MAX_BLOCKS:
-            raise EndlessBlocks(f"more than {MAX_BLOCKS:,} different blocks", use.origin)
         try:
-            return builder.build(self._steps(builder, use))
+            block = builder.build(self._steps(builder, use))
         finally:
             self._nesting -= 1
+        self.enter(len(block.steps), use.origin)
+        return block
 
     def _steps(self, builder: BlockBuilder, use: Use) -> Value:
         values = {X: builder.x}
@@ -183,9 +196,7 @@ class Context:
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
                 raise ExpressionError(f"{count} is no number of blocks", 0, len(rule.repeat.text))
             origins = (*_count_origins(use, rule.repeat), origin)
-            if self._operators + count > self.max_operators:
-                # Refused before a list of so many is made.
-                raise TooManyOperators(self._operators + count, *origins)
+            self.enter(count, *origins)
             channels = x.channels if called.channels is None else called.channels
             row = self.row(
                 called,

@@ -15,7 +15,7 @@ from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.library import Home, Library
 from archcompiler.language.target import BlockTarget, Dialect
 from archcompiler.language.use import Reference, bind, reference
-from archcompiler.lower.context import Context, EndlessBlocks, TooManyOperators
+from archcompiler.lower.context import Context, EndlessBlocks, TooLarge
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Reference as Written
 from archcompiler.spec.model import Spec, Stage
@@ -32,7 +32,8 @@ def lower(
 ) -> Graph:
     """The graph of a spec at its own input size, or at another (H, W).
 
-    Raises CompileError E310 if the network has more than `max_operators` operators.
+    Raises CompileError E310 if the network has more than `max_operators` operators, or a spec of
+    few lines asks for rows that are too long.
     """
     spec = loaded.spec
     channels, *own_size = spec.input
@@ -41,9 +42,9 @@ def lower(
     try:
         root = _Network(context, spec).lower(input)
         if root.operator_count > max_operators:
-            raise TooManyOperators(root.operator_count, ("stages",))
-    except TooManyOperators as too_many:
-        origins = too_many.origins
+            raise TooLarge("operators", root.operator_count, max_operators, ("stages",))
+    except TooLarge as refused:
+        origins = refused.origins
         written = (span for origin in origins if (span := loaded.written(origin)) is not None)
         raise CompileError(
             error(
@@ -51,8 +52,8 @@ def lower(
                 "the network is too large",
                 next(written, None) or loaded.span(origins[0]),
                 notes=(
-                    f"up to here it has {too_many.wanted:,} operators; "
-                    f"the bound is {max_operators:,}",
+                    f"up to here it has {refused.wanted:,} {refused.what}; "
+                    f"the bound is {refused.bound:,}",
                 ),
             )
         ) from None
@@ -155,7 +156,7 @@ class _Network:
             )
 
         more = "before" if stage.before >= stage.after else "after"
-        self.context.spend(stage.before + stage.after, (*origin, more))
+        self.context.enter(stage.before + stage.after, (*origin, more))
         widths = _widths(stage, input.channels)
         if widths is None:
             message = (

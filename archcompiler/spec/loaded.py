@@ -25,6 +25,8 @@ class LoadedSpec:
     library: Library = field(repr=False, compare=False)
     """The blocks that it can name."""
     settings: tuple[str, ...] = ()
+    word: str | None = None
+    """What it is called on a command line, where that is no path: the name of a shipped spec."""
 
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""

@@ -13,6 +13,8 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from archcompiler.config.base import Model
 
+MAX_STAGES = 1000
+"""Stages that a spec may have."""
 Pixels = Annotated[int, Field(ge=1, le=1_000_000)]
 Channels = Annotated[int, Field(ge=1, le=65_536)]
 Stride = Annotated[int, Field(ge=1, le=16)]
@@ -130,7 +132,7 @@ class Spec(Model):
     """Unit type of everything that names none."""
     attention: Annotated[Attention, BeforeValidator(_from_name)] = Attention.model_construct()
     """Defaults of every attention module; a stage may change any of them."""
-    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=1000)]
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, max_length=MAX_STAGES)]
     """Stages in the order of the forward pass."""
     output_stride: Annotated[int, Field(ge=1, le=64)] | None = None
     """Pixels of the input from one position of the last stage to the next, at most: a stage that

@@ -12,6 +12,7 @@ from archcompiler.language.definition import NONE
 from archcompiler.language.library import Home, Library
 from archcompiler.language.naming import MEANT, Naming, Place
 from archcompiler.ops.registry import find_operator
+from archcompiler.spec.model import MAX_STAGES
 
 NORMS = {"batch": "batch_norm", "group": "group_norm", "layer": "layer_norm"}
 """What `norm.type` says, and the operator that it means."""
@@ -48,7 +49,8 @@ def broken_references(values: Located, library: Library, wording: Wording) -> It
             yield from naming.check(node, place)
     stages = values.child("stages")
     common = values.child("attention")
-    for stage in stages.value if stages is not None and isinstance(stages.value, list) else ():
+    every = stages.value if stages is not None and isinstance(stages.value, list) else []
+    for stage in every[:MAX_STAGES]:
         unit, attention = stage.child("unit"), stage.child("attention")
         if unit is not None:
             yield from naming.check(unit, _UNIT)

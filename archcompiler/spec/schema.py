@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from archcompiler import shipped
 from archcompiler.config.base import Model
 from archcompiler.config.help import field_help
 from archcompiler.language.library import Library
@@ -13,7 +14,7 @@ from archcompiler.spec.model import Spec
 from archcompiler.spec.schema_blocks import block_definitions, known_types
 
 SCHEMA_FILE: Final = "archcompiler.schema.json"
-"""Its name at the top of the repository, where the shipped specs point."""
+"""Its name at the top of the repository, where the shipped specs point, and of a project."""
 
 PLACES: Final = ("stem", "unit", "attention", "head", "activation", "norm")
 """Keys of a spec that name something."""
@@ -75,8 +76,9 @@ def spec_schema() -> dict[str, Any]:
         ]
     }
     properties["extends"] = {
-        "type": "string",
-        "description": "Path of another spec, relative to this file, that this one changes.",
+        "anyOf": [{"enum": list(shipped.specs())}, {"type": "string"}],
+        "description": "Path of another spec, relative to this file, that this one changes, or the "
+        "name of one that comes with the package.",
     }
     properties["$schema"] = {"type": "string"}
     required = schema.pop("required")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcompiler.config.located import Located, Text
+from archcompiler.config.located import Located
 from archcompiler.config.path import SpecPath
 from archcompiler.config.toml import toml_lines
 from archcompiler.diagnostics.render.visible import visible
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.resolved import resolved
+from archcompiler.syntax.document import Written
 
 
 def show(loaded: LoadedSpec) -> str:
@@ -52,7 +53,7 @@ def _of_one(loaded: LoadedSpec, path: SpecPath) -> bool:
     return all(len({id(text) for text in _texts(entry)}) == 1 for entry in entries)
 
 
-def _texts(node: Located) -> Iterator[Text]:
+def _texts(node: Located) -> Iterator[Written]:
     yield node.text
     children = node.value.values() if isinstance(node.value, dict) else node.value
     for child in children if isinstance(node.value, dict | list) else ():

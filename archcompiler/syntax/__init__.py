@@ -25,7 +25,7 @@ def parse(source: Source) -> Document:
     except RecursionError:
         # The text is within bounds: it is the caller that has used up the stack.
         raise CompileError(error("E113", f"no stack left to read `{source.name}`")) from None
-    if problems := overstepped(document):
+    if problems := overstepped(document.values, document):
         raise CompileError(*problems)
     return document
 

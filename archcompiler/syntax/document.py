@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from archcompiler.diagnostics import Source, Span
 from archcompiler.syntax.place import Place
 
 Part: TypeAlias = Literal["key", "value", "table"]
+
+
+class Written(Protocol):
+    """Something that values were read from: a `Document` or a `--set` argument."""
+
+    @property
+    def source(self) -> Source: ...
+    def span(self, path: Sequence[str | int], part: Part = "value") -> Span: ...
 
 
 @dataclass(frozen=True)

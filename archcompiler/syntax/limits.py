@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from archcompiler.diagnostics import Diagnostic, Source, Span, error
-from archcompiler.syntax.document import Document
+from archcompiler.syntax.document import Written
 from archcompiler.syntax.place import MAX_REPORTS
 from archcompiler.syntax.tokens import TOKENS
+
+Path: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 64
 # Python may refuse to read longer integers: this is the least its own bound can be set to.
@@ -45,32 +47,32 @@ def excess(source: Source) -> Diagnostic | None:
     return None
 
 
-def overstepped(document: Document) -> list[Diagnostic]:
+def overstepped(values: Any, text: Written, path: Path = ()) -> list[Diagnostic]:
     """The values that the parsers took and nobody after them could use: E110, E113.
 
-    At most the first `MAX_REPORTS`.
+    They were read from `text` and stand at `path` in it. At most the first `MAX_REPORTS`.
     """
-    return list(islice(_overstepped(document), MAX_REPORTS))
+    return list(islice(_overstepped(values, text, path), MAX_REPORTS))
 
 
-def _overstepped(document: Document) -> Iterator[Diagnostic]:
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document.values)]
+def _overstepped(values: Any, text: Written, path: Path) -> Iterator[Diagnostic]:
+    waiting: list[tuple[Path, Any]] = [(path, values)]
     while waiting:
         path, value = waiting.pop()
         if isinstance(value, dict | list):
             if len(path) > MAX_DEPTH:
-                yield _too_deep(document.span(path))
+                yield _too_deep(text.span(path))
                 continue
             steps = value.items() if isinstance(value, dict) else enumerate(value)
             waiting.extend([((*path, step), inner) for step, inner in steps][::-1])
         if path and isinstance(path[-1], str) and _is_broken(path[-1]):
-            yield error("E110", "half of a surrogate pair in a key", document.span(path, "key"))
+            yield error("E110", "half of a surrogate pair in a key", text.span(path, "key"))
         if isinstance(value, str) and _is_broken(value):
-            yield error("E110", "half of a surrogate pair in a string", document.span(path))
+            yield error("E110", "half of a surrogate pair in a string", text.span(path))
         elif isinstance(value, int) and value not in _INT64:
-            yield error("E110", "an integer that does not fit in 64 bits", document.span(path))
-        elif isinstance(value, float) and document.source.format == "json" and not isfinite(value):
-            yield error("E110", "a number too large for floating point", document.span(path))
+            yield error("E110", "an integer that does not fit in 64 bits", text.span(path))
+        elif isinstance(value, float) and text.source.format == "json" and not isfinite(value):
+            yield error("E110", "a number too large for floating point", text.span(path))
 
 
 def _too_deep(span: Span) -> Diagnostic:

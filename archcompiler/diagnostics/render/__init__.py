@@ -27,5 +27,6 @@ def render(diagnostics: Iterable[Diagnostic], format: ReportFormat, *, color: bo
 def _position(diagnostic: Diagnostic) -> tuple[str, int, int, str]:
     span = diagnostic.span
     if span is None:
-        return "", -1, -1, diagnostic.code
+        # What says that there are others stands after them.
+        return "" if diagnostic.code != "E114" else "\U0010ffff", -1, -1, diagnostic.code
     return span.source.name, span.start, span.end, diagnostic.code

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 
-import archcompiler
+from archcompiler import shipped
 from archcompiler.config.located import Located, locate, merge
 from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import validate
@@ -62,13 +62,6 @@ def split_settings(settings: Iterable[str]) -> tuple[list[str], list[str]]:
     return spec, recipe
 
 
-def recipe_folder() -> Path:
-    """Where the recipes are that come with the package."""
-    package = Path(archcompiler.__file__).parent
-    installed = package / "runner" / "recipes"
-    return installed if installed.is_dir() else package.parent / "specs" / "recipes"
-
-
 def _find(name: str | Path) -> Path:
     text = str(name)
     if isinstance(name, Path) or "/" in text or "\\" in text or Path(text).suffix:
@@ -76,10 +69,8 @@ def _find(name: str | Path) -> Path:
         with suppress(RuntimeError):  # of a user that there is not
             path = path.expanduser()
         return path
-    folder = recipe_folder()
-    path = folder / f"{text}.toml"
-    if not path.is_file():
-        known = sorted(p.stem for p in folder.glob("*.toml"))
+    known = shipped.recipes()
+    if text not in known:
         guess = did_you_mean(text, known)
         raise CompileError(
             error(
@@ -91,7 +82,7 @@ def _find(name: str | Path) -> Path:
                 else "a path such as `./my.toml` works too",
             )
         )
-    return path
+    return known[text]
 
 
 def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -25,10 +26,6 @@ STUCK: Final = 1.0
 STOPPING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
-class Interrupted(BaseException):
-    """The first signal has come where nothing but waiting was to be done."""
-
-
 class StopSignals:
     """While entered, notes the first signal, and ends the process if it does not end by itself.
 
@@ -47,7 +44,6 @@ class StopSignals:
         self._old: dict[signal.Signals, object] = {}
         self._timers: list[threading.Timer] = []
         self._bell: socket.socket | None = None
-        self._waiting = False
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
@@ -70,22 +66,9 @@ class StopSignals:
         for timer in self._timers:
             timer.cancel()
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Wait for something that may never come: the first signal raises Interrupted in here."""
-        self._waiting = True
-        try:
-            if self.received is not None:
-                raise Interrupted
-            yield
-        finally:
-            self._waiting = False
-
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is None:
             self.received = signal.Signals(number)
-            if self._waiting:
-                raise Interrupted
         elif not self._several:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
@@ -152,6 +135,9 @@ def held() -> Iterator[None]:
     """Hold the signals back, for this thread and for the processes that it starts, which never get
     them: they end with this one, when it has no more work for them.
     """
+    if sys.platform == "win32":  # There is no mask; only the workers' own `ignore`.
+        yield
+        return
     # If multiprocessing started its tracker in here, that would let the signals through again.
     resource_tracker.ensure_running()
     old = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)

@@ -66,6 +66,12 @@ def test_of_a_large_input_not_every_size_is_tried() -> None:
     assert str(valid_sizes(network.graph)) == "5 and more"
 
 
+def test_of_a_network_with_very_many_steps_none_is_tried() -> None:
+    network = archcompiler.compile(SPATIAL, ["stages.0.before=19000"])
+    assert str(valid_sizes(network.graph)) == "not tried, with so many different steps"
+    assert str(valid_sizes(network.graph, 26)) == "5 and more"
+
+
 def test_words() -> None:
     graph = archcompiler.compile(SPATIAL).graph
     assert str(valid_sizes(graph, 4)) == "none up to 4"

@@ -93,22 +93,6 @@ def test_a_process_alone_obeys_a_second_signal_wherever_it_is() -> None:
     assert took < 5
 
 
-def test_what_may_wait_for_ever_is_interrupted() -> None:
-    program = (
-        "from archcompiler.runner.system.signals import Interrupted\n"
-        "with StopSignals() as s:\n"
-        "    try:\n"
-        "        with s.waiting(): later(0.1); os.read(os.pipe()[0], 1)\n"
-        "    except Interrupted: pass\n"
-        "    try:\n"
-        "        with s.waiting(): os._exit(1)\n"
-        "    except Interrupted: pass\n"
-    )
-    code, took = _ended(program)
-    assert code == 0
-    assert took < 5
-
-
 def test_of_several_processes_a_repeated_signal_is_one() -> None:
     # A scheduler sends SIGTERM to all processes, and torchrun, which gets it too, sends it again.
     assert (

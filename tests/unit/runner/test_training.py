@@ -18,8 +18,9 @@ from unit.runner.jobs import TINY, Jobs
 from unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 import archcompiler
+from archcompiler import shipped
 from archcompiler.diagnostics import CompileError
-from archcompiler.runner.recipe.loading import load_recipe, recipe_folder
+from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, read_metrics, table_text
 from archcompiler.runner.store.checkpoint import read
@@ -38,7 +39,7 @@ SMALL: dict[str, Any] = {
         {"channels": 64, "modules": 0, "stride": 2},
     ],
 }
-RECIPES = sorted(path.stem for path in recipe_folder().glob("*.toml"))
+RECIPES = list(shipped.recipes())
 
 
 def test_the_smoke_recipe_learns(tmp_path: Path) -> None:

@@ -1,0 +1,147 @@
+"""Which files the text of a spec may come from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from archcompiler import shipped
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
+from archcompiler.diagnostics.read import FORMATS, MAX_BYTES, near_spec, read_source
+from archcompiler.diagnostics.suggest import did_you_mean
+
+MARKERS: Final = ("pyproject.toml", ".git")
+"""What the top folder of a project has in it."""
+_WORD: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+class Files:
+    """Files as they are on the disk, with those kept in mind that were asked for.
+
+    `root` is the folder that nothing which a spec extends may leave; by default its project's.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self.root = root
+        self.asked: dict[Path, None] = {}
+
+    def read(self, path: Path, name: str, room: int = MAX_BYTES) -> Source:
+        """The text of a file, called `name`. Raises CompileError as `read_source` does."""
+        self.asked[path] = None
+        return read_source(path, name, room)
+
+    def resolve(self, path: Path) -> Path:
+        """The path without links. Raises OSError, RuntimeError or ValueError for one of no use."""
+        return path.resolve()
+
+    def is_file(self, path: Path) -> bool:
+        try:
+            return path.is_file()
+        except (OSError, ValueError):
+            return False
+
+    def above(self, folder: Path) -> tuple[Path, str]:
+        """The folder that a spec in `folder` may read in, and why it is that one."""
+        if self.root is not None:
+            return self.root.resolve(), "the folder that `--root` names"
+        folder = folder.resolve()
+        for parent in (folder, *folder.parents):
+            if any((parent / marker).exists() for marker in MARKERS):
+                return parent, f"its project's, the nearest with {_either(MARKERS)}"
+        return folder, f"its own: none above it has {_either(MARKERS)}"
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(f"`{name}`" for name in names)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a spec and those that it extends may read: the files below one folder."""
+
+    files: Files
+    root: Path
+    why: str = field(compare=False)
+    """What makes it that folder, for who wanted to leave it."""
+    shipped: bool = False
+
+    def read(self, path: Path, room: int = MAX_BYTES) -> Source:
+        return self.files.read(path, self._name(path), room)
+
+    def _name(self, path: Path) -> str:
+        if not self.shipped:
+            return path.as_posix()
+        # Where a package is installed is long, and differs from one machine to the next.
+        return f"<shipped>/{self.files.resolve(path).relative_to(self.root).as_posix()}"
+
+
+def scope_of(folder: Path, files: Files) -> Scope:
+    """What a spec in a folder may read."""
+    return Scope(files, *files.above(folder))
+
+
+def shipped_scope() -> Scope:
+    """What the specs that come with the package may read."""
+    return Scope(Files(), shipped.SPECS.resolve(), "that of the shipped specs", shipped=True)
+
+
+def is_word(name: str) -> bool:
+    """Whether a name may be that of a shipped spec: it has neither a folder nor an extension."""
+    return _WORD.fullmatch(name) is not None
+
+
+def find_shipped(name: str, folder: Path, files: Files, *users: Path) -> Path | None:
+    """The file of the shipped spec that `name` means in a folder; None if it means a file there.
+
+    A file of that very name wins. Raises CompileError E106 where a file is called so but for its
+    extension, unless it is one of the `users`, which mean another by the word.
+    """
+    path = shipped.specs().get(name)
+    if path is None or files.is_file(folder / name):
+        return None
+    for extension in FORMATS:
+        near = folder / f"{name}{extension}"
+        if not files.is_file(near):
+            continue
+        if files.resolve(near) not in (*users, path.resolve()):
+            raise CompileError(_ambiguous(name, near))
+    return path
+
+
+def _ambiguous(name: str, near: Path) -> Diagnostic:
+    return error(
+        "E106",
+        f"`{name}` may be the shipped spec or the file `{near.as_posix()}`",
+        help=f"write `{near.name}` for the file, or give it another name",
+    )
+
+
+def explained(problem: Diagnostic, path: Path) -> Diagnostic:
+    """A diagnostic about a file that cannot be read, with what there is of shipped specs."""
+    if problem.code not in ("E101", "E104") or problem.span is not None:
+        return problem
+    name, known = str(path), shipped.specs()
+    notes, help = problem.notes, problem.help
+    if name in known:
+        notes = (*notes, f"the file is meant, not the shipped spec `{name}`, because it is there")
+    elif help is None and problem.code == "E101":
+        if path.stem in known and not path.exists():
+            help = f"`{path.stem}`, without a folder and an extension, is a shipped spec"
+        elif is_word(name):
+            guess = did_you_mean(name, known)
+            help = (
+                f"did you mean `{guess}`, which comes with the package?"
+                if guess
+                else "`archcompiler list specs` names those that come with the package"
+            )
+    return error(problem.code, problem.message, notes=notes, help=help)
+
+
+def near_name(target: str, base: Path) -> str | None:
+    """What was probably meant by `extends`, where there is no such file."""
+    near = near_spec(base)
+    if near is not None:
+        return Path(target).parent.joinpath(near).as_posix()
+    return did_you_mean(target, shipped.specs()) if is_word(target) else None
