@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from archcompiler.changes.compare import Changes, Keys, Pair, by_scope
+from archcompiler.diagnostics.render.visible import visible
 from archcompiler.ops.cost import Cost
 from archcompiler.tables import markdown, text
 from archcompiler.tables.grid import Grid, Heading, Section
@@ -59,19 +60,20 @@ def as_text(changes: Changes, *, color: bool = False) -> str:
         return f"{parts[0]}the same network\n"
     if changes.values:
         parts.append(text.render([_values_grid(changes)], color=color))
-    parts.append(text.render([_cost_grid(changes)], color=color))
+    parts.append(text.render([_long_grid(changes)], color=color))
     parts.append("".join(f"{line}\n" for line in _key_lines(changes.keys)))
     return "\n".join(parts)
 
 
 def as_markdown(changes: Changes) -> str:
     """For a pull request: the totals first, what takes room folded away."""
-    parts = [f"### {_code(changes.old.name)} → {_code(changes.new.name)}\n\n{_sources(changes)}\n"]
+    names = (_code(network.loaded.source.name) for network in (changes.old, changes.new))
+    parts = [f"### {_code(changes.new.name)}\n\n{' → '.join(names)}\n"]
     if changes.equal:
         return f"{parts[0]}\nThe same network.\n"
     if changes.values:
         parts.append(markdown.render([_values_grid(changes)]))
-    parts.append(markdown.render([_cost_grid(changes)]))
+    parts.append(markdown.render([_wide_grid(changes)]))
     first, *rest = _key_lines(changes.keys)
     if rest:
         listed = "\n".join(rest)
@@ -84,15 +86,13 @@ def as_markdown(changes: Changes) -> str:
 
 
 def _title(changes: Changes) -> str:
-    return f"{changes.old.name} → {changes.new.name}, {_sources(changes)}"
+    old, new = changes.old, changes.new
+    return f"{old.name} of {old.loaded.source.name} → {new.name} of {new.loaded.source.name}"
 
 
-def _sources(changes: Changes) -> str:
-    return f"{changes.old.loaded.source.name} → {changes.new.loaded.source.name}"
-
-
-def _code(name: str) -> str:
-    return f"`{name}`"
+def _code(text: str) -> str:
+    """A word in Markdown, in which nothing of it means anything."""
+    return f"`{visible(text).replace('`', '')}`"
 
 
 def _values_grid(changes: Changes) -> Grid:
@@ -100,31 +100,52 @@ def _values_grid(changes: Changes) -> Grid:
     return Grid(headings, (Section("", tuple(changes.values)),), ())
 
 
-def _cost_grid(changes: Changes) -> Grid:
+def _long_grid(changes: Changes) -> Grid:
+    """Quantities below each other, for a terminal."""
+    headings = [_heading("stage"), *(Heading(title, "") for title in ("old", "new", "Δ", "Δ %"))]
+    sections = tuple(
+        Section(
+            title,
+            tuple((pair.name, *_cells(pair, value, share=True)) for pair in changes.stages),
+            (changes.total.name, *_cells(changes.total, value, share=True)),
+        )
+        for _, title, value in QUANTITIES
+    )
+    return Grid(tuple(headings), sections, (_depth(changes), *LEGEND))
+
+
+def _wide_grid(changes: Changes) -> Grid:
+    """Quantities beside each other, for a page; stages that stay as they are left out."""
     headings = [_heading("stage")]
     for _, title, _ in QUANTITIES:
         headings += [Heading(title, ""), Heading("Δ", "")]
-    rows = tuple(_cells(pair) for pair in changes.stages)
+    rows = tuple(_row(pair) for pair in changes.stages if pair.old != pair.new)
+    return Grid(
+        tuple(headings), (Section("", rows, _row(changes.total)),), (_depth(changes), *LEGEND)
+    )
+
+
+def _row(pair: Pair) -> tuple[str, ...]:
+    return (pair.name, *(cell for _, _, value in QUANTITIES for cell in _cells(pair, value)[1:3]))
+
+
+def _depth(changes: Changes) -> str:
     before, after = changes.depth
-    depth = f"depth of the trunk: {before:,}" + (f" → {after:,}" if before != after else "")
-    return Grid(tuple(headings), (Section("", rows, _cells(changes.total)),), (depth, *LEGEND))
+    return f"depth of the trunk: {before:,}" + (f" → {after:,}" if before != after else "")
 
 
 def _heading(title: str) -> Heading:
     return Heading(title, "", left=True)
 
 
-def _cells(pair: Pair) -> tuple[str, ...]:
-    cells = [pair.name]
-    for _, _, value in QUANTITIES:
-        old = 0 if pair.old is None else value(pair.old)
-        new = 0 if pair.new is None else value(pair.new)
-        cells += [NOTHING if pair.new is None else f"{new:,}", _change(new - old)]
-    return tuple(cells)
-
-
-def _change(difference: int) -> str:
-    return f"{difference:+,}" if difference else "0"
+def _cells(pair: Pair, value: Callable[[Cost], int], share: bool = False) -> tuple[str, ...]:
+    """The old number, the new one, what is between them, and that as a share of the old one."""
+    old, new = (0 if cost is None else value(cost) for cost in (pair.old, pair.new))
+    numbers = (NOTHING if cost is None else f"{value(cost):,}" for cost in (pair.old, pair.new))
+    change = f"{new - old:+,}" if new != old else "0"
+    if not share:
+        return (*numbers, change)
+    return (*numbers, change, f"{(new - old) / old:+.1%}"[:-1] if old and new != old else NOTHING)
 
 
 def _key_lines(keys: Keys | None) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from archcompiler.diagnostics import CompileError, Source, error
@@ -75,8 +76,11 @@ class Revision(Files):
 def split_revision(spec: Path) -> tuple[str, Path] | None:
     """`REV:PATH` as its two parts; None for the path of a file, whatever its name is."""
     revision, colon, path = str(spec).partition(":")
-    if not colon or not revision or Path(path).suffix.lower() not in FORMATS or spec.exists():
+    if not colon or not revision or Path(path).suffix.lower() not in FORMATS:
         return None
+    with suppress(OSError):  # of a name that is too long for a file
+        if spec.exists():
+            return None
     return revision, Path(path)
 
 
