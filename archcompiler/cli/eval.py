@@ -64,12 +64,9 @@ def command(
     """
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
-    from archcompiler.runner.store.trained import load_trained
+    from archcompiler.runner.store.trained import load_portable
 
-    # An evaluation is one process on any device, whatever the run was on.
-    portable = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
-    speed = (f"speed.{setting}" for setting in portable)
-    trained = load_trained(run, (f"device={device}", *speed, *settings))
+    trained = load_portable(run, device, settings)
     if trained.classes is None:
         report([unnamed(f"`{trained.checkpoint}`")])
     found = evaluate_trained(

@@ -17,7 +17,7 @@ from archcompiler.cli.command import SPEC, Command
 from archcompiler.cli.compiling import SpecArgument, compile_all
 from archcompiler.cli.options import UserPath, choice, root_option, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
-from archcompiler.cli.writing import write_output
+from archcompiler.cli.writing import format_of, write_output
 from archcompiler.compiler import CompiledNetwork, at_size
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.spec.files import Files
@@ -174,7 +174,7 @@ def command(
         raise click.UsageError("--depth is for --by module.")
 
     if format is None:
-        format = "table" if output is None else _format_of(output)
+        format = "table" if output is None else format_of(output, SUFFIXES)
     if format != "latex" and (caption is not None or label is not None):
         raise click.UsageError("--caption and --label are for --format latex.")
     if titles is None:
@@ -265,15 +265,6 @@ def _measure(
             help="pip install torch fvcore",
         )
     return [verify_counts(network, graph) for network, graph in graphs], None
-
-
-def _format_of(path: Path) -> TableFormat:
-    format = SUFFIXES.get(path.suffix.lower())
-    if format is None:
-        raise click.UsageError(
-            f"`{path.name}` names no format; end it in {', '.join(SUFFIXES)} or say --format."
-        )
-    return format
 
 
 def _render(

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 from archcompiler.cli import completing
 from archcompiler.diagnostics.read import MAX_BYTES, stream_source
 from archcompiler.diagnostics.render import ReportFormat
+from archcompiler.runner.recipe.choices import OnError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -121,6 +122,15 @@ def _keep_format(ctx: click.Context, _: click.Parameter, value: str) -> str:
     # Whatever goes wrong later is printed so too.
     ctx.find_root().obj = value
     return value
+
+
+def on_error_option(command: F) -> F:
+    return click.option(
+        "--on-error",
+        type=choice(OnError),
+        help="What an image that cannot be read does: stop, or be left out and counted; by default "
+        "as in training.",
+    )(command)
 
 
 def diagnostic_format_option(command: F) -> F:

@@ -36,6 +36,7 @@ SECTIONS: Final = {
     "Training": {
         "train": "Train a network by a recipe, in one process or many.",
         "eval": "Evaluate a trained network.",
+        "predict": "Say which classes a trained network sees in images.",
         "masks": "Draw the attention masks of a trained network over images.",
     },
     "Editors and shells": {

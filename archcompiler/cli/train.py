@@ -68,6 +68,13 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     help="Folder of the run; by default runs/SPEC-RECIPE.",
 )
 @click.option(
+    "--init",
+    type=RunPath(),
+    metavar="RUN|FILE",
+    help="Begin with the weights of a run, a checkpoint, a saved state_dict or safetensors; a "
+    "classifier for another number of classes is left out.",
+)
+@click.option(
     "--resume",
     is_flag=True,
     help="Go on from the newest checkpoint in the folder, if there is one. "
@@ -112,6 +119,7 @@ def command(
     spec: Path | None,
     recipe: str | None,
     out: Path | None,
+    init: Path | None,
     resume: bool,
     settings: tuple[str, ...],
     root: Path | None,
@@ -128,6 +136,10 @@ def command(
         place = read_place()
         if processes is not None and place.size > 1:
             raise click.UsageError("--processes starts them itself: without torchrun or srun")
+        if init is not None and resume:
+            raise click.UsageError(
+                "--init begins a run and --resume goes on with one, which needs no --init again"
+            )
         network, loaded = _load(spec, recipe, out if resume else None, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
@@ -135,7 +147,7 @@ def command(
         if place.first:
             report(network.warnings)
         resume = resume or _started_again(folder, place)
-        folder.require(resume=resume, network=network)
+        folder.require(resume=resume, network=network, init=init is not None)
         if processes is not None and processes > 1:
             from archcompiler.runner.system.launch import launch
 
@@ -145,7 +157,9 @@ def command(
         from archcompiler.runner.training import Job, train
 
         follow()
-        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, grace, report)
+        job = Job(
+            network, loaded, folder, resume, init, strategy, tensorboard, quiet, grace, report
+        )
         outcome = train(job)
     except CompileError as exc:
         codes = {d.code for d in exc.diagnostics}
@@ -173,7 +187,7 @@ def command(
 
 FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
 """Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722"})
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722", "E751"})
 """Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 

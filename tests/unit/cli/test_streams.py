@@ -62,7 +62,7 @@ def _run(
 
 
 def test_every_command_is_tried() -> None:
-    assert set(program.COMMANDS) - set(LINES) == {"eval", "lsp", "masks", "new", "train"}
+    assert set(program.COMMANDS) - set(LINES) == {"eval", "lsp", "masks", "new", "predict", "train"}
 
 
 @linux
