@@ -319,6 +319,19 @@ def test_a_change_while_a_file_is_read_is_not_lost(monkeypatch: pytest.MonkeyPat
     assert len(runs) == 2
 
 
+def test_a_file_is_waited_for_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+
+    def once(files: Files) -> None:
+        runs.append(files.read(Path("tiny.toml"), "tiny.toml").text)
+
+    halves = [tiny_toml() + "# a\n", tiny_toml() + "# a and b\n"]
+    watched(monkeypatch, *(lambda text=text: write("tiny.toml", text) for text in halves), nothing)
+    with pytest.raises(Stopped):
+        watching.perform(once, None, watch=True)
+    assert runs == [tiny_toml(), halves[1]]
+
+
 # Help
 
 

@@ -24,6 +24,7 @@ LINES = {
     "build": ["tiny.json", "-o", "out"],
     "check": ["tiny.json"],
     "completion": ["bash"],
+    "diff": ["tiny.json", "attention56_cifar"],
     "diagram": ["tiny.json", "-o", "out", "--format", "svg"],
     "explain": ["E101"],
     "flops": ["tiny.json", "--by", "module"],
@@ -34,7 +35,7 @@ LINES = {
 }
 """A command line for each command that can be given again and ends by itself: the others have tests
 of their own."""
-LIGHT = sorted(set(LINES) - {"verify"})
+LIGHT = sorted(set(LINES) - {"diff", "verify"})
 """Commands that do not import torch."""
 ENTRY = "from archcompiler.cli import main; main()"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="streams of Linux")
