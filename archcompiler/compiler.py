@@ -18,6 +18,8 @@ from archcompiler.spec.model import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from archcompiler.emit.view import NetworkView
+
 
 @dataclass(frozen=True)
 class CompiledNetwork:
@@ -37,17 +39,25 @@ class CompiledNetwork:
         return self.spec.name
 
     @cached_property
+    def _view(self) -> NetworkView:
+        from archcompiler.emit.view import NetworkView
+        from archcompiler.lower.network import dialect
+
+        return NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library))
+
+    @cached_property
     def source(self) -> str:
         """The whole emitted file, header included."""
         from archcompiler.emit.format import format_source
         from archcompiler.emit.header import with_header
         from archcompiler.emit.render import render_network
-        from archcompiler.emit.view import NetworkView
-        from archcompiler.lower.network import dialect
 
-        view = NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library))
-        body = format_source(render_network(view))
-        return with_header(body, self.loaded)
+        return with_header(format_source(render_network(self._view)), self.loaded)
+
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        """Names of the layers of the model that depend on the number of classes."""
+        return tuple(f"head.{name}" for name, _ in self._view.classifiers)
 
     def path(self, directory: str | Path = "generated") -> Path:
         """Where `write` puts the file."""
@@ -76,12 +86,13 @@ class CompiledNetwork:
 
 
 def compile(
-    spec: SpecLike, settings: Sequence[str] = (), *, files: Files | None = None
+    spec: SpecLike, settings: Sequence[str] = (), *, root: str | Path | None = None
 ) -> CompiledNetwork:
     """Compile a spec, with `settings` such as `stages.1.modules=4`.
 
-    It is given as a path, as the name of one that comes with the package, or as a dict. Raises
-    CompileError with every error of the spec and its graph.
+    It is given as a path, as the name of one that comes with the package, or as a dict. `root` is
+    the folder that what it extends may not leave, by default its project's. Raises CompileError
+    with every error of the spec and its graph.
 
     >>> import archcompiler
     >>> network = archcompiler.compile(
@@ -96,11 +107,21 @@ def compile(
     >>> network.name, network.graph.root.output_type.channels
     ('tiny', 10)
     """
+    return compile_from(Files(None if root is None else Path(root)), spec, settings)
+
+
+def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
+    """Compile a spec of these files."""
     from archcompiler.lower import lower
+    from archcompiler.passes.expect import check_expected
 
     loaded = load(spec, settings, files=files)
     graph = lower(loaded)
     found = diagnose(loaded, graph)
+    if not any(d.severity is Severity.ERROR for d in found):
+        # What a network with errors measures means nothing.
+        expected = check_expected(graph, loaded.spec.expect)
+        found += tuple(finding.diagnostic(loaded.written, loaded.span) for finding in expected)
     if any(d.severity is Severity.ERROR for d in found):
         raise CompileError(*found)
     return CompiledNetwork(loaded, graph, found)
@@ -130,7 +151,9 @@ def diagnose(loaded: LoadedSpec, graph: Graph) -> tuple[Diagnostic, ...]:
     return tuple({(d.code, d.span): d for d in reversed(every)}.values())[::-1]
 
 
-def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:
+def check(
+    spec: SpecLike, settings: Sequence[str] = (), *, root: str | Path | None = None
+) -> list[Diagnostic]:
     """Everything that is wrong with a spec, errors and warnings; never raises for a bad spec.
 
     >>> import archcompiler
@@ -138,6 +161,6 @@ def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:
     ['E202', 'E202', 'E202', 'E202']
     """
     try:
-        return list(compile(spec, settings).warnings)
+        return list(compile(spec, settings, root=root).warnings)
     except CompileError as error:
         return list(error.diagnostics)

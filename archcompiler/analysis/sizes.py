@@ -59,6 +59,12 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     return ValidSizes(tuple(ranges), tried)
 
 
+def takes(graph: Graph, size: Size) -> bool:
+    """Whether a network takes an input of these sides."""
+    (output,) = fold(_Sizes().output)(graph.root, Column((size,))).sizes
+    return output is not None
+
+
 @dataclass(frozen=True, eq=False)
 class Column:
     """Sizes of one map for each of several inputs of the network; None where it takes none.

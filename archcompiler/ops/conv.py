@@ -23,14 +23,14 @@ class Conv(Operator):
     role: ClassVar[Role] = "conv"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "channels": Argument("int", least=1, help="channels of the output"),
-        "kernel": Argument("ints", least=1),
-        "stride": Argument("ints", 1, least=1),
+        "kernel": Argument("ints", least=1, help="pixels of a window"),
+        "stride": Argument("ints", 1, "pixels between windows", least=1),
         "padding": Argument(
             "ints", None, "keeps the size at stride 1: `dilation * (kernel - 1) // 2`", least=0
         ),
-        "dilation": Argument("ints", 1, least=1),
-        "groups": Argument("int", 1, least=1),
-        "bias": Argument("bool", False),
+        "dilation": Argument("ints", 1, "pixels between what a window reads", least=1),
+        "groups": Argument("int", 1, "parts of the channels, each by itself", least=1),
+        "bias": Argument("bool", False, "add a number to each channel"),
     }
 
     in_channels: int

@@ -114,7 +114,12 @@ class Gate(Join):
     kind: ClassVar[str] = "gate"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "learning": Argument("word", "residual", choices=("residual", "naive"))
+        "learning": Argument(
+            "word",
+            "residual",
+            "residual: (1 + M) · T; naive: M · T",
+            choices=("residual", "naive"),
+        )
     }
 
     learning: Learning = "residual"
@@ -153,7 +158,12 @@ class Concat(Join):
     kind: ClassVar[str] = "concat"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "axis": Argument("word", "channels", choices=("channels", "depth", "height", "width"))
+        "axis": Argument(
+            "word",
+            "channels",
+            "along which the inputs follow one another",
+            choices=("channels", "depth", "height", "width"),
+        )
     }
 
     axis: Axis = "channels"
