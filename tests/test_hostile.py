@@ -258,4 +258,4 @@ def test_a_report_in_json_is_json_whatever_the_text(
         code, printed = run(capsys, "check", name, "--format", "json")
         assert code == 2
         assert printed.isascii()
-        assert json.loads(printed)[0]["file"] == name
+        assert json.loads(printed)["diagnostics"][0]["file"] == name
