@@ -1,42 +1,93 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from archcompiler import terminal
-from archcompiler.cli.compiling import compile_all
+from archcompiler import shipped, terminal
+from archcompiler.cli.command import SPEC, Command
+from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, is_recipe, shown
 from archcompiler.cli.options import (
     diagnostic_format_option,
     root_option,
     set_option,
     specs_argument,
+    watch_option,
 )
+from archcompiler.cli.watching import perform
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
+from archcompiler.spec.files import Files, stamp
 
 
-@click.command("check")
+@click.command(
+    "check",
+    cls=Command,
+    groups={**SPEC, "Output": ("strict", "diagnostic_format")},
+    examples=["check my.toml", "check --watch my.toml", "check --strict --format github *.toml"],
+)
 @specs_argument
 @set_option
 @root_option
 @click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
+@watch_option
 @diagnostic_format_option
 def command(
-    specs: tuple[Path, ...],
+    specs: tuple[SpecArgument, ...],
     settings: tuple[str, ...],
     root: Path | None,
     strict: bool,
+    watch: bool,
     diagnostic_format: ReportFormat,
 ) -> None:
-    """Check each SPEC as a graph and report every mistake with its line."""
-    networks = compile_all(specs, settings, root, diagnostic_format)
-    if diagnostic_format == "text":
-        for network in networks:
-            terminal.line(_summary(network))
-    if strict and any(network.warnings for network in networks):
-        sys.exit(1)
+    """Check each SPEC as a graph and report every mistake with its line.
+
+    Recipes are recognised and checked as such.
+    """
+
+    def run(files: Files) -> None:
+        recipes = [spec for spec in specs if is_recipe(spec)]
+        others = [spec for spec in specs if spec not in recipes]
+        of_specs, of_recipes = _split(settings, others, recipes)
+        found = [d for recipe in recipes for d in _wrong(recipe, of_recipes, files)]
+        networks = compile_all(others, of_specs, files, diagnostic_format, found)
+        conclude(networks, diagnostic_format)
+        if diagnostic_format == "text":
+            for network in networks:
+                terminal.line(_summary(network))
+            for recipe in recipes:
+                terminal.line(f"{shown(recipe)}: a recipe without a mistake")
+        if strict and any(network.warnings for network in networks):
+            sys.exit(1)
+
+    perform(run, root, watch, diagnostic_format)
+
+
+def _split(
+    settings: Sequence[str], specs: Sequence[SpecArgument], recipes: Sequence[SpecArgument]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """What `--set` changes of the specs, and what of the recipes."""
+    if not specs or not recipes:
+        return settings, settings
+    from archcompiler.runner.recipe.loading import split_settings
+
+    return split_settings(settings)
+
+
+def _wrong(recipe: SpecArgument, settings: Sequence[str], files: Files) -> Iterator[Diagnostic]:
+    """What is wrong with a recipe."""
+    from archcompiler.runner.recipe.loading import load_recipe
+
+    path = shipped.recipes().get(str(recipe), recipe)
+    if isinstance(path, Path):
+        files.asked[path] = stamp(path)
+    try:
+        load_recipe(path, settings)
+    except CompileError as wrong:
+        yield from wrong.diagnostics
 
 
 def _summary(network: CompiledNetwork) -> str:

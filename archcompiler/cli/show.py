@@ -5,17 +5,25 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import SPEC, Command
+from archcompiler.cli.compiling import SpecArgument, wanted
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
-@click.command("show")
+@click.command(
+    "show",
+    cls=Command,
+    groups=SPEC,
+    examples=["show attention92", "show my.toml --set stages.1.modules=4"],
+)
 @spec_argument
 @set_option
 @root_option
-def command(spec: Path, settings: tuple[str, ...], root: Path | None) -> None:
+def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) -> None:
     """Print SPEC as it is compiled: every value, and the file and line that it comes from."""
     from archcompiler.spec.files import Files
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
-    terminal.page(show(load(spec, settings, files=Files(root))))
+    with wanted(spec):
+        terminal.page(show(load(spec, settings, files=Files(root))))

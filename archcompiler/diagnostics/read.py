@@ -38,14 +38,19 @@ def read_source(path: Path, name: str | None = None, room: int = MAX_BYTES) -> S
     except OSError as exc:
         raise CompileError(_unreadable(name, _reason(exc))) from exc
     if len(data) > room:
-        raise CompileError(
-            error(
-                "E105",
-                f"`{name}` is too large for a spec",
-                notes=(f"a spec may have {MAX_BYTES >> 10} KiB, with all that it extends",),
-            )
-        )
+        raise CompileError(_too_large(name))
     source = Source(name, _decode(data, name, format, path), format, path)
+    if not source.text.strip():
+        raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
+    return source
+
+
+def stream_source(data: bytes, name: str) -> Source:
+    """The text of a stream, which is JSON if it starts with a brace. Raises E102, E103 or E105."""
+    if len(data) > MAX_BYTES:
+        raise CompileError(_too_large(name))
+    format: Format = "json" if data.lstrip()[:1] == b"{" else "toml"
+    source = Source(name, _decode(data, name, format, None), format)
     if not source.text.strip():
         raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
     return source
@@ -98,7 +103,15 @@ def _unknown_extension(path: Path, name: str) -> Diagnostic:
     )
 
 
-def _decode(data: bytes, name: str, format: Format, path: Path) -> str:
+def _too_large(name: str) -> Diagnostic:
+    return error(
+        "E105",
+        f"`{name}` is too large for a spec",
+        notes=(f"a spec may have {MAX_BYTES >> 10} KiB, with all that it extends",),
+    )
+
+
+def _decode(data: bytes, name: str, format: Format, path: Path | None) -> str:
     """The text of a file; raises E102, pointing at the first byte that is not UTF-8."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = _normalise(data.decode("utf-16", errors="replace"))

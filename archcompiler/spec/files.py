@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from archcompiler import shipped
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
@@ -17,19 +17,32 @@ MARKERS: Final = ("pyproject.toml", ".git")
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
+Stamp: TypeAlias = tuple[int, int, int] | None
+
+
+def stamp(path: Path) -> Stamp:
+    """What of a file changes when it is written; None if there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
 class Files:
-    """Files as they are on the disk, with those kept in mind that were asked for.
+    """Files as they are on the disk.
 
     `root` is the folder that nothing which a spec extends may leave; by default its project's.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, asked: dict[Path, Stamp] | None = None) -> None:
         self.root = root
-        self.asked: dict[Path, None] = {}
+        self.asked = {} if asked is None else asked
+        """Every file that was to be read, as it was then."""
 
     def read(self, path: Path, name: str, room: int = MAX_BYTES) -> Source:
         """The text of a file, called `name`. Raises CompileError as `read_source` does."""
-        self.asked[path] = None
+        self.asked[path] = stamp(path)
         return read_source(path, name, room)
 
     def resolve(self, path: Path) -> Path:
@@ -82,9 +95,11 @@ def scope_of(folder: Path, files: Files) -> Scope:
     return Scope(files, *files.above(folder))
 
 
-def shipped_scope() -> Scope:
-    """What the specs that come with the package may read."""
-    return Scope(Files(), shipped.SPECS.resolve(), "that of the shipped specs", shipped=True)
+def shipped_scope(files: Files) -> Scope:
+    """What the specs that come with the package may read, for one of other `files`."""
+    return Scope(
+        Files(asked=files.asked), shipped.SPECS.resolve(), "that of the shipped specs", shipped=True
+    )
 
 
 def is_word(name: str) -> bool:

@@ -61,7 +61,7 @@ def _from_text(spec: str | Path | Source, files: Files) -> tuple[Located, Source
         return values, spec, None if spec.path else "-"
     path = Path(spec)
     found = find_shipped(str(path), path.parent, files)
-    scope = scope_of(path.parent, files) if found is None else shipped_scope()
+    scope = scope_of(path.parent, files) if found is None else shipped_scope(files)
     try:
         source = scope.read(found or path)
     except CompileError as unreadable:
@@ -187,7 +187,7 @@ def _resolve_extends(
         raise CompileError(*located) from None
     base_path = path.parent / target.value
     if found is not None:
-        base_path, scope = found, shipped_scope()
+        base_path, scope = found, shipped_scope(scope.files)
     try:
         resolved = scope.files.resolve(base_path)
     except (OSError, RuntimeError, ValueError) as exc:

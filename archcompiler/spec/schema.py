@@ -73,14 +73,15 @@ def spec_schema() -> dict[str, Any]:
                 "patternProperties": {"^[0-9]+$": {"$ref": "#/$defs/StageChange"}},
                 "additionalProperties": False,
             },
-        ]
+        ],
+        "description": "The stages in order; in a spec that extends another also changes to them.",
     }
     properties["extends"] = {
         "anyOf": [{"enum": list(shipped.specs())}, {"type": "string"}],
         "description": "Path of another spec, relative to this file, that this one changes, or the "
         "name of one that comes with the package.",
     }
-    properties["$schema"] = {"type": "string"}
+    properties["$schema"] = {"type": "string", "description": "Where editors find this schema."}
     required = schema.pop("required")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -23,6 +23,7 @@ from archcompiler.runner.data.fitting import (
 from archcompiler.runner.data.images import Splits
 from archcompiler.runner.data.source import EvaluationData, TrainingData
 from archcompiler.runner.data.validation import Parts, divide
+from archcompiler.runner.data.views import View, usual_view
 from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import (
@@ -35,9 +36,6 @@ from archcompiler.runner.recipe.model import (
 )
 from archcompiler.runner.system.place import read_place
 from archcompiler.spec.model import Spec
-
-_MARGIN = 0.875
-"""Share of a side that a test crop keeps by default: 224 of 256 pixels, as the paper has it."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +59,6 @@ class OpenedSplit:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True)
-class EvaluationView:
-    """How photographs are brought to size in an evaluation."""
-
-    cover: tuple[int, int]
-    """(H, W) that an image is resized to cover; if square, the length of its shorter side."""
-    crop: tuple[int, int]
-    """(H, W) of the middle that is kept."""
-
-
-def default_view(data: Folder, size: tuple[int, int], scale: float = 1.0) -> EvaluationView:
-    """The recipe's view of photographs for an input of (H, W), `scale` times what it is for."""
-    if data.resize is None:
-        height, width = (round(side / _MARGIN) for side in size)
-        return EvaluationView((height, width), size)
-    side = round(data.resize * scale)
-    return EvaluationView((side, side), size)
-
-
 def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedData:
     """The data of a recipe as the spec's input.
 
@@ -97,7 +76,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
         require_fit(loaded, spec, (3, height, width), files.classes)
         parts = divide(files.labels, data.validation, recipe.seed)
         size, split = (height, width), _judging(parts)
-        view = default_view(data, size)
+        view = usual_view(data, size)
         judged = test if split == "test" else files.part(parts.validation)
         return OpenedData(
             StreamedTraining(files.part(parts.train), data, size, recipe.seed, device),
@@ -133,7 +112,7 @@ def open_split(
     spec: Spec,
     device: torch.device,
     split: Split = "test",
-    view: EvaluationView | None = None,
+    view: View | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> OpenedSplit:
     """One split alone to evaluate on, photographs as a `view` has them.
@@ -160,7 +139,7 @@ def open_split(
         if split != "test":
             chosen = files.part(_chosen(divide(files.labels, data.validation, recipe.seed), split))
         _require_images(loaded, len(chosen), split)
-        view = view or default_view(data, (height, width))
+        view = view or usual_view(data, (height, width))
         return OpenedSplit(
             StreamedTest(chosen, data, view.cover, view.crop, device),
             (*files.warnings, *small_crop(loaded, view.cover, view.crop)),

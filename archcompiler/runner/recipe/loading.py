@@ -14,7 +14,7 @@ from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import validate
 from archcompiler.config.settings import parse_setting
 from archcompiler.config.wording import Wording
-from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.diagnostics.read import read_source
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.runner.recipe.model import Recipe
@@ -36,16 +36,18 @@ class LoadedRecipe:
         return self.values.nearest(path, part)
 
 
-def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> LoadedRecipe:
-    """Read, merge and validate a recipe, given by its name or as a path.
+def load_recipe(name: str | Path | Source, settings: Sequence[str] = ()) -> LoadedRecipe:
+    """Read, merge and validate a recipe, given by its name, as a path or as text.
 
     Raises CompileError with everything that is wrong.
     """
-    path = _find(name)
-    document = parse(read_source(path))
+    source = name if isinstance(name, Source) else read_source(_find(name))
+    document = parse(source)
     values = locate(document.values, document)
     values = reduce(merge, map(parse_setting, settings), values)
-    loaded = LoadedRecipe(path.stem, validate(values, Recipe, Wording("the recipe")), values)
+    loaded = LoadedRecipe(
+        Path(source.name).stem, validate(values, Recipe, Wording("the recipe")), values
+    )
     problems = list(_broken_rules(loaded))
     if problems:
         raise CompileError(*problems)
