@@ -161,5 +161,7 @@ def _follow() -> None:
     assert trainer is not None
     connection.wait([trainer.sentinel])
     # Not `sys.exit`: the main thread may wait for a disk, or to hand over a batch.
-    # On Windows any signal but those of its console ends the process like this.
-    os.kill(os.getpid(), signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL)
+    if sys.platform == "win32":
+        os.kill(os.getpid(), signal.SIGTERM)  # which nothing can catch there
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
