@@ -151,7 +151,7 @@ def test_a_working_folder_that_is_gone(command: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(("command", "moments"), [("build", 8), ("verify", 3)])
 def test_ctrl_c_at_any_moment(command: str, moments: int, folder: Path) -> None:
-    code = f"print('begun', flush=True); {ENTRY}"
+    code = "from archcompiler.cli import main; print('begun', flush=True); main()"
     words = [sys.executable, "-c", code, command, *LINES[command]]
     start = time.monotonic()
     subprocess.run(words, cwd=folder, capture_output=True, check=True)
