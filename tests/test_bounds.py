@@ -73,6 +73,10 @@ SPECS: dict[str, tuple[str, str]] = {
     "stages of a bad width": (
         f'unit = "resnext"\n{HEAD}' + "[[stages]]\nchannels = 60\n" * 1000, "E305"
     ),
+    "units of a bad width": (
+        HEAD + '[[stages]]\nchannels = 60\nunit = "resnext"\n' * 1000, "E305"
+    ),
+    "names of outputs": (full(f"{ONE}[head.outputs]\n", lambda i: f"O{i}=1\n"), "E205"),
     "duplicates": (full(ONE, "a=1\n"), "E111"),
     "blocks": (full(ONE, lambda i: f'[blocks.b{i}.steps]\na={{op="relx"}}\n'), "E204"),
     "unknown operators": (steps(lambda i, j: f'{{op="bach_nrom{j}"}}'), "E211"),

@@ -59,7 +59,8 @@ class Context:
         self.dialect = dialect
         self.max_operators = max_operators
         self._operators = 0
-        self._made = 0
+        self.made = 0
+        """Steps so far."""
         self._blocks: dict[tuple[Any, ...], Block] = {}
         self._nesting = 0
 
@@ -75,9 +76,9 @@ class Context:
 
     def enter(self, steps: int, *origins: SpecPath) -> None:
         """Count steps before there is a list of them. Raises TooLarge beyond the bound."""
-        self._made += steps
-        if self._made > MAX_STEPS:
-            raise TooLarge("different steps", self._made, MAX_STEPS, *origins)
+        self.made += steps
+        if self.made > MAX_STEPS:
+            raise TooLarge("different steps", self.made, MAX_STEPS, *origins)
 
     def repeat(
         self, block: BlockBuilder, name: str, count: int, body: Block, x: Value, origin: SpecPath
