@@ -106,11 +106,12 @@ def link_whole(link: Path, target: Path) -> None:
     Waits for the disk. Raises OSError.
     """
     temporary = _beside(link)
-    try:
-        temporary.symlink_to(target.name)
-    except (OSError, NotImplementedError):
-        shutil.copyfile(target, temporary)
-    temporary.replace(link)
+    with _deleted_unless_done(temporary):
+        try:
+            temporary.symlink_to(target.name)
+        except (OSError, NotImplementedError):
+            shutil.copyfile(target, temporary)
+        temporary.replace(link)
     _sync_folder(link.parent)
 
 
@@ -171,13 +172,18 @@ def _replace(target: Path, file: IO[bytes]) -> None:
 def _partial(target: Path) -> Iterator[IO[bytes]]:
     """A new file beside `target`, locked until it is renamed; deleted if it is not."""
     file = _create(target)
-    temporary = Path(file.name)
+    with _deleted_unless_done(Path(file.name)), file:
+        yield file
+
+
+@contextmanager
+def _deleted_unless_done(temporary: Path) -> Iterator[None]:
     _unfinished.add(temporary)
     try:
-        with file:
-            yield file
+        yield
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     finally:
         _unfinished.discard(temporary)
