@@ -21,7 +21,7 @@ from archcompiler.language.use import MissingOption, Use, frozen
 from archcompiler.ops import ArgumentError
 
 MAX_STEPS = 20_000
-"""Steps of all different blocks, a unit or module of a row being one each.
+"""Different blocks and all of their steps, a unit or module of a row being one each.
 
 Time and memory grow with these and not with operators: equal blocks are made once.
 """
@@ -158,7 +158,8 @@ class Context:
             block = builder.build(self._steps(builder, use))
         finally:
             self._nesting -= 1
-        self.enter(len(block.steps), use.origin)
+        # To make a block takes time beside its steps, also where it has none.
+        self.enter(1 + len(block.steps), use.origin)
         return block
 
     def _steps(self, builder: BlockBuilder, use: Use) -> Value:
