@@ -192,11 +192,10 @@ def _deleted_unless_done(temporary: Path) -> Iterator[None]:
 def _create(target: Path) -> IO[bytes]:
     while True:
         file = _beside(target).open("xb")
-        if sys.platform == "win32":
-            return file
-        # Where a file system has no locks, the age of the file has to do.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+        if sys.platform != "win32":
+            # Where a file system has no locks, the age of the file has to do.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # It was swept up before it was locked.

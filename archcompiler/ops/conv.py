@@ -53,6 +53,14 @@ class Conv(Operator):
     def out(self, channels: tuple[Number, ...]) -> Number:
         return self.out_channels
 
+    @property
+    def keeps_size(self) -> bool:
+        return all(
+            along(self.stride, axis) == 1
+            and 2 * along(self.padding, axis) + 1 == self._extent(axis)
+            for axis in range(self.dims)
+        )
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)
         if x.dims != self.dims:

@@ -42,6 +42,10 @@ class Add(Join):
     def out(self, channels: tuple[Number, ...]) -> Number:
         return widest(channels)
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
         return broadcast(inputs, "an addition")
@@ -58,6 +62,10 @@ class Maximum(Join):
 
     def out(self, channels: tuple[Number, ...]) -> Number:
         return widest(channels)
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
@@ -80,6 +88,10 @@ class Mul(Join):
 
     def out(self, channels: tuple[Number, ...]) -> Number:
         return widest(channels)
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
@@ -119,6 +131,10 @@ class Gate(Join):
     @property
     def formula(self) -> str:
         return "(1 + M)·T" if self.learning == "residual" else "M·T"
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
@@ -164,6 +180,10 @@ class Concat(Join):
 
     def out(self, channels: tuple[Number, ...]) -> Number:
         return reduce(add, channels) if self.axis == "channels" else channels[0]
+
+    @property
+    def keeps_size(self) -> bool:
+        return self.axis == "channels"
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)

@@ -33,6 +33,10 @@ class BatchNorm(Operator):
     def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
         return cls(inputs[0], **cls.complete(dims, arguments))
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)
         if x.channels != self.channels:
@@ -126,6 +130,10 @@ class LayerNorm(Operator):
     @classmethod
     def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
         return cls(inputs[0], **cls.complete(dims, arguments))
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)

@@ -78,6 +78,10 @@ class Interpolate(Resample):
         given = cls.complete(dims, arguments)
         return cls(given["mode"], aligned(given))
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
         data, target = inputs
