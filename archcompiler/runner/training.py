@@ -13,11 +13,11 @@ import torch
 
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.ops.norm import BatchNorm
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import unreadable
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
 from archcompiler.runner.data.randomness import Stream, word
+from archcompiler.runner.engine.batches import require_several_values, require_whole_parts
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
@@ -39,7 +39,7 @@ from archcompiler.runner.system.distributed import World, distribute, joined
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle, unrepeatable
-from archcompiler.runner.system.place import Place, read_place
+from archcompiler.runner.system.place import read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
 
@@ -81,8 +81,8 @@ def train(job: Job) -> Outcome:
     here = read_place()
     device = resolve_device(job.loaded.recipe.device, here)
     hardware = settle(job.loaded, device, here.size)
-    _require_whole_parts(job.loaded, here)
-    _require_several_values(job, here)
+    require_whole_parts(job.loaded, here)
+    require_several_values(job.loaded, job.network.graph, here)
     with (
         explained(job.loaded.recipe, here.size),
         StopSignals(grace=job.grace, several=here.size > 1) as signals,
@@ -97,7 +97,7 @@ def train(job: Job) -> Outcome:
         goes_on = job.resume and job.folder.started
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
         with _alone(job, world) as warnings:
-            warnings += [*scarce, *hardware.unknown()] if world.first else []
+            warnings += [*scarce, *hardware.unknown()]
             run, loop = _Run.start(
                 job, recipe, data, initial, cost.macs, hardware, world, start, warnings
             )
@@ -152,16 +152,13 @@ class _Run:
         )
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)
         contents, passed = _found(checkpoints, world) if job.resume else (None, [])
-        warnings += passed
-        warnings += data.warnings if world.first else ()
+        warnings += [*passed, *data.warnings]
         if contents is not None:
-            changed = differences(loaded, contents, identity)
-            warnings += changed if world.first else []
+            warnings += differences(loaded, contents, identity)
             identity["initial"] = contents.get("initial")
         elif initial is not None:
             identity["initial"] = initial.record
-            inherited = initial.inherited(data.train.classes)
-            warnings += inherited if world.first else []
+            warnings += initial.inherited(data.train.classes)
         if world.first:
             done = 0 if contents is None else contents["iteration"]
             here = {"iteration": done, **environment(hardware.device, world.size)}
@@ -204,7 +201,8 @@ class _Run:
             say(f"{self.job.network.name} {self.initial}")
         if self.data.split == "test":
             say("no validation images: `best.pt` is chosen on the test images")
-        self._warn(self.warnings)
+        if self.world.first:
+            self._warn(self.warnings)
         with self.board, self.progress:
             finished = loop.run(signals)
         if self.world.first:
@@ -261,17 +259,12 @@ class _Run:
         finite = all(t.isfinite().all() for t in contents.get("model", {}).values())
         if self.world.any(not finite):
             raise diverged(self.state.iteration, "a weight after")
-        problem: CompileError | None = None
-        if self.world.first:
-            contents |= {"pending": pending, **self.identity}
-            try:
-                self.checkpoints.save(contents, best=best)
-                self._derive()
-            except CompileError as exc:
-                problem = exc
-        problem = self.world.share(problem)
-        if problem is not None:
-            raise problem
+
+        def write() -> None:
+            self.checkpoints.save(contents | {"pending": pending, **self.identity}, best=best)
+            self._derive()
+
+        self.world.by_first(write)
 
     def _derive(self) -> None:
         """What is made of the metrics."""
@@ -286,51 +279,39 @@ def _alone(job: Job, world: World) -> Iterator[list[Diagnostic]]:
 
     The first process holds the lock for all. Raises CompileError: E705, E710 or E741.
     """
-    warnings: list[Diagnostic] = []
-    problem: CompileError | None = None
+    folder = job.folder
     with ExitStack() as stack:
-        if world.first:
-            folder = job.folder
-            try:
-                folder.make()
-                if not stack.enter_context(locked(folder.lock)):
-                    warnings.append(unlocked(folder.path))
-                # Again: another run may have come and gone since.
-                folder.require(resume=job.resume, init=job.init is not None)
-            except CompileError as exc:
-                problem = exc
-        problem = world.share(problem)
-        if problem is not None:
-            raise problem
-        yield warnings
+
+        def enter() -> list[Diagnostic]:
+            folder.make()
+            held = stack.enter_context(locked(folder.lock))
+            # Again: another run may have come and gone since.
+            folder.require(resume=job.resume, init=job.init is not None)
+            return [] if held else [unlocked(folder.path)]
+
+        yield world.by_first(enter)
 
 
 def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, list[Diagnostic]]:
     """The newest whole checkpoint and warnings of others; the first process decides which, so that
     all agree.
     """
-    path: Path | None = None
-    problem: CompileError | None = None
-    contents: Contents | None = None
-    warnings: list[Diagnostic] = []
-    if world.first:
-        try:
-            found = checkpoints.newest()
-        except CompileError as exc:
-            found, problem = None, exc
-        if found is not None:
-            path, contents, warnings = found
-    path, problem = world.share((path, problem))
-    if problem is not None:
-        raise problem
-    if path is None:
-        return None, []
-    if contents is None:
-        contents = load(path)
-    if world.first:
+    read: list[Contents] = []
+
+    def find() -> tuple[Path | None, list[Diagnostic]]:
+        found = checkpoints.newest()
+        if found is None:
+            return None, []
+        path, contents, warnings = found
+        read.append(contents)
         best = contents["best"]
         checkpoints.relink(path, None if best is None else best["iteration"])
-    return contents, warnings
+        return path, warnings
+
+    path, warnings = world.by_first(find)
+    if path is None:
+        return None, []
+    return read[0] if read else load(path), warnings
 
 
 def _built(
@@ -378,38 +359,3 @@ def _settled(recipe: Recipe, hardware: Hardware) -> Recipe:
             "data": with_workers(data) if isinstance(data, Folder) else data,
         }
     )
-
-
-def _require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
-    recipe: Recipe = loaded.recipe
-    parts = recipe.speed.accumulate * place.size
-    if recipe.batch_size % parts:
-        raise CompileError(
-            error(
-                "E702",
-                f"a batch of {recipe.batch_size} images cannot be split evenly over "
-                f"{place.size} processes with {recipe.speed.accumulate} parts each",
-                loaded.span(("batch_size",)),
-                help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
-            )
-        )
-
-
-def _require_several_values(job: Job, world: Place) -> None:
-    """Raise CompileError E702 if BN would have one value of a channel to normalise."""
-    recipe = job.loaded.recipe
-    parts = recipe.speed.accumulate * world.size
-    together = world.size if recipe.speed.sync_bn else 1
-    if recipe.batch_size // parts * together > 1:
-        return
-    for node in job.network.graph.nodes():
-        if isinstance(node.op, BatchNorm) and node.type.pixels == 1:
-            raise CompileError(
-                error(
-                    "E702",
-                    f"BN at `{node.path}` has maps of one position, and one image at a time",
-                    job.loaded.span(("batch_size",)),
-                    notes=("the variance of one value is zero, so that nothing could be learned",),
-                    help=f"`--set batch_size={2 * parts}` or more",
-                )
-            )

@@ -108,13 +108,19 @@ class Checkpoints:
         return None
 
     def relink(self, last: Path, best: int | None) -> None:
-        """Point `last.pt` and, to an iteration, `best.pt`, if a crash has kept them from it."""
+        """Point `last.pt` and, to an iteration, `best.pt`, if a crash has kept them from it.
+
+        Raises CompileError E710.
+        """
         wanted = {self.last: last}
         if best is not None:
             wanted[self.best] = self.folder / f"iteration-{best:09d}.pt"
         for link, path in wanted.items():
             if path.is_file() and not (link.exists() and link.samefile(path)):
-                link_whole(link, path)
+                try:
+                    link_whole(link, path)
+                except OSError as exc:
+                    raise CompileError(unwritable(link, exc, self.paths())) from None
 
     def _prune(self, keep: int) -> bool:
         """Delete all but the newest `keep` and the ones that have links; whether any was."""

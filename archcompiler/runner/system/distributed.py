@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -21,9 +21,12 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from archcompiler.diagnostics import CompileError
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.system.place import Place
 from archcompiler.runner.system.signals import StopSignals
+
+T = TypeVar("T")
 
 TIMEOUT: Final = timedelta(minutes=10)
 """How long a process waits for the others, in any exchange."""
@@ -73,6 +76,22 @@ class World:
         found = [value]
         dist.broadcast_object_list(found, 0, group=self.control)
         return found[0]
+
+    def by_first(self, act: Callable[[], T]) -> T:
+        """Do something in the first process alone; all get what it returns, or raise the
+        CompileError that it raises.
+        """
+        value: T | None = None
+        problem: CompileError | None = None
+        if self.first:
+            try:
+                value = act()
+            except CompileError as exc:
+                problem = exc
+        value, problem = self.share((value, problem))
+        if problem is not None:
+            raise problem
+        return cast("T", value)
 
 
 @contextmanager

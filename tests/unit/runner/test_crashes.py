@@ -160,3 +160,13 @@ def test_a_run_goes_on_after_a_fault(job: Jobs, tmp_path: Path, code: int) -> No
         train(job(f"{at}", *SETTINGS, resume=True))
         same(tmp_path / "whole", tmp_path / f"{at}")
         assert curve(tmp_path / "whole") == curve(tmp_path / f"{at}")
+
+
+def test_a_link_that_cannot_be_mended(job: Jobs, tmp_path: Path) -> None:
+    train(job("run", *SETTINGS, "iterations=1"))
+    (tmp_path / "run" / "checkpoints" / "last.pt").unlink()
+    with watched(Fault(errno.ENOSPC, 1)):
+        checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
+        (path,) = checkpoints.paths()
+        with pytest.raises(CompileError, match=r"(?s)E710.*last\.pt.*is whole"):
+            checkpoints.relink(path, None)

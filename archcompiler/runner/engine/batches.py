@@ -1,0 +1,45 @@
+"""Whether the batches of a recipe can be computed where and by how many they are to be."""
+
+from __future__ import annotations
+
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.ir import Graph
+from archcompiler.ops.norm import BatchNorm
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.system.place import Place
+
+
+def require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
+    """Raise CompileError E702 unless every process has as much of each part of a batch."""
+    recipe = loaded.recipe
+    parts = recipe.speed.accumulate * place.size
+    if recipe.batch_size % parts:
+        raise CompileError(
+            error(
+                "E702",
+                f"a batch of {recipe.batch_size} images cannot be split evenly over "
+                f"{place.size} processes with {recipe.speed.accumulate} parts each",
+                loaded.span(("batch_size",)),
+                help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
+            )
+        )
+
+
+def require_several_values(loaded: LoadedRecipe, graph: Graph, place: Place) -> None:
+    """Raise CompileError E702 if BN would have one value of a channel to normalise."""
+    recipe = loaded.recipe
+    parts = recipe.speed.accumulate * place.size
+    together = place.size if recipe.speed.sync_bn else 1
+    if recipe.batch_size // parts * together > 1:
+        return
+    for node in graph.nodes():
+        if isinstance(node.op, BatchNorm) and node.type.pixels == 1:
+            raise CompileError(
+                error(
+                    "E702",
+                    f"BN at `{node.path}` has maps of one position, and one image at a time",
+                    loaded.span(("batch_size",)),
+                    notes=("the variance of one value is zero, so that nothing could be learned",),
+                    help=f"`--set batch_size={2 * parts}` or more",
+                )
+            )
