@@ -84,6 +84,10 @@ SPECS: dict[str, tuple[str, str]] = {
     "blocks": (full(ONE, lambda i: f'[blocks.b{i}.steps]\na={{op="relx"}}\n'), "E204"),
     "unknown operators": (steps(lambda i, j: f'{{op="bach_nrom{j}"}}'), "E211"),
     "unknown arguments": (steps(lambda i, j: '{op="conv",chanels=3,kernle=4}'), "E201"),
+    "unknown arguments of one step": (
+        full(f'{ONE}[blocks.b.steps.s]\nop = "conv"\n', lambda i: f"m{i}=1\n"), "E201"
+    ),
+    "unknown keys of one block": (full(f"{ONE}[blocks.b]\n", lambda i: f"m{i}=1\n"), "E201"),
     "unknown names": (steps(lambda i, j: f'{{op="conv",kernel=1,channels="z{j}"}}'), "E220"),
     "blocks that call the next": (steps(lambda i, j: f'{{op="b{i + 1}"}}'), "E211"),
     "widths by widths": (
