@@ -61,8 +61,8 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
 
 def takes(graph: Graph, size: Size) -> bool:
     """Whether a network takes an input of these sides."""
-    (output,) = fold(_Sizes().output)(graph.root, Column((size,))).sizes
-    return output is not None
+    (found,) = fold(_Sizes().output)(graph.root, Column((size,))).sizes
+    return found is not None
 
 
 @dataclass(frozen=True, eq=False)

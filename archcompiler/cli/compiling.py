@@ -73,25 +73,43 @@ def wanted(spec: SpecArgument) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def recipe_wanted(recipe: SpecArgument) -> Iterator[None]:
+    """Have what is wrong with a recipe be E215 if it is a spec."""
+    try:
+        yield
+    except CompileError:
+        if _kind(recipe) == "spec":
+            message = f"`{shown(recipe)}` is a spec, not a recipe"
+            help = "`archcompiler list recipes` names those that come with the package"
+            raise CompileError(error("E215", message, help=help)) from None
+        raise
+
+
 def is_recipe(spec: SpecArgument) -> bool:
-    """Whether a file says, by most of its keys, how a network is trained."""
+    """Whether a file says how a network is trained, and not what it is."""
     from archcompiler import shipped
+
+    is_name = str(spec) in shipped.recipes() and not Path(str(spec)).exists()
+    return is_name or _kind(spec) == "recipe"
+
+
+def _kind(file: SpecArgument) -> str | None:
+    """What a file is by most of its keys; None if it cannot be read, or is neither."""
     from archcompiler.diagnostics.read import read_source
     from archcompiler.spec.model import Spec
     from archcompiler.syntax import parse
 
-    if str(spec) in shipped.recipes() and not Path(str(spec)).exists():
-        return True
     try:
-        source = spec if isinstance(spec, Source) else read_source(spec)
+        source = file if isinstance(file, Source) else read_source(file)
         keys = parse(source).values.keys()
     except CompileError:
-        return False
-    if 2 * len(keys & Spec.model_fields.keys()) >= len(keys):
-        return False
+        return None
+    if 2 * len(keys & Spec.model_fields.keys()) > len(keys):
+        return "spec"
     from archcompiler.runner.recipe.model import Recipe
 
-    return 2 * len(keys & Recipe.model_fields.keys()) > len(keys)
+    return "recipe" if 2 * len(keys & Recipe.model_fields.keys()) > len(keys) else None
 
 
 def shown(spec: SpecArgument) -> str:

@@ -30,6 +30,7 @@ SECTIONS: Final = {
         "build": "Compile specs to standalone PyTorch files.",
         "verify": "Prove that emitted modules are the checked graphs.",
         "flops": "Count parameters, MACs, activations and memory; compare and verify.",
+        "diff": "Say what differs between two networks, or revisions of one.",
         "diagram": "Draw architecture figures for a paper and for a browser.",
     },
     "Training": {

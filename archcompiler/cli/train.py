@@ -199,7 +199,7 @@ def _load(
     root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
-    from archcompiler.cli.compiling import compile_one
+    from archcompiler.cli.compiling import compile_one, recipe_wanted
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
     from archcompiler.spec.files import Files
 
@@ -219,7 +219,8 @@ def _load(
     except CompileError as exc:
         problems.append(exc)
     try:
-        loaded = load_recipe(chosen, of_recipe)
+        with recipe_wanted(Path(chosen)):
+            loaded = load_recipe(chosen, of_recipe)
     except CompileError as exc:
         problems.append(exc)
     if problems:

@@ -29,20 +29,24 @@ def read_source(path: Path, name: str | None = None, room: int = MAX_BYTES) -> S
     """
     name = name or path.as_posix()
     _require_file(path, name)
-    format = FORMATS.get(path.suffix.lower())
-    if format is None:
+    if path.suffix.lower() not in FORMATS:
         raise CompileError(_unknown_extension(path, name))
     try:
         with path.open("rb") as file:
             data = file.read(room + 1)
     except OSError as exc:
         raise CompileError(_unreadable(name, _reason(exc))) from exc
+    return file_source(data, name, path, room)
+
+
+def file_source(data: bytes, name: str, path: Path, room: int = MAX_BYTES) -> Source:
+    """The text of a file with these bytes. Raises CompileError: E102 to E105 of `read_source`."""
+    format = FORMATS.get(path.suffix.lower())
+    if format is None:
+        raise CompileError(_unknown_extension(path, name))
     if len(data) > room:
         raise CompileError(_too_large(name))
-    source = Source(name, _decode(data, name, format, path), format, path)
-    if not source.text.strip():
-        raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
-    return source
+    return _nonempty(Source(name, _decode(data, name, format, path), format, path))
 
 
 def stream_source(data: bytes, name: str) -> Source:
@@ -50,7 +54,10 @@ def stream_source(data: bytes, name: str) -> Source:
     if len(data) > MAX_BYTES:
         raise CompileError(_too_large(name))
     format: Format = "json" if data.lstrip()[:1] == b"{" else "toml"
-    source = Source(name, _decode(data, name, format, None), format)
+    return _nonempty(Source(name, _decode(data, name, format, None), format))
+
+
+def _nonempty(source: Source) -> Source:
     if not source.text.strip():
         raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
     return source

@@ -45,6 +45,10 @@ class Files:
         self.asked[path] = stamp(path)
         return read_source(path, name, room)
 
+    def name(self, path: Path) -> str:
+        """What a file is called in messages."""
+        return path.as_posix()
+
     def resolve(self, path: Path) -> Path:
         """The path without links. Raises OSError, RuntimeError or ValueError for one of no use."""
         return path.resolve()
@@ -85,7 +89,7 @@ class Scope:
 
     def _name(self, path: Path) -> str:
         if not self.shipped:
-            return path.as_posix()
+            return self.files.name(path)
         # Where a package is installed is long, and differs from one machine to the next.
         return f"<shipped>/{self.files.resolve(path).relative_to(self.root).as_posix()}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -194,8 +195,10 @@ _MOST_WORKERS = 16
 
 def with_workers(data: Folder) -> Folder:
     """With their number settled: no more than there are cores for this process."""
-    known = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
     cores = max(cores // read_place().local_size, 1)
     wanted = _MOST_WORKERS if data.workers is None else data.workers
     return data.model_copy(update={"workers": min(wanted, cores)})

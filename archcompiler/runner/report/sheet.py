@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from archcompiler.runner.report.lettering import Font, lettering, written
 
-_CELL, _GAP, _TOP, _LEFT, _WORDS = 192, 8, 64, 16, 44
+_CELL, _GAP, _TOP, _LEFT, _WORDS = 192, 8, 64, 16, 52
 """Pixels: the longer side of a picture, between pictures, above and left of them, below a row."""
 _SCALE = (160, 12)
 """Width and height of the scale of colours."""
@@ -64,7 +64,7 @@ def draw_sheet(rows: Sequence[Shown]) -> Image.Image:
         for column, mask in enumerate(row.masks.values(), 1):
             x = _LEFT + column * across
             sheet.paste(_overlay(row.picture, mask), (x, y))
-            span = f"{mask.min():.3g} – {mask.max():.3g}"
+            span = f"{mask.min():.3g} to {mask.max():.3g}"
             draw.text((x, y + high + 11), span, _PALE, small, "lm")
         draw.text((_LEFT, y + high + 31), text, _INK, small, "lm")
     _draw_scale(sheet, sheet.height - 22, small)

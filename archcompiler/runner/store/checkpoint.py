@@ -11,7 +11,7 @@ import io
 import pickle
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -120,9 +120,12 @@ class Checkpoints:
         """Delete all but the newest `keep` and the ones that have links; whether any was."""
         linked = {p.resolve() for p in (self.last, self.best) if p.exists()}
         old = [p for p in self.paths()[keep:] if p.resolve() not in linked]
+        deleted = False
         for path in old:
-            path.unlink(missing_ok=True)
-        return bool(old)
+            with suppress(OSError):  # The next checkpoint tries again.
+                path.unlink(missing_ok=True)
+                deleted = True
+        return deleted
 
 
 class _Remembering(io.RawIOBase):

@@ -76,7 +76,7 @@ def test_very_many_steps_are_no_reason_to_try_fewer() -> None:
     network = archcompiler.compile(SPATIAL, ["stages.0.before=19000"])
     start = time.process_time()
     assert str(valid_sizes(network.graph)) == "5 and more"
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 5
 
 
 def test_words() -> None:

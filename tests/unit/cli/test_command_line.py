@@ -214,6 +214,18 @@ def test_a_recipe_for_a_spec_is_one_error(command: str, capsys: pytest.CaptureFi
     assert err.count("error[") == err.count("error[E215]") == 1
 
 
+def test_a_spec_for_a_recipe_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "tiny.toml", "--recipe", "tiny.toml"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("error[") == err.count("error[E215]: `tiny.toml` is a spec") == 1
+    # A mistaken recipe is one still, and a file that says nothing is neither.
+    write("bad.toml", RECIPE.replace("iterations ", "iteratoins "))
+    write("odd.toml", "a = 1")
+    for name, code in (("bad.toml", "E201"), ("odd.toml", "E202")):
+        assert run(["train", "tiny.toml", "--recipe", name]) == 2
+        assert f"error[{code}]" in capsys.readouterr().err
+
+
 # Standard input
 
 
@@ -317,6 +329,19 @@ def test_a_change_while_a_file_is_read_is_not_lost(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Stopped):
         watching.perform(once, None, watch=True)
     assert len(runs) == 2
+
+
+def test_a_file_is_waited_for_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+
+    def once(files: Files) -> None:
+        runs.append(files.read(Path("tiny.toml"), "tiny.toml").text)
+
+    halves = [tiny_toml() + "# a\n", tiny_toml() + "# a and b\n"]
+    watched(monkeypatch, *(lambda text=text: write("tiny.toml", text) for text in halves), nothing)
+    with pytest.raises(Stopped):
+        watching.perform(once, None, watch=True)
+    assert runs == [tiny_toml(), halves[1]]
 
 
 # Help

@@ -24,6 +24,7 @@ LINES = {
     "build": ["tiny.json", "-o", "out"],
     "check": ["tiny.json"],
     "completion": ["bash"],
+    "diff": ["tiny.json", "attention56_cifar"],
     "diagram": ["tiny.json", "-o", "out", "--format", "svg"],
     "explain": ["E101"],
     "flops": ["tiny.json", "--by", "module"],
@@ -34,7 +35,7 @@ LINES = {
 }
 """A command line for each command that can be given again and ends by itself: the others have tests
 of their own."""
-LIGHT = sorted(set(LINES) - {"verify"})
+LIGHT = sorted(set(LINES) - {"diff", "verify"})
 """Commands that do not import torch."""
 ENTRY = "from archcompiler.cli import main; main()"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="streams of Linux")
@@ -150,7 +151,7 @@ def test_a_working_folder_that_is_gone(command: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(("command", "moments"), [("build", 8), ("verify", 3)])
 def test_ctrl_c_at_any_moment(command: str, moments: int, folder: Path) -> None:
-    code = f"print('begun', flush=True); {ENTRY}"
+    code = "from archcompiler.cli import main; print('begun', flush=True); main()"
     words = [sys.executable, "-c", code, command, *LINES[command]]
     start = time.monotonic()
     subprocess.run(words, cwd=folder, capture_output=True, check=True)

@@ -192,7 +192,7 @@ def test_a_rectangular_network_is_evaluated_without_its_training_images(tmp_path
     _invoke("masks", run, data / "val" / "cat" / "0.PNG", "--size", "32x64")
     with Image.open(run / "masks.png") as sheet:
         # A cell of 192×96 and what is above and below it.
-        assert sheet.size[1] == 64 + 96 + 44 + 8 + 44
+        assert sheet.size[1] == 64 + 96 + 52 + 8 + 52
     refused = CliRunner().invoke(group, ["eval", str(run), "--size", "32by64"])
     assert refused.exit_code == 2
     assert "neither a side in pixels" in refused.output

@@ -197,7 +197,7 @@ def test_masks_of_a_folder(photographs: tuple[Path, Path], tmp_path: Path) -> No
     assert "8 images, 1 masks each" in _output("masks", run, data / "val", "-o", sheet)
     _output("masks", run, data / "val" / "cat" / "0.PNG", "-o", one)
     with Image.open(sheet) as all_rows, Image.open(one) as row:
-        assert all_rows.height - row.height == 7 * (192 + 44 + 8)
+        assert all_rows.height - row.height == 7 * (192 + 52 + 8)
         colours = {colour for _, colour in row.getcolors(1 << 20)}
         # Both ends of the scale.
         assert {(13, 8, 60), (252, 255, 164)} <= colours
