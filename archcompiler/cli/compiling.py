@@ -8,9 +8,9 @@ from pathlib import Path
 
 from archcompiler.cli.report import report
 from archcompiler.compiler import CompiledNetwork, compile
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.spec.files import Files
 
 
 def compile_all(

@@ -14,7 +14,7 @@ from archcompiler.cli.options import root_option, set_option, spec_argument
 @root_option
 def command(spec: Path, settings: tuple[str, ...], root: Path | None) -> None:
     """Print SPEC as it is compiled: every value, and the file and line that it comes from."""
-    from archcompiler.spec.files import Files
+    from archcompiler.config.files import Files
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 

@@ -169,8 +169,8 @@ def _load(
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
     from archcompiler.compiler import compile
+    from archcompiler.config.files import Files
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
-    from archcompiler.spec.files import Files
 
     if folder is not None and (folder / "spec.toml").is_file():
         spec = spec or folder / "spec.toml"

@@ -7,8 +7,8 @@ from tiny import tiny_toml
 
 import archcompiler
 from archcompiler import shipped
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError
-from archcompiler.spec.files import Files
 from archcompiler.spec.loader import load
 from archcompiler.spec.show import show
 
