@@ -14,7 +14,7 @@ from archcompiler.runner.data.opening import EvaluationView, OpenedSplit, defaul
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.recipe.choices import Split
-from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.recipe.model import Folder, holds_back
 from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.store.trained import Trained
@@ -124,7 +124,7 @@ def _written(
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
         "split": view.split,
-        "best_chosen_on": "validation" if trained.loaded.recipe.data.validation else "test",
+        "best_chosen_on": "validation" if holds_back(trained.loaded.recipe.data) else "test",
         "images": score.images,
         "unreadable": len(missed),
         "crops": view.crops,

@@ -16,6 +16,7 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.runner.data.files import unreadable
+from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.loop import Loop, diverged
@@ -24,7 +25,8 @@ from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
-from archcompiler.runner.recipe.model import Folder, Recipe
+from archcompiler.runner.recipe.model import Folder, Recipe, SettledRecipe
+from archcompiler.runner.recipe.settling import settle_recipe
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
@@ -78,8 +80,6 @@ def train(job: Job) -> Outcome:
     here = read_place()
     device = resolve_device(job.loaded.recipe.device, here)
     hardware = settle(job.loaded, device, here.size)
-    _require_whole_parts(job.loaded, here)
-    _require_several_values(job, here)
     with (
         explained(job.loaded.recipe, here.size),
         StopSignals(grace=job.grace, several=here.size > 1) as signals,
@@ -87,12 +87,18 @@ def train(job: Job) -> Outcome:
         joined(here, device) as world,
     ):
         # Before the folder is made: there should be none for a mistake.
-        recipe = _settled(job.loaded.recipe, hardware)
-        data = open_data(job.loaded, job.network.spec, device)
+        spec = job.network.spec
+        data = open_data(job.loaded, spec, device)
+        settled = settle_recipe(job.loaded, len(data.train), spec.input[0], here.size)
+        _require_whole_parts(job.loaded, settled, here)
+        _require_several_values(job, settled, here)
+        recipe = _on_hardware(settled, hardware)
         cost = total(CostModel(job.network.graph).network)
         scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
-        with _alone(job, world) as warnings:
-            warnings += [*scarce, *hardware.unknown()] if world.first else []
+        with explained(recipe, here.size), _alone(job, world) as warnings:
+            if world.first:
+                large = large_batch(job.loaded, recipe.batch_size, len(data.train))
+                warnings += [*scarce, *hardware.unknown(), *large]
             run, loop = _Run.start(job, recipe, data, cost.macs, hardware, world, start, warnings)
             return run.train(loop, signals)
 
@@ -102,8 +108,8 @@ class _Run:
     """One process's run; it listens to the loop."""
 
     job: Job
-    recipe: Recipe
-    """With every `auto` settled."""
+    recipe: SettledRecipe
+    """With every `auto` settled too."""
     world: World
     state: TrainingState
     checkpoints: Checkpoints
@@ -124,7 +130,7 @@ class _Run:
     def start(
         cls,
         job: Job,
-        recipe: Recipe,
+        recipe: SettledRecipe,
         data: OpenedData,
         macs: int,
         hardware: Hardware,
@@ -317,7 +323,7 @@ def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, lis
 
 
 def _built(
-    job: Job, recipe: Recipe, hardware: Hardware, world: World
+    job: Job, recipe: SettledRecipe, hardware: Hardware, world: World
 ) -> tuple[TrainingState, torch.nn.Module]:
     """A new run's state, and the module to call in it."""
     device = hardware.device
@@ -349,7 +355,7 @@ def _numbers(row: Row) -> str:
     )
 
 
-def _settled(recipe: Recipe, hardware: Hardware) -> Recipe:
+def _on_hardware(recipe: SettledRecipe, hardware: Hardware) -> SettledRecipe:
     """The recipe with every `auto` replaced by what it stands for here."""
     data = recipe.data
     return recipe.model_copy(
@@ -361,8 +367,7 @@ def _settled(recipe: Recipe, hardware: Hardware) -> Recipe:
     )
 
 
-def _require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
-    recipe: Recipe = loaded.recipe
+def _require_whole_parts(loaded: LoadedRecipe, recipe: Recipe, place: Place) -> None:
     parts = recipe.speed.accumulate * place.size
     if recipe.batch_size % parts:
         raise CompileError(
@@ -376,9 +381,8 @@ def _require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
         )
 
 
-def _require_several_values(job: Job, world: Place) -> None:
+def _require_several_values(job: Job, recipe: Recipe, world: Place) -> None:
     """Raise CompileError E702 if BN would have one value of a channel to normalise."""
-    recipe = job.loaded.recipe
     parts = recipe.speed.accumulate * world.size
     together = world.size if recipe.speed.sync_bn else 1
     if recipe.batch_size // parts * together > 1:

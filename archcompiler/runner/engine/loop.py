@@ -23,7 +23,7 @@ from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.optimizer import set_rate
 from archcompiler.runner.engine.schedule import rate_factor
 from archcompiler.runner.engine.state import Best, TrainingState
-from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.recipe.model import SettledRecipe
 from archcompiler.runner.report.metrics import Row
 from archcompiler.runner.system.distributed import (
     StopVote,
@@ -50,7 +50,7 @@ class Listener(Protocol):
 class Loop:
     """One process's part in a run."""
 
-    recipe: Recipe
+    recipe: SettledRecipe
     state: TrainingState
     model: nn.Module
     """`state.network`, wrapped for several processes."""

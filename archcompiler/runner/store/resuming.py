@@ -12,7 +12,9 @@ from archcompiler.runner.classes import other, unnamed
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 
-_PLACE = frozenset({("seed",), ("batch_size",), ("data", "type"), ("data", "validation")})
+_PLACE = frozenset(
+    {("seed",), ("batch_size",), ("data", "type"), ("data", "validation"), ("data", "test_share")}
+)
 """Settings on which the order of the samples depends, and the place of an iteration in it."""
 _HARMLESS = frozenset(
     {
@@ -25,6 +27,7 @@ _HARMLESS = frozenset(
         ("data", "path"),
         ("data", "train"),
         ("data", "test"),
+        ("data", "validation_folder"),
         ("data", "resize"),
         ("data", "timeout"),
         ("data", "workers"),
@@ -100,7 +103,7 @@ def differences(
                 notes=("there are as many, but with other names, sizes or pixels",),
             )
         )
-    before, after = (dict(_leaves(json.loads(run["recipe"]), ())) for run in (was, now))
+    before, after = (dict(_leaves(_recipe(run["recipe"]), ())) for run in (was, now))
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old == new or path in _HARMLESS:
@@ -144,6 +147,15 @@ def differences(
             )
         )
     return warnings
+
+
+def _recipe(text: str) -> dict[str, Any]:
+    """The values of a recipe; what it does not know, being older, are the defaults."""
+    try:
+        return Recipe.model_validate_json(text).model_dump(mode="json")
+    except ValueError:  # of a key that there is no longer
+        found: dict[str, Any] = json.loads(text)
+        return found
 
 
 def _leaves(

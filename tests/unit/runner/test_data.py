@@ -221,7 +221,7 @@ def test_image_folders(tmp_path: Path) -> None:
     write_photographs(tmp_path)
     data = Folder(type="folder", path=str(tmp_path), mean=(0.5,) * 3, std=(1.0,) * 3)
     train = list_training(data)
-    require_same_classes(train, list_test(data), data)
+    require_same_classes(train, list_test(data), data, data.test)
     assert train.classes == ("cat", "dog")
     assert len(train) == 12
     crops = TrainingCrops(train, data, (24, 20), seed=1)
@@ -231,7 +231,7 @@ def test_image_folders(tmp_path: Path) -> None:
     assert not first.equal(other)
     (tmp_path / "val" / "dog").rename(tmp_path / "val" / "wolf")
     with pytest.raises(CompileError, match=r"(?s)different classes.*dog, wolf"):
-        require_same_classes(train, list_test(data), data)
+        require_same_classes(train, list_test(data), data, data.test)
 
 
 @pytest.mark.parametrize("place", [12, 16, 24, 37])
