@@ -6,8 +6,14 @@ from archcompiler import terminal
 
 
 @click.command("schema")
-def command() -> None:
-    """Print the JSON Schema of specs, with the unit types that are installed."""
+@click.option("--recipe", is_flag=True, help="That of recipes.")
+def command(recipe: bool) -> None:
+    """Print the JSON Schema of specs, with the unit types that are installed, or of recipes."""
+    if recipe:
+        from archcompiler.runner.recipe.schema import recipe_schema_text
+
+        terminal.page(recipe_schema_text())
+        return
     from archcompiler.spec.schema import schema_text
 
     terminal.page(schema_text())

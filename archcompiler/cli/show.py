@@ -13,9 +13,18 @@ from archcompiler.cli.options import root_option, set_option, spec_argument
 @set_option
 @root_option
 def command(spec: Path, settings: tuple[str, ...], root: Path | None) -> None:
-    """Print SPEC as it is compiled: every value, and the file and line that it comes from."""
+    """Print SPEC as it is compiled: every value, and the file and line that it comes from.
+
+    A recipe is printed as it is before it knows its images.
+    """
     from archcompiler.config.files import Files
+    from archcompiler.runner.recipe.loading import is_recipe, load_recipe
+    from archcompiler.runner.recipe.showing import show_recipe
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
-    terminal.page(show(load(spec, settings, files=Files(root))))
+    files = Files(root)
+    if is_recipe(spec, files):
+        terminal.page(show_recipe(load_recipe(spec, settings, files=files)))
+    else:
+        terminal.page(show(load(spec, settings, files=files)))
