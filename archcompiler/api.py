@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archcompiler import compiler
@@ -90,10 +91,13 @@ class Network(CompiledNetwork):
         return state_dict_shapes(self)
 
 
-def compile(spec: SpecLike, settings: Sequence[str] = ()) -> Network:
+def compile(
+    spec: SpecLike, settings: Sequence[str] = (), *, root: str | Path | None = None
+) -> Network:
     """Compile a spec with `settings` such as `stages.1.modules=4`.
 
-    It is given as a path, as the name of one that comes with the package, or as a dict.
+    It is given as a path, as the name of one that comes with the package, or as a dict. `root` is
+    the folder that what it extends may not leave, by default its project's.
 
     Raises CompileError with every error of the spec and its graph.
 
@@ -110,5 +114,5 @@ def compile(spec: SpecLike, settings: Sequence[str] = ()) -> Network:
     >>> network.name, network.graph.root.output_type.channels
     ('tiny', 10)
     """
-    network = compiler.compile(spec, settings)
+    network = compiler.compile(spec, settings, root=root)
     return Network(network.loaded, network.graph, network.warnings)

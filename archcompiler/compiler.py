@@ -76,12 +76,13 @@ class CompiledNetwork:
 
 
 def compile(
-    spec: SpecLike, settings: Sequence[str] = (), *, files: Files | None = None
+    spec: SpecLike, settings: Sequence[str] = (), *, root: str | Path | None = None
 ) -> CompiledNetwork:
     """Compile a spec, with `settings` such as `stages.1.modules=4`.
 
-    It is given as a path, as the name of one that comes with the package, or as a dict. Raises
-    CompileError with every error of the spec and its graph.
+    It is given as a path, as the name of one that comes with the package, or as a dict. `root` is
+    the folder that what it extends may not leave, by default its project's. Raises CompileError
+    with every error of the spec and its graph.
 
     >>> import archcompiler
     >>> network = archcompiler.compile(
@@ -96,6 +97,11 @@ def compile(
     >>> network.name, network.graph.root.output_type.channels
     ('tiny', 10)
     """
+    return compile_from(Files(None if root is None else Path(root)), spec, settings)
+
+
+def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
+    """Compile a spec of these files."""
     from archcompiler.lower import lower
 
     loaded = load(spec, settings, files=files)
@@ -130,7 +136,9 @@ def diagnose(loaded: LoadedSpec, graph: Graph) -> tuple[Diagnostic, ...]:
     return tuple({(d.code, d.span): d for d in reversed(every)}.values())[::-1]
 
 
-def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:
+def check(
+    spec: SpecLike, settings: Sequence[str] = (), *, root: str | Path | None = None
+) -> list[Diagnostic]:
     """Everything that is wrong with a spec, errors and warnings; never raises for a bad spec.
 
     >>> import archcompiler
@@ -138,6 +146,6 @@ def check(spec: SpecLike, settings: Sequence[str] = ()) -> list[Diagnostic]:
     ['E202', 'E202', 'E202', 'E202']
     """
     try:
-        return list(compile(spec, settings).warnings)
+        return list(compile(spec, settings, root=root).warnings)
     except CompileError as error:
         return list(error.diagnostics)

@@ -66,6 +66,21 @@ def write_together(contents: Mapping[Path, Content], *, durable: bool = True) ->
             _sync_folder(folder)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file where there is none, and the folders above it.
+
+    Raises FileExistsError, or another OSError with nothing left behind.
+    """
+    make_folder(path.parent)
+    with path.open("xb") as file:
+        try:
+            file.write(content)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, to last through a power cut. Raises OSError."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]

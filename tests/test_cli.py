@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command_line import run
 
-ROOT = Path(__file__).parents[1]
 TINY = """\
 name    = "tiny"
 input   = [3, 32, 32]
@@ -41,20 +38,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("tiny.toml").write_text(TINY)
     Path("tiny.json").write_text(TINY_JSON)
     return tmp_path
-
-
-def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """`archcompiler ARGUMENTS`, which must exit with `code` and never show a traceback."""
-    result = subprocess.run(
-        [sys.executable, "-m", "archcompiler", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
-    )
-    assert "Traceback" not in result.stderr
-    assert result.returncode == code, result.stdout + result.stderr
-    return result
 
 
 def test_build_writes_one_line_per_file() -> None:

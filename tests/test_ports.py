@@ -5,13 +5,13 @@ Of ports that differ in numbers of modules alone, EVERY_SPEC=1 compares every gr
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 import torch
 from restated.compare import difference
 from restated.table import PORTS
+from shipped import EVERY_SPEC
 
 import archcompiler
 from archcompiler.analysis.parameters import parameter_count
@@ -19,8 +19,8 @@ from archcompiler.verify import verify
 
 SPECS = Path(__file__).parents[1] / "specs" / "ports"
 ORIGINALS = {path.stem: PORTS[path.stem] for path in sorted(SPECS.glob("*.toml"))}
-ALIKE = {"gluon128", "gluon164", "gluon200", "gluon236", "gluon452_cifar"}
-COMPARED = [name for name in ORIGINALS if os.environ.get("EVERY_SPEC") or name not in ALIKE]
+ALIKE = {*(f"gluon{n}" for n in (128, 164, 200, 236, 452)), "gluon452_cifar"}
+COMPARED = [name for name in ORIGINALS if EVERY_SPEC or name not in ALIKE]
 
 
 @pytest.mark.parametrize("name", ORIGINALS)

@@ -18,9 +18,10 @@ from tiny import tiny_spec
 import archcompiler
 
 ROOT = Path(__file__).parents[1]
+SPEC = "spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None"
 SIGNATURES = {
-    "check": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'list[Diagnostic]'",
-    "compile": "(spec: 'SpecLike', settings: 'Sequence[str]' = ()) -> 'Network'",
+    "check": f"({SPEC}) -> 'list[Diagnostic]'",
+    "compile": f"({SPEC}) -> 'Network'",
     "CompileError": "(*diagnostics: 'Diagnostic', more: 'float' = 0) -> 'None'",
 }
 TINY = tiny_spec()

@@ -21,9 +21,13 @@ def name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def test_parameters(name: str) -> None:
+@pytest.fixture(scope="module")
+def module(name: str) -> nn.Module:
     with torch.device("meta"):
-        module = ALL[name].make()
+        return ALL[name].make().eval()
+
+
+def test_parameters(name: str, module: nn.Module) -> None:
     assert sum(parameter.numel() for parameter in module.parameters()) == ALL[name].parameters
 
 
@@ -51,9 +55,7 @@ def test_multiply_accumulates(name: str) -> None:
         assert f"{network.macs / 1e9:.{decimals}f}" == network.published
 
 
-def test_a_graph_can_be_taken_and_every_parameter_is_used(name: str) -> None:
-    with torch.device("meta"):
-        module = ALL[name].make().eval()
+def test_a_graph_can_be_taken_and_every_parameter_is_used(module: nn.Module) -> None:
     graph = fx.symbolic_trace(module).graph
     called = {node.target for node in graph.nodes if node.op in ("call_module", "get_attr")}
     for path, _ in module.named_parameters():

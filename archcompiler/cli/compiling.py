@@ -28,7 +28,7 @@ def compile_all(
     failed = False
     for spec in specs:
         try:
-            network = compile(spec, settings, files=Files(root))
+            network = compile(spec, settings, root=root)
         except CompileError as error:
             failed = True
             found += error.diagnostics

@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import UserPath, choice, root_option, set_option
+from archcompiler.cli.options import SpecPath, UserPath, choice, root_option, set_option
 from archcompiler.figure.diagram import FORMATS, Format, Request
 from archcompiler.figure.page import Level
 from archcompiler.figure.themes import ThemeName
@@ -55,7 +55,7 @@ class Formats(click.ParamType[tuple[str, ...]]):
 
 
 @click.command("diagram")
-@click.argument("specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=UserPath())
+@click.argument("specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=SpecPath())
 @set_option
 @root_option
 @click.option(

@@ -42,6 +42,10 @@ class UserPath(click.Path):
         return super().convert(path, param, ctx)
 
 
+class SpecPath(UserPath):
+    """The path of a spec, or the name of a shipped one. What is there is the compiler's to say."""
+
+
 class RunPath(UserPath):
     """A place of a run, about which the system can say whether something is there."""
 
@@ -60,14 +64,13 @@ def choice(words: object) -> click.Choice[str]:
 
 
 def specs_argument(command: F) -> F:
-    """One or more spec files. That they can be read is checked by the compiler, with its errors."""
-    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=UserPath())(
+    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SpecPath())(
         command
     )
 
 
 def spec_argument(command: F) -> F:
-    return click.argument("spec", metavar="SPEC", type=UserPath())(command)
+    return click.argument("spec", metavar="SPEC", type=SpecPath())(command)
 
 
 def root_option(command: F) -> F:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import RunPath, UserPath, choice, root_option
+from archcompiler.cli.options import RunPath, SpecPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -38,7 +38,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 
 
 @click.command("train", epilog=_EPILOG)
-@click.argument("spec", metavar="SPEC", required=False, type=UserPath())
+@click.argument("spec", metavar="SPEC", required=False, type=SpecPath())
 @click.option(
     "--recipe",
     metavar="NAME|PATH",
@@ -184,7 +184,7 @@ def _load(
     of_spec, of_recipe = split_settings(settings)
     problems: list[CompileError] = []
     try:
-        network = compile(spec, of_spec, files=Files(root))
+        network = compile(spec, of_spec, root=root)
     except CompileError as exc:
         problems.append(exc)
     try:

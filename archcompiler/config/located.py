@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.syntax.document import Part, Written
 
 _NAMING: Final = ("type", "op")
 """Keys that say what a table is an option list of."""
+_LOOKED_AT: Final = 100
+"""Unknown keys of a table that may be slips: a guess takes time, and a table may be anyone's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,17 @@ class Located:
             case list():
                 return tuple(child.plain() for child in self.value)
         return self.value
+
+
+def meant_as(table: Located, key: str, known: Collection[str]) -> Located | None:
+    """The entry `key` of a table, or the one whose unknown key was probably meant to be it.
+
+    That is told as an unknown key; that `key` is missing would be the same mistake again.
+    """
+    names = table.value if isinstance(table.value, dict) else ()
+    unknown = islice((name for name in names if name not in known), _LOOKED_AT)
+    slips = (name for name in unknown if did_you_mean(name, known) == key)
+    return table.child(key) or table.child(next(slips, key))
 
 
 def locate(value: Any, text: Written, path: SpecPath = ()) -> Located:

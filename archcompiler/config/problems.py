@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from archcompiler.config.located import Located
+from archcompiler.config.located import Located, meant_as
 from archcompiler.config.models import homes_of, models_at, tags_of
 from archcompiler.config.path import SpecPath
 from archcompiler.config.wording import Wording
@@ -48,6 +48,7 @@ def validate(values: Located, model: type[M], wording: Wording) -> M:
         problems = exc.errors(include_url=False)
     # An array with bad entries counts as short, though nothing is missing.
     problems = [p for p in problems if p["type"] != "too_short" or _is_short(values, p)]
+    problems = [p for p in problems if p["type"] != "missing" or _is_missing(values, model, p)]
     # A value that holds in several places is wrong once.
     found: dict[Diagnostic, None] = {}
     while problems and len(found) < MOST:
@@ -58,6 +59,14 @@ def validate(values: Located, model: type[M], wording: Wording) -> M:
 def _is_short(values: Located, problem: ErrorDetails) -> bool:
     node, _, _ = _descend(values, problem["loc"])
     return len(node.value) < int(problem.get("ctx", {})["min_length"])
+
+
+def _is_missing(values: Located, model: type[BaseModel], problem: ErrorDetails) -> bool:
+    loc = problem["loc"]
+    node, _, rest = _descend(values, loc)
+    if not rest or not isinstance(rest[-1], str):
+        return True
+    return meant_as(node, rest[-1], _fields(models_at(model, loc[:-1]))) is None
 
 
 def _diagnostic(
@@ -75,7 +84,10 @@ def _diagnostic(
             help=_describe(models_at(model, loc[:-1]), rest[-1]),
         )
     if kind == "union_tag_not_found":
-        tags = tags_of(models_at(model, loc))
+        models = models_at(model, loc)
+        tags, slip = tags_of(models), meant_as(node, "type", _fields(models))
+        if slip is not None:
+            return _unknown_key(slip, models, wording, kind)
         return error(
             "E202",
             f"missing key `type` in {wording.table(node.path)}",
@@ -194,7 +206,7 @@ def _unknown_key(
     node: Located, models: list[type[BaseModel]], wording: Wording, kind: str
 ) -> Diagnostic:
     key = str(node.path[-1])
-    known = sorted({name for model in models for name in model.model_fields})
+    known = sorted(_fields(models))
     special = wording.remark(node.path, kind, node.value).help
     guess = None if special else did_you_mean(key, known)
     home = None if guess else next((h for model in models for h in homes_of(model, key)), None)
@@ -214,6 +226,10 @@ def _unknown_key(
         notes=() if help else (f"known: {', '.join(known)}",),
         help=help,
     )
+
+
+def _fields(models: list[type[BaseModel]]) -> set[str]:
+    return {name for model in models for name in model.model_fields}
 
 
 def _descend(

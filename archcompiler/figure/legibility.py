@@ -19,8 +19,9 @@ def problems(panel: Panel, smallest: float = TEXT) -> Iterator[str]:
             yield f"`{label.text}` is {label.size:g} pt"
         if not page.contains(label.bounds):
             yield f"`{label.text}` leaves the page"
-    for a, b in combinations(labels, 2):
-        if _core(a).overlaps(_core(b)):
+    inks = [(label, _core(label)) for label in labels]
+    for (a, core), (b, other) in combinations(inks, 2):
+        if core.overlaps(other):
             yield f"`{a.text}` overlaps `{b.text}`"
     for node in panel.nodes:
         if not page.contains(node.outline.rect):
@@ -42,19 +43,20 @@ def _cards(panel: Panel) -> Iterator[str]:
         if a.outline.rect.overlaps(b.outline.rect):
             yield f"{a.key} overlaps {b.key}"
     for label in panel.labels:
+        core = _core(label)
         for node in panel.cards:
-            if node.outline.rect.overlaps(_core(label)):
+            if node.outline.rect.overlaps(core):
                 yield f"`{label.text}` lies on {node.key}"
 
 
 def _lines(panel: Panel, labels: list[Label]) -> Iterator[str]:
     # Behind a label with a backing a line does not show.
-    labels = [label for label in labels if not label.backing]
+    inks = [(label, _core(label)) for label in labels if not label.backing]
     for wire in panel.wires:
         points = _flatten(wire)
         for a, b in pairwise(points):
-            for label in labels:
-                if _crosses(a, b, _core(label)):
+            for label, core in inks:
+                if _crosses(a, b, core):
                     yield f"{wire.source or '?'} → {wire.target or '?'} crosses `{label.text}`"
             ends = (wire.source, wire.target)
             for node in panel.cards:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from archcompiler.config.located import Located
+from archcompiler.config.located import Located, meant_as
 from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import kind_of
 from archcompiler.config.wording import Wording
@@ -210,9 +210,9 @@ class _Check:
     def _missing(
         self, node: Located, rules: Mapping[str, Argument] | Mapping[str, Option]
     ) -> Iterator[Diagnostic]:
-        where = self.wording.table(node.path)
+        where, known = self.wording.table(node.path), (*rules, *WIRING)
         for name, rule in rules.items():
-            if rule.required and node.child(name) is None:
+            if rule.required and meant_as(node, name, known) is None:
                 yield missing_key(node, name, where, rule.help)
 
     def _offers(self, node: Located, rule: Rule, slot: Option) -> Iterator[Diagnostic]:

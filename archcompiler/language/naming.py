@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
-from archcompiler.config.located import Located
+from archcompiler.config.located import Located, meant_as
 from archcompiler.config.problems import kind_of
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, error
@@ -74,7 +74,12 @@ class Naming:
             return
         written = node if isinstance(node.value, str) else node.child("type")
         name = _type_of(place.default) if written is None else written.value
-        if name is None:
+        slip = None
+        if written is None:
+            slip = meant_as(node, "type", ("type", *place.besides, *self._options_of(name, place)))
+        if slip is not None:
+            yield unknown_key(slip, self.wording.table(node.path), ("type",))
+        elif name is None:
             yield error(
                 "E202",
                 f"missing key `type` in {self.wording.table(node.path)}",
@@ -90,6 +95,16 @@ class Naming:
             yield from self._options(node, {}, place)
         else:
             yield from self._named(node, written or node, name, place)
+
+    def _options_of(self, name: object, place: Place) -> Collection[str]:
+        """What can be said of what is there if nothing is named."""
+        if not isinstance(name, str):
+            return ()
+        operator = self.library.operator(place.words.get(name, name)) if place.operators else None
+        if operator is not None:
+            return operator.arguments
+        definition = self.library.glance(name, place.home)
+        return definition.options if definition is not None else ()
 
     def _stands_for(self, name: str, place: Place) -> bool:
         """Whether a name is for nothing, or for what the network says elsewhere."""
@@ -136,7 +151,8 @@ class Naming:
         for key, argument in operator.arguments.items():
             if place.offered is None or key in place.offered or key in values:
                 continue
-            if argument.required:
+            known = (*operator.arguments, *place.besides, "type")
+            if argument.required and meant_as(node, key, known) is None:
                 yield missing_key(node, key, self.wording.table(node.path), argument.help)
         yield from wrong_padding(node, operator, values)
 
@@ -177,8 +193,9 @@ class Naming:
         given = {*(place.offered or ())}
         for table in (place.default, node.value):
             given |= {*table} if isinstance(table, Mapping) else set()
+        known = (*definition.options, *place.besides, "type")
         for name, option in definition.options.items():
-            if option.required and name not in given:
+            if option.required and name not in given and meant_as(node, name, known) is None:
                 yield missing_key(node, name, self.wording.table(node.path), option.help)
 
     def _elsewhere(self, key: str, options: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from archcompiler.config.located import Located
+from archcompiler.config.located import Located, meant_as
 from archcompiler.diagnostics import error
 from archcompiler.language.collecting import Collector, wrong_type
 from archcompiler.language.definition import SIZES, WIRING, Option, OptionType, X
@@ -47,7 +47,9 @@ class OptionReader(Collector):
         default = plain.get("default")
         type_ = plain.get("type", "slot" if "slot" in plain else _TYPES.get(type(default)))
         if type_ not in OPTION_TYPES:
-            self._no_type(name, node, type_)
+            slips = (meant_as(node, key, _OPTION_KEYS) for key in ("type", "default", "slot"))
+            if type_ is not None or not any(slips):
+                self._no_type(name, node, type_)
             return None
         if type_ not in ("word", "slot") and isinstance(default, str):
             child = node.child("default")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from archcompiler.config.located import Located
+from archcompiler.config.located import Located, meant_as
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.suggest import did_you_mean
@@ -21,6 +21,7 @@ from archcompiler.language.expression import (
     Expression,
 )
 from archcompiler.language.options import CALLED, OptionReader
+from archcompiler.language.values import unknown_key
 
 _KEYS = (
     *("title", "source", "class_name", "preactivation", "channels", "stride"),
@@ -103,6 +104,8 @@ class _Reading(OptionReader):
         steps: list[Rule] = []
         names = [X]
         node = self.table.child("steps")
+        if node is None and meant_as(self.table, "steps", _KEYS) is not None:
+            return ()
         if node is None or not node.value:
             message = f"block `{self.name}` has no steps"
             where = self.table.span("table") if node is None else node.span()
@@ -133,6 +136,10 @@ class _Reading(OptionReader):
             return None
         op = node.child("op")
         if op is None:
+            slip = meant_as(node, "op", ("op",))
+            if slip is not None:
+                self.problems.append(unknown_key(slip, f"step `{name}`", ("op",)))
+                return None
             self.say("E202", f"step `{name}` has no `op`", node.span("table"))
             return None
         if not isinstance(op.value, str):

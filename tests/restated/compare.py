@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import networkx as nx
 import torch
@@ -22,10 +23,7 @@ def difference(network: CompiledNetwork, restated: Restated) -> str:
     Operators, their hyper-parameters, shapes and the roles of edges are labels. Which map an
     interpolation has its size from is left aside: the originals write sizes as numbers.
     """
-    with torch.device("meta"):
-        module = restated.make().eval()
-    ours = _sized_alike(dataflow(network.graph))
-    theirs = _sized_alike(trace(module, TensorType(*restated.input)))
+    ours, theirs = _sized_alike(dataflow(network.graph)), _original(restated)
     if isomorphism(ours, theirs) is not None:
         return ""
     missing, extra = first_difference(ours, theirs), first_difference(theirs, ours)
@@ -33,6 +31,13 @@ def difference(network: CompiledNetwork, restated: Restated) -> str:
         f"only compiled: {missing and ours.nodes[missing]}; "
         f"only re-stated: {extra and theirs.nodes[extra]}"
     )
+
+
+@lru_cache(maxsize=2)  # Tests of one network follow each other.
+def _original(restated: Restated) -> nx.MultiDiGraph[str]:
+    with torch.device("meta"):
+        module = restated.make().eval()
+    return _sized_alike(trace(module, TensorType(*restated.input)))
 
 
 def _sized_alike(graph: nx.MultiDiGraph[str]) -> nx.MultiDiGraph[str]:

@@ -59,8 +59,10 @@ class TrainingData(Protocol):
         """A hash of the images and labels, or of what can be had without reading all of them."""
         ...
 
-    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
-        """Every part of every step from `start` on, without end. Close it to end its workers."""
+    def batches(self, parts: Parts, start: int) -> Generator[Batch | None, None, None]:
+        """Every part of every step from `start` on, without end; None wherever the next one takes
+        its time. Close it to end its workers.
+        """
         ...
 
 
@@ -73,8 +75,8 @@ class EvaluationData(Protocol):
 
     def __len__(self) -> int: ...
 
-    def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
-        """The images of a plan that fall to this process, in order; to be closed as well."""
+    def batches(self, plan: EvaluationPlan) -> Generator[Tested | None, None, None]:
+        """The images of a plan that fall to this process, in order; as in `TrainingData`."""
         ...
 
     def kept(self) -> AbstractContextManager[None]:

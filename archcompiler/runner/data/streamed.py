@@ -43,7 +43,7 @@ class StreamedTraining:
         """See `TrainingData`."""
         return of_files(self._crops.files.paths)
 
-    def batches(self, parts: Parts, start: int) -> Generator[Batch, None, None]:
+    def batches(self, parts: Parts, start: int) -> Generator[Batch | None, None, None]:
         """See `TrainingData`. A resumed run starts its workers at the step itself."""
         keys = _Keys(parts, start)
         workers = Workers(
@@ -55,17 +55,20 @@ class StreamedTraining:
             timeout=self._data.timeout,
             path=lambda key: self._crops.files.paths[key.image],
         )
+        stream = parts.stream(start)
         with closing(workers):
-            for (images, own, missed), samples in zip(
-                workers.batches(), parts.stream(start), strict=False
-            ):
-                self.missed |= missed
+            for batch in workers.batches():
+                if batch is None:
+                    yield None
+                    continue
+                samples = next(stream)
+                self.missed |= batch.missed
                 labels = self.labels[samples.indices]
                 yield Batch(
-                    to_device(images, self.device),
+                    to_device(batch.images, self.device),
                     to_device(labels, self.device),
                     Samples(*(to_device(t, self.device) for t in samples)),
-                    int((~own).sum()),
+                    int((~batch.own).sum()),
                 )
 
 
@@ -102,7 +105,7 @@ class StreamedTest:
             self._keeps = False
             self._end()
 
-    def batches(self, plan: EvaluationPlan) -> Generator[Tested, None, None]:
+    def batches(self, plan: EvaluationPlan) -> Generator[Tested | None, None, None]:
         """See `EvaluationData`."""
         chosen = list(plan.indices(len(self)))
         keys = [index.tolist() for index, _ in chosen]
@@ -118,14 +121,17 @@ class StreamedTest:
                 path=lambda index: self._images.files.paths[index],
             )
         try:
-            for (images, own, missed), (index, weight) in zip(
-                self._workers.batches(), chosen, strict=True
-            ):
-                self.missed |= missed
+            plans = iter(chosen)
+            for batch in self._workers.batches():
+                if batch is None:
+                    yield None
+                    continue
+                index, weight = next(plans)
+                self.missed |= batch.missed
                 yield Tested(
-                    to_device(images, self.device),
+                    to_device(batch.images, self.device),
                     to_device(self.labels[index], self.device),
-                    to_device(weight * own, self.device),
+                    to_device(weight * batch.own, self.device),
                 )
         finally:
             if not self._keeps:

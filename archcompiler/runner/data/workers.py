@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
@@ -17,8 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.folder import Collated, Decoded, Guarded, collate
 from archcompiler.runner.system import signals
-from archcompiler.runner.system.failures import delivered_in, workers_missed
+from archcompiler.runner.system.failures import no_delivery, undelivered, workers_missed
 
+GLANCE: Final = 0.2
+"""Seconds after which whoever waits for a batch may look at something else."""
 PATIENCE: Final = 5.0
 """Seconds that workers have to end in; one that waits for its disk is killed then."""
 
@@ -56,11 +60,12 @@ class Workers:
             multiprocessing_context=_server() if count else None,
             worker_init_fn=_begin,
             persistent_workers=count > 0,
-            timeout=timeout if count else 0,
+            timeout=GLANCE if count else 0,
         )
 
-    def batches(self) -> Generator[Collated, None, None]:
-        """A pass over the keys; the next one finds the same processes.
+    def batches(self) -> Generator[Collated | None, None, None]:
+        """A pass over the keys, with None wherever the next batch takes its time; the next pass
+        finds the same processes.
 
         Raises CompileError with what is wrong with an image, E711 if a worker is gone and E720 if
         none delivers in time.
@@ -68,15 +73,44 @@ class Workers:
         with workers_missed():
             before = multiprocessing.active_children()
             # Workers go on after a signal, until the checkpoint is written; so must their server.
-            with signals.held():
+            with signals.held(), self._patient():
                 batches = iter(self._loader)
             self._started += [p for p in multiprocessing.active_children() if p not in before]
         for keys in self.keys:
-            with workers_missed(), delivered_in(self._timeout, self._path(keys[0])):
-                batch = next(batches)
+            batch = yield from self._next(batches, self._path(keys[0]))
             if isinstance(batch, Diagnostic):
                 raise CompileError(batch)
             yield batch
+
+    def _next(
+        self, batches: Iterator[Collated | Diagnostic], path: str
+    ) -> Generator[None, None, Collated | Diagnostic]:
+        """The next batch, which begins with `path`."""
+        start = time.monotonic()
+        while True:
+            try:
+                with workers_missed():
+                    return next(batches)
+            except RuntimeError as exc:
+                if not no_delivery(exc):
+                    raise
+            if time.monotonic() - start > self._timeout:
+                raise undelivered(self._timeout, path)
+            # A signal is looked for here, not raised while a batch is received: to break off in
+            # the middle of that would leave its worker with half of an exchange.
+            yield None
+
+    @contextmanager
+    def _patient(self) -> Iterator[None]:
+        """Give the processes of an earlier pass the whole time to say that they begin another."""
+        earlier: Any = self._loader._iterator
+        if earlier is not None:
+            earlier._timeout = self._timeout
+        try:
+            yield
+        finally:
+            if earlier is not None:
+                earlier._timeout = GLANCE
 
     def close(self) -> None:
         """End the processes: in order, and those that are stuck by force."""

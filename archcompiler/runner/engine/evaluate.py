@@ -36,7 +36,7 @@ class Score:
 @torch.no_grad()
 def evaluate(
     network: nn.Module,
-    batches: Iterable[Tested],
+    batches: Iterable[Tested | None],
     normalise: Normaliser,
     hardware: Hardware,
     *,
@@ -54,7 +54,7 @@ def evaluate(
     network.eval()
     sums = torch.zeros(4, device=hardware.device)
     try:
-        for images, labels, weight in batches:
+        for images, labels, weight in filter(None, batches):
             log_probability = _predict(network, crops(images), normalise, hardware)
             loss = F.nll_loss(log_probability, labels, reduction="none")
             choices = log_probability.topk(min(5, classes)).indices

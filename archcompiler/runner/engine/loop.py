@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +35,9 @@ from archcompiler.runner.system.distributed import (
 )
 from archcompiler.runner.system.failures import evaluation_fits
 from archcompiler.runner.system.hardware import Hardware
-from archcompiler.runner.system.signals import Interrupted, StopSignals
+from archcompiler.runner.system.signals import StopSignals
+
+B = TypeVar("B")
 
 
 class Listener(Protocol):
@@ -90,13 +92,12 @@ class Loop:
         vote.finish()
         return finished
 
-    def _train(self, batches: Iterator[Batch], vote: StopVote) -> bool:
+    def _train(self, batches: Iterator[Batch | None], vote: StopVote) -> bool:
         recipe, state = self.recipe, self.state
         while state.iteration < recipe.iterations:
             start = time.perf_counter()
             try:
-                with vote.waiting():
-                    first = next(batches)
+                first = next(awaited(batches, vote))
             except Interrupted:
                 self.listener.save(self, best=False)
                 return False
@@ -134,7 +135,7 @@ class Loop:
             self.listener.save(self, best=best)
         return not stopped or (ended and not state.evaluation_due)
 
-    def _step(self, first: Batch, more: Iterator[Batch]) -> None:
+    def _step(self, first: Batch, more: Iterator[Batch | None]) -> None:
         """One step on the first part of its batch and the parts that follow."""
         recipe, state = self.recipe, self.state
         step, parts = state.iteration, self.parts.parts
@@ -145,7 +146,7 @@ class Loop:
         measured = torch.zeros(3, device=self.hardware.device)
         for part in range(parts):
             with synchronised(self.model, last=part == parts - 1):
-                batch = next(more) if part else first
+                batch = next(filter(None, more)) if part else first
                 loss, right = self.forward(batch)
                 state.scaler.scale(loss / parts).backward()  # type: ignore[no-untyped-call]
             # Filled in, not copied: nothing waits for the device here.
@@ -303,13 +304,22 @@ class Loop:
                 average.swap()
 
 
-def _until_stopped(batches: Iterator[Tested], vote: StopVote) -> Iterator[Tested]:
+class Interrupted(Exception):
+    """A signal has come where a run can be left and taken up again."""
+
+
+def awaited(batches: Iterator[B | None], vote: StopVote) -> Iterator[B]:
+    """Batches that may never come. Raises Interrupted while one is waited for."""
+    for batch in batches:
+        if batch is not None:
+            yield batch
+        elif vote.alone():
+            raise Interrupted
+
+
+def _until_stopped(batches: Iterator[Tested | None], vote: StopVote) -> Iterator[Tested]:
     """Every process has as many batches, so that all of them vote as often. Raises Interrupted."""
-    while True:
-        with vote.waiting():
-            batch = next(batches, None)
-        if batch is None:
-            return
+    for batch in awaited(batches, vote):
         if vote.stopped():
             raise Interrupted
         yield batch

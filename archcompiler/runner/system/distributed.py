@@ -8,7 +8,7 @@ resume a checkpoint also has each process's own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
@@ -191,11 +191,11 @@ class StopVote:
         )
         return answer
 
-    def waiting(self) -> AbstractContextManager[None]:
-        """For what may never come: a process alone is interrupted there, as `StopSignals.waiting`
-        says. One of several has a vote, and its grace.
+    def alone(self) -> bool:
+        """Whether to give up what may never come: a process alone may, one of several has a vote
+        and its grace.
         """
-        return self._signals.waiting() if self.world.size == 1 else nullcontext()
+        return self.world.size == 1 and self._wanted
 
     @property
     def _wanted(self) -> bool:

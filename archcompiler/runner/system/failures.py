@@ -104,25 +104,22 @@ def workers_missed() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def delivered_in(timeout: float, path: str) -> Iterator[None]:
-    """Turn the silence of worker processes, which have the image at `path` to decode first, into
-    CompileError E720.
-    """
-    try:
-        yield
-    except RuntimeError as exc:
-        if "DataLoader timed out" not in str(exc):
-            raise
-        raise CompileError(
-            error(
-                "E720",
-                f"no worker process has delivered images for {timeout:g} s",
-                notes=(f"the batch that is waited for begins with `{path}`",),
-                help="see that its disk answers, then start the same command again with "
-                "`--resume`; `--set data.timeout=…` waits longer",
-            )
-        ) from None
+def no_delivery(exc: RuntimeError) -> bool:
+    """Whether torch says that no worker process has delivered in the time that it was given."""
+    return "DataLoader timed out" in str(exc)
+
+
+def undelivered(timeout: float, path: str) -> CompileError:
+    """E720, ready to be raised; the workers have the image at `path` to decode first."""
+    return CompileError(
+        error(
+            "E720",
+            f"no worker process has delivered images for {timeout:g} s",
+            notes=(f"the batch that is waited for begins with `{path}`",),
+            help="see that its disk answers, then start the same command again with "
+            "`--resume`; `--set data.timeout=…` waits longer",
+        )
+    )
 
 
 def _worker_starved(exc: BaseException) -> CompileError:

@@ -25,10 +25,6 @@ STUCK: Final = 1.0
 STOPPING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
-class Interrupted(BaseException):
-    """The first signal has come where nothing but waiting was to be done."""
-
-
 class StopSignals:
     """While entered, notes the first signal, and ends the process if it does not end by itself.
 
@@ -47,7 +43,6 @@ class StopSignals:
         self._old: dict[signal.Signals, object] = {}
         self._timers: list[threading.Timer] = []
         self._bell: socket.socket | None = None
-        self._waiting = False
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
@@ -70,22 +65,9 @@ class StopSignals:
         for timer in self._timers:
             timer.cancel()
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Wait for something that may never come: the first signal raises Interrupted in here."""
-        self._waiting = True
-        try:
-            if self.received is not None:
-                raise Interrupted
-            yield
-        finally:
-            self._waiting = False
-
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.received is None:
             self.received = signal.Signals(number)
-            if self._waiting:
-                raise Interrupted
         elif not self._several:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

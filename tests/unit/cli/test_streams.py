@@ -26,6 +26,8 @@ LINES = {
     "diagram": ["tiny.json", "-o", "out", "--format", "svg"],
     "explain": ["E101"],
     "flops": ["tiny.json", "--by", "module"],
+    "list": ["specs"],
+    "new": ["made.toml", "--from", "attention56"],
     "schema": [],
     "show": ["tiny.json"],
     "verify": ["tiny.json"],
@@ -58,7 +60,7 @@ def _run(
 
 
 def test_every_command_is_tried() -> None:
-    assert set(program.COMMANDS) - set(LINES) == {"eval", "masks", "train"}
+    assert set(program.COMMANDS) - set(LINES) == {"eval", "lsp", "masks", "train"}
 
 
 @linux

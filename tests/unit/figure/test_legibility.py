@@ -26,7 +26,7 @@ EXTREME: dict[str, dict[str, Any]] = {
     "no-p": {"attention": {"p": 0, "t": 100, "r": 1000}},
     "naive": {"attention": {"learning": "naive", "mask": {"activation": "channel"}}},
     "many": {"stages": [STAGE | {"channels": 64 + 32 * i, "modules": i % 2} for i in range(30)]},
-    "equal": {"stages": [STAGE] * 300},
+    "equal": {"stages": [STAGE] * 100},
     "units": {
         "unit": "resnext",
         "stages": [STAGE | {"channels": 256}],

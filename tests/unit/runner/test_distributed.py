@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from unit.runner.jobs import TINY, Jobs
+from unit.runner.jobs import QUICK, TINY, Jobs
 from unit.runner.processes import free_port, run_alone, run_together
 
 from archcompiler.cli.train import command
@@ -67,42 +67,37 @@ def test_two_processes_resume_to_the_bit(job: Jobs, tmp_path: Path, strategy: St
             assert all(torch.equal(tensor, other[name]) for name, tensor in mine.items())
 
 
-def test_a_killed_rank_ends_the_job_which_resumes(tmp_path: Path) -> None:
+def test_a_killed_rank_ends_the_job_which_resumes(job: Jobs, tmp_path: Path) -> None:
     spec = tmp_path / "tiny.json"
     spec.write_text(json.dumps(TINY))
     out = tmp_path / "run"
-
-    def start(iterations: int, *more: str) -> subprocess.Popen[bytes]:
-        settings = [f"iterations={iterations}", "checkpoint_every=5", "evaluate_every=1000000"]
-        settings += ["batch_size=16", "evaluation_images=50", "log_every=5"]
-        return subprocess.Popen(
-            [
-                sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
-                "--master-port", str(free_port()), "-m", "archcompiler.runner",
-                str(spec), "--recipe", "smoke", "--out", str(out), "-q", *more,
-                *(word for s in settings for word in ("--set", s)),
-            ],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-
-    job = start(1_000_000)
+    settings = (*QUICK, "evaluate_every=1000000")
+    launched = subprocess.Popen(
+        [
+            sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2",
+            "--master-port", str(free_port()), "-m", "archcompiler.runner",
+            str(spec), "--recipe", "smoke", "--out", str(out), "-q",
+            *(word for s in (*settings, "iterations=1000000") for word in ("--set", s)),
+        ],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
     last = out / "checkpoints" / "last.pt"
     deadline = time.monotonic() + 120
     while not last.exists():
-        assert job.poll() is None
+        assert launched.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    children = Path(f"/proc/{job.pid}/task/{job.pid}/children")
+    children = Path(f"/proc/{launched.pid}/task/{launched.pid}/children")
     if not children.exists():
         pytest.skip("needs Linux to find the processes of torchrun")
     victim = int(children.read_text().split()[-1])
     os.kill(victim, signal.SIGKILL)
     killed = time.monotonic()
-    assert job.wait(30) != 0
+    assert launched.wait(30) != 0
     assert time.monotonic() - killed < 30
     done = read(last)["iteration"]
-    assert start(done + 5, "--resume").wait(120) == 0
-    assert read(last)["iteration"] == done + 5
+    run_together(job("run", *settings, f"iterations={done + 4}", resume=True))
+    assert read(last)["iteration"] == done + 4
 
 
 def test_an_error_is_not_waited_with(monkeypatch: pytest.MonkeyPatch) -> None:

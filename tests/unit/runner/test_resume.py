@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from shipped import EVERY_SPEC
 from torch import Tensor, nn
 from unit.runner.jobs import TINY, Jobs
 from unit.runner.processes import forked, run_alone, run_one
@@ -37,6 +38,7 @@ FULL = (
 )
 
 
+DEATHS = 40 if EVERY_SPEC else 8
 DATA = TrainedOn(10_000, "0", ("cat", "dog"))
 
 
@@ -55,16 +57,17 @@ def _curve(folder: Path) -> list[tuple[object, ...]]:
     return [(r["iteration"], r["split"], r["loss"], r["accuracy"]) for r in rows]
 
 
-def test_killed_twenty_times(job: Jobs, tmp_path: Path) -> None:
+def test_killed_again_and_again(job: Jobs, tmp_path: Path) -> None:
     run_alone(job("first", *FULL))  # The server of the processes imports torch once, for this one.
     took = run_alone(job("whole", *FULL))
     moments = random.Random(0)
     deaths = 0
-    for trial in range(60):
+    for trial in range(3 * DEATHS):
         folder = f"killed{trial}"
         victim = forked.Process(target=run_one, args=(job(folder, *FULL),))
         victim.start()
-        victim.join(moments.uniform(0, took))
+        # One in each part of the run, at any moment of it.
+        victim.join((trial + moments.random()) % DEATHS * took / DEATHS)
         victim.kill()
         victim.join(60)
         if victim.exitcode == 0:
@@ -75,9 +78,9 @@ def test_killed_twenty_times(job: Jobs, tmp_path: Path) -> None:
         _same(tmp_path / "whole", tmp_path / folder)
         assert _curve(tmp_path / "whole") == _curve(tmp_path / folder)
         assert not list((tmp_path / folder / "checkpoints").glob(".*"))
-        if deaths == 20:
+        if deaths == DEATHS:
             return
-    pytest.fail(f"only {deaths} of 60 runs were killed before they ended")
+    pytest.fail(f"only {deaths} of {3 * DEATHS} runs were killed before they ended")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

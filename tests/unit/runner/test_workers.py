@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
-from multiprocessing import forkserver
+from multiprocessing import connection, forkserver, reduction
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,10 @@ from archcompiler.runner.data.order import Order, Parts
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
 from archcompiler.runner.data.workers import Workers
+from archcompiler.runner.engine.loop import Interrupted, awaited
 from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.system.distributed import StopVote, World
+from archcompiler.runner.system.signals import StopSignals
 
 CPU = torch.device("cpu")
 
@@ -47,8 +50,8 @@ def test_workers_outlast_signals_and_are_missed(tmp_path: Path) -> None:
     data = _folder(tmp_path)
     files = list_training(data)
     images = StreamedTraining(files, data, (24, 24), 0, CPU)
-    batches = images.batches(Parts(Order(0, len(images)), 4, 0, 1, 1), 0)
-    with closing(batches):
+    with closing(images.batches(Parts(Order(0, len(images)), 4, 0, 1, 1), 0)) as own:
+        batches = filter(None, own)
         next(batches)
         (worker,) = multiprocessing.active_children()
         assert worker.pid is not None
@@ -81,12 +84,55 @@ def _stuck(path: Path, timeout: float) -> Workers:
 def test_a_worker_that_delivers_nothing_ends_the_run(tmp_path: Path) -> None:
     with closing(_stuck(tmp_path / "x.jpg", 0.5)) as workers:
         with pytest.raises(CompileError, match=r"E720.*for 0.5 s") as caught:
-            next(workers.batches())
+            list(workers.batches())
         (worker,) = multiprocessing.active_children()
         start = time.monotonic()
     assert "x.jpg" in str(caught.value.diagnostics[0].notes)
     assert not worker.is_alive()
     assert time.monotonic() - start < 9
+
+
+def test_a_signal_ends_the_wait_for_a_batch(tmp_path: Path) -> None:
+    with closing(_stuck(tmp_path / "x.jpg", 60)) as workers, StopSignals() as signals:
+        vote = StopVote(World(), signals)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        with pytest.raises(Interrupted):
+            next(awaited(workers.batches(), vote))
+
+
+def test_a_signal_leaves_no_worker_with_half_an_exchange(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A worker that is slower than the signal would have nobody to hand its batch to, and say so
+    in a traceback.
+    """
+    write_photographs(tmp_path)
+    data = _folder(tmp_path)
+    images = StreamedTest(list_test(data), data, (32, 32), (24, 24), CPU)
+    meet, receive, interrupted = connection.deliver_challenge, reduction.recv_handle, []
+
+    def met(*words: Any) -> None:
+        meet(*words)
+        if not interrupted:
+            (worker,) = multiprocessing.active_children()
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGSTOP)
+            threading.Timer(0.3, os.kill, (worker.pid, signal.SIGCONT)).start()
+
+    def received(hand: Any) -> int:
+        if not interrupted:
+            interrupted.append(True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        return receive(hand)
+
+    monkeypatch.setattr(connection, "deliver_challenge", met)
+    monkeypatch.setattr(reduction, "recv_handle", received)
+    with StopSignals() as signals, closing(images.batches(EvaluationPlan(3))) as batches:
+        vote = StopVote(World(), signals)
+        next(awaited(batches, vote))
+        assert interrupted
+        assert vote.stopped()
+    assert capfd.readouterr().err == ""
 
 
 def test_evaluations_share_their_workers(tmp_path: Path) -> None:
@@ -95,12 +141,12 @@ def test_evaluations_share_their_workers(tmp_path: Path) -> None:
     files = list_test(data)
     images = StreamedTest(files, data, (32, 32), (24, 24), CPU)
     plan = EvaluationPlan(3)
-    alone = list(images.batches(plan))
+    alone = list(filter(None, images.batches(plan)))
     assert not multiprocessing.active_children()
     with images.kept():
-        first = next(images.batches(plan))  # As a signal would leave it.
+        first = next(filter(None, images.batches(plan)))  # As a signal would leave it.
         (worker,) = multiprocessing.active_children()
-        again = list(images.batches(plan))
+        again = list(filter(None, images.batches(plan)))
         assert multiprocessing.active_children() == [worker]
     assert not multiprocessing.active_children()
     assert torch.equal(first.images, alone[0].images)
@@ -120,7 +166,7 @@ def _opened(path: Path) -> bool:
 def _decode(path: Path, pids: Any) -> None:
     workers = _stuck(path, 60)
     batches = workers.batches()
-    threading.Thread(target=lambda: next(batches), daemon=True).start()
+    threading.Thread(target=lambda: list(batches), daemon=True).start()
     _until(lambda: _opened(path), 60)
     (worker,) = multiprocessing.active_children()
     server: Any = forkserver._forkserver  # type: ignore[attr-defined]

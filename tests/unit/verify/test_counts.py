@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from hypothesis import given, settings
-from shipped import TOML_SPECS
+from shipped import DISTINCT
 from strategies import small_specs
 from tiny import tiny_spec
 from torch import nn
@@ -20,8 +20,6 @@ from archcompiler.verify.counts import Counts, count, verify_counts
 TINY = tiny_spec(
     {"channels": 16, "modules": 1, "depth": 1}, {"channels": 32, "stride": 2}, input=[3, 16, 16]
 )
-# The README shows the deepest, attention452, verified on the command line, which is tested there.
-SHIPPED = [path for path in TOML_SPECS if path.stem != "attention452"]
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +27,7 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.mark.parametrize("spec", SHIPPED, ids=lambda spec: spec.stem)
+@pytest.mark.parametrize("spec", DISTINCT, ids=lambda spec: spec.stem)
 def test_shipped(spec: Path) -> None:
     counts = verify_counts(archcompiler.compile(spec))
     assert counts.verified, str(counts)

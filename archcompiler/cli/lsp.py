@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import click
+
+from archcompiler.diagnostics import CompileError, error
+
+
+@click.command("lsp")
+def command() -> None:
+    """Serve an editor that speaks the Language Server Protocol, on standard input and output."""
+    try:
+        from archcompiler.lsp.server import make_server
+    except ImportError as missing:
+        raise CompileError(
+            error(
+                "E410",
+                f"no language server: {missing.name} cannot be imported",
+                help="pip install 'archcompiler[lsp]'",
+            )
+        ) from None
+    make_server().start_io()

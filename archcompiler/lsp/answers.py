@@ -1,0 +1,152 @@
+"""What an editor asks of a spec, answered in plain values: no protocol, no lines and columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from archcompiler.config.help import field_help
+from archcompiler.config.models import models_at
+from archcompiler.config.path import SpecPath
+from archcompiler.diagnostics import Diagnostic, Span
+from archcompiler.figure.words import shape_words, short
+from archcompiler.language.library import HOMES
+from archcompiler.lsp.opened import Opened
+from archcompiler.spec.model import Spec
+from archcompiler.tables.report import Row
+
+_FIX: Final = re.compile(r"(?:did you mean|write) `([^`]+)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A text to put in place of another."""
+
+    title: str
+    span: Span
+    text: str
+
+
+def hover(opened: Opened, offset: int) -> str | None:
+    """What its key means and what its stage costs, in Markdown; None where nothing is known."""
+    path = opened.path_at(offset)
+    parts = [*_meaning(path), *_cost(opened, path)]
+    return "\n\n".join(parts) or None
+
+
+def _meaning(path: SpecPath) -> Iterator[str]:
+    for depth in range(len(path), 0, -1):
+        key = path[depth - 1]
+        if not isinstance(key, str) or key.isdecimal():
+            continue
+        outer = tuple(int(s) if str(s).isdecimal() else s for s in path[: depth - 1])
+        for model in models_at(Spec, outer):
+            text = field_help(model).get(key)
+            if text:
+                yield f"`{key}`: {text}"
+                return
+
+
+def _cost(opened: Opened, path: SpecPath) -> Iterator[str]:
+    report = opened.report
+    row = _row(opened, path)
+    if report is None or row is None:
+        if report is not None and path and path[0] in ("name", "title", "input", "extends"):
+            cost = report.cost
+            yield (
+                f"**{report.title}**: {cost.params:,} parameters, {cost.macs:,} MACs at "
+                f"{shape_words(report.input)}, trunk depth {report.trunk_depth}"
+            )
+        return
+    share = 100 * row.cost.macs / report.cost.macs if report.cost.macs else 0.0
+    shape = f" → {shape_words(row.output)}" if row.output is not None else ""
+    yield (
+        f"**{row.name}**{shape}: {row.cost.params:,} parameters, {row.cost.macs:,} MACs "
+        f"({share:.1f} %), {row.cost.saved_bytes:,} bytes kept for the backward pass"
+    )
+
+
+def _row(opened: Opened, path: SpecPath) -> Row | None:
+    match path:
+        case ("stages", step, *_) if str(step).isdecimal():
+            return opened.rows.get(f"stage{int(step) + 1}")
+        case ("stem" | "head" as part, *_):
+            return opened.rows.get(part)
+    return None
+
+
+def hints(opened: Opened) -> Iterator[tuple[int, str]]:
+    """What a stem, a stage and a head give and cost, at the end of the line that begins each."""
+    seen: set[int] = set()
+    for name, row in opened.rows.items():
+        path: SpecPath = (name,)
+        if name.startswith("stage"):
+            path = ("stages", int(name.removeprefix("stage")) - 1)
+        span = opened.written(path)
+        if span is None:
+            continue
+        end = opened.source.text.find("\n", span.end)
+        end = len(opened.source.text) if end < 0 else end
+        if end in seen or row.output is None:
+            continue
+        seen.add(end)
+        yield end, f"{shape_words(row.output)} · {short(row.cost.macs)} MACs"
+
+
+def definition(opened: Opened, offset: int) -> Span | None:
+    """Where what a spec says here comes from.
+
+    Of `extends`, the other file; of the name of a block, the block; of a value that another spec
+    has too, that one.
+    """
+    path = opened.path_at(offset)
+    if path == ("extends",):
+        return Span(opened.base.source, 0, 0) if opened.base is not None else None
+    named = _block(opened, path)
+    if named is not None:
+        return named
+    base = opened.base
+    while path and base is not None:
+        span = base.written(path)
+        if span is not None:
+            return span
+        base = base.base
+    return None
+
+
+def _block(opened: Opened, path: SpecPath) -> Span | None:
+    """The table of the block that a value names."""
+    value: object = opened.document.values if opened.document is not None else None
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+    if not isinstance(value, str) or opened.network is None:
+        return None
+    library = opened.network.loaded.library
+    for home in HOMES:
+        if value in library.names(home):
+            table = library.table(value, home)
+            return (
+                table.span("key")
+                if table is not None and table.path
+                else (Span(table.text.source, 0, 0) if table is not None else None)
+            )
+    return None
+
+
+def fixes(diagnostics: tuple[Diagnostic, ...]) -> Iterator[tuple[Diagnostic, Fix]]:
+    """What `help:` says to write, for the diagnostics that say so."""
+    for diagnostic in diagnostics:
+        found = _FIX.match(diagnostic.help or "")
+        if found is None or diagnostic.span is None:
+            continue
+        text, old = found[1], diagnostic.span.text
+        quoted = old[:1] in "\"'" and old[:1] and "without quotes" not in (diagnostic.help or "")
+        if quoted and text[:1] not in "\"'{[":
+            text = f"{old[0]}{text}{old[0]}"
+        if old and "\n" not in old and text != old:
+            yield diagnostic, Fix(f"Write `{text}`", diagnostic.span, text)
