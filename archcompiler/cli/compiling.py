@@ -8,7 +8,6 @@ from pathlib import Path
 
 from archcompiler.cli.report import report
 from archcompiler.compiler import CompiledNetwork, compile
-from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
 

@@ -26,7 +26,7 @@ from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Folder, Recipe, SettledRecipe
-from archcompiler.runner.recipe.settling import settle_recipe
+from archcompiler.runner.recipe.settling import recipe_text, settle_recipe
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
@@ -100,7 +100,7 @@ def train(job: Job) -> Outcome:
                 large = large_batch(job.loaded, recipe.batch_size, len(data.train))
                 warnings += [*scarce, *hardware.unknown(), *large]
             run, loop = _Run.start(job, recipe, data, cost.macs, hardware, world, start, warnings)
-            return run.train(loop, signals)
+            return run.train(loop, signals, settled)
 
 
 @dataclass
@@ -181,8 +181,8 @@ class _Run:
         loop.warm_up()
         return run, loop
 
-    def train(self, loop: Loop, signals: StopSignals) -> Outcome:
-        """Run the loop and leave the folder complete."""
+    def train(self, loop: Loop, signals: StopSignals, settled: SettledRecipe) -> Outcome:
+        """Run the loop and leave the folder complete. `settled` is the recipe for any hardware."""
         recipe, state, say = self.recipe, self.state, self.progress.say
         processes = f", {self.world.size} processes" if self.world.size > 1 else ""
         say(
@@ -191,6 +191,10 @@ class _Run:
             f"{self.job.folder.path}"
         )
         say(self.data.summary)
+        layout = self.job.loaded.data
+        if layout is not None:
+            say(f"`{layout.folder}` has {layout.summary}; the recipe that results:\n")
+            say(recipe_text(settled))
         if self.data.split == "test":
             say("no validation images: `best.pt` is chosen on the test images")
         self._warn(self.warnings)

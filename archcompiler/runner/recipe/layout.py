@@ -36,8 +36,8 @@ class Layout:
     def summary(self) -> str:
         """What was found, for who runs a command."""
         if self.test is None:
-            where = "classes" if self.train == "." else f"`{self.train}`"
-            return f"{where} alone: {TEST_SHARE:.0%} of each class, drawn by the seed, to test on"
+            where = "folders of classes" if self.train == "." else f"`{self.train}`"
+            return f"{where} alone, of which {TEST_SHARE:.0%} are drawn to test on"
         parts = f"`{self.train}` to train on, `{self.test}` to test on"
         held = f", `{self.validation}` to choose the best weights by" if self.validation else ""
         return parts + held

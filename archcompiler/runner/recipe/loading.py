@@ -37,8 +37,8 @@ class LoadedRecipe:
     name: str
     recipe: Recipe
     values: Located
-    data: Path | None = None
-    """The folder that it is trained on in place of its own data."""
+    data: Layout | None = None
+    """What it is trained on in place of its own data."""
 
     def span(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; for a default, where it would be."""
@@ -69,9 +69,7 @@ def load_recipe(
         values = _lay(values, data.located())
     values = with_settings(values, settings, _lay)
     recipe = validate(values, Recipe, Wording("the recipe"))
-    loaded = LoadedRecipe(
-        Path(word or source.name).stem, recipe, values, None if data is None else data.folder
-    )
+    loaded = LoadedRecipe(Path(word or source.name).stem, recipe, values, data)
     problems = list(_broken_rules(loaded))
     if problems:
         raise CompileError(*problems)

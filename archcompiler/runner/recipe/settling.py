@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.lengths import MOST, in_iterations
 from archcompiler.runner.recipe.loading import LoadedRecipe
@@ -52,6 +53,11 @@ def settle_recipe(
         }
         | ({} if often is None else {"evaluate_every": interval(often)})
     )
+
+
+def recipe_text(recipe: SettledRecipe) -> str:
+    """What was said or found, as a file by which the same run is had again."""
+    return toml_text(recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True))
 
 
 def _batch(loaded: LoadedRecipe, images: int, parts: int) -> int:
