@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archcompiler.cli.options import RunPath, SpecPath, choice, root_option
+from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -50,8 +50,8 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     "--data",
     type=UserPath(),
     metavar="FOLDER",
-    help="Images of your own, in one folder for each class or in train/ and val/ or test/ with such "
-    "folders: trained on in place of what the recipe names, by default by the recipe photographs.",
+    help="Your images, with one folder for each class in it, or in train/ and val/ or test/: "
+    "trained on in place of the data of the recipe, by default `photographs`.",
 )
 @click.option(
     "--epochs",

@@ -100,9 +100,8 @@ class Opened:
 
         folder = self.source.path.parent
         try:
-            path = (
-                find_shipped(SPECS, target, folder, self.files, self.source.path) or folder / target
-            )
+            found = find_shipped(SPECS, target, folder, self.files, self.source.path)
+            path = found or folder / target
             return Opened(self.files.read(path, path.as_posix()), self.files)
         except (CompileError, OSError, KeyError):
             return None

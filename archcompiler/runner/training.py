@@ -193,8 +193,9 @@ class _Run:
         say(self.data.summary)
         layout = self.job.loaded.data
         if layout is not None:
-            say(f"`{layout.folder}` has {layout.summary}; the recipe that results:\n")
-            say(recipe_text(settled))
+            say(f"`{layout.folder}` has {layout.summary}; the recipe that results:")
+            for line in ("", *recipe_text(settled).splitlines(), ""):
+                say(line)
         if self.data.split == "test":
             say("no validation images: `best.pt` is chosen on the test images")
         self._warn(self.warnings)
