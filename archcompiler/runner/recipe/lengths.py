@@ -20,7 +20,7 @@ def is_length(value: object, least: int) -> TypeGuard[int | str]:
             return False
         case int():
             return least <= value <= MOST
-        case str() if re.match(LENGTH, value, re.ASCII) is not None:
+        case str() if re.fullmatch(LENGTH, value, re.ASCII) is not None:
             return not value.endswith("%") or _number(value) <= 100
     return False
 

@@ -143,7 +143,7 @@ def test_a_run_is_as_long_as_one_of_two_keys_says(tmp_path: Path) -> None:
     assert (loaded.recipe.epochs, loaded.recipe.iterations) == (5, None)
     assert load_recipe(tmp_path / "r.toml", ["iterations=7"]).recipe.epochs is None
     huge = load_recipe(Source("r.toml", "epochs = 1_000_000_000", "toml"))
-    with pytest.raises(CompileError, match="E702.*a run has at most 1,000,000,000"):
+    with pytest.raises(CompileError, match=r"E702.*a run has at most 1,000,000,000"):
         settle_recipe(huge, 10**6, 3)
 
 
@@ -204,9 +204,10 @@ def test_what_is_shown_is_the_recipe(tmp_path: Path) -> None:
         assert (
             settle_recipe(again, 320, 3).model_dump() == settle_recipe(loaded, 320, 3).model_dump()
         )
-    assert "mixup = 0.2                    # <shipped>/imagenet_modern.toml:24\n" in text
-    assert f"epochs = 3                     # {(tmp_path / 'r.toml').as_posix()}:2\n" in text
-    assert "log_every = 50                 # default\n" in text
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert "mixup = 0.2 # <shipped>/imagenet_modern.toml:24" in lines
+    assert f"epochs = 3 # {(tmp_path / 'r.toml').as_posix()}:2" in lines
+    assert "log_every = 50 # default" in lines
 
 
 def test_the_schema_takes_what_the_loader_takes() -> None:
@@ -217,7 +218,7 @@ def test_the_schema_takes_what_the_loader_takes() -> None:
     for text, good in {
         'extends = "smoke"\nepochs = 5': True,
         'data = "cifar10"': True,
-        "data.pad = 2": True,
+        'extends = "smoke"\ndata.pad = 2': True,
         'schedule.warmup = "5 epochs"': True,
         'data = "shapes"': False,
         "optimizer.lrr = 1": False,
