@@ -293,11 +293,13 @@ class Recipe(Model):
     data: Data = Folder.model_construct()
     """What is trained on."""
     augment: Augment = Augment.model_construct()
+    """What is done to training images."""
     optimizer: Optimizer = Sgd.model_construct()
     """What steps are made of the gradients."""
     schedule: Schedule = Cosine.model_construct()
     """The learning rate over the run."""
     speed: Speed = Speed.model_construct()
+    """How it is computed."""
 
 
 class SettledRecipe(Recipe):
