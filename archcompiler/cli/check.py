@@ -14,6 +14,7 @@ from archcompiler.cli.options import (
     specs_argument,
 )
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
 
 
@@ -30,13 +31,40 @@ def command(
     strict: bool,
     diagnostic_format: ReportFormat,
 ) -> None:
-    """Check each SPEC as a graph and report every mistake with its line."""
-    networks = compile_all(specs, settings, root, diagnostic_format)
+    """Check each SPEC as a graph and report every mistake with its line.
+
+    A recipe among them is checked as one.
+    """
+    recipes, others = _told_apart(specs, root)
+    wrong = [d for recipe in recipes for d in _wrong(recipe, settings, root)]
+    networks = compile_all(others, settings, root, diagnostic_format, wrong)
     if diagnostic_format == "text":
+        for recipe in recipes:
+            terminal.line(f"{recipe.as_posix()}: a recipe without a mistake")
         for network in networks:
             terminal.line(_summary(network))
     if strict and any(network.warnings for network in networks):
         sys.exit(1)
+
+
+def _told_apart(files: tuple[Path, ...], root: Path | None) -> tuple[list[Path], list[Path]]:
+    """The recipes among the files, and the specs."""
+    from archcompiler.config.files import Files
+    from archcompiler.runner.recipe.loading import is_recipe
+
+    recipes = [file for file in files if is_recipe(file, Files(root))]
+    return recipes, [file for file in files if file not in recipes]
+
+
+def _wrong(recipe: Path, settings: tuple[str, ...], root: Path | None) -> list[Diagnostic]:
+    from archcompiler.config.files import Files
+    from archcompiler.runner.recipe.loading import load_recipe
+
+    try:
+        load_recipe(recipe, settings, files=Files(root))
+    except CompileError as exc:
+        return list(exc.diagnostics)
+    return []
 
 
 def _summary(network: CompiledNetwork) -> str:

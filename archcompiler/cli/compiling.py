@@ -17,14 +17,15 @@ def compile_all(
     settings: Sequence[str],
     root: Path | None,
     format: ReportFormat = "text",
+    before: Sequence[Diagnostic] = (),
 ) -> list[CompiledNetwork]:
     """Compile every spec, report what was found in any, and exit with 2 if one is in error.
 
-    In JSON an empty list says that nothing was found.
+    Errors that were found `before` in other files count as well. In JSON an empty list says that nothing was found.
     """
     networks: list[CompiledNetwork] = []
-    found: list[Diagnostic] = []
-    failed = False
+    found: list[Diagnostic] = [*before]
+    failed = bool(before)
     for spec in specs:
         try:
             network = compile(spec, settings, root=root)

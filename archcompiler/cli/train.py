@@ -44,7 +44,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     "--recipe",
     metavar="NAME|PATH",
     help="How to train: smoke, fashion_mnist, cifar_paper, cifar_modern, imagenet_paper, "
-    "imagenet_modern, or the path of a TOML file.",
+    "imagenet_modern, photographs, or the path of a TOML file.",
 )
 @click.option(
     "--data",

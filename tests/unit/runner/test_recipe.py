@@ -6,9 +6,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from archcompiler import shipped
+from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError, Source
 from archcompiler.runner.recipe.loading import is_recipe, load_recipe
 from archcompiler.runner.recipe.model import SettledRecipe
@@ -229,3 +231,16 @@ def test_the_schema_takes_what_the_loader_takes() -> None:
         assert validator.is_valid(tomllib.loads(text)) == good == (_codes(text) == []), text
     described = recipe_schema()["properties"]
     assert all("description" in field for key, field in described.items() if key != "$schema")
+
+
+def test_check_knows_recipes(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text('extends = "smoke"')
+    bad.write_text("epochs = 5\nbatch_size = 0")
+    done = CliRunner().invoke(group, ["check", str(good), "smoke", "attention56_cifar"])
+    assert done.exit_code == 0
+    assert f"{good.as_posix()}: a recipe without a mistake\n" in done.output
+    assert "attention56_cifar: " in done.output
+    refused = CliRunner().invoke(group, ["check", str(bad)])
+    assert refused.exit_code == 2
+    assert "error[E204]: `batch_size` must be at least 1, not 0" in refused.output
