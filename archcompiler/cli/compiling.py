@@ -21,7 +21,8 @@ def compile_all(
 ) -> list[CompiledNetwork]:
     """Compile every spec, report what was found in any, and exit with 2 if one is in error.
 
-    Errors that were found `before` in other files count as well. In JSON an empty list says that nothing was found.
+    Errors that were found `before` in other files count as well. In JSON an empty list says that
+    nothing was found.
     """
     networks: list[CompiledNetwork] = []
     found: list[Diagnostic] = [*before]

@@ -151,11 +151,21 @@ def differences(
 
 def _recipe(text: str) -> dict[str, Any]:
     """The values of a recipe; what it does not know, being older, are the defaults."""
+    found: dict[str, Any] = json.loads(text)
     try:
-        return Recipe.model_validate_json(text).model_dump(mode="json")
+        return Recipe.model_validate(_frozen(found)).model_dump(mode="json")
     except ValueError:  # of a key that there is no longer
-        found: dict[str, Any] = json.loads(text)
         return found
+
+
+def _frozen(value: Any) -> Any:
+    """With tuples for arrays, as models have them."""
+    match value:
+        case dict():
+            return {key: _frozen(child) for key, child in value.items()}
+        case list():
+            return tuple(map(_frozen, value))
+    return value
 
 
 def _leaves(
