@@ -206,6 +206,8 @@ class _Run:
         self._warn(self._missed())
         if finished:
             best = state.best
+            if best is not None and state.iteration < recipe.iterations:
+                say(f"stopped early: no evaluation since iteration {best.iteration} was better")
             say(
                 f"done in {duration(time.perf_counter() - self.began)}"
                 + (
@@ -341,7 +343,7 @@ def _built(
     if recipe.speed.sync_bn:
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     if hardware.compile:
-        network.compile()
+        network.compile(mode=hardware.compile_mode)
     model = distribute(network, world, job.strategy, device)
     optimizer = make_optimizer(network, recipe.optimizer, device)
     average = MovingAverage(network, recipe.ema) if recipe.ema else None

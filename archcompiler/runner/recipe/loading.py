@@ -169,7 +169,8 @@ def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
     schedule = recipe.schedule
     if schedule.type == "steps" and not rises(schedule.at):
         yield error("E702", "the iterations in `at` must rise", loaded.span(("schedule", "at")))
-    if recipe.optimizer.nesterov and recipe.optimizer.momentum == 0:
+    optimizer = recipe.optimizer
+    if optimizer.type == "sgd" and optimizer.nesterov and optimizer.momentum == 0:
         yield error(
             "E702",
             "Nesterov's method needs momentum",
@@ -184,7 +185,7 @@ def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
             "E702", f"`{key}` must be the smallest and the largest", loaded.span(("data", key))
         )
     for key in ("channels_last", "compile"):
-        if recipe.speed.deterministic and getattr(recipe.speed, key) == "on":
+        if recipe.speed.deterministic and getattr(recipe.speed, key) not in ("auto", "off"):
             yield error(
                 "E702",
                 f"`{key}` cannot be on in a deterministic run",

@@ -22,6 +22,7 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=1000)]
 Amount = Annotated[float, Field(ge=0, le=1000)]
+Tiny = Annotated[float, Field(gt=0, le=1)]
 Switch = Literal["auto", "on", "off"]
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
 Level = Annotated[float, Field(ge=-1000, le=1000)]
@@ -193,6 +194,11 @@ class Sgd(Model):
     scaling: ClassVar[float] = 1.0
     """Power of a batch's size by which its rate goes."""
 
+    @property
+    def averages(self) -> int:
+        """Tensors that are kept for each of the parameters."""
+        return 1 if self.momentum else 0
+
     type: Literal["sgd"] = "sgd"
     lr: Rate = 0.1
     """Learning rate before the schedule; by default for 256 images a step, as much more or less as
@@ -207,7 +213,49 @@ class Sgd(Model):
     """Largest norm of the gradient; 0 is off."""
 
 
-Optimizer = Annotated[Sgd, _typed("sgd")]
+class _Adaptive(Model):
+    """What AdamW and LAMB have in common."""
+
+    scaling: ClassVar[float] = 0.5
+    averages: ClassVar[int] = 2
+
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """Decay of the averages of gradients and of their squares."""
+    decay_norm_and_bias: bool = False
+    """Whether weight decay also acts on BN and biases."""
+    clip: Amount = 0.0
+    """Largest norm of the gradient; 0 is off."""
+
+
+class AdamW(_Adaptive):
+    """Adam with weight decay apart from the gradient."""
+
+    usual_batch: ClassVar[int] = 1024
+
+    type: Literal["adamw"] = "adamw"
+    lr: Rate = 1e-3
+    """Learning rate before the schedule; by default for 1,024 images a step, and for others by the
+    square root of their ratio."""
+    eps: Tiny = 1e-8
+    """Added to what a step is divided by."""
+    weight_decay: Amount = 0.05
+
+
+class Lamb(_Adaptive):
+    """Adam's steps, each layer's as long as its weights: for very large batches."""
+
+    usual_batch: ClassVar[int] = 2048
+
+    type: Literal["lamb"] = "lamb"
+    lr: Rate = 5e-3
+    """Learning rate before the schedule; by default for 2,048 images a step, and for others by the
+    square root of their ratio."""
+    eps: Tiny = 1e-6
+    """Added to what a step is divided by."""
+    weight_decay: Amount = 0.02
+
+
+Optimizer = Annotated[Sgd | AdamW | Lamb, Field(discriminator="type"), _typed("sgd")]
 
 
 class Steps(Model):
@@ -244,8 +292,8 @@ class Speed(Model):
     """Let float32 matrix products on CUDA round their inputs to TF32."""
     channels_last: Switch = "auto"
     """Memory order of images; auto: on CUDA and the CPU, unless `deterministic`."""
-    compile: Switch = "auto"
-    """`torch.compile`; auto: on CUDA."""
+    compile: Literal["auto", "on", "off", "reduce-overhead", "max-autotune"] = "auto"
+    """`torch.compile`, in its default mode or the one that is named; auto: on, on CUDA."""
     checkpointing: bool = False
     """Recompute activations in the backward pass instead of keeping them."""
     accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
@@ -254,6 +302,13 @@ class Speed(Model):
     """Ask torch for algorithms that repeat to the bit on CUDA; the CPU's do always."""
     sync_bn: bool = False
     """BN over all processes. Off: each process normalises its own part."""
+
+
+class EarlyStop(Model):
+    """An end before the last iteration."""
+
+    patience: Natural = 0
+    """Evaluations without a better one after which the run ends; 0 is off."""
 
 
 class Recipe(Model):
@@ -298,6 +353,8 @@ class Recipe(Model):
     """What steps are made of the gradients."""
     schedule: Schedule = Cosine.model_construct()
     """The learning rate over the run."""
+    early_stop: EarlyStop = EarlyStop.model_construct()
+    """Whether a run ends where it learns no more."""
     speed: Speed = Speed.model_construct()
     """How it is computed."""
 

@@ -18,14 +18,14 @@ from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.data.validation import divide
 from archcompiler.runner.engine.optimizer import make_optimizer
-from archcompiler.runner.recipe.model import Optimizer
+from archcompiler.runner.recipe.model import Sgd
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.training import train
 
 GPU = torch.device("cuda")
 """Asks for the fused kernel, which the CPU has too."""
-HOW = Optimizer(lr=0.1, weight_decay=0.01)
+HOW = Sgd(lr=0.1, weight_decay=0.01)
 
 
 @pytest.fixture
