@@ -40,9 +40,9 @@ def training_demand(
 ) -> Demand:
     """The demand of a network, by its summed cost, with so many images at a time.
 
-    The optimizer keeps so many `averages` of each gradient. In float32 what is kept is exact. With autocast (`half`) no map is smaller than half of that;
-    what is `recomputed`, by checkpointing or a compiler, is taken for none. Of several `shards` it
-    is one.
+    The optimizer keeps so many `averages` of each gradient. In float32 what is kept of activations
+    is exact. With autocast (`half`) no map is smaller than half of that; what is `recomputed`, by
+    checkpointing or a compiler, is taken for none. Of several `shards` it is one.
     """
     parameters = -(-cost.params // shards) * BYTES
     state = parameters + cost.buffers * BYTES

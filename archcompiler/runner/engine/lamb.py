@@ -6,7 +6,7 @@ torch has none, and it is little more than a page.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -68,9 +68,9 @@ class Lamb(torch.optim.Optimizer):
         torch._foreach_add_(weights, update)
 
 
-def _lengths(tensors: list[Tensor], like: Tensor) -> Tensor:
+def _lengths(tensors: Sequence[Tensor], like: Tensor) -> Tensor:
     """The norm of each, over all shards if `like` is one of several."""
-    norms = torch.stack(torch._foreach_norm(tensors))
+    norms = torch.stack(torch._foreach_norm(list(tensors)))
     if not isinstance(like, DTensor):
         return norms
     squares = norms.square()

@@ -45,7 +45,7 @@ def make_optimizer(
             **kernels,
         )
         # Without dampening a momentum of zero gives the same first step as none.
-        names = ("momentum_buffer",) if how.momentum else ()
+        names = ["momentum_buffer"] if how.momentum else []
     else:
         usual: dict[str, Any] = {"lr": how.lr, "betas": how.betas, "eps": how.eps}
         usual["weight_decay"] = how.weight_decay
@@ -54,7 +54,7 @@ def make_optimizer(
             if how.type == "lamb"
             else torch.optim.AdamW(groups, **usual, **kernels)
         )
-        names = ("exp_avg", "exp_avg_sq")
+        names = ["exp_avg", "exp_avg_sq"]
     for p in network.parameters():
         optimizer.state[p] |= {name: torch.zeros_like(p.detach()) for name in names}
         if how.type != "sgd":
