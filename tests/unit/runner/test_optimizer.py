@@ -19,7 +19,7 @@ from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.data.validation import divide
 from archcompiler.runner.engine.optimizer import make_optimizer
-from archcompiler.runner.recipe.model import Sgd
+from archcompiler.runner.recipe.model import AdamW, Lamb, Optimizer, Sgd
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import checksum, read
 from archcompiler.runner.training import train
