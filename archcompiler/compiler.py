@@ -18,6 +18,8 @@ from archcompiler.spec.model import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from archcompiler.emit.view import NetworkView
+
 
 @dataclass(frozen=True)
 class CompiledNetwork:
@@ -37,17 +39,25 @@ class CompiledNetwork:
         return self.spec.name
 
     @cached_property
+    def _view(self) -> NetworkView:
+        from archcompiler.emit.view import NetworkView
+        from archcompiler.lower.network import dialect
+
+        return NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library))
+
+    @cached_property
     def source(self) -> str:
         """The whole emitted file, header included."""
         from archcompiler.emit.format import format_source
         from archcompiler.emit.header import with_header
         from archcompiler.emit.render import render_network
-        from archcompiler.emit.view import NetworkView
-        from archcompiler.lower.network import dialect
 
-        view = NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library))
-        body = format_source(render_network(view))
-        return with_header(body, self.loaded)
+        return with_header(format_source(render_network(self._view)), self.loaded)
+
+    @property
+    def classifiers(self) -> tuple[str, ...]:
+        """Names of the layers of the model that depend on the number of classes."""
+        return tuple(f"head.{name}" for name, _ in self._view.classifiers)
 
     def path(self, directory: str | Path = "generated") -> Path:
         """Where `write` puts the file."""
@@ -103,10 +113,15 @@ def compile(
 def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
     """Compile a spec of these files."""
     from archcompiler.lower import lower
+    from archcompiler.passes.expect import check_expected
 
     loaded = load(spec, settings, files=files)
     graph = lower(loaded)
     found = diagnose(loaded, graph)
+    if not any(d.severity is Severity.ERROR for d in found):
+        # What a network with errors measures means nothing.
+        expected = check_expected(graph, loaded.spec.expect)
+        found += tuple(finding.diagnostic(loaded.written, loaded.span) for finding in expected)
     if any(d.severity is Severity.ERROR for d in found):
         raise CompileError(*found)
     return CompiledNetwork(loaded, graph, found)

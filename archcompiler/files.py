@@ -106,11 +106,12 @@ def link_whole(link: Path, target: Path) -> None:
     Waits for the disk. Raises OSError.
     """
     temporary = _beside(link)
-    try:
-        temporary.symlink_to(target.name)
-    except (OSError, NotImplementedError):
-        shutil.copyfile(target, temporary)
-    temporary.replace(link)
+    with _deleted_unless_done(temporary):
+        try:
+            temporary.symlink_to(target.name)
+        except (OSError, NotImplementedError):
+            shutil.copyfile(target, temporary)
+        temporary.replace(link)
     _sync_folder(link.parent)
 
 
@@ -171,13 +172,18 @@ def _replace(target: Path, file: IO[bytes]) -> None:
 def _partial(target: Path) -> Iterator[IO[bytes]]:
     """A new file beside `target`, locked until it is renamed; deleted if it is not."""
     file = _create(target)
-    temporary = Path(file.name)
+    with _deleted_unless_done(Path(file.name)), file:
+        yield file
+
+
+@contextmanager
+def _deleted_unless_done(temporary: Path) -> Iterator[None]:
     _unfinished.add(temporary)
     try:
-        with file:
-            yield file
+        yield
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
     finally:
         _unfinished.discard(temporary)
@@ -186,11 +192,10 @@ def _partial(target: Path) -> Iterator[IO[bytes]]:
 def _create(target: Path) -> IO[bytes]:
     while True:
         file = _beside(target).open("xb")
-        if sys.platform == "win32":
-            return file
-        # Where a file system has no locks, the age of the file has to do.
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
+        if sys.platform != "win32":
+            # Where a file system has no locks, the age of the file has to do.
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # It was swept up before it was locked.

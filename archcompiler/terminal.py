@@ -34,6 +34,19 @@ def page(text: str, *, err: bool = False, styled: bool = False) -> None:
     _write("".join(p if p.startswith(kept) else visible(p) for p in parts), err=err)
 
 
+def raw(text: str) -> None:
+    """Print the text of a file as it is, in UTF-8: what reads it is no person."""
+    data = text.encode()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise _unwritten(sys.stdout, exc) from None
+
+
 def prepare() -> None:
     """Have both streams open, and able to take any text.
 
@@ -94,9 +107,13 @@ def _write(text: str, *, err: bool) -> None:
             raise
     except OSError as exc:
         if not err:
-            _lose(stream)  # or what is still in its buffer would be the same error once more
-            reason = (exc.strerror or str(exc)).lower()
-            raise CompileError(error("E406", f"cannot write the output: {reason}")) from None
+            raise _unwritten(stream, exc) from None
+
+
+def _unwritten(stream: TextIO, problem: OSError) -> CompileError:
+    _lose(stream)  # or what is still in its buffer would be the same error once more
+    reason = (problem.strerror or str(problem)).lower()
+    return CompileError(error("E406", f"cannot write the output: {reason}"))
 
 
 def _plainer(exc: UnicodeError) -> tuple[str, int]:

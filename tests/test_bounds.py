@@ -62,6 +62,9 @@ SPECS: dict[str, tuple[str, str]] = {
         ),
         "E310",
     ),
+    "blocks that all differ": (
+        (Path(__file__).parent / "hostile" / "all-differ.toml").read_text(), "E310"
+    ),
     "numbers for stages": (full("stages = [", "16,") + "]", "E105"),
     "numbers for a size": (full("input = [", "3,")[:-1] + "]", "E202"),
     "unknown keys": (full(ONE, lambda i: f"k{i}=1\n"), "E201"),
@@ -73,6 +76,10 @@ SPECS: dict[str, tuple[str, str]] = {
     "stages of a bad width": (
         f'unit = "resnext"\n{HEAD}' + "[[stages]]\nchannels = 60\n" * 1000, "E305"
     ),
+    "units of a bad width": (
+        HEAD + '[[stages]]\nchannels = 60\nunit = "resnext"\n' * 1000, "E305"
+    ),
+    "names of outputs": (full(f"{ONE}[head.outputs]\n", lambda i: f"O{i}=1\n"), "E205"),
     "duplicates": (full(ONE, "a=1\n"), "E111"),
     "blocks": (full(ONE, lambda i: f'[blocks.b{i}.steps]\na={{op="relx"}}\n'), "E204"),
     "unknown operators": (steps(lambda i, j: f'{{op="bach_nrom{j}"}}'), "E211"),

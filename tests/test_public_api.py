@@ -26,6 +26,7 @@ SIGNATURES = {
 }
 TINY = tiny_spec()
 MEMBERS = {
+    "classifiers": "property",
     "graph": "field",
     "loaded": "field",
     "module": "(self, **overrides: 'float') -> 'nn.Module'",

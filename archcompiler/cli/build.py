@@ -2,57 +2,88 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from archcompiler import terminal
-from archcompiler.cli.compiling import compile_all
+from archcompiler.cli.command import SPEC, Command
+from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, shown
 from archcompiler.cli.options import (
+    UserPath,
     diagnostic_format_option,
-    output_option,
     root_option,
     set_option,
     specs_argument,
+    watch_option,
 )
+from archcompiler.cli.watching import perform
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.diagnostics.render import ReportFormat
 
+FOLDER = Path("generated")
 
-@click.command("build")
+
+@click.command(
+    "build",
+    cls=Command,
+    groups={**SPEC, "Output": ("output", "force", "check", "diagnostic_format")},
+    examples=[
+        "build attention452",
+        "build my.toml --set classes=100 -o models/net.py",
+        "build --check my.toml",
+    ],
+)
 @specs_argument
-@output_option
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(),
+    default=FOLDER,
+    show_default=True,
+    metavar="DIR|FILE|-",
+    help="Folder of the emitted files; one ending in .py is the file, - the standard output.",
+)
 @set_option
 @root_option
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff if a file is stale.")
-@click.option("--force", is_flag=True, help="Overwrite files that were edited by hand.")
+@click.option("--force", is_flag=True, help="Overwrite files that another has written.")
+@watch_option
 @diagnostic_format_option
 def command(
-    specs: tuple[Path, ...],
-    directory: Path,
+    specs: tuple[SpecArgument, ...],
+    output: Path,
     settings: tuple[str, ...],
     root: Path | None,
     check: bool,
     force: bool,
+    watch: bool,
     diagnostic_format: ReportFormat,
 ) -> None:
     """Compile each SPEC to DIR/<name>.py, a module that imports torch alone."""
-    networks = compile_all(specs, settings, root, diagnostic_format)
-    _require_distinct(networks)
-    if check:
-        _check(networks, specs, directory, settings)
-        return
+    if len(specs) > 1 and not _is_folder(output):
+        raise click.UsageError(f"-o {output} is one file, but there are {len(specs)} specs")
+    if str(output) == "-" and (check or diagnostic_format != "text"):
+        raise click.UsageError("-o - writes the module, and nothing else, to the standard output")
 
-    from archcompiler.emit.writer import write_emitted
+    def run(files: Files) -> None:
+        networks = compile_all(specs, settings, files, diagnostic_format)
+        _require_distinct(networks)
+        if str(output) == "-":
+            terminal.raw(networks[0].source)
+        elif check:
+            _check(networks, specs, output, settings, diagnostic_format)
+        else:
+            _write(networks, output, force, diagnostic_format)
 
-    quiet = diagnostic_format != "text"
-    for network, source in [(network, network.source) for network in networks]:
-        path = network.path(directory)
-        what = write_emitted(path, source, force=force)
-        if not quiet:
-            terminal.line(f"{path}  {what}, {source.count(chr(10))} lines")
+    perform(run, root, watch, diagnostic_format)
+
+
+def _is_folder(output: Path) -> bool:
+    return str(output) != "-" and (output.suffix != ".py" or output.is_dir())
 
 
 def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
@@ -73,27 +104,62 @@ def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
             )
 
 
+def _targets(
+    networks: Sequence[CompiledNetwork], output: Path
+) -> Iterator[tuple[CompiledNetwork, Path]]:
+    """Where each network goes; one that several specs describe goes there once."""
+    seen = set()
+    for network in networks:
+        path = network.path(output) if _is_folder(output) else output
+        if path not in seen:
+            yield network, path
+        seen.add(path)
+
+
+def _write(
+    networks: Sequence[CompiledNetwork], output: Path, force: bool, format: ReportFormat
+) -> None:
+    from archcompiler.emit.writer import write_emitted
+
+    told = []
+    targets = [(*target, target[0].source) for target in _targets(networks, output)]
+    for _, path, source in targets:
+        what = write_emitted(path, source, force=force)
+        lines = source.count("\n")
+        told.append({"file": path.as_posix(), "written": what.value, "lines": lines})
+        if format == "text":
+            terminal.line(f"{path}  {what}, {lines} lines")
+    conclude([network for network, _, _ in targets], format, told)
+
+
 def _check(
     networks: Sequence[CompiledNetwork],
-    specs: Sequence[Path],
-    directory: Path,
+    specs: Sequence[SpecArgument],
+    output: Path,
     settings: Sequence[str],
+    format: ReportFormat,
 ) -> None:
     from archcompiler.emit.writer import difference
 
-    stale = []
-    for network, spec in zip(networks, specs, strict=True):
-        diff = difference(network.path(directory), network.source)
+    stale, told = [], []
+    names = {id(network): spec for network, spec in zip(networks, specs, strict=True)}
+    targets = list(_targets(networks, output))
+    for network, path in targets:
+        diff = difference(path, network.source)
+        told.append({"file": path.as_posix(), "stale": bool(diff)})
         if diff:
-            stale.append(spec.as_posix())
-            terminal.page(diff)
+            stale.append(shown(names[id(network)]))
+            if format == "text":
+                terminal.page(diff)
+    conclude([network for network, _ in targets], format, told)
     if not stale:
         return
     words = ["archcompiler", "build", *stale]
-    if directory != Path("generated"):
-        words += ["-o", directory.as_posix()]
+    if output != FOLDER:
+        words += ["-o", output.as_posix()]
     for setting in settings:
         words += ["--set", setting]
-    count = f"{len(stale)} of {len(networks)} files" if len(networks) > 1 else "the file"
+    file = f"`{targets[0][1].as_posix()}` is"
+    count = f"{len(stale)} of {len(targets)} files are" if len(targets) > 1 else file
     terminal.line(f"{count} out of date; rebuild with: {shlex.join(words)}", err=True)
     sys.exit(1)

@@ -1,70 +1,93 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
-from archcompiler import terminal
-from archcompiler.cli.compiling import compile_all
+from archcompiler import shipped, terminal
+from archcompiler.cli.command import SPEC, Command
+from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, is_recipe, shown
 from archcompiler.cli.options import (
     diagnostic_format_option,
     root_option,
     set_option,
     specs_argument,
+    watch_option,
 )
+from archcompiler.cli.watching import perform
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.config.files import Files, stamp
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
 
 
-@click.command("check")
+@click.command(
+    "check",
+    cls=Command,
+    groups={**SPEC, "Output": ("strict", "diagnostic_format")},
+    examples=["check my.toml", "check --watch my.toml", "check --strict --format github *.toml"],
+)
 @specs_argument
 @set_option
 @root_option
 @click.option("--strict", is_flag=True, help="Exit 1 on warnings too.")
+@watch_option
 @diagnostic_format_option
 def command(
-    specs: tuple[Path, ...],
+    specs: tuple[SpecArgument, ...],
     settings: tuple[str, ...],
     root: Path | None,
     strict: bool,
+    watch: bool,
     diagnostic_format: ReportFormat,
 ) -> None:
     """Check each SPEC as a graph and report every mistake with its line.
 
-    A recipe among them is checked as one.
+    Recipes are recognised and checked as such.
     """
-    recipes, others = _told_apart(specs, root)
-    wrong = [d for recipe in recipes for d in _wrong(recipe, settings, root)]
-    networks = compile_all(others, settings, root, diagnostic_format, wrong)
-    if diagnostic_format == "text":
-        for recipe in recipes:
-            terminal.line(f"{recipe.as_posix()}: a recipe without a mistake")
-        for network in networks:
-            terminal.line(_summary(network))
-    if strict and any(network.warnings for network in networks):
-        sys.exit(1)
+
+    def run(files: Files) -> None:
+        recipes = [spec for spec in specs if is_recipe(spec)]
+        others = [spec for spec in specs if spec not in recipes]
+        of_specs, of_recipes = _split(settings, others, recipes)
+        found = [d for recipe in recipes for d in _wrong(recipe, of_recipes, files)]
+        networks = compile_all(others, of_specs, files, diagnostic_format, found)
+        conclude(networks, diagnostic_format)
+        if diagnostic_format == "text":
+            for network in networks:
+                terminal.line(_summary(network))
+            for recipe in recipes:
+                terminal.line(f"{shown(recipe)}: a recipe without a mistake")
+        if strict and any(network.warnings for network in networks):
+            sys.exit(1)
+
+    perform(run, root, watch, diagnostic_format)
 
 
-def _told_apart(files: tuple[Path, ...], root: Path | None) -> tuple[list[Path], list[Path]]:
-    """The recipes among the files, and the specs."""
-    from archcompiler.config.files import Files
-    from archcompiler.runner.recipe.loading import is_recipe
+def _split(
+    settings: Sequence[str], specs: Sequence[SpecArgument], recipes: Sequence[SpecArgument]
+) -> tuple[Sequence[str], Sequence[str]]:
+    """What `--set` changes of the specs, and what of the recipes."""
+    if not specs or not recipes:
+        return settings, settings
+    from archcompiler.runner.recipe.loading import split_settings
 
-    recipes = [file for file in files if is_recipe(file, Files(root))]
-    return recipes, [file for file in files if file not in recipes]
+    return split_settings(settings)
 
 
-def _wrong(recipe: Path, settings: tuple[str, ...], root: Path | None) -> list[Diagnostic]:
-    from archcompiler.config.files import Files
+def _wrong(recipe: SpecArgument, settings: Sequence[str], files: Files) -> Iterator[Diagnostic]:
+    """What is wrong with a recipe."""
     from archcompiler.runner.recipe.loading import load_recipe
 
+    path = shipped.recipes().get(str(recipe), recipe)
+    if isinstance(path, Path):
+        files.asked[path] = stamp(path)
     try:
-        load_recipe(recipe, settings, files=Files(root))
-    except CompileError as exc:
-        return list(exc.diagnostics)
-    return []
+        load_recipe(path, settings)
+    except CompileError as wrong:
+        yield from wrong.diagnostics
 
 
 def _summary(network: CompiledNetwork) -> str:

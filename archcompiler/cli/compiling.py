@@ -1,35 +1,42 @@
-"""Compiling the specs of one command line."""
+"""Compiling the specs of one command line, and saying what they are."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeAlias
 
+from archcompiler import terminal
 from archcompiler.cli.report import report
-from archcompiler.compiler import CompiledNetwork, compile
-from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.compiler import CompiledNetwork, compile_from
+from archcompiler.config.files import Files
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.render import ReportFormat
+
+SpecArgument: TypeAlias = Path | Source
+"""What a command line names: a path, the name of a shipped spec, or the text of `-`."""
 
 
 def compile_all(
-    specs: Sequence[Path],
+    specs: Sequence[SpecArgument],
     settings: Sequence[str],
-    root: Path | None,
+    files: Files,
     format: ReportFormat = "text",
     before: Sequence[Diagnostic] = (),
 ) -> list[CompiledNetwork]:
-    """Compile every spec, report what was found in any, and exit with 2 if one is in error.
+    """Compile every spec and report what was found in any; exit with 2 if one is in error.
 
-    Errors that were found `before` in other files count as well. In JSON an empty list says that
-    nothing was found.
+    Errors that were found `before` in other files of the command line count as well. In JSON what
+    was found is left for `conclude` to print, unless that is the end.
     """
     networks: list[CompiledNetwork] = []
     found: list[Diagnostic] = [*before]
     failed = bool(before)
     for spec in specs:
         try:
-            network = compile(spec, settings, root=root)
+            network = compile_one(spec, settings, files)
         except CompileError as error:
             failed = True
             found += error.diagnostics
@@ -37,7 +44,116 @@ def compile_all(
             networks.append(network)
             found += network.warnings
     # A base that several specs extend is wrong once.
-    report(dict.fromkeys(found), format)
+    found = list(dict.fromkeys(found))
     if failed:
+        report(found, format, [facts(network) for network in networks])
+        for network in networks if format == "text" else ():
+            name = network.loaded.source.name
+            terminal.line(f"{name} has no error, but nothing was done with it", err=True)
         sys.exit(2)
+    if format != "json":
+        report(found, format)
     return networks
+
+
+def compile_one(spec: SpecArgument, settings: Sequence[str], files: Files) -> CompiledNetwork:
+    """Compile a spec. Raises CompileError, which is E215 for a recipe."""
+    with wanted(spec):
+        return compile_from(files, spec, settings)
+
+
+@contextmanager
+def wanted(spec: SpecArgument) -> Iterator[None]:
+    """Have what is wrong with a spec be E215 if it is a recipe."""
+    try:
+        yield
+    except CompileError:
+        if is_recipe(spec):
+            raise CompileError(_no_spec(spec)) from None
+        raise
+
+
+@contextmanager
+def recipe_wanted(recipe: SpecArgument) -> Iterator[None]:
+    """Have what is wrong with a recipe be E215 if it is a spec."""
+    try:
+        yield
+    except CompileError:
+        if _kind(recipe) == "spec":
+            message = f"`{shown(recipe)}` is a spec, not a recipe"
+            help = "`archcompiler list recipes` names those that come with the package"
+            raise CompileError(error("E215", message, help=help)) from None
+        raise
+
+
+def is_recipe(spec: SpecArgument) -> bool:
+    """Whether a file says how a network is trained, and not what it is."""
+    from archcompiler import shipped
+
+    is_name = str(spec) in shipped.recipes() and not Path(str(spec)).exists()
+    return is_name or _kind(spec) == "recipe"
+
+
+def _kind(file: SpecArgument) -> str | None:
+    """What a file is by most of its keys; None if it cannot be read, or is neither."""
+    from archcompiler.diagnostics.read import read_source
+    from archcompiler.spec.model import Spec
+    from archcompiler.syntax import parse
+
+    try:
+        source = file if isinstance(file, Source) else read_source(file)
+        keys = parse(source).values.keys()
+    except CompileError:
+        return None
+    if 2 * len(keys & Spec.model_fields.keys()) > len(keys):
+        return "spec"
+    from archcompiler.runner.recipe.model import Recipe
+
+    return "recipe" if 2 * len(keys & Recipe.model_fields.keys()) > len(keys) else None
+
+
+def shown(spec: SpecArgument) -> str:
+    """What a command line calls a spec."""
+    return "-" if isinstance(spec, Source) else spec.as_posix()
+
+
+def _no_spec(spec: SpecArgument) -> Diagnostic:
+    return error(
+        "E215",
+        f"`{shown(spec)}` is a recipe, not a spec",
+        help=f"`archcompiler train SPEC --recipe {shown(spec)}` trains a network by it",
+    )
+
+
+def facts(network: CompiledNetwork) -> dict[str, Any]:
+    """What a program may want to know of a network: sizes, depth, counts."""
+    from archcompiler.analysis.costs import CostModel, total
+    from archcompiler.analysis.depth import trunk_depth
+    from archcompiler.analysis.sizes import valid_sizes
+
+    graph = network.graph
+    cost, sizes = total(CostModel(graph).network), valid_sizes(graph)
+    return {
+        "spec": network.loaded.source.name,
+        "name": network.name,
+        "input": list(network.spec.input),
+        "classes": network.spec.classes,
+        "operators": graph.root.operator_count,
+        "depth": trunk_depth(graph),
+        "params": cost.params,
+        "macs": cost.macs,
+        # Sides in pixels, first and last; a range has no last one where all larger are valid.
+        "valid_sizes": [[a, None if b == sizes.tried else b] for a, b in sizes.ranges],
+    }
+
+
+def conclude(
+    networks: Sequence[CompiledNetwork],
+    format: ReportFormat,
+    about: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """In JSON, print what was found and what the networks are, with what is said `about` each."""
+    if format == "json":
+        more = about or [{} for _ in networks]
+        told = [{**facts(network), **own} for network, own in zip(networks, more, strict=True)]
+        report([d for network in networks for d in network.warnings], "json", told)

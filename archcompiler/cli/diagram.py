@@ -5,9 +5,20 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
-from archcompiler.cli.compiling import compile_all
-from archcompiler.cli.options import SpecPath, UserPath, choice, root_option, set_option
-from archcompiler.figure.diagram import FORMATS, Format, Request
+from archcompiler.cli import completing
+from archcompiler.cli.command import SPEC, Command
+from archcompiler.cli.compiling import SpecArgument, compile_all
+from archcompiler.cli.options import (
+    SpecPath,
+    UserPath,
+    choice,
+    root_option,
+    set_option,
+    watch_option,
+)
+from archcompiler.cli.watching import perform
+from archcompiler.config.files import Files
+from archcompiler.figure.diagram import FORMATS, Format, Request, format_of
 from archcompiler.figure.page import Level
 from archcompiler.figure.themes import ThemeName
 
@@ -54,7 +65,20 @@ class Formats(click.ParamType[tuple[str, ...]]):
         return tuple(words)
 
 
-@click.command("diagram")
+@click.command(
+    "diagram",
+    cls=Command,
+    groups={
+        **SPEC,
+        "Drawing": ("level", "expand", "theme", "width"),
+        "Output": ("formats", "output", "dot"),
+    },
+    examples=[
+        "diagram attention56 -o figure.svg",
+        "diagram my.toml --format svg,pdf,html -o figures",
+        "diagram attention92 attention452",
+    ],
+)
 @click.argument("specs", metavar="SPEC [OTHER]", nargs=-1, required=True, type=SpecPath())
 @set_option
 @root_option
@@ -63,25 +87,27 @@ class Formats(click.ParamType[tuple[str, ...]]):
     help="How deep to draw; auto: as deep as fits a page, op: every operator.",
 )  # fmt: skip
 @click.option(
-    "--expand", multiple=True, metavar="SCOPE",
+    "--expand", multiple=True, metavar="SCOPE", shell_complete=completing.scopes,
     help="Draw the inside of a scope such as stage2/attention1 too; may be given again.",
 )  # fmt: skip
 @click.option(
-    "--format", "formats", type=Formats(), multiple=True, default=["svg"], show_default=True,
-    metavar="FORMAT,…", help=f"One or several of {', '.join(FORMATS)}; may be given again.",
+    "--format", "formats", type=Formats(), multiple=True, metavar="FORMAT,…",
+    help=f"One or several of {', '.join(FORMATS)}; may be given again. By default svg, or what "
+    "the file of -o is named after.",
 )  # fmt: skip
 @click.option("--theme", type=choice(ThemeName), default="paper", show_default=True)
 @click.option("--width", type=Length(), default="7in", show_default=True, metavar="LENGTH")
 @click.option(
-    "-o", "--output", "directory", type=UserPath(file_okay=False),
-    default=Path(), metavar="DIR", help="Folder of the files; by default the current one.",
+    "-o", "--output", type=UserPath(), default=Path(), metavar="DIR|FILE",
+    help="Folder of the files, by default the current one; figure.svg is the file.",
 )  # fmt: skip
+@watch_option
 @click.option(
     "--dot", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="PATH",
     help="The Graphviz program to use.",
 )  # fmt: skip
 def command(
-    specs: tuple[Path, ...],
+    specs: tuple[SpecArgument, ...],
     settings: tuple[str, ...],
     root: Path | None,
     level: Level,
@@ -89,19 +115,34 @@ def command(
     formats: tuple[tuple[Format, ...], ...],
     theme: ThemeName,
     width: float,
-    directory: Path,
+    output: Path,
     dot: Path | None,
+    watch: bool,
 ) -> None:
     """Draw SPEC as DIR/<name>.svg, one page by default; with OTHER, the two side by side."""
     if len(specs) > 2:
         raise click.UsageError("draws one spec, or two side by side")
-    networks = compile_all(specs, settings, root)
     request = Request(level, expand, theme, width, dot)
+    wanted = _wanted(output, tuple(dict.fromkeys(f for several in formats for f in several)))
 
-    from archcompiler.figure.files import write_figure
+    def run(files: Files) -> None:
+        networks = compile_all(specs, settings, files)
 
-    wanted = tuple(dict.fromkeys(format for several in formats for format in several))
-    for path, notes in write_figure(networks, request, wanted, directory):
-        terminal.line(path)
-        for note in notes:
-            terminal.line(f"note: {note}", err=True)
+        from archcompiler.figure.files import write_figure
+
+        for path, notes in write_figure(networks, request, wanted, output):
+            terminal.line(path)
+            for note in notes:
+                terminal.line(f"note: {note}", err=True)
+
+    perform(run, root, watch)
+
+
+def _wanted(output: Path, formats: tuple[Format, ...]) -> tuple[Format, ...]:
+    """The formats to write; a file has the one that it is named after."""
+    own = format_of(output)
+    if own is None:
+        return formats or ("svg",)
+    if formats not in ((), (own,)):
+        raise click.UsageError(f"-o {output} is one file, of format {own}; a folder has several")
+    return (own,)

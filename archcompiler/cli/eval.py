@@ -6,12 +6,18 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, choice, pixel_size
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device, Split
 
 
-@click.command("eval")
+@click.command(
+    "eval",
+    cls=Command,
+    groups={"Images": ("crops", "size", "split", "images", "settings")},
+    examples=["eval runs/smoke --crops 10"],
+)
 @click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.option(
     "--crops",
@@ -59,12 +65,9 @@ def command(
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
     from archcompiler.runner.recipe.model import holds_back
-    from archcompiler.runner.store.trained import load_trained
+    from archcompiler.runner.store.trained import load_portable
 
-    # An evaluation is one process on any device, whatever the run was on.
-    portable = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
-    speed = (f"speed.{setting}" for setting in portable)
-    trained = load_trained(run, (f"device={device}", *speed, *settings))
+    trained = load_portable(run, device, settings)
     if trained.classes is None:
         report([unnamed(f"`{trained.checkpoint}`")])
     found = evaluate_trained(

@@ -12,11 +12,14 @@ import click
 from archcompiler import terminal
 from archcompiler.analysis.references import Origin
 from archcompiler.analysis.roofline import Precision, accelerator
-from archcompiler.cli.compiling import compile_all
+from archcompiler.cli import completing
+from archcompiler.cli.command import SPEC, Command
+from archcompiler.cli.compiling import SpecArgument, compile_all
 from archcompiler.cli.options import UserPath, choice, root_option, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
-from archcompiler.cli.writing import write_output
+from archcompiler.cli.writing import format_of, write_output
 from archcompiler.compiler import CompiledNetwork, at_size
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.tables.columns import chosen, order_by
 from archcompiler.tables.report import Report, View, titled
@@ -63,7 +66,21 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.command("flops")
+@click.command(
+    "flops",
+    cls=Command,
+    groups={
+        **SPEC,
+        "Table": ("view", "depth", "sizes", "columns", "sort", "titles"),
+        "Comparison": ("origins", "devices", "precision", "verify"),
+        "Output": ("format", "output", "caption", "label", "schema"),
+    },
+    examples=[
+        "flops attention56 attention92 --ref paper",
+        "flops my.toml --by stage --res 224,320x480",
+        "flops my.toml -o costs.tex --caption Costs --label tab:costs",
+    ],
+)
 @specs_argument
 @set_option
 @root_option
@@ -89,7 +106,12 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Compare with published sizes; may be given twice.",
 )
 @click.option(
-    "--device", "devices", multiple=True, metavar="NAME", help="Roofline of an accelerator: h100."
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME",
+    shell_complete=completing.accelerators,
+    help="Roofline of an accelerator, as h100; `archcompiler list accelerators` has all.",
 )
 @click.option(
     "--precision",
@@ -126,7 +148,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="Print the JSON Schema of --format json.",
 )
 def command(
-    specs: tuple[Path, ...],
+    specs: tuple[SpecArgument, ...],
     settings: tuple[str, ...],
     root: Path | None,
     view: View,
@@ -152,7 +174,7 @@ def command(
         raise click.UsageError("--depth is for --by module.")
 
     if format is None:
-        format = "table" if output is None else _format_of(output)
+        format = "table" if output is None else format_of(output, SUFFIXES)
     if format != "latex" and (caption is not None or label is not None):
         raise click.UsageError("--caption and --label are for --format latex.")
     if titles is None:
@@ -163,7 +185,7 @@ def command(
     order = None if sort is None else order_by(sort)
     named = tuple(accelerator(name) for name in dict.fromkeys(devices))
 
-    networks = compile_all(specs, settings, root)
+    networks = compile_all(specs, settings, Files(root))
     graphs = _graphs(networks, sizes)
     measured, missing = _measure(graphs) if verify else ([None] * len(graphs), None)
     reports = [
@@ -243,15 +265,6 @@ def _measure(
             help="pip install torch fvcore",
         )
     return [verify_counts(network, graph) for network, graph in graphs], None
-
-
-def _format_of(path: Path) -> TableFormat:
-    format = SUFFIXES.get(path.suffix.lower())
-    if format is None:
-        raise click.UsageError(
-            f"`{path.name}` names no format; end it in {', '.join(SUFFIXES)} or say --format."
-        )
-    return format
 
 
 def _render(

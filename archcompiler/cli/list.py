@@ -7,13 +7,14 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 import click
 
 from archcompiler import shipped, terminal
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import choice
 
 Kind = Literal["specs", "blocks", "masks", "recipes", "accelerators", "codes"]
 Entry: TypeAlias = dict[str, Any]
 
 
-@click.command("list")
+@click.command("list", cls=Command, examples=["list specs", "list masks --format json"])
 @click.argument("kind", required=False, type=choice(Kind))
 @click.option("--format", type=choice(Literal["text", "json"]), default="text", show_default=True)
 def command(kind: Kind | None, format: str) -> None:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import click
 
+from archcompiler.cli.command import Command
 from archcompiler.diagnostics import CompileError, error
 
 
-@click.command("lsp")
+@click.command("lsp", cls=Command, examples=["lsp"])
 def command() -> None:
     """Serve an editor that speaks the Language Server Protocol, on standard input and output."""
     try:

@@ -5,32 +5,48 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
-from archcompiler.cli.options import RunPath, UserPath, pixel_size
+from archcompiler.cli.command import Command
+from archcompiler.cli.options import RunPath, UserPath, choice, on_error_option, pixel_size
+from archcompiler.cli.report import report
+from archcompiler.runner.recipe.choices import Device, OnError
 
 
-@click.command("masks")
-@click.argument("run", metavar="CHECKPOINT|RUN", type=RunPath())
-@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=UserPath())
+@click.command("masks", cls=Command, examples=["masks runs/smoke photo.png -o masks.png"])
+@click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
+@click.argument("images", metavar="IMAGE|FOLDER...", nargs=-1, required=True, type=UserPath())
 @click.option(
     "--size",
     type=pixel_size,
     metavar="SIZE",
     help="Pixels a side, or HEIGHTxWIDTH; by default the spec's.",
 )
+@on_error_option
 @click.option(
     "-o",
     "--output",
     type=RunPath(dir_okay=False),
     help="The picture, a PNG; by default masks.png in the run folder.",
 )
+@click.option("--device", type=choice(Device), default="auto")
 def command(
-    run: Path, images: tuple[Path, ...], size: tuple[int, int] | None, output: Path | None
+    run: Path,
+    images: tuple[Path, ...],
+    size: tuple[int, int] | None,
+    on_error: OnError | None,
+    output: Path | None,
+    device: Device,
 ) -> None:
-    """Draw what each attention module of a trained network weighs up in each IMAGE."""
-    from archcompiler.runner.masks import draw_masks
-    from archcompiler.runner.store.trained import load_trained
+    """Draw what each attention module of a trained network weighs up in each IMAGE, and in all
+    images of each FOLDER, beside what the network says of it.
 
-    trained = load_trained(run)
+    They come before the network as the test images do in `eval`.
+    """
+    from archcompiler.runner.masks import draw_masks
+    from archcompiler.runner.store.trained import load_portable
+
+    trained = load_portable(run, device)
     path = output or trained.folder.path / "masks.png"
-    rows, columns = draw_masks(trained, images, size, path)
-    terminal.line(f"{path}  {rows} images, {columns} masks each")
+    drawn = draw_masks(trained, images, size=size, on_error=on_error, output=path)
+    report(drawn.warnings)
+    if drawn.images:
+        terminal.line(f"{path}  {drawn.images} images, {drawn.modules} masks each")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import SpecPath, UserPath, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, Diagnostic, error
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from archcompiler.spec.model import Spec
 
 
-@click.command("new")
+@click.command(
+    "new", cls=Command, examples=["new my.toml --from attention56 --input 64 --classes 200"]
+)
 @click.argument("file", metavar="FILE", type=UserPath())
 @click.option(
     "--from",

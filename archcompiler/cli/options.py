@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import click
+from click.shell_completion import CompletionItem
 
+from archcompiler.cli import completing
+from archcompiler.diagnostics.read import MAX_BYTES, stream_source
 from archcompiler.diagnostics.render import ReportFormat
+from archcompiler.runner.recipe.choices import OnError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -43,7 +48,20 @@ class UserPath(click.Path):
 
 
 class SpecPath(UserPath):
-    """The path of a spec, or the name of a shipped one. What is there is the compiler's to say."""
+    """The path of a spec, the name of a shipped one, or `-`, whose text it then is.
+
+    Whether there is such a spec is for the compiler to say.
+    """
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if str(value) != "-" or (ctx is not None and ctx.resilient_parsing):
+            return super().convert(value, param, ctx)
+        return stream_source(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return completing.specs(incomplete)
 
 
 class RunPath(UserPath):
@@ -89,7 +107,29 @@ def set_option(command: F) -> F:
         "settings",
         multiple=True,
         metavar="KEY=VALUE",
+        shell_complete=completing.settings,
         help="Change a value of the spec, e.g. stages.1.modules=4; arrays count from 0.",
+    )(command)
+
+
+def watch_option(command: F) -> F:
+    return click.option(
+        "--watch", is_flag=True, help="Do it again whenever a file of it changes, until Ctrl-C."
+    )(command)
+
+
+def _keep_format(ctx: click.Context, _: click.Parameter, value: str) -> str:
+    # Whatever goes wrong later is printed so too.
+    ctx.find_root().obj = value
+    return value
+
+
+def on_error_option(command: F) -> F:
+    return click.option(
+        "--on-error",
+        type=choice(OnError),
+        help="What an image that cannot be read does: stop, or be left out and counted; by default "
+        "as in training.",
     )(command)
 
 
@@ -100,18 +140,7 @@ def diagnostic_format_option(command: F) -> F:
         type=choice(ReportFormat),
         default="text",
         show_default=True,
-        help="How diagnostics are printed.",
-    )(command)
-
-
-def output_option(command: F) -> F:
-    return click.option(
-        "-o",
-        "--output",
-        "directory",
-        type=UserPath(file_okay=False),
-        default=Path("generated"),
-        show_default=True,
-        metavar="DIR",
-        help="Folder of the emitted files.",
+        callback=_keep_format,
+        is_eager=True,
+        help="How diagnostics are printed; json also says what the networks are.",
     )(command)

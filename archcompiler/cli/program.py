@@ -8,30 +8,44 @@ from importlib import import_module
 from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from archcompiler import __version__, terminal
+from archcompiler.cli.completing import VARIABLE, answer
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 
 _GONE: Final = 141
 """As a shell has it for a program that a SIGPIPE has ended."""
-COMMANDS: Final = {
-    "build": "Compile specs to standalone PyTorch files.",
-    "check": "Check specs as graphs, without importing a framework.",
-    "diagram": "Draw architecture figures for a paper and for a browser.",
-    "eval": "Evaluate a trained network.",
-    "explain": "Explain the code of a diagnostic.",
-    "flops": "Count parameters, MACs, activations and memory; compare and verify.",
-    "list": "List shipped specs and recipes, blocks, accelerators and codes.",
-    "lsp": "Serve an editor: diagnostics, costs and fixes while a spec is written.",
-    "masks": "Draw the attention masks of a trained network over images.",
-    "new": "Write a short spec that changes another.",
-    "schema": "Print the JSON Schema of specs, for editors.",
-    "show": "Print a resolved spec and where each value comes from.",
-    "train": "Train a network by a recipe, in one process or many.",
-    "verify": "Prove that emitted modules are the checked graphs.",
+SECTIONS: Final = {
+    "Specs": {
+        "new": "Write a short spec that changes another.",
+        "check": "Check specs as graphs, without importing a framework.",
+        "show": "Print a resolved spec and where each value comes from.",
+        "list": "List shipped specs and recipes, blocks, accelerators and codes.",
+        "explain": "Explain the code of a diagnostic.",
+        "schema": "Print the JSON Schema of specs, for editors.",
+    },
+    "Networks": {
+        "build": "Compile specs to standalone PyTorch files.",
+        "verify": "Prove that emitted modules are the checked graphs.",
+        "flops": "Count parameters, MACs, activations and memory; compare and verify.",
+        "diff": "Say what differs between two networks, or revisions of one.",
+        "diagram": "Draw architecture figures for a paper and for a browser.",
+    },
+    "Training": {
+        "train": "Train a network by a recipe, in one process or many.",
+        "eval": "Evaluate a trained network.",
+        "predict": "Say which classes a trained network sees in images.",
+        "masks": "Draw the attention masks of a trained network over images.",
+    },
+    "Editors and shells": {
+        "lsp": "Serve an editor: diagnostics, costs and fixes while a spec is written.",
+        "completion": "Print a script that completes what is typed.",
+    },
 }
 """Every command with its line in `--help`; each lives in the module of its name."""
+COMMANDS: Final = {name: line for lines in SECTIONS.values() for name, line in lines.items()}
 
 
 class LazyGroup(click.Group):
@@ -59,8 +73,18 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+        for title, lines in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(lines.items()))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        # Click would import every command, to look whether it is hidden.
+        items = [
+            CompletionItem(name, help=line)
+            for name, line in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return items + click.Command.shell_complete(self, ctx, incomplete)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -80,6 +104,8 @@ def run(arguments: list[str]) -> int:
     # No plugin has a part in our models, and looking for one opens every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     terminal.prepare()
+    if VARIABLE in os.environ:
+        return answer(group, os.environ[VARIABLE])
     try:
         code = _invoke(arguments)
         terminal.finish()
@@ -100,6 +126,7 @@ def run(arguments: list[str]) -> int:
 def _invoke(arguments: list[str]) -> int:
     try:
         with group.make_context("archcompiler", arguments) as context:
+            # A command leaves there how its diagnostics are to be printed.
             group.invoke(context)
     except click.exceptions.Exit as exc:
         return exc.exit_code
@@ -107,7 +134,7 @@ def _invoke(arguments: list[str]) -> int:
         _report_usage(exc)
         return exc.exit_code
     except CompileError as exc:
-        report(exc.diagnostics)
+        report(exc.diagnostics, context.obj or "text")
         return 2
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)

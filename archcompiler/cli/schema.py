@@ -3,9 +3,17 @@ from __future__ import annotations
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import Command
 
 
-@click.command("schema")
+@click.command(
+    "schema",
+    cls=Command,
+    examples=[
+        "schema > archcompiler.schema.json",
+        "schema --recipe > archcompiler.recipe.schema.json",
+    ],
+)
 @click.option("--recipe", is_flag=True, help="That of recipes.")
 def command(recipe: bool) -> None:
     """Print the JSON Schema of specs, with the unit types that are installed, or of recipes."""

@@ -5,14 +5,21 @@ from pathlib import Path
 import click
 
 from archcompiler import terminal
+from archcompiler.cli.command import SPEC, Command
+from archcompiler.cli.compiling import SpecArgument
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
-@click.command("show")
+@click.command(
+    "show",
+    cls=Command,
+    groups=SPEC,
+    examples=["show attention92", "show my.toml --set stages.1.modules=4"],
+)
 @spec_argument
 @set_option
 @root_option
-def command(spec: Path, settings: tuple[str, ...], root: Path | None) -> None:
+def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) -> None:
     """Print SPEC as it is compiled: every value, and the file and line that it comes from.
 
     A recipe is printed as it is before it knows its images.

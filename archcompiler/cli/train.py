@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archcompiler.cli import completing
+from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
@@ -38,11 +40,26 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 """
 
 
-@click.command("train", epilog=_EPILOG)
+@click.command(
+    "train",
+    cls=Command,
+    groups={
+        "Spec and recipe": ("recipe", "data", "epochs", "settings", "root"),
+        "Run": ("out", "resume", "tensorboard", "grace", "quiet"),
+        "Processes": ("processes", "strategy"),
+    },
+    examples=[
+        "train attention56_cifar --recipe smoke --out runs/smoke",
+        "train attention56_cifar --data photos --epochs 50",
+        "train --resume --out runs/smoke",
+    ],
+    epilog=_EPILOG,
+)
 @click.argument("spec", metavar="SPEC", required=False, type=SpecPath())
 @click.option(
     "--recipe",
     metavar="NAME|PATH",
+    shell_complete=completing.recipes,
     help="How to train: smoke, fashion_mnist, cifar_paper, cifar_modern, imagenet_paper, "
     "imagenet_modern, photographs, or the path of a TOML file.",
 )
@@ -66,6 +83,13 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     help="Folder of the run; by default runs/SPEC-RECIPE.",
 )
 @click.option(
+    "--init",
+    type=RunPath(),
+    metavar="RUN|FILE",
+    help="Begin with the weights of a run, a checkpoint, a saved state_dict or safetensors; a "
+    "classifier for another number of classes is left out.",
+)
+@click.option(
     "--resume",
     is_flag=True,
     help="Go on from the newest checkpoint in the folder, if there is one. "
@@ -76,6 +100,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
+    shell_complete=completing.settings,
     help="Change a value of the recipe, e.g. optimizer.lr=0.05, or of the spec, e.g. classes=100.",
 )
 @root_option
@@ -111,6 +136,7 @@ def command(
     data: Path | None,
     epochs: int | None,
     out: Path | None,
+    init: Path | None,
     resume: bool,
     settings: tuple[str, ...],
     root: Path | None,
@@ -127,6 +153,10 @@ def command(
         place = read_place()
         if processes is not None and place.size > 1:
             raise click.UsageError("--processes starts them itself: without torchrun or srun")
+        if init is not None and resume:
+            raise click.UsageError(
+                "--init begins a run and --resume goes on with one, which needs no --init again"
+            )
         network, loaded = _load(spec, recipe, data, epochs, out if resume else None, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
@@ -134,7 +164,7 @@ def command(
         if place.first:
             report(network.warnings)
         resume = resume or _started_again(folder, place)
-        folder.require(resume=resume, network=network)
+        folder.require(resume=resume, network=network, init=init is not None)
         if processes is not None and processes > 1:
             from archcompiler.runner.system.launch import launch
 
@@ -144,7 +174,9 @@ def command(
         from archcompiler.runner.training import Job, train
 
         follow()
-        job = Job(network, loaded, folder, resume, strategy, tensorboard, quiet, grace, report)
+        job = Job(
+            network, loaded, folder, resume, init, strategy, tensorboard, quiet, grace, report
+        )
         outcome = train(job)
     except CompileError as exc:
         codes = {d.code for d in exc.diagnostics}
@@ -174,7 +206,7 @@ OWN_DATA = "photographs"
 """The recipe for a folder of images where none is named."""
 FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
 """Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722"})
+OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722", "E751"})
 """Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 
@@ -188,7 +220,8 @@ def _load(
     root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
-    from archcompiler.compiler import compile
+    from archcompiler.cli.compiling import compile_one, recipe_wanted
+    from archcompiler.config.files import Files
     from archcompiler.runner.recipe.layout import find_layout
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
 
@@ -212,11 +245,12 @@ def _load(
         of_recipe = [f"epochs={epochs}", *of_recipe]
     problems: list[CompileError] = []
     try:
-        network = compile(spec, of_spec, root=root)
+        network = compile_one(spec, of_spec, Files(root))
     except CompileError as exc:
         problems.append(exc)
     try:
-        loaded = load_recipe(chosen, of_recipe, data=layout)
+        with recipe_wanted(Path(chosen)):
+            loaded = load_recipe(chosen, of_recipe, data=layout)
     except CompileError as exc:
         problems.append(exc)
     if problems:

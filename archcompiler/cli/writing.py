@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeVar
+
+import click
 
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.files import make_folder, sweep, write_whole
+
+F = TypeVar("F", bound=str)
+
+
+def format_of(path: Path, suffixes: Mapping[str, F]) -> F:
+    """What a file is to be written as, by its name."""
+    format = suffixes.get(path.suffix.lower())
+    if format is None:
+        raise click.UsageError(
+            f"`{path.name}` names no format; end it in {', '.join(suffixes)} or say --format."
+        )
+    return format
 
 
 def write_output(path: Path, content: bytes) -> None:

@@ -49,7 +49,7 @@ def read_extended(
         return values, name, None if name.path else "-"
     path = Path(name)
     found = find_shipped(kind, str(path), path.parent, files)
-    scope = scope_of(path.parent, files) if found is None else shipped_scope(kind)
+    scope = scope_of(path.parent, files) if found is None else shipped_scope(kind, files)
     try:
         source = scope.read(found or path)
     except CompileError as unreadable:
@@ -120,7 +120,7 @@ def _resolve_extends(
         raise CompileError(*located) from None
     base_path = path.parent / target.value
     if found is not None:
-        base_path, scope = found, shipped_scope(kind)
+        base_path, scope = found, shipped_scope(kind, scope.files)
     try:
         resolved = scope.files.resolve(base_path)
     except (OSError, RuntimeError, ValueError) as exc:

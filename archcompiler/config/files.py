@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import FORMATS, MAX_BYTES, near_spec, read_source
@@ -28,20 +28,37 @@ class Kind:
     """Them by name."""
 
 
+Stamp: TypeAlias = tuple[int, int, int] | None
+
+
+def stamp(path: Path) -> Stamp:
+    """What of a file changes when it is written; None if there is none."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
 class Files:
-    """Files as they are on the disk, with those kept in mind that were asked for.
+    """Files as they are on the disk.
 
     `root` is the folder that nothing which a spec extends may leave; by default its project's.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, asked: dict[Path, Stamp] | None = None) -> None:
         self.root = root
-        self.asked: dict[Path, None] = {}
+        self.asked = {} if asked is None else asked
+        """Every file that was to be read, as it was then."""
 
     def read(self, path: Path, name: str, room: int = MAX_BYTES) -> Source:
         """The text of a file, called `name`. Raises CompileError as `read_source` does."""
-        self.asked[path] = None
+        self.asked[path] = stamp(path)
         return read_source(path, name, room)
+
+    def name(self, path: Path) -> str:
+        """What a file is called in messages."""
+        return path.as_posix()
 
     def resolve(self, path: Path) -> Path:
         """The path without links. Raises OSError, RuntimeError or ValueError for one of no use."""
@@ -83,7 +100,7 @@ class Scope:
 
     def _name(self, path: Path) -> str:
         if not self.shipped:
-            return path.as_posix()
+            return self.files.name(path)
         # Where a package is installed is long, and differs from one machine to the next.
         return f"<shipped>/{self.files.resolve(path).relative_to(self.root).as_posix()}"
 
@@ -93,9 +110,10 @@ def scope_of(folder: Path, files: Files) -> Scope:
     return Scope(files, *files.above(folder))
 
 
-def shipped_scope(kind: Kind) -> Scope:
-    """What the files of a kind that come with the package may read."""
-    return Scope(Files(), kind.root.resolve(), f"that of the shipped {kind.word}s", shipped=True)
+def shipped_scope(kind: Kind, files: Files) -> Scope:
+    """What those of a kind that come with the package may read, for one of other `files`."""
+    why = f"that of the shipped {kind.word}s"
+    return Scope(Files(asked=files.asked), kind.root.resolve(), why, shipped=True)
 
 
 def is_word(name: str) -> bool:

@@ -32,6 +32,8 @@ _EXPECTED = {
 }
 _BOUND = {"greater_than_equal": ("ge", "at least"), "greater_than": ("gt", "more than"),
           "less_than_equal": ("le", "at most"), "less_than": ("lt", "less than")}  # fmt: skip
+_OF_A_KEY = ("[key]",)
+"""What pydantic puts behind the place of a value whose key is wrong."""
 _BOOLEANS: dict[object, str] = {0: "false", 1: "true", "false": "false", "true": "true"}
 
 
@@ -74,6 +76,8 @@ def _diagnostic(
 ) -> Diagnostic:
     kind, loc, context = problem["type"], problem["loc"], problem.get("ctx", {})
     node, path, rest = _descend(values, loc)
+    if rest == _OF_A_KEY:
+        return _wrong_key(node, wording, problem)
     if kind == "extra_forbidden":
         return _unknown_key(node, models_at(model, loc[:-1]), wording, kind)
     if kind == "missing" and isinstance(rest[-1], str):
@@ -108,6 +112,21 @@ def _diagnostic(
     if kind in _EXPECTED:
         return _wrong_type(node, path, wording, kind, models_at(model, loc))
     return _out_of_range(node, path, wording, problem)
+
+
+def _wrong_key(node: Located, wording: Wording, problem: ErrorDetails) -> Diagnostic:
+    """E205 for a name that the writer of a table gives to an entry."""
+    key, kind = str(node.path[-1]), problem["type"]
+    special = wording.remark(node.path, kind, key)
+    message = special.message
+    if message is None and kind == "string_too_long":
+        most = problem.get("ctx", {})["max_length"]
+        message = f"must have at most {most:,} characters, not {len(key):,}"
+        message = f"a key of {wording.table(node.path[:-1])} {message}"
+    if message is None:
+        words = problem["msg"]
+        message = f"`{key}` cannot be a key here: {words[:1].lower()}{words[1:]}"
+    return error("E205", message, node.span("key"), notes=special.notes, help=special.help)
 
 
 def _wrong_type(

@@ -29,23 +29,35 @@ def read_source(path: Path, name: str | None = None, room: int = MAX_BYTES) -> S
     """
     name = name or path.as_posix()
     _require_file(path, name)
-    format = FORMATS.get(path.suffix.lower())
-    if format is None:
+    if path.suffix.lower() not in FORMATS:
         raise CompileError(_unknown_extension(path, name))
     try:
         with path.open("rb") as file:
             data = file.read(room + 1)
     except OSError as exc:
         raise CompileError(_unreadable(name, _reason(exc))) from exc
+    return file_source(data, name, path, room)
+
+
+def file_source(data: bytes, name: str, path: Path, room: int = MAX_BYTES) -> Source:
+    """The text of a file with these bytes. Raises CompileError: E102 to E105 of `read_source`."""
+    format = FORMATS.get(path.suffix.lower())
+    if format is None:
+        raise CompileError(_unknown_extension(path, name))
     if len(data) > room:
-        raise CompileError(
-            error(
-                "E105",
-                f"`{name}` is too large for a spec",
-                notes=(f"a spec may have {MAX_BYTES >> 10} KiB, with all that it extends",),
-            )
-        )
-    source = Source(name, _decode(data, name, format, path), format, path)
+        raise CompileError(_too_large(name))
+    return _nonempty(Source(name, _decode(data, name, format, path), format, path))
+
+
+def stream_source(data: bytes, name: str) -> Source:
+    """The text of a stream, which is JSON if it starts with a brace. Raises E102, E103 or E105."""
+    if len(data) > MAX_BYTES:
+        raise CompileError(_too_large(name))
+    format: Format = "json" if data.lstrip()[:1] == b"{" else "toml"
+    return _nonempty(Source(name, _decode(data, name, format, None), format))
+
+
+def _nonempty(source: Source) -> Source:
     if not source.text.strip():
         raise CompileError(error("E103", "the spec is empty", Span(source, 0, 0)))
     return source
@@ -98,7 +110,15 @@ def _unknown_extension(path: Path, name: str) -> Diagnostic:
     )
 
 
-def _decode(data: bytes, name: str, format: Format, path: Path) -> str:
+def _too_large(name: str) -> Diagnostic:
+    return error(
+        "E105",
+        f"`{name}` is too large for a spec",
+        notes=(f"a spec may have {MAX_BYTES >> 10} KiB, with all that it extends",),
+    )
+
+
+def _decode(data: bytes, name: str, format: Format, path: Path | None) -> str:
     """The text of a file; raises E102, pointing at the first byte that is not UTF-8."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = _normalise(data.decode("utf-16", errors="replace"))

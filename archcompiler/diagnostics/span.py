@@ -26,6 +26,11 @@ class Source:
     format: Format
     path: Path | None = None
 
+    @property
+    def is_file(self) -> bool:
+        """Whether its name is the path of a file, and not a word for where it comes from."""
+        return not self.name.startswith(("<", "--"))
+
     def location(self, offset: int) -> Location:
         """Line and column of a character offset; offsets outside the text are clamped."""
         offset = min(max(offset, 0), len(self.text))

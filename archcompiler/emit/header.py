@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from archcompiler import __version__
+from archcompiler import __version__, shipped
 from archcompiler.spec.loaded import LoadedSpec
 
 # Python looks for the coding of a file in its first two lines, where `Encoding: the net` would be
@@ -71,6 +71,30 @@ def parse_emitted(text: str) -> EmittedFile | None:
     if match is None:
         return None
     return EmittedFile(match["source"], match["spec"], match["body"], text[match.end() :])
+
+
+def other_spec(old: EmittedFile, text: str) -> str | None:
+    """The spec that a file was compiled from, if it is there still and is not that of `text`."""
+    new = parse_emitted(text)
+    assert new is not None
+    spec, word = _spec(old.source), _spec(new.source)
+    if spec is None or word is None or spec == word or old.spec_sha256 == new.spec_sha256:
+        return None
+    try:
+        there = spec in shipped.specs() or Path(spec).is_file()
+        same = Path(spec).is_file() and Path(word).is_file() and Path(spec).samefile(word)
+    except (OSError, ValueError):
+        return None
+    return spec if there and not same else None
+
+
+def _spec(command: str) -> str | None:
+    """The spec of a command that rebuilds a file."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return None
+    return words[2] if len(words) > 2 else None
 
 
 def without_source(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.emit.header import parse_emitted, without_source
+from archcompiler.emit.header import other_spec, parse_emitted, without_source
 from archcompiler.files import make_folder, read_regular, sweep, write_whole
 
 # Much more than a spec of the largest size is compiled to.
@@ -27,8 +27,8 @@ class Written(StrEnum):
 def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
     """Write an emitted file atomically.
 
-    Raises CompileError E402 if the file there was edited by hand or is not ours, unless `force`;
-    E403 if it cannot be written; E405 if the text is no Python.
+    Raises CompileError E402 if the file there was edited by hand or is not ours, and E404 if it is
+    another spec's, unless `force`; E403 if it cannot be written; E405 if the text is no Python.
     """
     old = _read(path)
     if old == text:
@@ -39,6 +39,16 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
             raise CompileError(_refused(path, "was not written by archcompiler"))
         if emitted.edited:
             raise CompileError(_refused(path, "was edited by hand"))
+        other = other_spec(emitted, text)
+        if other is not None:
+            raise CompileError(
+                error(
+                    "E404",
+                    f"`{path}` is what `{other}` was compiled to, another spec of that name",
+                    help="give one of them another `name`, build into another folder, or "
+                    "overwrite the file with `--force`",
+                )
+            )
     data = text.encode()
     _require_python(path, data)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.figure.diagram import Format, Request, draw, file_name, operator_source
+from archcompiler.figure.diagram import Format, Request, draw, file_name, format_of, operator_source
 from archcompiler.figure.engine import INSTALL, find_dot
 from archcompiler.files import make_folder, sweep, write_together
 
@@ -18,9 +18,11 @@ def write_figure(
     networks: Sequence[CompiledNetwork],
     request: Request,
     formats: Sequence[Format],
-    directory: Path,
+    output: Path,
 ) -> Iterator[Written]:
     """Write every format and yield its path with notes: what was folded, what is plainer.
+
+    `output` is a folder, or the one file that there is to be.
 
     Raises CompileError E604 for a comparison with a level or a scope, E605 where a file cannot be
     written, and what `draw` raises.
@@ -30,7 +32,7 @@ def write_figure(
 
         figure = compare(networks[0], networks[1], request)
     elif request.level == "op" and find_dot(request.dot) is None:
-        path = directory / file_name(networks[0].name, "dot")
+        path = _path(output, networks[0].name, "dot")
         write({path: operator_source(networks[0], request).encode()})
         yield path, [_source_instead(formats)]
         return
@@ -42,7 +44,7 @@ def write_figure(
     for format in formats:
         instead = format in ("png", "html") and figure.dot is None
         made: Format = "dot" if instead else format
-        path = directory / file_name(figure.name, made)
+        path = _path(output, figure.name, made)
         try:
             contents[path] = figure.render(made)
         except CompileError as exc:
@@ -62,6 +64,14 @@ def write_figure(
     found = dict.fromkeys(diagnostic for failure in failures for diagnostic in failure.diagnostics)
     if found:
         raise CompileError(*found)
+
+
+def _path(output: Path, name: str, format: Format) -> Path:
+    """The file itself that `output` names, or one of the figure's name in that folder."""
+    named = format_of(output)
+    if named is None:
+        return output / file_name(name, format)
+    return output if named == format else output.with_suffix(f".{format}")
 
 
 def _source_instead(formats: Sequence[Format]) -> str:

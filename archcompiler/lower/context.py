@@ -21,7 +21,7 @@ from archcompiler.language.use import MissingOption, Use, frozen
 from archcompiler.ops import ArgumentError
 
 MAX_STEPS = 20_000
-"""Steps of all different blocks, a unit or module of a row being one each.
+"""Different blocks and all of their steps, a unit or module of a row being one each.
 
 Time and memory grow with these and not with operators: equal blocks are made once.
 """
@@ -59,7 +59,8 @@ class Context:
         self.dialect = dialect
         self.max_operators = max_operators
         self._operators = 0
-        self._made = 0
+        self.made = 0
+        """Steps so far."""
         self._blocks: dict[tuple[Any, ...], Block] = {}
         self._nesting = 0
 
@@ -75,9 +76,9 @@ class Context:
 
     def enter(self, steps: int, *origins: SpecPath) -> None:
         """Count steps before there is a list of them. Raises TooLarge beyond the bound."""
-        self._made += steps
-        if self._made > MAX_STEPS:
-            raise TooLarge("different steps", self._made, MAX_STEPS, *origins)
+        self.made += steps
+        if self.made > MAX_STEPS:
+            raise TooLarge("different steps", self.made, MAX_STEPS, *origins)
 
     def repeat(
         self, block: BlockBuilder, name: str, count: int, body: Block, x: Value, origin: SpecPath
@@ -157,7 +158,8 @@ class Context:
             block = builder.build(self._steps(builder, use))
         finally:
             self._nesting -= 1
-        self.enter(len(block.steps), use.origin)
+        # To make a block takes time beside its steps, also where it has none.
+        self.enter(1 + len(block.steps), use.origin)
         return block
 
     def _steps(self, builder: BlockBuilder, use: Use) -> Value:

@@ -95,7 +95,9 @@ class Gelu(KeepsInput):
 
     kind: ClassVar[str] = "gelu"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "approximate": Argument("word", "none", choices=("none", "tanh"))
+        "approximate": Argument(
+            "word", "none", choices=("none", "tanh"), help="tanh: by an approximation"
+        )
     }
 
     approximate: Approximation = "none"
@@ -106,7 +108,9 @@ class LeakyRelu(KeepsInput):
     """x above 0, slope · x below."""
 
     kind: ClassVar[str] = "leaky_relu"
-    arguments: ClassVar[Mapping[str, Argument]] = {"slope": Argument("float", 0.01, least=0)}
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "slope": Argument("float", 0.01, "of what is negative", least=0)
+    }
 
     slope: float = 0.01
 

@@ -95,6 +95,14 @@ class Operator:
         raise MissingRule(self.kind, "shape")
 
     @property
+    def keeps_size(self) -> bool:
+        """Whether inputs of one size, whatever it is, give an output of that size.
+
+        Nothing is lost by False, but that more is computed for the sizes that a network takes.
+        """
+        return False
+
+    @property
     def simplified(self) -> Operator | None:
         """The operator that does the same under another name; None where it does nothing."""
         return self

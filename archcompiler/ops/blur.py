@@ -29,7 +29,7 @@ class BlurPool(Operator):
     role: ClassVar[Role] = "pool"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "kernel": Argument("int", 3, "3 or 5", least=3, most=5),
-        "stride": Argument("int", 2, least=1),
+        "stride": Argument("int", 2, "pixels between windows", least=1),
     }
 
     kernel: int = 3

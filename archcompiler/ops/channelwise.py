@@ -83,7 +83,9 @@ class LayerScale(Elementwise):
     """Each channel times a number that is learnt, and starts at `init` (Touvron et al., CaiT)."""
 
     kind: ClassVar[str] = "layer_scale"
-    arguments: ClassVar[Mapping[str, Argument]] = {"init": Argument("float", 1e-6)}
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "init": Argument("float", 1e-6, "of every factor, before training")
+    }
 
     channels: int
     init: float = 1e-6
@@ -113,7 +115,9 @@ class Scale(Elementwise):
     """Every element times a constant."""
 
     kind: ClassVar[str] = "scale"
-    arguments: ClassVar[Mapping[str, Argument]] = {"factor": Argument("float")}
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "factor": Argument("float", help="what every element is multiplied by")
+    }
 
     factor: float
 

@@ -23,14 +23,14 @@ class Conv(Operator):
     role: ClassVar[Role] = "conv"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "channels": Argument("int", least=1, help="channels of the output"),
-        "kernel": Argument("ints", least=1),
-        "stride": Argument("ints", 1, least=1),
+        "kernel": Argument("ints", least=1, help="pixels of a window"),
+        "stride": Argument("ints", 1, "pixels between windows", least=1),
         "padding": Argument(
             "ints", None, "keeps the size at stride 1: `dilation * (kernel - 1) // 2`", least=0
         ),
-        "dilation": Argument("ints", 1, least=1),
-        "groups": Argument("int", 1, least=1),
-        "bias": Argument("bool", False),
+        "dilation": Argument("ints", 1, "pixels between what a window reads", least=1),
+        "groups": Argument("int", 1, "parts of the channels, each by itself", least=1),
+        "bias": Argument("bool", False, "add a number to each channel"),
     }
 
     in_channels: int
@@ -52,6 +52,14 @@ class Conv(Operator):
 
     def out(self, channels: tuple[Number, ...]) -> Number:
         return self.out_channels
+
+    @property
+    def keeps_size(self) -> bool:
+        return all(
+            along(self.stride, axis) == 1
+            and 2 * along(self.padding, axis) + 1 == self._extent(axis)
+            for axis in range(self.dims)
+        )
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)

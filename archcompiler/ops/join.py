@@ -42,6 +42,10 @@ class Add(Join):
     def out(self, channels: tuple[Number, ...]) -> Number:
         return widest(channels)
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
         return broadcast(inputs, "an addition")
@@ -58,6 +62,10 @@ class Maximum(Join):
 
     def out(self, channels: tuple[Number, ...]) -> Number:
         return widest(channels)
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
@@ -81,6 +89,10 @@ class Mul(Join):
     def out(self, channels: tuple[Number, ...]) -> Number:
         return widest(channels)
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
         return broadcast(inputs, "a product")
@@ -102,7 +114,12 @@ class Gate(Join):
     kind: ClassVar[str] = "gate"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "learning": Argument("word", "residual", choices=("residual", "naive"))
+        "learning": Argument(
+            "word",
+            "residual",
+            "residual: (1 + M) · T; naive: M · T",
+            choices=("residual", "naive"),
+        )
     }
 
     learning: Learning = "residual"
@@ -114,6 +131,10 @@ class Gate(Join):
     @property
     def formula(self) -> str:
         return "(1 + M)·T" if self.learning == "residual" else "M·T"
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
@@ -137,7 +158,12 @@ class Concat(Join):
     kind: ClassVar[str] = "concat"
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "axis": Argument("word", "channels", choices=("channels", "depth", "height", "width"))
+        "axis": Argument(
+            "word",
+            "channels",
+            "along which the inputs follow one another",
+            choices=("channels", "depth", "height", "width"),
+        )
     }
 
     axis: Axis = "channels"
@@ -154,6 +180,10 @@ class Concat(Join):
 
     def out(self, channels: tuple[Number, ...]) -> Number:
         return reduce(add, channels) if self.axis == "channels" else channels[0]
+
+    @property
+    def keeps_size(self) -> bool:
+        return self.axis == "channels"
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)

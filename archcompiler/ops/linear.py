@@ -20,7 +20,7 @@ class Linear(Operator):
     role: ClassVar[Role] = "linear"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "features": Argument("int", least=1, help="channels of the output"),
-        "bias": Argument("bool", True),
+        "bias": Argument("bool", True, "add a number to each feature"),
     }
 
     in_features: int

@@ -11,6 +11,8 @@ from archcompiler.ops.argument import Argument
 from archcompiler.ops.base import Number, Operator, Role, ShapeError
 from archcompiler.ops.cost import BYTES, Saved, Work
 
+EPS = "added to the variance"
+
 
 @dataclass(frozen=True)
 class BatchNorm(Operator):
@@ -19,8 +21,8 @@ class BatchNorm(Operator):
     kind: ClassVar[str] = "batch_norm"
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "eps": Argument("float", 1e-5, least=0),
-        "momentum": Argument("float", 0.1, least=0, most=1),
+        "eps": Argument("float", 1e-5, EPS, least=0),
+        "momentum": Argument("float", 0.1, "weight of a batch in the averages", least=0, most=1),
     }
 
     channels: int
@@ -30,6 +32,10 @@ class BatchNorm(Operator):
     @classmethod
     def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
         return cls(inputs[0], **cls.complete(dims, arguments))
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)
@@ -65,8 +71,8 @@ class GroupNorm(Operator):
     kind: ClassVar[str] = "group_norm"
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "groups": Argument("int", 32, least=1),
-        "eps": Argument("float", 1e-5, least=0),
+        "groups": Argument("int", 32, "parts of the channels, each by itself", least=1),
+        "eps": Argument("float", 1e-5, EPS, least=0),
     }
 
     channels: int
@@ -116,7 +122,7 @@ class LayerNorm(Operator):
 
     kind: ClassVar[str] = "layer_norm"
     role: ClassVar[Role] = "norm"
-    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-6, least=0)}
+    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-6, EPS, least=0)}
 
     channels: int
     eps: float = 1e-6
@@ -124,6 +130,10 @@ class LayerNorm(Operator):
     @classmethod
     def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
         return cls(inputs[0], **cls.complete(dims, arguments))
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)
@@ -154,7 +164,7 @@ class SpatialNorm(Operator):
 
     kind: ClassVar[str] = "spatial_norm"
     role: ClassVar[Role] = "norm"
-    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-5, least=0)}
+    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-5, EPS, least=0)}
 
     eps: float = 1e-5
 
@@ -186,7 +196,7 @@ class ChannelNorm(Operator):
 
     kind: ClassVar[str] = "channel_norm"
     role: ClassVar[Role] = "norm"
-    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-12, least=0)}
+    arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-12, EPS, least=0)}
 
     eps: float = 1e-12
 

@@ -14,6 +14,10 @@ class Pointwise(Operator):
 
     role: ClassVar[Role] = "norm"
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         return self.only(inputs)
 

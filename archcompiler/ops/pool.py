@@ -17,7 +17,7 @@ INDEX_BYTES = 8
 """Bytes of an int64, torch's type for the place of a maximum."""
 
 WINDOW: Mapping[str, Argument] = {
-    "kernel": Argument("ints", least=1),
+    "kernel": Argument("ints", least=1, help="pixels of a window"),
     "stride": Argument("ints", None, "the kernel", least=1),
     "padding": Argument("ints", 0, "at most half of the kernel", least=0),
     "ceil": Argument("bool", False, "keep a last window that hangs over the edge"),
@@ -98,7 +98,7 @@ class MaxPool(WindowPool):
     kind: ClassVar[str] = "max_pool"
     arguments: ClassVar[Mapping[str, Argument]] = {
         **WINDOW,
-        "dilation": Argument("ints", 1, least=1),
+        "dilation": Argument("ints", 1, "pixels between what a window reads", least=1),
     }
 
     dilation: Sides = 1
@@ -121,7 +121,7 @@ class AvgPool(WindowPool):
     kind: ClassVar[str] = "avg_pool"
     arguments: ClassVar[Mapping[str, Argument]] = {
         **WINDOW,
-        "count_include_pad": Argument("bool", True),
+        "count_include_pad": Argument("bool", True, "average over the padding too"),
     }
 
     count_include_pad: bool = True

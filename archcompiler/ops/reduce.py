@@ -23,8 +23,12 @@ class Reduce(Operator):
     kind: ClassVar[str] = "reduce"
     role: ClassVar[Role] = "pool"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "how": Argument("word", choices=("mean", "max", "sum")),
-        "axis": Argument("word", choices=("channels", "positions", "depth", "height", "width")),
+        "how": Argument("word", choices=("mean", "max", "sum"), help="what becomes of them"),
+        "axis": Argument(
+            "word",
+            choices=("channels", "positions", "depth", "height", "width"),
+            help="over which",
+        ),
     }
 
     how: How
@@ -77,7 +81,9 @@ class Softmax(Operator):
     kind: ClassVar[str] = "softmax"
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "axis": Argument("word", "channels", choices=("channels", "positions"))
+        "axis": Argument(
+            "word", "channels", choices=("channels", "positions"), help="over which they sum to 1"
+        )
     }
 
     axis: Literal["channels", "positions"] = "channels"

@@ -22,7 +22,7 @@ class DropPath(Pointwise):
 
     kind: ClassVar[str] = "drop_path"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "probability": Argument("float", least=0, most=1)
+        "probability": Argument("float", least=0, most=1, help="of being dropped")
     }
 
     probability: float
@@ -48,7 +48,7 @@ class Dropout(Pointwise):
 
     kind: ClassVar[str] = "dropout"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "probability": Argument("float", least=0, most=1)
+        "probability": Argument("float", least=0, most=1, help="of being dropped")
     }
 
     probability: float

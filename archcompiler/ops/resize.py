@@ -16,7 +16,9 @@ from archcompiler.ops.sides import ArgumentError, Sides, along, spread
 InterpolationMode = Literal["bilinear", "nearest"]
 
 RESAMPLING: Mapping[str, Argument] = {
-    "mode": Argument("word", "bilinear", choices=("bilinear", "nearest")),
+    "mode": Argument(
+        "word", "bilinear", choices=("bilinear", "nearest"), help="how pixels are made"
+    ),
     "align_corners": Argument("bool", None, "true if the mode is bilinear, which alone has it"),
 }
 
@@ -76,6 +78,10 @@ class Interpolate(Resample):
         given = cls.complete(dims, arguments)
         return cls(given["mode"], aligned(given))
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
         data, target = inputs
@@ -91,7 +97,7 @@ class Upsample(Resample):
 
     kind: ClassVar[str] = "upsample"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "scale": Argument("ints", 2, least=1),
+        "scale": Argument("ints", 2, "how often as large", least=1),
         **RESAMPLING,
     }
 

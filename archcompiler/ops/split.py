@@ -48,7 +48,7 @@ class Part(View):
     kind: ClassVar[str] = "part"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "index": Argument("int", help="counted from 0", least=0),
-        "of": Argument("int", 2, least=1),
+        "of": Argument("int", 2, "how many equal parts there are", least=1),
     }
 
     index: int
@@ -78,7 +78,9 @@ class Shuffle(Moving):
     """Channels of `groups` dealt out in turn: the first of each group, the second, and so on."""
 
     kind: ClassVar[str] = "shuffle"
-    arguments: ClassVar[Mapping[str, Argument]] = {"groups": Argument("int", least=1)}
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "groups": Argument("int", least=1, help="parts whose channels are dealt out in turn")
+    }
 
     groups: int
 
@@ -166,8 +168,8 @@ class Take(View):
     kind: ClassVar[str] = "take"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "axis": Argument("word", choices=("depth", "height", "width")),
-        "end": Argument("word", "first", choices=("first", "last")),
+        "axis": Argument("word", choices=("depth", "height", "width"), help="along which"),
+        "end": Argument("word", "first", "which pixel", choices=("first", "last")),
     }
 
     axis: Spatial

@@ -10,23 +10,25 @@ from archcompiler.ir.kinds import HEAD, MASK, UNIT
 from archcompiler.language.use import Use
 from archcompiler.passes.blame import options, stage_channels, step_origins
 from archcompiler.passes.finding import Finding
-from archcompiler.passes.fitting import fitting_channels, uneven
+from archcompiler.passes.fitting import Fitting, uneven
 
 
 def check_blocks(graph: Graph) -> Iterator[Finding]:
     """Options that do not fit (E305, E307, E212, E220), shapes that break the contract (E308)."""
-    reported = set()
+    reported, fitting = set(), Fitting()
     blocks = dict(graph.blocks())
     for path, block in blocks.items():
-        finding = _check_block(path, block, stage_channels(path, blocks))
+        finding = _check_block(path, block, stage_channels(path, blocks), fitting)
         if finding is not None and (finding.code, finding.origins) not in reported:
             reported.add((finding.code, finding.origins))
             yield finding
 
 
-def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Finding | None:
+def _check_block(
+    path: str, block: Block, channels: tuple[SpecPath, ...], fitting: Fitting
+) -> Finding | None:
     if block.problems:
-        return _problem(path, block, block.problems[0], channels)
+        return _problem(path, block, block.problems[0], channels, fitting)
     groups = uneven(block)
     if groups is not None:
         name, message = groups
@@ -35,7 +37,7 @@ def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Fin
             *channels,
             *step_origins(block, name, "groups"),
         )
-        return Finding("E305", message, origins, path, help=fitting_channels(block))
+        return Finding("E305", message, origins, path, help=fitting.near(block))
     if not isinstance(block.use, Use) or block.input.empty or block.output_type.empty:
         return None
     promised = _promised(block, block.use)
@@ -44,7 +46,9 @@ def _check_block(path: str, block: Block, channels: tuple[SpecPath, ...]) -> Fin
     return None
 
 
-def _problem(path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...]) -> Finding:
+def _problem(
+    path: str, block: Block, problem: Problem, channels: tuple[SpecPath, ...], fitting: Fitting
+) -> Finding:
     """Why a block cannot be built."""
     origins = problem.origins or (block.origin,)
     if problem.code == "E212" and origins[0][:1] == ("stages",) and "`depth`" in problem.message:
@@ -62,7 +66,7 @@ def _problem(path: str, block: Block, problem: Problem, channels: tuple[SpecPath
     help = problem.help
     if problem.code in ("E204", "E307"):
         if problem.code == "E307":
-            help = help or fitting_channels(block)
+            help = help or fitting.near(block)
         # The channels of the stage rather than the unit as a whole.
         nearest = [origin for origin in origins if origin != block.origin]
         origins = (*nearest, *channels, *origins)

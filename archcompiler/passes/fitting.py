@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from archcompiler.ir import Block, TensorType
 from archcompiler.ir.kinds import MASK, UNIT
 from archcompiler.language.definition import NONE
 from archcompiler.language.target import Dialect
-from archcompiler.language.use import Reference, Use
-from archcompiler.lower.context import Context
+from archcompiler.language.use import Reference, Use, frozen
+from archcompiler.lower.context import MAX_STEPS, Context, EndlessBlocks, TooLarge
 from archcompiler.ops import ShapeError
 
 _NEAR = 512
@@ -17,24 +19,48 @@ _NEAR = 512
 _OPERATORS = 100_000
 
 
-def fitting_channels(block: Block) -> str | None:
-    """The nearest channels below and above at which a unit or a mask can be built, as a help."""
-    use = block.use
-    if not isinstance(use, Use) or block.kind not in (UNIT, MASK) or not isinstance(use.c, int):
+class Fitting:
+    """Tries units and masks at other channels, with as many steps in all as a network may have."""
+
+    def __init__(self) -> None:
+        self._left = MAX_STEPS
+        self._known: dict[tuple[Any, ...], bool] = {}
+
+    def near(self, block: Block) -> str | None:
+        """The nearest channels below and above at which a block can be built, as a help."""
+        use = block.use
+        if not isinstance(use, Use) or block.kind not in (UNIT, MASK) or not isinstance(use.c, int):
+            return None
+        below = self._first(block, use, range(use.c - 1, max(0, use.c - _NEAR), -1))
+        above = self._first(block, use, range(use.c + 1, use.c + _NEAR))
+        near = [f"{c}" for c in (below, above) if c is not None]
+        return f"the nearest channels that fit: {' and '.join(near)}" if near else None
+
+    def _first(self, block: Block, use: Use, channels: Iterable[int]) -> int | None:
+        definition, kept = use.definition, use.cin == use.c
+        # Wherever in a network it stands, and however often, a block fits the same channels.
+        alike = definition.name, definition.home, frozen(use.given), use.stride, block.input.size
+        for c in channels:
+            cin = c if kept else use.cin
+            key = *alike, cin, c
+            if key not in self._known:
+                if self._left <= 0:
+                    return None
+                self._known[key] = self._fits(replace(use, c=c, cin=cin), block.input.size)
+            if self._known[key]:
+                return c
         return None
 
-    def fits(channels: int) -> bool:
-        cin = channels if use.cin == use.c else use.cin
-        other = replace(use, c=channels, cin=cin)
-        dialect = Dialect(use.library, block.input.dims, Reference(NONE), Reference(NONE))
-        input = TensorType(cin, *block.input.size)
-        built = Context(dialect, _OPERATORS).block(other, input)
+    def _fits(self, use: Use, size: tuple[int, ...]) -> bool:
+        dialect = Dialect(use.library, len(size), Reference(NONE), Reference(NONE))
+        context = Context(dialect, _OPERATORS)
+        try:
+            built = context.block(use, TensorType(use.cin, *size))
+        except (TooLarge, EndlessBlocks):
+            return False
+        finally:
+            self._left -= max(context.made, len(use.definition.steps))
         return not any(mistaken(inner) for _, inner in built.blocks())
-
-    below = next((c for c in range(use.c - 1, max(0, use.c - _NEAR), -1) if fits(c)), None)
-    above = next((c for c in range(use.c + 1, use.c + _NEAR) if fits(c)), None)
-    near = [f"{c}" for c in (below, above) if c is not None]
-    return f"the nearest channels that fit: {' and '.join(near)}" if near else None
 
 
 def mistaken(block: Block) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error, warning
 
@@ -27,31 +27,38 @@ def numbers(names: Sequence[str], known: Sequence[str], place: Span | None) -> t
 
 def other(names: Sequence[str], known: Sequence[str], place: Span | None) -> Diagnostic:
     """E740 for data whose classes have other names than those that a network knows."""
-    found, wanted = set(names), set(known)
-    notes = [
-        *_listed("only in the data", [name for name in names if name not in wanted]),
-        *_listed("only in the run", [name for name in known if name not in found]),
-    ]
     return error(
         "E740",
         "the data have other classes than the network was trained on",
         place,
-        notes=notes or ["the names are the same, but in another order or more than once"],
+        notes=apart(names, known),
     )
 
 
-def unnamed(checkpoint: str) -> Diagnostic:
+def apart(names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Notes on what differs between the classes of data and those of a run."""
+    found, wanted = set(names), set(known)
+    notes = [
+        *listed("only in the data", [f"`{name}`" for name in names if name not in wanted]),
+        *listed("only in the run", [f"`{name}`" for name in known if name not in found]),
+    ]
+    return notes or ["the names are the same, but in another order or more than once"]
+
+
+def unnamed(
+    checkpoint: str, note: str = "those of the data are taken to be the same, in the same order"
+) -> Diagnostic:
     """W740 for a checkpoint that was written before the names of classes were kept."""
     return warning(
         "W740",
         f"{checkpoint} does not say which classes it was trained on",
-        notes=("those of the data are taken to be the same, in the same order",),
+        notes=(note,),
     )
 
 
-def _listed(where: str, names: Collection[str]) -> list[str]:
+def listed(where: str, names: Sequence[str]) -> list[str]:
+    """A note that names the first few, if there are any."""
     if not names:
         return []
-    shown = ", ".join(f"`{name}`" for name in list(names)[:_SHOWN])
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return [f"{where}: {shown}{more}"]
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return [f"{where}: {', '.join(names[:_SHOWN])}{more}"]

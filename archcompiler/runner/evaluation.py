@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.runner.data.augment import Normaliser
-from archcompiler.runner.data.crops import Crops, padded, resized, single_crop, ten_crop
 from archcompiler.runner.data.files import unreadable
-from archcompiler.runner.data.opening import EvaluationView, OpenedSplit, default_view, open_split
-from archcompiler.runner.data.source import EvaluationPlan
+from archcompiler.runner.data.opening import OpenedSplit, open_split
 from archcompiler.runner.engine.evaluate import Score, evaluate
+from archcompiler.runner.engine.inference import Inference
 from archcompiler.runner.recipe.choices import Split
-from archcompiler.runner.recipe.model import Folder, holds_back
+from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.store.trained import Trained
 from archcompiler.runner.store.writing import png, write_result
-from archcompiler.runner.system.failures import evaluation_fits, explained
-from archcompiler.runner.system.hardware import resolve_device, settle
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class View:
+class Variant:
     """What of which images is looked at."""
 
     split: Split
@@ -69,44 +65,26 @@ def evaluate_trained(
 
     `size` is (H, W). Raises CompileError E703, E704 or E740 for the data, E707 for the device.
     """
-    recipe, spec = trained.loaded.recipe, trained.compiled.spec
-    device = resolve_device(recipe.device)
-    hardware = settle(trained.loaded, device)
-    usual = spec.input[1:]
-    height, width = size or usual
-    trained.require_size(height, width)
-    data, classes = recipe.data, trained.classes
-    views: Crops = ten_crop((height, width)) if crops == 10 else single_crop
-    if isinstance(data, Folder):
-        # The margin around the crop grows with it; ten crops need all of it.
-        view = default_view(data, (height, width), max(height / usual[0], width / usual[1]))
-        if crops == 10:
-            view = EvaluationView(view.cover, view.cover)
-        opened = open_split(trained.loaded, spec, device, split, view, classes)
-    else:
-        opened = open_split(trained.loaded, spec, device, split, classes=classes)
-        if crops == 10:
-            views = padded(views, (max(height // 8, 1), max(width // 8, 1)))
-        views = resized(views, (height, width))
-    network = trained.module.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
-    plan = EvaluationPlan(max(recipe.evaluation_batch // crops, 1), limit)
+    spec = trained.compiled.spec
+    inference = Inference.prepare(trained, size, crops)
+    hardware, view = inference.hardware, inference.view
+    opened = open_split(trained.loaded, spec, hardware.device, split, view, trained.classes)
     confusion = Confusion(spec.classes)
     with (
-        explained(recipe),
-        evaluation_fits(recipe.evaluation_batch),
-        closing(opened.images.batches(plan)) as batches,
+        inference.fitting(),
+        closing(opened.images.batches(inference.plan(limit))) as batches,
     ):
         score = evaluate(
-            network,
+            inference.network,
             batches,
-            Normaliser.of(data.mean, data.std, device),
+            inference.normalise,
             hardware,
             classes=spec.classes,
-            crops=views,
+            crops=view.crops,
             answers=confusion.add,
         )
-    view_of = View(split, crops, (height, width))
-    return _written(trained, output or trained.folder.path, score, confusion, opened, view_of)
+    variant = Variant(split, crops, inference.size)
+    return _written(trained, output or trained.folder.path, score, confusion, opened, variant)
 
 
 def _written(
@@ -115,29 +93,28 @@ def _written(
     score: Score,
     confusion: Confusion,
     opened: OpenedSplit,
-    view: View,
+    variant: Variant,
 ) -> Evaluation:
     classes, missed = opened.images.classes, opened.images.missed
-    name = view.suffix(trained.compiled.spec.input[1:])
+    name = variant.suffix(trained.compiled.spec.input[1:])
     report, picture = output / f"eval{name}.json", output / f"confusion{name}.png"
     values = {
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
-        "split": view.split,
+        "split": variant.split,
         "best_chosen_on": "validation" if holds_back(trained.loaded.recipe.data) else "test",
         "images": score.images,
         "unreadable": len(missed),
-        "crops": view.crops,
-        "size": list(view.size),
+        "crops": variant.crops,
+        "size": list(variant.size),
         "loss": score.loss,
         "top1": score.top1,
         "top5": score.top5,
         "classes": list(classes),
         "confusion": confusion.rows(),
     }
-    title = (
-        f"{trained.compiled.name}: {score.top1:.2%} of {score.images:,} {view.split} images right"
-    )
+    images = f"{score.images:,} {variant.split} images"
+    title = f"{trained.compiled.name}: {score.top1:.2%} of {images} right"
     problem: CompileError | None = None
     try:
         write_result(report, json_text(values).encode())

@@ -36,6 +36,7 @@ from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.lock import locked, unlocked
 from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
+from archcompiler.runner.store.weights import Beginning, begin_with
 from archcompiler.runner.system.distributed import World, distribute, joined
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
@@ -52,6 +53,8 @@ class Job:
     loaded: LoadedRecipe
     folder: RunFolder
     resume: bool = False
+    init: Path | None = None
+    """Weights to begin with, unless there is a checkpoint to go on from; see `begin_with`."""
     strategy: Strategy = "ddp"
     tensorboard: bool = False
     quiet: bool = False
@@ -95,11 +98,15 @@ def train(job: Job) -> Outcome:
         recipe = _on_hardware(settled, hardware)
         cost = total(CostModel(job.network.graph).network)
         scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
+        goes_on = job.resume and job.folder.started
+        initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
         with explained(recipe, here.size), _alone(job, world) as warnings:
             if world.first:
                 large = large_batch(job.loaded, recipe.batch_size, len(data.train))
                 warnings += [*scarce, *hardware.unknown(), *large]
-            run, loop = _Run.start(job, recipe, data, cost.macs, hardware, world, start, warnings)
+            run, loop = _Run.start(
+                job, recipe, data, initial, cost.macs, hardware, world, start, warnings
+            )
             return run.train(loop, signals, settled)
 
 
@@ -121,6 +128,7 @@ class _Run:
     began: float
     warnings: list[Diagnostic]
     data: OpenedData
+    initial: Beginning | None
 
     def __post_init__(self) -> None:
         self._first_step = self.state.iteration + 1
@@ -132,6 +140,7 @@ class _Run:
         job: Job,
         recipe: SettledRecipe,
         data: OpenedData,
+        initial: Beginning | None,
         macs: int,
         hardware: Hardware,
         world: World,
@@ -154,14 +163,20 @@ class _Run:
         if contents is not None:
             changed = differences(loaded, contents, identity)
             warnings += changed if world.first else []
+            identity["initial"] = contents.get("initial")
+        elif initial is not None:
+            identity["initial"] = initial.record
+            inherited = initial.inherited(data.train.classes)
+            warnings += inherited if world.first else []
         if world.first:
             done = 0 if contents is None else contents["iteration"]
             here = {"iteration": done, **environment(hardware.device, world.size)}
             of = {
-                name: identity[name] for name in ("spec_sha256", "images", "data_sha256", "classes")
+                name: identity[name]
+                for name in ("spec_sha256", "images", "data_sha256", "classes", "initial")
             }
             folder.prepare(job.network, recipe, of, here)
-        state, model = _built(job, recipe, hardware, world)
+        state, model = _built(job, recipe, initial, hardware, world)
         if contents is not None:
             try:
                 require_fit(contents, state.network)
@@ -175,7 +190,7 @@ class _Run:
         progress = Progress(recipe.iterations, state.iteration, silent=silent)
         run = cls(
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
-            warnings, data,
+            warnings, data, initial,
         )  # fmt: skip
         loop = Loop(recipe, state, model, data, hardware, world, run, macs)
         loop.warm_up()
@@ -196,6 +211,8 @@ class _Run:
             say(f"`{layout.folder}` has {layout.summary}; the recipe that results:")
             for line in ("", *recipe_text(settled).splitlines(), ""):
                 say(line)
+        if self.initial is not None:
+            say(f"{self.job.network.name} {self.initial}")
         if self.data.split == "test":
             say("no validation images: `best.pt` is chosen on the test images")
         self._warn(self.warnings)
@@ -292,7 +309,7 @@ def _alone(job: Job, world: World) -> Iterator[list[Diagnostic]]:
                 if not stack.enter_context(locked(folder.lock)):
                     warnings.append(unlocked(folder.path))
                 # Again: another run may have come and gone since.
-                folder.require(resume=job.resume)
+                folder.require(resume=job.resume, init=job.init is not None)
             except CompileError as exc:
                 problem = exc
         problem = world.share(problem)
@@ -330,12 +347,14 @@ def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, lis
 
 
 def _built(
-    job: Job, recipe: SettledRecipe, hardware: Hardware, world: World
+    job: Job, recipe: SettledRecipe, initial: Beginning | None, hardware: Hardware, world: World
 ) -> tuple[TrainingState, torch.nn.Module]:
     """A new run's state, and the module to call in it."""
     device = hardware.device
     torch.manual_seed(word(recipe.seed, Stream.INIT, 0, 0))
     network = job.network.module(checkpointing=recipe.speed.checkpointing)
+    if initial is not None:
+        network.load_state_dict(initial.taken, strict=False)
     # fully_shard takes parameters in the plain memory order only; activations have their own.
     sharded = job.strategy == "fully_shard" and world.size > 1
     order = torch.contiguous_format if sharded else hardware.memory_format

@@ -53,6 +53,8 @@ class LoadedSpec:
         from archcompiler.spec.resolved import resolved, used
 
         values = resolved(self.spec, self.library)
+        # What is expected of a network does not make it another.
+        values.pop("expect", None)
         del values["blocks"]
         values["blocks"] = [self._text(name, home) for home, name in used(self.spec, self.library)]
         values["blocks"].sort()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from archcompiler.config.base import Model
 
@@ -110,6 +110,40 @@ class Init(Model):
     """Which connections He initialisation counts."""
 
 
+Quantity = Annotated[
+    Any,
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}]}),
+]
+"""A number or comparisons, which `archcompiler.spec.bounds` reads."""
+Sides = Annotated[
+    Any,
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "array", "items": {"type": "integer", "minimum": 1}},
+            ]
+        }
+    ),
+]
+
+
+class Expect(Model):
+    """What the network has to be; where it is not, that is an error."""
+
+    params: Quantity = None
+    """Learnable parameters: a number, or `"<= 32M"`, or `">= 30M, < 32M"`; `"any"` takes back what
+    an extended spec expects."""
+    macs: Quantity = None
+    """Multiply-accumulates for one image of the spec's `input`."""
+    memory: Quantity = None
+    """Bytes that autograd keeps of one image for the backward pass, in float32."""
+    depth: Quantity = None
+    """Layers of the trunk."""
+    valid: Annotated[tuple[Sides, ...], Field(max_length=20)] | None = None
+    """Sizes that the network has to take: 320 for every side, [320, 480] for height and width."""
+
+
 class Spec(Model):
     """A network. This is the root of a spec file."""
 
@@ -145,5 +179,7 @@ class Spec(Model):
     norm: Annotated[Norm, BeforeValidator(_from_name)] = Norm.model_construct()
     """What the operator `norm` means in every block: batch, group, layer or none."""
     init: Init = Init.model_construct()
+    expect: Expect | None = None
+    """What the network has to be: parameters, MACs, memory, depth, valid sizes."""
     blocks: dict[str, Any] = Field(default_factory=dict)
     """Blocks of this spec: units, masks, stems, heads and parts of them."""

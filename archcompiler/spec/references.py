@@ -13,6 +13,7 @@ from archcompiler.language.library import Home, Library
 from archcompiler.language.naming import MEANT, Naming, Place
 from archcompiler.ops.registry import find_operator
 from archcompiler.spec.model import MAX_STAGES
+from archcompiler.spec.wording import NAMES
 
 NORMS = {"batch": "batch_norm", "group": "group_norm", "layer": "layer_norm"}
 """What `norm.type` says, and the operator that it means."""
@@ -94,7 +95,7 @@ def _refused(name: str, library: Library) -> str | None:
     from archcompiler.language.collecting import IDENTIFIER
 
     if not IDENTIFIER.fullmatch(name) or len(name) > 64:
-        return "a name is lower-case letters, digits and `_`, and starts with a letter"
+        return NAMES
     if name in (*MEANT, NONE):
         return "that has a meaning of its own"
     if not library.is_shipped(name):

@@ -10,6 +10,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.language.checking import check_block
 from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.library import Home
+from archcompiler.spec.bounds import EXAMPLE, QUANTITIES, parse_bounds, sides_of
 from archcompiler.spec.names import class_name, taken, taken_file
 from archcompiler.spec.resolved import used
 
@@ -24,10 +25,29 @@ def broken_rules(loaded: LoadedSpec, sound: bool) -> Iterator[Diagnostic]:
     yield from _outside(loaded, found)
     yield from _names(loaded, [loaded.library.find(name, home) for home, name in found])
     yield from _outputs(loaded)
+    yield from _expectations(loaded)
     channels = _stem_channels(loaded)
     for index, stage in enumerate(loaded.spec.stages):
         yield from _stage(loaded, index, stage, channels)
         channels = stage.channels
+
+
+def _expectations(loaded: LoadedSpec) -> Iterator[Diagnostic]:
+    """Quantities that are no comparisons, and sizes that are none."""
+    expect, dims = loaded.spec.expect, len(loaded.spec.input) - 1
+    if expect is None:
+        return
+    for key in QUANTITIES:
+        value = getattr(expect, key)
+        if value is not None and parse_bounds(value) is None:
+            message = f"`{key}` must be a number or a comparison"
+            yield error("E204", message, loaded.span(("expect", key)), help=EXAMPLE)
+    for index, size in enumerate(expect.valid or ()):
+        sides = sides_of(size, dims)
+        if sides is None or not all(0 < side <= 1_000_000 for side in sides):
+            span = loaded.span(("expect", "valid", index))
+            wanted = "a side" if dims == 1 else f"a side for all, or {dims} sides"
+            yield error("E204", f"an entry of `valid` must be {wanted}, in pixels", span)
 
 
 def _outputs(loaded: LoadedSpec) -> Iterator[Diagnostic]:

@@ -40,9 +40,12 @@ def spec_schema() -> dict[str, Any]:
     only in a spec that has no blocks of its own, and none from another.
     """
     library = Library()
+    models = {model.__name__: model for model in _submodels(Model)}
+    for model in models.values():
+        # The default of a field is written by the serializer of its model, which is built late.
+        model.model_rebuild()
     schema = Spec.model_json_schema()
     definitions = schema["$defs"]
-    models = {model.__name__: model for model in _submodels(Model)}
     for name, definition in (*definitions.items(), ("Spec", schema)):
         for field, text in field_help(models[name]).items():
             definition["properties"][field].setdefault("description", text)
@@ -70,14 +73,15 @@ def spec_schema() -> dict[str, Any]:
                 "patternProperties": {"^[0-9]+$": {"$ref": "#/$defs/StageChange"}},
                 "additionalProperties": False,
             },
-        ]
+        ],
+        "description": "The stages in order; in a spec that extends another also changes to them.",
     }
     properties["extends"] = {
         "anyOf": [{"enum": list(shipped.specs())}, {"type": "string"}],
         "description": "Path of another spec, relative to this file, that this one changes, or the "
         "name of one that comes with the package.",
     }
-    properties["$schema"] = {"type": "string"}
+    properties["$schema"] = {"type": "string", "description": "Where editors find this schema."}
     required = schema.pop("required")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

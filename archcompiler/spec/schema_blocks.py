@@ -23,8 +23,18 @@ _JSON = {
     "word": ["string"],
 }
 _STEM = {
-    "channels": {"type": "integer", "minimum": 1, "maximum": 65536},
-    "stride": {"type": "integer", "minimum": 1, "maximum": 16},
+    "channels": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 65536,
+        "description": "Output channels; by default the stem's own number.",
+    },
+    "stride": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": 16,
+        "description": "By how much it shrinks the image; by default the stem's own number.",
+    },
 }
 
 _HEAD: Schema = {
@@ -83,7 +93,7 @@ def _table(
     name: str, rules: Mapping[str, Option] | Mapping[str, Argument], besides: Schema
 ) -> Schema:
     """A table with a `type`, or the bare word for it."""
-    properties: Schema = {"type": {}, **besides}
+    properties: Schema = {"type": {"description": "What stands here."}, **besides}
     for key, rule in rules.items():
         properties[key] = _value(rule)
     return {"properties": properties, "additionalProperties": False}
@@ -124,7 +134,11 @@ def _reference(place: str, types: tuple[str, ...], library: Library) -> Schema:
     return {
         "type": ["string", "object"],
         "examples": list(types),
-        "properties": {"type": {"type": "string", "examples": list(types)}},
+        "properties": {
+            "type": {"type": "string", "examples": list(types), "description": "What stands here."}
+        },
+        # Which keys there may be is said by what its `type` names.
+        "additionalProperties": True,
         "allOf": then,
     }
 
@@ -145,13 +159,17 @@ def _own() -> Schema:
     option = {
         "type": ["number", "boolean", "string", "object"],
         "properties": {
-            "type": {"enum": list(OPTION_TYPES)},
-            "default": {},
-            "least": {"type": "number"},
-            "most": {"type": "number"},
-            "choices": {"type": "array", "items": word},
+            "type": {"enum": list(OPTION_TYPES), "description": "By default that of `default`."},
+            "default": {
+                "description": "What it is where nobody says; without, it has to be said.",
+                "additionalProperties": True,
+            },
+            "least": {"type": "number", "description": "The smallest number that it may be."},
+            "most": {"type": "number", "description": "The largest number that it may be."},
+            "choices": {"type": "array", "items": word, "description": "The words it may be."},
             "slot": {"enum": list(SLOTS), "description": "What can be put there."},
-            "help": word,
+            "help": {**word, "description": "What it is for, in one line."},
+            "spare": {"type": "boolean", "description": "Whether a block may leave it unused."},
         },
         "additionalProperties": False,
     }
@@ -171,7 +189,7 @@ def _own() -> Schema:
         "else": {**word, "description": "What stands for the step then."},
         "repeat": {**number, "description": "How many equal blocks in a row."},
     }
-    step = {"type": "object", "properties": wiring}
+    step = {"type": "object", "properties": wiring, "additionalProperties": True}
     steps: Schema = {"type": "object", "additionalProperties": {"$ref": "#/$defs/step"}}
     found: Schema = {"step": step}
     strict = []
@@ -193,16 +211,28 @@ def _own() -> Schema:
         "properties": {
             "title": {**word, "description": "The docstring of the emitted class."},
             "source": {**word, "description": "Where it comes from."},
-            "class_name": {"type": "string", "pattern": "^[A-Z][A-Za-z0-9]{0,63}$"},
+            "class_name": {
+                "type": "string",
+                "pattern": "^[A-Z][A-Za-z0-9]{0,63}$",
+                "description": "Name of the emitted class; by default made of the block's.",
+            },
             "preactivation": {
                 "type": "boolean",
                 "description": "True if its output is a bare sum that is yet to be activated.",
             },
             "channels": {**_STEM["channels"], "description": "Of a stem, where a spec says none."},
             "stride": {**_STEM["stride"], "description": "Of a stem, where a spec says none."},
-            "options": {"type": "object", "additionalProperties": option},
-            "let": {"type": "object", "additionalProperties": number},
-            "steps": steps,
+            "options": {
+                "type": "object",
+                "additionalProperties": option,
+                "description": "What can be set where the block is named: a value, or a table.",
+            },
+            "let": {
+                "type": "object",
+                "additionalProperties": number,
+                "description": "Named numbers that steps and other numbers may read.",
+            },
+            "steps": {**steps, "description": "What is computed, line by line."},
         },
         "additionalProperties": False,
         "allOf": strict,

@@ -8,6 +8,9 @@ from archcompiler.config.path import SpecPath
 from archcompiler.config.wording import Remark, Wording
 from archcompiler.language.library import Library
 
+NAMES = "a name is lower-case letters, digits and `_`, and starts with a letter"
+"""Of a block, a network or an output."""
+
 _PATTERNS = {
     "name": "`name` must be lower-case letters, digits and `_`, and start with a letter",
     "class_name": "`class_name` must be letters and digits, and start with a capital",
@@ -48,6 +51,12 @@ class SpecWording(Wording):
                 message = "`input` must have 2 to 4 entries, channels and one to three sizes"
                 help = "for example `input = [3, 224, 224]`"
                 return Remark(f"{message}, not {len(value)}", help=help)
+            case ("head", "outputs", str() as name), "string_pattern_mismatch":
+                return Remark(
+                    f"an output cannot be called `{name}`: {NAMES}",
+                    ("it becomes an identifier in the emitted code",),
+                    _identifier("name", name),
+                )
             case (*_, str() as key), "string_pattern_mismatch":
                 return Remark(
                     _PATTERNS.get(key),

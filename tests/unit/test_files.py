@@ -91,6 +91,7 @@ def test_a_writer_that_fails_half_way_leaves_the_old_file(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+@posix
 def test_a_folder_that_cannot_be_synced_is_no_failure(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from archcompiler.diagnostics.diagnostic import Diagnostic
 from archcompiler.diagnostics.render import github, json, text
 
-__all__ = ["ReportFormat", "render"]
+__all__ = ["ReportFormat", "render", "rows"]
 
 ReportFormat: TypeAlias = Literal["text", "json", "github"]
 
@@ -22,6 +22,11 @@ def render(diagnostics: Iterable[Diagnostic], format: ReportFormat, *, color: bo
     if format == "text":
         return text.report(ordered, color=color)
     return json.report(ordered) if format == "json" else github.report(ordered)
+
+
+def rows(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
+    """The same as plain values, which `json` has as text."""
+    return [json.fields(d) for d in sorted(dict.fromkeys(diagnostics), key=_position)]
 
 
 def _position(diagnostic: Diagnostic) -> tuple[str, int, int, str]:

@@ -14,10 +14,11 @@ def report(diagnostics: Sequence[Diagnostic]) -> str:
 
     `file` and the positions are null where a diagnostic is about no place in a file.
     """
-    return json.dumps([_fields(diagnostic) for diagnostic in diagnostics], indent=2)
+    return json.dumps([fields(diagnostic) for diagnostic in diagnostics], indent=2)
 
 
-def _fields(diagnostic: Diagnostic) -> dict[str, Any]:
+def fields(diagnostic: Diagnostic) -> dict[str, Any]:
+    """One diagnostic."""
     span = diagnostic.span
     start = span.location if span else None
     end = span.source.location(span.end) if span else None

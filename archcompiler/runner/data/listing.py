@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from archcompiler.diagnostics import Diagnostic, warning
+from archcompiler.diagnostics import CompileError, Diagnostic, warning
 from archcompiler.runner.data.decoding import SUFFIXES
 from archcompiler.runner.data.files import bad_data
 from archcompiler.runner.data.randomness import Stream
@@ -110,6 +111,27 @@ def _parts(labels: Sequence[int], data: Folder, seed: int) -> _Parts:
     return _Parts(rest[train], rest[validation], test)
 
 
+def list_given(paths: Sequence[Path]) -> ImageFiles:
+    """Files that a person names, and the images in the folders among them; all in one class.
+
+    Raises CompileError E704 for a folder without any.
+    """
+    found: list[str] = []
+    warnings: list[Diagnostic] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(str(path))
+            continue
+        left_out = _LeftOut(Counter())
+        with _listable(path):
+            inside = sorted(_images(str(path), left_out, strict=False))
+        if not inside:
+            raise _no_image(path)
+        found += inside
+        warnings += left_out.warnings(path)
+    return ImageFiles(tuple(found), (0,) * len(found), ("",), tuple(warnings))
+
+
 def require_same_classes(train: ImageFiles, other: ImageFiles, data: Folder, folder: str) -> None:
     """Raise CompileError E704 if a label would mean two things."""
     if train.classes != other.classes:
@@ -132,19 +154,15 @@ def _list(folder: Path, data: Folder) -> ImageFiles:
             help="name the folder above it with `--set data.path=FOLDER`",
         )
     left_out = _LeftOut(Counter())
-    try:
+    with _listable(folder):
         classes = sorted(_classes(folder, left_out))
-        found = [sorted(_images(str(folder / name), left_out, data)) for name in classes]
-    except OSError as exc:
-        reason = (exc.strerror or str(exc)).lower()
-        raise bad_data(f"images: cannot list `{exc.filename or folder}`: {reason}") from None
+        strict = data.on_error == "stop"
+        found = [sorted(_images(str(folder / name), left_out, strict=strict)) for name in classes]
     if not classes:
         raise bad_data(f"images: `{folder}` has no folders, so there are no classes")
     for name, paths in zip(classes, found, strict=True):
         if not paths:
-            raise bad_data(
-                f"images: no image in `{folder / name}`", f"known: {', '.join(SUFFIXES)}"
-            )
+            raise _no_image(folder / name)
     return ImageFiles(
         tuple(path for paths in found for path in paths),
         tuple(label for label, paths in enumerate(found) for _ in paths),
@@ -166,8 +184,23 @@ def _classes(folder: Path, left_out: _LeftOut) -> Iterator[str]:
                 left_out.add("images outside the folders of classes", entry.path)
 
 
-def _images(folder: str, left_out: _LeftOut, data: Folder) -> Iterator[str]:
-    """Paths of the images in a folder and those inside it. Raises CompileError E704."""
+@contextmanager
+def _listable(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        reason = (exc.strerror or str(exc)).lower()
+        raise bad_data(f"images: cannot list `{exc.filename or folder}`: {reason}") from None
+
+
+def _no_image(folder: Path) -> CompileError:
+    return bad_data(f"images: no image in `{folder}`", f"known: {', '.join(SUFFIXES)}")
+
+
+def _images(folder: str, left_out: _LeftOut, *, strict: bool) -> Iterator[str]:
+    """Paths of the images in a folder and those inside it. If `strict`, raises CompileError E704
+    for what is none by its kind.
+    """
     # Strings, not paths: of a million files those would take most of the time to a first step.
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -175,7 +208,7 @@ def _images(folder: str, left_out: _LeftOut, data: Folder) -> Iterator[str]:
                 if hidden(entry.name):
                     left_out.add("hidden folders", entry.path)
                 else:
-                    yield from _images(entry.path, left_out, data)
+                    yield from _images(entry.path, left_out, strict=strict)
             elif entry.is_dir():
                 # It may lead around in a circle.
                 left_out.add("linked folders", entry.path)
@@ -186,7 +219,7 @@ def _images(folder: str, left_out: _LeftOut, data: Folder) -> Iterator[str]:
                 left_out.add(
                     f"`{suffix}` files" if suffix else "files without a suffix", entry.path
                 )
-            elif data.on_error == "stop" and not entry.is_file():
+            elif strict and not entry.is_file():
                 raise bad_data(f"images: `{entry.path}` is not a regular file")
             else:
                 yield entry.path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from archcompiler.runner.data.fitting import (
 from archcompiler.runner.data.images import Splits
 from archcompiler.runner.data.source import EvaluationData, TrainingData
 from archcompiler.runner.data.validation import Parts, divide
+from archcompiler.runner.data.views import View, usual_view
 from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import (
@@ -33,9 +35,6 @@ from archcompiler.runner.recipe.model import (
 )
 from archcompiler.runner.system.place import read_place
 from archcompiler.spec.model import Spec
-
-_MARGIN = 0.875
-"""Share of a side that a test crop keeps by default: 224 of 256 pixels, as the paper has it."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,6 @@ class OpenedSplit:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-@dataclass(frozen=True)
-class EvaluationView:
-    """How photographs are brought to size in an evaluation."""
-
-    cover: tuple[int, int]
-    """(H, W) that an image is resized to cover; if square, the length of its shorter side."""
-    crop: tuple[int, int]
-    """(H, W) of the middle that is kept."""
-
-
-def default_view(data: Folder, size: tuple[int, int], scale: float = 1.0) -> EvaluationView:
-    """The recipe's view of photographs for an input of (H, W), `scale` times what it is for."""
-    if data.resize is None:
-        height, width = (round(side / _MARGIN) for side in size)
-        return EvaluationView((height, width), size)
-    side = round(data.resize * scale)
-    return EvaluationView((side, side), size)
-
-
 def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedData:
     """The data of a recipe as the spec's input.
 
@@ -93,7 +73,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
         files = list_all(data, recipe.seed)
         require_fit(loaded, spec, (3, height, width), files.train.classes)
         size, split = (height, width), _judging(len(files.validation))
-        view = default_view(data, size)
+        view = usual_view(data, size)
         judged = files.test if split == "test" else files.validation
         return OpenedData(
             StreamedTraining(files.train, data, size, recipe.seed, device),
@@ -126,7 +106,7 @@ def open_split(
     spec: Spec,
     device: torch.device,
     split: Split = "test",
-    view: EvaluationView | None = None,
+    view: View | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> OpenedSplit:
     """One split alone to evaluate on, photographs as a `view` has them.
@@ -150,7 +130,7 @@ def open_split(
             files = files.renumbered(numbers(files.classes, classes, place), classes)
         require_fit(loaded, spec, (3, height, width), files.classes)
         _require_images(loaded, len(files), split)
-        view = view or default_view(data, (height, width))
+        view = view or usual_view(data, (height, width))
         return OpenedSplit(
             StreamedTest(files, data, view.cover, view.crop, device),
             (*files.warnings, *small_crop(loaded, view.cover, view.crop)),
@@ -206,8 +186,10 @@ _MOST_WORKERS = 16
 
 def with_workers(data: Folder) -> Folder:
     """With their number settled: no more than there are cores for this process."""
-    known = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+    if sys.platform == "linux":
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
     cores = max(cores // read_place().local_size, 1)
     wanted = _MOST_WORKERS if data.workers is None else data.workers
     return data.model_copy(update={"workers": min(wanted, cores)})

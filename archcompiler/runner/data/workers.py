@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -134,7 +135,12 @@ class Workers:
 
 
 def _server() -> Any:
-    """Workers are forked from a process that has imported what they need, once."""
+    """Workers are forked from a process that has imported what they need, once.
+
+    Windows cannot fork: there each of them imports it.
+    """
+    if sys.platform == "win32":
+        return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context
@@ -155,4 +161,7 @@ def _follow() -> None:
     assert trainer is not None
     connection.wait([trainer.sentinel])
     # Not `sys.exit`: the main thread may wait for a disk, or to hand over a batch.
-    os.kill(os.getpid(), signal.SIGKILL)
+    if sys.platform == "win32":
+        os.kill(os.getpid(), signal.SIGTERM)  # which nothing can catch there
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -55,7 +55,7 @@ def evaluate(
     sums = torch.zeros(4, device=hardware.device)
     try:
         for images, labels, weight in filter(None, batches):
-            log_probability = _predict(network, crops(images), normalise, hardware)
+            log_probability = log_probabilities(network, crops(images), normalise, hardware)
             loss = F.nll_loss(log_probability, labels, reduction="none")
             choices = log_probability.topk(min(5, classes)).indices
             right = choices == labels[:, None]
@@ -73,10 +73,11 @@ def evaluate(
     return Score(loss_sum / count, first / count, five / count, int(images))
 
 
-def _predict(
+@torch.no_grad()
+def log_probabilities(
     network: nn.Module, crops: Tensor, normalise: Normaliser, hardware: Hardware
 ) -> Tensor:
-    """Log probabilities, (N, classes), of images in (K, N, C, H, W) bytes."""
+    """The log of the mean over the K views, (N, classes), of images in (K, N, C, H, W) bytes."""
     count, images = crops.shape[:2]
     x = normalise(crops.flatten(0, 1)).contiguous(memory_format=hardware.memory_format)
     with hardware.autocast():

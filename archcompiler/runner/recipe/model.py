@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from archcompiler.config.base import Count, Model
-from archcompiler.runner.recipe.choices import Device
+from archcompiler.runner.recipe.choices import Device, OnError
 from archcompiler.runner.recipe.lengths import LENGTH, is_length
 
 EPOCHS: Final = 20
@@ -141,7 +141,7 @@ class Folder(Pixels):
     """Shorter side before the centre crop of an evaluation; by default the crop's over 0.875."""
     exif_orientation: bool = True
     """Turn photographs upright, as their EXIF orientation says."""
-    on_error: Literal["stop", "skip"] = "stop"
+    on_error: OnError = "stop"
     """What an image that cannot be read does: end the run, or be left out and counted; the next of
     its class takes its place in training, none in evaluations."""
     workers: Annotated[int, Field(ge=0, le=1024)] | None = None

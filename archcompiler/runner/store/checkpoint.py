@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import pickle
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -118,9 +120,12 @@ class Checkpoints:
         """Delete all but the newest `keep` and the ones that have links; whether any was."""
         linked = {p.resolve() for p in (self.last, self.best) if p.exists()}
         old = [p for p in self.paths()[keep:] if p.resolve() not in linked]
+        deleted = False
         for path in old:
-            path.unlink(missing_ok=True)
-        return bool(old)
+            with suppress(OSError):  # The next checkpoint tries again.
+                path.unlink(missing_ok=True)
+                deleted = True
+        return deleted
 
 
 class _Remembering(io.RawIOBase):
@@ -156,22 +161,47 @@ def corrupt(path: Path, why: BadCheckpointError) -> Diagnostic:
 
 def read(path: Path) -> Contents:
     """Read a checkpoint onto the CPU. Raises BadCheckpointError."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of archives that no run has written
-            contents = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(contents, dict) or contents.get("format") != FORMAT:
-            raise BadCheckpointError("it was not written by this runner")
+    contents = archive(path)
+    if not isinstance(contents, dict) or contents.get("format") != FORMAT:
+        raise BadCheckpointError("it was not written by this runner")
+    return verified(contents)
+
+
+def archive(path: Path) -> Any:
+    """What `torch.save` has written, onto the CPU. Raises BadCheckpointError."""
+    with _reasoned(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of archives that no run has written
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as exc:
+            if "Unsupported global" in str(exc) or "Unsupported class" in str(exc):
+                # torch goes on with how to have it run all the same.
+                raise BadCheckpointError("it holds objects whose code would be run") from None
+            raise
+
+
+def verified(contents: Contents) -> Contents:
+    """The contents of a checkpoint, if they are those that were written. Raises
+    BadCheckpointError.
+    """
+    with _reasoned():
         expected = contents.pop("checksum", None)
         require_whole(contents)
         if checksum(contents) != expected:
             raise BadCheckpointError("its checksum is not that of its contents")
+        return contents
+
+
+@contextmanager
+def _reasoned() -> Iterator[None]:
+    """Turn whatever a torn or made up archive makes of its reader into BadCheckpointError."""
+    try:
+        yield
     except BadCheckpointError:
         raise
-    except Exception as exc:  # whatever a torn or made up archive makes of its reader
+    except Exception as exc:
         reason = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
         raise BadCheckpointError(reason[:200]) from None
-    return contents
 
 
 def checksum(contents: Mapping[str, Any]) -> str:

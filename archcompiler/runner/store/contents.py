@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import torch
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, Json, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    Json,
+    TypeAdapter,
+    ValidationError,
+)
 from torch import Tensor, nn
 
 
@@ -75,6 +84,8 @@ class Layout(BaseModel):
     classes: list[str] = []
     processes: Annotated[int, Field(ge=1)]
     strategy: str | None
+    initial: dict[str, Any] | None = None
+    """See `Beginning.record`."""
 
 
 def require_whole(contents: Mapping[str, Any]) -> None:
@@ -82,9 +93,21 @@ def require_whole(contents: Mapping[str, Any]) -> None:
     try:
         Layout.model_validate(contents)
     except ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise BadCheckpointError(f"`{place[:100]}`: {_lower(first['msg'])}") from None
+        raise BadCheckpointError(_first(exc)) from None
+
+
+def require_tensors(values: Any) -> Tensors:
+    """`values` as tensors by name. Raises BadCheckpointError if they are anything else."""
+    try:
+        return TypeAdapter(Tensors).validate_python(values, strict=True)
+    except ValidationError as exc:
+        raise BadCheckpointError(f"it is no table of tensors: {_first(exc)}") from None
+
+
+def _first(exc: ValidationError) -> str:
+    first = exc.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"`{place[:100]}`: {_lower(first['msg'])}" if place else _lower(first["msg"])
 
 
 def require_fit(contents: Mapping[str, Any], network: nn.Module) -> None:
@@ -114,10 +137,11 @@ def _require(part: str, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor
             raise BadCheckpointError(f"`{part}` has `{name}`, which the network has not")
         a, b = found[name], wanted[name]
         if a.shape != b.shape or a.is_floating_point() != b.is_floating_point():
-            raise BadCheckpointError(f"`{part}` has `{name}` as {_kind(a)}, not {_kind(b)}")
+            raise BadCheckpointError(f"`{part}` has `{name}` as {kind(a)}, not {kind(b)}")
 
 
-def _kind(tensor: Tensor) -> str:
+def kind(tensor: Tensor) -> str:
+    """64×3×7×7 float32"""
     shape = "×".join(map(str, tensor.shape)) or "one"
     return f"{shape} {str(tensor.dtype).removeprefix('torch.')}"
 

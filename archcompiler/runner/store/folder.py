@@ -13,7 +13,7 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.files import make_folder, sweep, write_whole
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
-from archcompiler.runner.store.record import record_text
+from archcompiler.runner.store.record import initial, record_text
 from archcompiler.runner.store.writing import unwritable
 from archcompiler.runner.system.place import launch_name
 
@@ -27,6 +27,12 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def best_or_last(self) -> Path:
+        """The checkpoint of the best weights, as long as there is none the last one."""
+        best = self.checkpoints / "best.pt"
+        return best if best.exists() else self.checkpoints / "last.pt"
 
     @property
     def metrics(self) -> Path:
@@ -99,10 +105,11 @@ class RunFolder:
             raise CompileError(unwritable(self.path, exc, [])) from None
         spec = network.spec.model_dump(mode="json", exclude_none=True)
         values = recipe.model_dump(mode="json", exclude_none=True)
+        # First: what has the files below can be resumed, and has to know what it began with.
+        self.write_text(self.record, record_text(self.record, run, start))
         self.write_text(self.spec, toml_text(spec))
         self.write_text(self.recipe, toml_text(values))
         self.write_text(self.module, network.source)
-        self.write_text(self.record, record_text(self.record, run, start))
         launch = launch_name()
         if launch is not None:
             self.write_text(self.launcher, launch)
@@ -118,9 +125,22 @@ class RunFolder:
         except OSError as exc:
             raise CompileError(unwritable(path, exc, [])) from None
 
-    def require(self, *, resume: bool, network: CompiledNetwork | None = None) -> None:
-        """Raise CompileError E705 unless a run may start here, or go on."""
+    def require(
+        self, *, resume: bool, network: CompiledNetwork | None = None, init: bool = False
+    ) -> None:
+        """Raise CompileError E705 unless a run may start here, or go on; `init` says whether it
+        is told which weights to begin with.
+        """
         if not self.started:
+            begun = initial(self.record) if resume and not init else None
+            if begun is not None:
+                raise CompileError(
+                    error(
+                        "E705",
+                        f"the run in `{self.path}` has left no checkpoint to go on from",
+                        help=f"start it again with `--init {begun}`, and without `--resume`",
+                    )
+                )
             return
         if not resume:
             raise CompileError(

@@ -16,10 +16,20 @@ def record_text(path: Path, run: Mapping[str, Any], start: Mapping[str, Any]) ->
     return json.dumps({**run, "starts": [*_starts(path), start]}, indent=1) + "\n"
 
 
+def initial(path: Path) -> str | None:
+    """Where the weights were that the run of a record has begun with; None without any."""
+    begun = _read(path).get("initial")
+    return str(begun.get("path")) if isinstance(begun, dict) else None
+
+
 def _starts(path: Path) -> list[Any]:
+    starts = _read(path).get("starts")
+    return starts if isinstance(starts, list) else []
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_bytes())
-        starts = record["starts"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
-        return []
-    return starts if isinstance(starts, list) else []
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -59,6 +59,7 @@ def fingerprint(
         "classes": list(data.classes),
         "processes": processes,
         "strategy": strategy if processes > 1 else None,
+        "initial": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +45,12 @@ class Trained:
             ) from None
 
 
+def load_portable(path: Path, device: str, settings: Iterable[str] = ()) -> Trained:
+    """As `load_trained`, to be looked at in one process on any device, whatever the run was on."""
+    speed = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
+    return load_trained(path, (f"device={device}", *(f"speed.{s}" for s in speed), *settings))
+
+
 def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
     """The network of `RUN` (its best checkpoint) or `RUN/checkpoints/NAME.pt`, on the CPU.
 
@@ -84,9 +91,7 @@ def _classes(contents: Contents) -> tuple[str, ...] | None:
 def _locate(path: Path) -> tuple[RunFolder, Path]:
     if path.is_dir():
         folder = RunFolder(path)
-        checkpoint = folder.checkpoints / "best.pt"
-        if not checkpoint.exists():
-            checkpoint = folder.checkpoints / "last.pt"
+        checkpoint = folder.best_or_last
     else:
         folder, checkpoint = RunFolder(path.absolute().parent.parent), path
     if not checkpoint.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -134,6 +135,9 @@ def held() -> Iterator[None]:
     """Hold the signals back, for this thread and for the processes that it starts, which never get
     them: they end with this one, when it has no more work for them.
     """
+    if sys.platform == "win32":  # There is no mask; only the workers' own `ignore`.
+        yield
+        return
     # If multiprocessing started its tracker in here, that would let the signals through again.
     resource_tracker.ensure_running()
     old = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)

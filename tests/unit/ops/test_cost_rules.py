@@ -37,6 +37,12 @@ def network(op: Operator) -> Graph:
     return Graph("net", Block("network", x, (Step("op", op, (INPUT,), x),), "op"))
 
 
+def test_what_is_missing_is_a_diagnostic_that_says_what_to_do() -> None:
+    (found,) = MissingRule("cube", "work").diagnostics
+    assert (found.code, found.message) == ("E315", "operator `cube` states no `work`")
+    assert found.help == "define it beside its shape rule"
+
+
 def test_an_operator_without_a_rule_is_an_error() -> None:
     with pytest.raises(MissingRule, match=r"`cube` states no `(work|saved)`"):
         total(CostModel(network(Cube())).network)

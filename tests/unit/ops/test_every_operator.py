@@ -61,6 +61,15 @@ def test_inputs_without_pixels_give_an_output_without_pixels(applied: Applied) -
 
 
 @every
+def test_an_operator_that_keeps_the_size_keeps_any(applied: Applied) -> None:
+    if applied.op.keeps_size:
+        for side in (1, 2, 3, 8, 33):
+            size = (side,) * applied.dims
+            inputs = tuple(TensorType(x.channels, *size) for x in applied.inputs)
+            assert applied.op.shape(inputs).size == size
+
+
+@every
 def test_another_number_of_inputs_is_an_error(applied: Applied) -> None:
     x, most = applied.inputs[0], applied.op.arity[1]
     with pytest.raises(ShapeError, match="but gets 0"):

@@ -259,3 +259,24 @@ def test_a_finding_points_at_the_first_origin_that_is_written() -> None:
         }
     )
     assert [(d.code, d.span.text) for d in found if d.span] == [("E305", "24")]
+
+
+def test_channels_at_which_a_block_would_be_too_large_do_not_fit() -> None:
+    spec = {
+        "name": "net",
+        "input": [3, 32, 32],
+        "classes": 10,
+        "stem": {"type": "conv", "channels": 60},
+        "unit": "own",
+        "stages": [{"channels": 60}],
+        "blocks": {
+            "own": {
+                "steps": {
+                    "a": {"op": "conv", "channels": "c", "kernel": 1, "groups": 32},
+                    "b": {"op": "basic", "repeat": "max(1, (c - 60) * 9000)"},
+                }
+            }
+        },
+    }
+    (problem,) = archcompiler.check(spec)
+    assert (problem.code, problem.help) == ("E305", "the nearest channels that fit: 32")

@@ -1,10 +1,15 @@
-"""A network and a recipe that train in a second."""
+"""A network and a recipe that train in a second, and whether two runs ended alike."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import torch
+
+from archcompiler.runner.report.metrics import read_metrics
+from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.training import Job
 
 TINY: dict[str, Any] = {
@@ -24,3 +29,20 @@ QUICK = (
 
 Jobs = Callable[..., Job]
 """Makes a job of the tiny network: `job(FOLDER, *SETTINGS, spec=…, recipe=…, resume=…)`."""
+
+
+def same(a: Path, b: Path) -> None:
+    """The last checkpoints of two runs are the same to the bit."""
+    one, two = (read(path / "checkpoints" / "last.pt") for path in (a, b))
+    assert one["iteration"] == two["iteration"]
+    for part in ("model", "parameters", "momentum"):
+        assert one[part].keys() == two[part].keys()
+        for name, tensor in one[part].items():
+            assert torch.equal(tensor, two[part][name]), f"{part}: {name}"
+    assert one["best"] == two["best"]
+
+
+def curve(folder: Path) -> list[tuple[object, ...]]:
+    """What a run has measured, without how long it took."""
+    rows = read_metrics(folder / "metrics.jsonl")
+    return [(r["iteration"], r["split"], r["loss"], r["accuracy"]) for r in rows]

@@ -22,10 +22,11 @@ from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.folder import Centred, Key, TrainingCrops, centred, collate
 from archcompiler.runner.data.listing import list_test, list_training
-from archcompiler.runner.data.opening import default_view, open_data, open_split
+from archcompiler.runner.data.opening import open_data, open_split
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.data.validation import divide
-from archcompiler.runner.evaluation import View
+from archcompiler.runner.data.views import usual_view
+from archcompiler.runner.evaluation import Variant
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
 from archcompiler.runner.recipe.model import Folder
 from archcompiler.runner.report.metrics import read_metrics
@@ -122,11 +123,11 @@ def test_the_start_says_what_there_is(tmp_path: Path) -> None:
 def test_the_test_resize_follows_the_input() -> None:
     paper = load_recipe("imagenet_paper").recipe.data
     assert isinstance(paper, Folder)
-    assert default_view(paper, (224, 224)).cover == (256, 256)
-    assert default_view(paper, (64, 64)).cover == (73, 73)
-    assert default_view(paper, (32, 64)).cover == (37, 73)
+    assert usual_view(paper, (224, 224)).cover == (256, 256)
+    assert usual_view(paper, (64, 64)).cover == (73, 73)
+    assert usual_view(paper, (32, 64)).cover == (37, 73)
     fixed = paper.model_copy(update={"resize": 256})
-    assert default_view(fixed, (320, 320), 320 / 224).cover == (366, 366)
+    assert usual_view(fixed, (320, 320), 320 / 224).cover == (366, 366)
 
 
 @pytest.mark.parametrize("shape", [(100, 60), (60, 100), (80, 80)])
@@ -155,11 +156,11 @@ def test_a_crop_of_less_than_half_is_warned_of(tmp_path: Path) -> None:
 
 def test_evaluation_files_have_both_sides_in_their_names() -> None:
     usual = (32, 64)
-    assert View("test", 1, usual).suffix(usual) == ""
-    assert View("test", 1, (32, 32)).suffix(usual) == "-1crop-32"
-    assert View("test", 1, (64, 32)).suffix(usual) == "-1crop-64x32"
-    assert View("validation", 1, usual).suffix(usual) == "-validation"
-    assert View("validation", 10, usual).suffix(usual) == "-validation-10crop-32x64"
+    assert Variant("test", 1, usual).suffix(usual) == ""
+    assert Variant("test", 1, (32, 32)).suffix(usual) == "-1crop-32"
+    assert Variant("test", 1, (64, 32)).suffix(usual) == "-1crop-64x32"
+    assert Variant("validation", 1, usual).suffix(usual) == "-validation"
+    assert Variant("validation", 10, usual).suffix(usual) == "-validation-10crop-32x64"
 
 
 def _invoke(*words: object) -> str:
@@ -191,8 +192,8 @@ def test_a_rectangular_network_is_evaluated_without_its_training_images(tmp_path
     assert all(f["best_chosen_on"] == "validation" for f in found.values())
     _invoke("masks", run, data / "val" / "cat" / "0.PNG", "--size", "32x64")
     with Image.open(run / "masks.png") as sheet:
-        # Two cells of 192×96 and what is around them.
-        assert sheet.size == (2 * 16 + 2 * 192 + 8, 64 + 96 + 8 + 22 + 8)
+        # A cell of 192×96 and what is above and below it.
+        assert sheet.size[1] == 64 + 96 + 52 + 8 + 52
     refused = CliRunner().invoke(group, ["eval", str(run), "--size", "32by64"])
     assert refused.exit_code == 2
     assert "neither a side in pixels" in refused.output

@@ -14,14 +14,13 @@ import torch
 import torch.nn.functional as F
 from shipped import EVERY_SPEC
 from torch import Tensor, nn
-from unit.runner.jobs import TINY, Jobs
+from unit.runner.jobs import TINY, Jobs, curve, same
 from unit.runner.processes import forked, run_alone, run_one
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
 from archcompiler.files import link_whole
 from archcompiler.runner.engine import evaluate
-from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
 from archcompiler.runner.training import Job, train
@@ -43,21 +42,6 @@ DEATHS = 40 if EVERY_SPEC else 8
 DATA = TrainedOn(10_000, "0", ("cat", "dog"))
 
 
-def _same(a: Path, b: Path) -> None:
-    one, two = (read(path / "checkpoints" / "last.pt") for path in (a, b))
-    assert one["iteration"] == two["iteration"]
-    for part in ("model", "parameters", "momentum"):
-        assert one[part].keys() == two[part].keys()
-        for name, tensor in one[part].items():
-            assert torch.equal(tensor, two[part][name]), f"{part}: {name}"
-    assert one["best"] == two["best"]
-
-
-def _curve(folder: Path) -> list[tuple[object, ...]]:
-    rows = read_metrics(folder / "metrics.jsonl")
-    return [(r["iteration"], r["split"], r["loss"], r["accuracy"]) for r in rows]
-
-
 def test_killed_again_and_again(job: Jobs, tmp_path: Path) -> None:
     run_alone(job("first", *FULL))  # The server of the processes imports torch once, for this one.
     took = run_alone(job("whole", *FULL))
@@ -76,8 +60,8 @@ def test_killed_again_and_again(job: Jobs, tmp_path: Path) -> None:
         assert victim.exitcode == -signal.SIGKILL
         deaths += 1
         train(job(folder, *FULL, resume=True))
-        _same(tmp_path / "whole", tmp_path / folder)
-        assert _curve(tmp_path / "whole") == _curve(tmp_path / folder)
+        same(tmp_path / "whole", tmp_path / folder)
+        assert curve(tmp_path / "whole") == curve(tmp_path / folder)
         assert not list((tmp_path / folder / "checkpoints").glob(".*"))
         if deaths == DEATHS:
             return
@@ -111,8 +95,8 @@ def test_a_signal_ends_the_run_with_a_checkpoint(
     interrupted(job("stopped"))
     assert read(tmp_path / "stopped" / "checkpoints" / "last.pt")["iteration"] == 6
     assert train(job("stopped", resume=True)).finished
-    _same(tmp_path / "whole", tmp_path / "stopped")
-    assert _curve(tmp_path / "whole") == _curve(tmp_path / "stopped")
+    same(tmp_path / "whole", tmp_path / "stopped")
+    assert curve(tmp_path / "whole") == curve(tmp_path / "stopped")
 
 
 def test_a_corrupt_checkpoint_is_named_and_the_one_before_used(job: Jobs, tmp_path: Path) -> None:
@@ -136,7 +120,7 @@ def test_a_signal_ends_an_evaluation_which_is_repeated(
 ) -> None:
     settings = ("evaluation_batch=10", "ema=0.9")
     train(job("whole", *settings))
-    predict, seen = evaluate._predict, []
+    predict, seen = evaluate.log_probabilities, []
 
     def interrupted(*arguments: Any) -> Tensor:
         seen.append(1)
@@ -144,7 +128,7 @@ def test_a_signal_ends_an_evaluation_which_is_repeated(
             os.kill(os.getpid(), signal.SIGTERM)
         return predict(*arguments)
 
-    monkeypatch.setattr(evaluate, "_predict", interrupted)
+    monkeypatch.setattr(evaluate, "log_probabilities", interrupted)
     stopped = train(job("stopped", *settings))
     assert (stopped.finished, stopped.iteration, len(seen)) == (False, 8, 7)
     last = tmp_path / "stopped" / "checkpoints" / "last.pt"
@@ -152,8 +136,8 @@ def test_a_signal_ends_an_evaluation_which_is_repeated(
     stopped = train(job("stopped", *settings, resume=True))
     assert (stopped.finished, stopped.iteration, len(seen)) == (False, 12, 14)
     assert train(job("stopped", *settings, resume=True)).finished
-    _same(tmp_path / "whole", tmp_path / "stopped")
-    assert _curve(tmp_path / "whole") == _curve(tmp_path / "stopped")
+    same(tmp_path / "whole", tmp_path / "stopped")
+    assert curve(tmp_path / "whole") == curve(tmp_path / "stopped")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 import json
+import os
+import subprocess
+import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +139,44 @@ def test_stages_are_changed_by_their_number() -> None:
     assert mistakes({"extends": "base.toml", "stages": {"0": {"modules": 3}}}) == []
     assert mistakes({"extends": "base.toml", "stages": {"first": {"modules": 3}}}) != []
     assert mistakes({"extends": "base.toml", "stages": {"0": {"moduls": 3}}}) != []
+
+
+def test_every_field_has_a_description() -> None:
+    def undescribed(schema: Any, path: str) -> Iterator[str]:
+        if isinstance(schema, list):
+            for i, entry in enumerate(schema):
+                yield from undescribed(entry, f"{path}/{i}")
+        elif isinstance(schema, dict):
+            for key, field in schema.get("properties", {}).items():
+                if "description" not in field and "$ref" not in field:
+                    yield f"{path}/{key}"
+            for key, entry in schema.items():
+                # Conditions repeat what is described elsewhere, and steps their operators.
+                if key not in ("if", "then", "else", "allOf") and not key.startswith("step_"):
+                    yield from undescribed(entry, f"{path}/{key}")
+
+    assert list(undescribed(spec_schema(), "")) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["tombi", "lint", "--offline"],
+        ["taplo", "check", "--schema", (ROOT / "archcompiler.schema.json").as_uri()],
+        ["check-jsonschema", "--schemafile", str(ROOT / "archcompiler.schema.json")],
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_tools_of_editors_have_nothing_to_say(command: list[str]) -> None:
+    program = Path(sys.executable).with_name(command[0])
+    specs = [spec for spec in SPECS if spec.suffix == ".toml"]
+    done = subprocess.run(
+        [program, *command[1:], *specs],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1", "RUST_LOG": "warn"},
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "arning" not in said, said

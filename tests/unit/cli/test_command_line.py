@@ -1,0 +1,430 @@
+"""What every command has in common: files and streams that are named, help, completion, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from tiny import tiny_spec, tiny_toml
+
+import archcompiler
+from archcompiler import shipped
+from archcompiler.analysis.roofline import accelerators
+from archcompiler.cli import watching
+from archcompiler.cli.command import Command
+from archcompiler.cli.completing import SHELLS, VARIABLE
+from archcompiler.cli.program import COMMANDS, group, run
+from archcompiler.config.files import Files
+from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics.codes import all_codes
+from archcompiler.figure.diagram import file_name
+
+RECIPE = (shipped.recipes()["smoke"]).read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    write("tiny.toml", tiny_toml())
+    return tmp_path
+
+
+def write(path: str, text: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(text, encoding="utf-8")
+
+
+def changed(path: str, name: str = "tiny", classes: int = 7) -> None:
+    write(path, f'extends = "tiny.toml"\nname = "{name}"\nclasses = {classes}\n')
+
+
+def invoke(*arguments: str, code: int = 0, input: str | None = None) -> Result:
+    result = CliRunner().invoke(group, arguments, input=input)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
+    assert result.exit_code == code, result.output
+    return result
+
+
+def refused(*arguments: str) -> list[str]:
+    with pytest.raises(CompileError) as error:
+        CliRunner().invoke(group, arguments, catch_exceptions=False)
+    return [d.code for d in error.value.diagnostics]
+
+
+# Where the output goes
+
+
+def test_a_module_into_a_file_of_any_name() -> None:
+    assert invoke("build", "tiny.toml", "-o", "models/net.py").stdout.startswith(
+        str(Path("models/net.py")) + "  created"
+    )
+    assert [path.name for path in Path("models").iterdir()] == ["net.py"]
+    invoke("build", "--check", "tiny.toml", "-o", "models/net.py")
+    changed("other.toml")
+    two = invoke("build", "tiny.toml", "other.toml", "-o", "net.py", code=2)
+    assert "is one file, but there are 2 specs" in two.output
+
+
+def test_a_folder_that_is_there_is_one_whatever_its_name() -> None:
+    Path("net.py").mkdir()
+    invoke("build", "tiny.toml", "-o", "net.py")
+    assert Path("net.py/tiny.py").is_file()
+
+
+def test_a_module_to_the_standard_output() -> None:
+    write("tiny.toml", tiny_toml().replace('name = "tiny"', 'name = "tiny"\ntitle = "é×"'))
+    result = invoke("build", "tiny.toml", "-o", "-")
+    assert result.stdout == archcompiler.compile("tiny.toml").source
+    assert not Path("generated").exists()
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize("format", ["svg", "pdf", "tikz", "json", "mermaid"])
+def test_a_figure_into_a_file_of_any_name(format: str) -> None:
+    name = file_name("my figure", format)
+    assert invoke("diagram", "tiny.toml", "-o", f"out/{name}").stdout == f"out/{name}\n"
+    assert [path.name for path in Path("out").iterdir()] == [name]
+    invoke("diagram", "tiny.toml", "--format", format)
+    assert Path("out", name).read_bytes() == Path(file_name("tiny", format)).read_bytes()
+
+
+def test_a_file_has_one_format() -> None:
+    result = invoke("diagram", "tiny.toml", "-o", "a.svg", "--format", "svg,pdf", code=2)
+    assert "-o a.svg is one file, of format svg" in result.output
+    invoke("diagram", "tiny.toml", "-o", "figures.d", "--format", "svg,pdf")
+    assert len(list(Path("figures.d").iterdir())) == 2
+
+
+# Two specs of one name
+
+
+def test_a_spec_does_not_overwrite_what_another_was_compiled_to() -> None:
+    invoke("build", "tiny.toml")
+    before = Path("generated/tiny.py").read_bytes()
+    changed("other.toml")
+    assert refused("build", "other.toml") == ["E404"]
+    assert Path("generated/tiny.py").read_bytes() == before
+    invoke("build", "other.toml", "--force")
+    assert refused("build", "tiny.toml") == ["E404"]
+
+
+@pytest.mark.parametrize("change", ["edited", "moved", "set"])
+def test_a_spec_overwrites_what_it_was_compiled_to_itself(change: str) -> None:
+    invoke("build", "tiny.toml")
+    settings = ["--set", "classes=9"] if change == "set" else []
+    if change == "edited":
+        write("tiny.toml", tiny_toml().replace("classes = 10", "classes = 9"))
+    if change == "moved":
+        Path("tiny.toml").rename("again.toml")
+        settings = ["--set", "classes=9"]
+    spec = "again.toml" if change == "moved" else "./tiny.toml"
+    assert "updated" in invoke("build", spec, *settings).stdout
+
+
+def test_a_shipped_spec_is_another_than_a_file_of_its_name() -> None:
+    invoke("build", "attention56_cifar")
+    write("attention56_cifar.toml", 'extends = "attention56_cifar"\nclasses = 9')
+    assert refused("build", "attention56_cifar.toml") == ["E404"]
+
+
+def test_one_network_in_two_files_is_written_once() -> None:
+    write("same.json", json.dumps(tiny_spec()))
+    assert len(invoke("build", "tiny.toml", "same.json").stdout.splitlines()) == 1
+    assert "# Source: archcompiler build tiny.toml\n" in Path("generated/tiny.py").read_text()
+
+
+# What becomes of the others
+
+
+@pytest.mark.parametrize("command", ["build", "check", "flops", "diagram"])
+def test_a_right_spec_beside_a_wrong_one_is_named(command: str) -> None:
+    write("wrong.toml", "name = 1")
+    result = invoke(command, "tiny.toml", "wrong.toml", code=2)
+    assert "tiny.toml has no error, but nothing was done with it\n" in result.stderr
+    assert not Path("generated").exists()
+
+
+def test_json_says_what_the_networks_are() -> None:
+    write("wrong.toml", "name = 1")
+    both = json.loads(invoke("check", "--format", "json", "tiny.toml", "wrong.toml", code=2).stdout)
+    assert {d["code"] for d in both["diagnostics"]} == {"E202", "E203"}
+    (network,) = both["networks"]
+    graph = archcompiler.compile("tiny.toml").graph
+    costs = archcompiler.compile("tiny.toml").flops()
+    assert network["operators"] == graph.root.operator_count
+    assert (network["params"], network["macs"]) == (costs["params"], costs["macs"])
+    assert (network["input"], network["classes"]) == ([3, 32, 32], 10)
+    assert network["valid_sizes"] == [[1, None]]
+    built = json.loads(invoke("build", "--format", "json", "tiny.toml").stdout)["networks"]
+    assert built == [
+        {**network, "file": "generated/tiny.py", "written": "created", "lines": built[0]["lines"]}
+    ]
+    checked = json.loads(invoke("build", "--check", "--format", "json", "tiny.toml").stdout)
+    assert checked["networks"][0]["stale"] is False
+
+
+def test_whatever_goes_wrong_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    write("generated/tiny.py", "mine = 1")
+    assert run(["build", "--format", "json", "tiny.toml"]) == 2
+    (found,) = json.loads(capsys.readouterr().out)["diagnostics"]
+    assert found["code"] == "E402"
+
+
+def test_github_is_told_of_files_only() -> None:
+    out = invoke("check", "--format", "github", "tiny.toml", "--set", "classes=0", code=2).stdout
+    assert out.startswith("::error title=E204::")
+    assert "%0Ain --set:1: classes=0" in out
+    out = invoke(
+        "check", "--format", "github", "attention56", "--set", "input=[3,8,8]", code=2
+    ).stdout
+    assert "file=" not in out
+    assert "<shipped>/attention56.toml:" in out
+
+
+# Recipes
+
+
+def test_check_recognises_a_recipe() -> None:
+    write("mine.toml", RECIPE)
+    assert invoke("check", "smoke", "mine.toml", "tiny.toml").stdout.splitlines()[1:] == [
+        "smoke: a recipe without a mistake",
+        "mine.toml: a recipe without a mistake",
+    ]
+    write("mine.toml", RECIPE.replace("iterations ", "iteratoins "))
+    result = invoke("check", "mine.toml", "tiny.toml", code=2)
+    assert "did you mean `iterations`?" in result.stderr
+    assert result.stderr.count("error[") == 1
+    invoke("check", "smoke", "tiny.toml", "--set", "batch_size=8", "--set", "classes=3")
+    assert "E204" in invoke("check", "smoke", "--set", "batch_size=0", code=2).stderr
+    assert "recipe" in invoke("check", "-", input=RECIPE).stdout
+
+
+@pytest.mark.parametrize("command", ["build", "flops", "show", "train"])
+def test_a_recipe_for_a_spec_is_one_error(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write("mine.toml", RECIPE)
+    words = [command, "mine.toml", *(["--recipe", "smoke"] if command == "train" else [])]
+    assert run(words) == 2
+    err = capsys.readouterr().err
+    assert err.count("error[") == err.count("error[E215]") == 1
+
+
+def test_a_spec_for_a_recipe_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "tiny.toml", "--recipe", "tiny.toml"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("error[") == err.count("error[E215]: `tiny.toml` is a spec") == 1
+    # A mistaken recipe is one still, and a file that says nothing is neither.
+    write("bad.toml", RECIPE.replace("iterations ", "iteratoins "))
+    write("odd.toml", "a = 1")
+    for name, code in (("bad.toml", "E201"), ("odd.toml", "E202")):
+        assert run(["train", "tiny.toml", "--recipe", name]) == 2
+        assert f"error[{code}]" in capsys.readouterr().err
+
+
+# Standard input
+
+
+def test_a_spec_from_the_standard_input() -> None:
+    assert invoke("check", "-", input=tiny_toml()).stdout.startswith("tiny: ")
+    assert invoke("check", "-", input=json.dumps(tiny_spec())).stdout.startswith("tiny: ")
+    assert "# <stdin>:1" in invoke("show", "-", input=tiny_toml()).stdout
+    # Its folder is the current one.
+    invoke("flops", "-", input='extends = "tiny.toml"\nclasses = 7')
+    invoke("build", "-", "tiny.toml", input=tiny_toml().replace('"tiny"', '"other"'))
+    assert "# Source: archcompiler build -\n" in Path("generated/other.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", "E103"), ("name = ", "E110"), ("\xff", "E110"), ("name = 1", "E203")]
+)
+def test_a_wrong_standard_input(
+    text: str, code: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, put = os.pipe()
+    os.write(put, text.encode())
+    os.close(put)
+    with os.fdopen(read) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        assert run(["check", "-"]) == 2
+    err = capsys.readouterr().err
+    assert f"error[{code}]" in err
+    assert "<stdin>" in err
+
+
+# Watching
+
+
+class Stopped(BaseException):
+    """Ctrl-C, without its effect on the test."""
+
+
+def watched(
+    monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object]
+) -> Callable[[float], None]:
+    """Have each pause of the watch be the next of these acts, and the end after the last."""
+    left = list(acts)
+
+    def pause(_: float) -> None:
+        if not left:
+            raise Stopped
+        left.pop(0)()
+
+    monkeypatch.setattr(watching.time, "sleep", pause)
+    return pause
+
+
+def nothing() -> None:
+    """A pause in which nothing happens."""
+
+
+@pytest.mark.parametrize("command", ["check", "build", "diagram"])
+def test_watching(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed("top.toml")
+    watched(
+        monkeypatch,
+        nothing,
+        lambda: changed("top.toml", classes=0),
+        nothing,  # what is written has settled
+        nothing,
+        lambda: changed("top.toml", classes=8),
+        nothing,
+        lambda: write("tiny.toml", tiny_toml().replace("channels = 16", "channels = 32")),
+        nothing,
+        Path("tiny.toml").unlink,
+        nothing,
+        nothing,
+        lambda: write("tiny.toml", tiny_toml()),
+        nothing,
+    )
+    with pytest.raises(Stopped):
+        group(
+            ["build", "--watch", "top.toml"]
+            if command == "build"
+            else [command, "--watch", "top.toml"],
+            standalone_mode=False,
+        )
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 4
+    assert err.count("watching 2 files; Ctrl-C ends\n") == 6
+    assert err.count("error[") == err.count("error[E204]") + err.count("error[E207]") == 2
+
+
+def test_a_change_while_a_file_is_read_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[int] = []
+
+    def once(files: Files) -> None:
+        files.read(Path("tiny.toml"), "tiny.toml")
+        runs.append(len(runs))
+        if len(runs) == 1:
+            write("tiny.toml", tiny_toml() + "\n")
+
+    watched(monkeypatch, nothing)
+    with pytest.raises(Stopped):
+        watching.perform(once, None, watch=True)
+    assert len(runs) == 2
+
+
+def test_a_file_is_waited_for_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+
+    def once(files: Files) -> None:
+        runs.append(files.read(Path("tiny.toml"), "tiny.toml").text)
+
+    halves = [tiny_toml() + "# a\n", tiny_toml() + "# a and b\n"]
+    watched(monkeypatch, *(lambda text=text: write("tiny.toml", text) for text in halves), nothing)
+    with pytest.raises(Stopped):
+        watching.perform(once, None, watch=True)
+    assert runs == [tiny_toml(), halves[1]]
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_groups_and_examples_that_are_commands(name: str) -> None:
+    command = group.get_command(click.Context(group), name)
+    assert isinstance(command, Command)
+    text = invoke(name, "--help").stdout
+    options = {str(p.name) for p in command.params if isinstance(p, click.Option)}
+    grouped = [option for names in command.groups.values() for option in names]
+    assert len(set(grouped)) == len(grouped)
+    assert set(grouped) <= options
+    for option in (p for p in command.params if isinstance(p, click.Option)):
+        assert text.count(option.opts[-1]) >= 1
+    for example in command.examples:
+        first, *words = shlex.split(example.partition(" > ")[0])
+        assert first == name
+        command.make_context(name, words)
+        assert f"archcompiler {example}" in " ".join(text.split())
+
+
+def test_the_commands_are_listed_by_what_they_are_about() -> None:
+    text = invoke("--help").stdout
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+    assert text.index("\nSpecs:") < text.index("\n  new ") < text.index("\nTraining:")
+
+
+# Completion
+
+
+def complete(
+    *words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> list[str]:
+    """What bash is offered for the last of these words."""
+    monkeypatch.setenv("COMP_WORDS", shlex.join(["archcompiler", *words]))
+    monkeypatch.setenv("COMP_CWORD", str(len(words)))
+    monkeypatch.setenv(VARIABLE, "bash_complete")
+    assert run([]) == 0
+    return [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (["fl"], {"flops"}),
+        (["build", "attention92_c"], {"attention92_cifar", "attention92_cifar_naive"}),
+        (["build", "ti"], {"tiny.toml"}),
+        (["build", "be"], {"below/"}),
+        (["build", "below/"], {"below/deep.json"}),
+        (["check", "tiny.toml", "atten"], {n for n in shipped.specs() if n.startswith("atten")}),
+        (["explain", "e30"], {c for c in all_codes() if c.startswith("E30")}),
+        (["flops", "tiny.toml", "--device", "h"], {a for a in accelerators() if a[0] == "h"}),
+        (["train", "tiny.toml", "--recipe", ""], {*shipped.recipes(), "below/", "tiny.toml"}),
+        (["list", "a"], {"accelerators"}),
+        (["build", "tiny.toml", "--set", "st"], {"stem.", "stages."}),
+        (["build", "tiny.toml", "--set", "stages."], {"stages.0."}),
+        (["build", "attention56", "--set", "stages.2.m"], {"stages.2.modules="}),
+        (["build", "attention56", "--set", "attention.p"], {"attention.p="}),
+        (["build", "attention56", "--set", "attention.mask.sk"], {"attention.mask.skip="}),
+        (["build", "tiny.toml", "--set", "unit=re"], {"unit=resnext"}),
+        (["build", "tiny.toml", "--set", "attention.mask=s"], {"attention.mask=se"}),
+        (["train", "tiny.toml", "--set", "optimizer.l"], {"optimizer.lr="}),
+        (["diagram", "attention56", "--expand", "stage3/att"], {"stage3/attention1"}),
+        (["diagram", "attention56", "--level", "m"], {"module"}),
+        (["build", "gone.toml", "--set", "class"], {"classes=", "class_name="}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_completion(
+    words: list[str],
+    offered: set[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write("below/deep.json", "{}")
+    write("notes.txt", "")
+    found = complete(*words, capsys=capsys, monkeypatch=monkeypatch)
+    assert set(found) == offered
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_script_of_a_shell(shell: str) -> None:
+    assert VARIABLE in invoke("completion", shell).stdout

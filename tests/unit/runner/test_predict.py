@@ -1,0 +1,211 @@
+"""What `predict` and `masks` say of files is what the emitted file computes, loaded by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import runpy
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+from unit.runner.jobs import QUICK, TINY
+from unit.runner.standin import write_photographs
+
+import archcompiler
+from archcompiler.cli.program import group
+from archcompiler.cli.program import run as run_program
+from archcompiler.runner.data.embedded import read_embedded
+from archcompiler.runner.masks import MOST
+from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.store.checkpoint import Checkpoints, read
+from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.training import Job, train
+
+CLASSES = read_embedded().test.classes
+
+
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on the embedded images: grey, 28×28, with a margin of two pixels."""
+    folder = RunFolder(tmp_path_factory.mktemp("grey") / "run")
+    settings = (*QUICK, "evaluation_images=10")
+    train(Job(archcompiler.compile(TINY), load_recipe("smoke", settings), folder, quiet=True))
+    return folder.path
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run on folders of photographs, and those."""
+    home = tmp_path_factory.mktemp("photographs")
+    write_photographs(home / "data")
+    settings = (
+        *QUICK, "iterations=2", "data.workers=0", "batch_size=4", "device=cpu",
+        f"data.path={home / 'data'}",
+    )  # fmt: skip
+    network = archcompiler.compile(TINY | {"classes": 2})
+    folder = RunFolder(home / "run")
+    train(Job(network, load_recipe("imagenet_modern", settings), folder, quiet=True))
+    return folder.path, home / "data"
+
+
+def _probabilities(run: Path, images: torch.Tensor, mean: float, std: float) -> torch.Tensor:
+    """(N, classes), from the emitted file; of pixels from 0 to 1."""
+    model = runpy.run_path(str(run / "model.py"))["tiny"]()
+    model.load_state_dict(torch.load(run / "checkpoints" / "best.pt", weights_only=True)["model"])
+    with torch.no_grad():
+        found: torch.Tensor = model.eval()((images - mean) / std).softmax(1)
+    return found
+
+
+def _invoke(*words: object) -> Result:
+    return CliRunner().invoke(group, [str(word) for word in words])
+
+
+def _output(*words: object) -> str:
+    done = CliRunner().invoke(group, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_images_of_a_small_data_set(grey: Path, tmp_path: Path) -> None:
+    test = read_embedded().test
+    pixels = test.pixels[::40]
+    for i, image in enumerate(pixels):
+        Image.fromarray(image[0]).save(tmp_path / f"{i:02}.png")
+    padded = np.pad(pixels, ((0, 0), (0, 0), (2, 2), (2, 2))).astype(np.float32) / 255
+    images = torch.from_numpy(padded).expand(-1, 3, -1, -1)
+    expected = _probabilities(grey, images, 0.286, 0.353)
+    found = json.loads(_output("predict", grey, tmp_path, "--format", "json", "--top", 10))
+    assert found["size"] == [32, 32]
+    assert found["unreadable"] == []
+    assert [Path(one["image"]).name for one in found["images"]] == [
+        f"{i:02}.png" for i in range(len(pixels))
+    ]
+    for one, row in zip(found["images"], expected, strict=True):
+        shares = {c["class"]: c["probability"] for c in one["classes"]}
+        assert [shares[name] for name in CLASSES] == pytest.approx(row.tolist(), abs=1e-6)
+        assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+
+def test_photographs_in_ten_crops(photographs: tuple[Path, Path]) -> None:
+    run, data = photographs
+    path = data / "val" / "cat" / "1.jpeg"
+    with Image.open(path) as image:
+        factor = max(37 / image.width, 37 / image.height)  # 32 over 0.875
+        size = (max(37, round(image.width * factor)), max(37, round(image.height * factor)))
+        larger = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+    left, top = (size[0] - 37) // 2, (size[1] - 37) // 2
+    larger = larger.crop((left, top, left + 37, top + 37))
+    pixels = torch.from_numpy(np.array(larger)).permute(2, 0, 1).float() / 255
+    views = []
+    for y, x in ((0, 0), (0, 5), (5, 0), (5, 5), (2, 2)):
+        view = pixels[:, y : y + 32, x : x + 32]
+        views += [view, view.flip(-1)]
+    recipe = load_recipe("imagenet_modern").recipe.data
+    mean, std = (torch.tensor(v)[:, None, None] for v in (recipe.mean, recipe.std))
+    expected = _probabilities(run, (torch.stack(views) - mean) / std, 0.0, 1.0).mean(0)
+    found = json.loads(_output("predict", run, path, "--crops", "10", "--format", "json"))
+    shares = {c["class"]: c["probability"] for c in found["images"][0]["classes"]}
+    assert [shares["cat"], shares["dog"]] == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_it_agrees_with_an_evaluation(photographs: tuple[Path, Path]) -> None:
+    run, data = photographs
+    _output("eval", run, "--device", "cpu")
+    found = json.loads(_output("predict", run, data / "val", "--format", "json", "--top", "1"))
+    said = {one["image"]: one["classes"][0]["class"] for one in found["images"]}
+    right = [Path(path).parent.name == name for path, name in said.items()]
+    assert len(right) == 8
+    assert sum(right) / 8 == json.loads((run / "eval.json").read_text())["top1"]
+
+
+def test_formats_and_files(photographs: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = photographs
+    paths = [data / "val" / "dog" / name for name in ("0.PNG", "1.jpeg")]
+    lines = _output("predict", run, *paths).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{paths[0]}  ")
+    table = _output("predict", run, *paths, "--format", "csv", "--top", "2")
+    rows = list(csv.DictReader(io.StringIO(table)))
+    assert [(row["image"], row["rank"]) for row in rows] == [
+        (str(path), rank) for path in paths for rank in ("1", "2")
+    ]
+    assert sum(float(row["probability"]) for row in rows) == pytest.approx(2, abs=1e-5)
+    first = rows[0]
+    assert (
+        lines[0].split("  ")[1].startswith(f"{first['class']} {float(first['probability']):.1%}, ")
+    )
+    file = tmp_path / "inner" / "out.csv"
+    assert _output("predict", run, *paths, "--top", "2", "-o", file) == f"{file}\n"
+    assert file.read_text() == table
+    assert _invoke("predict", run, *paths, "-o", tmp_path / "out.png").exit_code == 2
+
+
+def test_unreadable_images_by_the_policy(photographs: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = photographs
+    folder = shutil.copytree(data / "val", tmp_path / "val")
+    (folder / "cat" / "2.PNG").write_bytes(b"no picture")
+    (folder / "cat" / "notes.txt").write_text("none either")
+    refused = _invoke("predict", run, folder)
+    assert refused.exception is not None
+    assert "E712" in str(refused.exception)
+    assert "2.PNG" in str(refused.exception)
+    done = _invoke("predict", run, folder, "--on-error", "skip", "--format", "json")
+    found = json.loads(done.stdout)
+    assert [Path(one["image"]).name for one in found["unreadable"]] == ["2.PNG"]
+    assert len(found["images"]) == 7
+    assert "W733" in done.stderr
+    assert "`.txt` files (1)" in done.stderr
+    # What the run was told, where nothing is said.
+    assert "W733" in _invoke("predict", run, folder, "--set", "data.on_error=skip").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("gone.png", "E712"), ("empty", "E704"), ("pipe.png", "E712")]
+)
+def test_what_is_no_image(
+    grey: Path, tmp_path: Path, name: str, code: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "pipe.png")
+    assert run_program(["predict", str(grey), str(tmp_path / name)]) == 2
+    assert f"error[{code}]" in capsys.readouterr().err
+
+
+def test_a_checkpoint_without_names(grey: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(grey, tmp_path / "run", symlinks=True)
+    contents = read(run / "checkpoints" / "last.pt")
+    del contents["classes"]
+    Checkpoints(run / "checkpoints").save(contents, best=True)
+    Image.new("L", (28, 28)).save(tmp_path / "0.png")
+    done = _invoke("predict", run, tmp_path / "0.png", "--format", "csv", "--top", "99")
+    assert "W740" in done.stderr
+    named = {row["class"] for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert named == set(map(str, range(10)))
+
+
+def test_masks_of_a_folder(photographs: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = photographs
+    sheet, one = tmp_path / "all.png", tmp_path / "one.png"
+    assert "8 images, 1 masks each" in _output("masks", run, data / "val", "-o", sheet)
+    _output("masks", run, data / "val" / "cat" / "0.PNG", "-o", one)
+    with Image.open(sheet) as all_rows, Image.open(one) as row:
+        assert all_rows.height - row.height == 7 * (192 + 52 + 8)
+        colours = {colour for _, colour in row.getcolors(1 << 20)}
+        # Both ends of the scale.
+        assert {(13, 8, 60), (252, 255, 164)} <= colours
+    for i in range(MOST + 1):
+        (tmp_path / "many" / f"{i}.png").parent.mkdir(exist_ok=True)
+        (tmp_path / "many" / f"{i}.png").touch()
+    assert "E714" in str(_invoke("masks", run, tmp_path / "many").exception)
+    assert "E712" in str(_invoke("masks", run, tmp_path / "many" / "0.png").exception)
+    skipped = _invoke("masks", run, tmp_path / "many" / "0.png", "--on-error", "skip")
+    assert skipped.exit_code == 0
+    assert "W733" in skipped.stderr
