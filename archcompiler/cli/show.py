@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
-from archcompiler.cli.compiling import SpecArgument
+from archcompiler.cli.compiling import SpecArgument, is_recipe
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
@@ -25,13 +25,13 @@ def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) ->
     A recipe is printed as it is before it knows its images.
     """
     from archcompiler.config.files import Files
-    from archcompiler.runner.recipe.loading import is_recipe, load_recipe
+    from archcompiler.runner.recipe.loading import load_recipe
     from archcompiler.runner.recipe.showing import show_recipe
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
     files = Files(root)
-    if is_recipe(spec, files):
+    if is_recipe(spec):
         terminal.page(show_recipe(load_recipe(spec, settings, files=files)))
     else:
         terminal.page(show(load(spec, settings, files=files)))

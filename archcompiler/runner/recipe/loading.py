@@ -10,7 +10,7 @@ from typing import Final
 
 from archcompiler import shipped
 from archcompiler.config.extending import read_extended, with_settings
-from archcompiler.config.files import Files, Kind, find_shipped, is_word
+from archcompiler.config.files import Files, Kind, is_word
 from archcompiler.config.located import Located, merge
 from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import validate
@@ -20,9 +20,7 @@ from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.runner.recipe.layout import Layout
 from archcompiler.runner.recipe.lengths import rises
 from archcompiler.runner.recipe.model import Recipe
-from archcompiler.spec.loader import SPECS
 from archcompiler.spec.model import Spec
-from archcompiler.syntax import parse
 from archcompiler.syntax.document import Part
 
 RECIPES: Final = Kind("recipe", shipped.RECIPES, shipped.recipes)
@@ -74,31 +72,6 @@ def load_recipe(
     if problems:
         raise CompileError(*problems)
     return loaded
-
-
-def is_recipe(name: str | Path | Source, files: Files | None = None) -> bool:
-    """Whether a file says how a network is trained, and nothing of the network.
-
-    One that only extends another is what that one is.
-    """
-    files = files or Files()
-    try:
-        if isinstance(name, Source):
-            source = name
-        else:
-            path = _expanded(name)
-            if find_shipped(SPECS, str(path), path.parent, files) is not None:
-                return False
-            found = find_shipped(RECIPES, str(path), path.parent, files)
-            if found is not None:
-                return True
-            source = files.read(path, path.as_posix())
-        keys = parse(source).values.keys()
-        if keys == {"extends"}:
-            keys = read_extended(source, RECIPES, files, _lay)[0].value.keys()
-    except CompileError:
-        return False
-    return not keys & Spec.model_fields.keys() and bool(keys & Recipe.model_fields.keys())
 
 
 def _lay(base: Located, over: Located) -> Located:

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from archcompiler import shipped
+from archcompiler.cli.compiling import is_recipe
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError, Source
-from archcompiler.runner.recipe.loading import is_recipe, load_recipe
+from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.recipe.model import SettledRecipe
 from archcompiler.runner.recipe.schema import recipe_schema
 from archcompiler.runner.recipe.settling import recipe_text, settle_recipe
@@ -186,13 +187,13 @@ def test_a_recipe_is_told_from_a_spec(tmp_path: Path) -> None:
         (tmp_path / "r.toml").write_text(text)
         return is_recipe(tmp_path / "r.toml")
 
-    assert is_recipe("smoke")
-    assert not is_recipe("attention92")
+    assert is_recipe(Path("smoke"))
+    assert not is_recipe(Path("attention92"))
     assert said("epochs = 5")
     assert said('extends = "smoke"')
     assert said('extends = "smoke"\n[optimizer]')
     assert not said('extends = "attention92"')
-    assert not said('epochs = 5\nname = "a"')
+    assert not said('extends = "attention92"\nname = "a"')
     assert not said("typo = 1")
     assert not said("= 1")
 
