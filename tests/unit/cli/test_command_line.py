@@ -20,10 +20,10 @@ from archcompiler.cli import watching
 from archcompiler.cli.command import Command
 from archcompiler.cli.completing import SHELLS, VARIABLE
 from archcompiler.cli.program import COMMANDS, group, run
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError
 from archcompiler.diagnostics.codes import all_codes
 from archcompiler.figure.diagram import file_name
-from archcompiler.spec.files import Files
 
 RECIPE = (shipped.recipes()["smoke"]).read_text(encoding="utf-8")
 
