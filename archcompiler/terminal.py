@@ -7,6 +7,8 @@ stderr does not take is lost: there is nowhere left to say so.
 from __future__ import annotations
 
 import codecs
+import errno
+import io
 import os
 import re
 import sys
@@ -18,6 +20,7 @@ from archcompiler.diagnostics.render.visible import visible
 
 _PLAINER: Final = {"─": "-", "–": "-", "−": "-", "…": "~", "·": "|", "×": "x", "→": ">", "Δ": "D"}
 """What is printed of our own signs where the encoding of a stream lacks them, as wide as they."""
+_NAMES: Final = {1: "stdout", 2: "stderr"}
 _HANDLER: Final = "archcompiler.plainer"
 _STYLE: Final = re.compile(r"(\x1b\[[0-9;]*m|[\n\t])")
 
@@ -64,13 +67,69 @@ def prepare() -> None:
             if opened != number:
                 os.dup2(opened, number)
                 os.close(opened)
-    for name, number in (("stdout", 1), ("stderr", 2)):
+    for number, name in _NAMES.items():
         stream = getattr(sys, name)
         if stream is None:
             stream = open(number, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors=_HANDLER)
+
+
+def outlast() -> None:
+    """From now on nothing that is printed can raise: a full disk, a closed pipe and characters that
+    the encoding lacks are no reason to end what takes days.
+
+    Streams that someone has put in place of the process's own are left as they are.
+    """
+    prepare()
+    for number, name in _NAMES.items():
+        stream: TextIO = getattr(sys, name)
+        if stream is getattr(sys, f"__{name}__"):
+            with suppress(OSError, ValueError):
+                stream.flush()
+            raw = io.BufferedWriter(_Lasting(number))
+            lasting = io.TextIOWrapper(raw, stream.encoding, _HANDLER, line_buffering=True)
+            setattr(sys, name, lasting)
+
+
+class _Lasting(io.RawIOBase):
+    """A file descriptor to which every write succeeds, as far as anyone can tell."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._said = False
+
+    def write(self, data: object) -> int:
+        view = memoryview(data)  # type: ignore[arg-type]  # bytes, of whatever kind
+        try:
+            return os.write(self.number, view)
+        except OSError as exc:
+            self._say(exc)
+            return len(view)
+
+    def _say(self, exc: OSError) -> None:
+        """Once, to the other of the two. A disk that has room again will have the rest; a stream
+        that the caller has closed is none to complain of.
+        """
+        if self._said or exc.errno == errno.EBADF:
+            return
+        self._said = True
+        other = 3 - self.number
+        with suppress(OSError):
+            name = _NAMES[self.number]
+            text = f"{name} cannot be written to ({exc.strerror}): the run goes on\n"
+            os.write(other, text.encode())
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self.number
+
+    def isatty(self) -> bool:
+        return os.isatty(self.number)
 
 
 def finish() -> None:

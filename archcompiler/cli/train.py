@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
-from archcompiler.runner.system.output import outlast
 from archcompiler.runner.system.place import ALONE, Place, launch_name, read_place, restarts
 from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
 
@@ -147,7 +147,7 @@ def command(
     quiet: bool,
 ) -> None:
     """Train the network of SPEC and leave a folder with its weights, metrics and curves."""
-    outlast()
+    terminal.outlast()
     place = ALONE
     try:
         place = read_place()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from archcompiler import terminal
 from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics.render.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -54,7 +55,7 @@ class Progress(AbstractContextManager["Progress"]):
         if self.silent:
             return
         if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
+            self._bar.console.print(visible(text), markup=False, highlight=False)
         else:
             # That nobody can read of a run any more does not end it.
             with suppress(OSError, CompileError):

@@ -45,11 +45,11 @@ def _whole(run: Path) -> int | None:
     """The iteration of the newest checkpoint that is whole; None if there is none at all."""
     checkpoints = Checkpoints(run / "checkpoints")
     found = checkpoints.newest()
+    assert found is None or not found[2], "one that is not whole"
     for link in (checkpoints.last, checkpoints.best):
-        if link.exists():
+        assert link.exists() or not link.is_symlink(), "a link to nothing"
+        if link.exists() and (found is None or not link.samefile(found[0])):
             read(link)
-        else:
-            assert not link.is_symlink(), "a link to nothing"
     return None if found is None else found[1]["iteration"]
 
 

@@ -338,7 +338,7 @@ def test_out_of_memory_in_an_evaluation_names_its_batch(
     def fail(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(evaluate, "_predict", fail)
+    monkeypatch.setattr(evaluate, "log_probabilities", fail)
     expected = r"(?s)E709.*in an evaluation of 40 images.*evaluation_batch=10"
     with pytest.raises(CompileError, match=expected):
         train(job("other", "iterations=1", batch))

@@ -11,7 +11,7 @@ import pytest
 
 PROGRAM = """
 import os, sys
-from archcompiler.runner.system.output import outlast
+from archcompiler.terminal import outlast
 outlast()
 first = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)
 for i in range(3):
@@ -65,9 +65,9 @@ def test_a_reader_may_go(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "koi8-r"])
 def test_an_encoding_may_lack_characters(tmp_path: Path, encoding: str) -> None:
-    program = PROGRAM.replace("é", "→")
+    program = PROGRAM.replace("é", "ł")
     words = [sys.executable, "-c", program, str(tmp_path / "file")]
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     done = subprocess.run(words, capture_output=True, env=environment)
     assert done.returncode == 75
-    assert b"\\u2192" in done.stdout
+    assert b"\\u0142" in done.stdout
