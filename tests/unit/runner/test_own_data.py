@@ -84,8 +84,10 @@ def test_the_splits_of_one_folder_share_nothing(tmp_path: Path) -> None:
         assert list_split(data, 3, split).paths == part.paths
     assert list_all(data, seed=4).test.paths != files.test.paths
     # Which images are tested on says nothing about which of the others are held back.
-    whole = list_all(data.model_copy(update={"test_share": 0.0, "test": "."}), seed=3)
-    assert set(whole.validation.paths) != set(files.validation.paths)
+    alone = {"test_share": 0.0, "test": ".", "validation": 0.2}
+    held = list_all(data.model_copy(update=alone), seed=3).validation
+    assert len(held) == len(files.test)
+    assert set(held.paths) != set(files.test.paths)
 
 
 def test_a_folder_may_have_what_chooses_the_best_weights(tmp_path: Path) -> None:
@@ -109,6 +111,8 @@ def test_what_is_for_other_data_is_fitted_and_what_is_said_is_not(tmp_path: Path
     said = ("batch_size=256", "optimizer.lr=0.3", "data.workers=0")
     kept = settle_recipe(load_recipe("imagenet_modern", said, data=layout), 144, 3)
     assert (kept.batch_size, kept.optimizer.lr) == (256, 0.3)
+    rate = settle_recipe(load_recipe("imagenet_modern", said[1:], data=layout), 144, 3)
+    assert (rate.batch_size, rate.optimizer.lr) == (144, 0.3)
     # A recipe for its own data is taken at its word.
     assert settle_recipe(load_recipe("imagenet_modern"), 144, 3).batch_size == 1024
     small = load_recipe(Source("r.toml", 'data = "embedded"', "toml"), data=layout).recipe.data
