@@ -65,7 +65,7 @@ SPECS: dict[str, tuple[str, str]] = {
     "blocks that all differ": (
         (Path(__file__).parent / "hostile" / "all-differ.toml").read_text(), "E310"
     ),
-    "numbers for stages": (full("stages = [", "16,") + "]", "E105"),
+    "numbers for stages": (full("stages = [", "16,") + "]   ", "E105"),
     "numbers for a size": (full("input = [", "3,")[:-1] + "]", "E202"),
     "unknown keys": (full(ONE, lambda i: f"k{i}=1\n"), "E201"),
     "unknown tables": (full(ONE, lambda i: f"[x{i}]\na=1\n"), "E201"),

@@ -151,7 +151,11 @@ def test_a_working_folder_that_is_gone(command: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(("command", "moments"), [("build", 8), ("verify", 3)])
 def test_ctrl_c_at_any_moment(command: str, moments: int, folder: Path) -> None:
-    code = "from archcompiler.cli import main; print('begun', flush=True); main()"
+    # Whoever starts the tests in the background has Ctrl-C ignored in all that they start.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from archcompiler.cli import main; print('begun', flush=True); main()"
+    )
     words = [sys.executable, "-c", code, command, *LINES[command]]
     with subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
