@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic, Severity
 from archcompiler.ir import Graph
-from archcompiler.spec.files import Files
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.loader import SpecLike, load
 from archcompiler.spec.model import Spec

@@ -35,6 +35,7 @@ from archcompiler.runner.engine.optimizer import make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
 from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.recipe.settling import settle_recipe
 from archcompiler.runner.report.metrics import Row
 from archcompiler.runner.system.distributed import World
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
@@ -110,7 +111,7 @@ def runner_steps(
     data: OpenedData,
 ) -> Callable[[int], None]:
     """The runner's own loop, from which only evaluations and files are left out."""
-    recipe = loaded.recipe
+    recipe = settle_recipe(loaded, len(data.train), network.spec.input[0])
     module = network.module().to(hardware.device, memory_format=hardware.memory_format)
     if hardware.compile:
         module.compile()
@@ -150,7 +151,7 @@ def bare_steps(
     data: OpenedData,
 ) -> Callable[[int], None]:
     """What one would write in ten lines."""
-    recipe = loaded.recipe
+    recipe = settle_recipe(loaded, len(data.train), network.spec.input[0])
     module = network.module().to(hardware.device, memory_format=hardware.memory_format)
     if hardware.compile:
         module.compile()

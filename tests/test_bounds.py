@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import resource
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -65,7 +65,7 @@ SPECS: dict[str, tuple[str, str]] = {
     "blocks that all differ": (
         (Path(__file__).parent / "hostile" / "all-differ.toml").read_text(), "E310"
     ),
-    "numbers for stages": (full("stages = [", "16,") + "]", "E105"),
+    "numbers for stages": (full("stages = [", "16,") + "]   ", "E105"),
     "numbers for a size": (full("input = [", "3,")[:-1] + "]", "E202"),
     "unknown keys": (full(ONE, lambda i: f"k{i}=1\n"), "E201"),
     "unknown tables": (full(ONE, lambda i: f"[x{i}]\na=1\n"), "E201"),
@@ -84,6 +84,10 @@ SPECS: dict[str, tuple[str, str]] = {
     "blocks": (full(ONE, lambda i: f'[blocks.b{i}.steps]\na={{op="relx"}}\n'), "E204"),
     "unknown operators": (steps(lambda i, j: f'{{op="bach_nrom{j}"}}'), "E211"),
     "unknown arguments": (steps(lambda i, j: '{op="conv",chanels=3,kernle=4}'), "E201"),
+    "unknown arguments of one step": (
+        full(f'{ONE}[blocks.b.steps.s]\nop = "conv"\n', lambda i: f"m{i}=1\n"), "E201"
+    ),
+    "unknown keys of one block": (full(f"{ONE}[blocks.b]\n", lambda i: f"m{i}=1\n"), "E201"),
     "unknown names": (steps(lambda i, j: f'{{op="conv",kernel=1,channels="z{j}"}}'), "E220"),
     "blocks that call the next": (steps(lambda i, j: f'{{op="b{i + 1}"}}'), "E211"),
     "widths by widths": (
@@ -110,22 +114,29 @@ SPECS: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+MEASURED = """
+import json, resource, subprocess, sys
+def limited():  # far above the bound: a process that never ends is not waited for
+    resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
+code = subprocess.run(sys.argv[1:], preexec_fn=limited).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print("\\n" + json.dumps([code, used.ru_utime + used.ru_stime, used.ru_maxrss]), end="")
+"""
+"""Between: a process begins with the memory of the one that it was forked from."""
+
+
 def answer(folder: Path, *words: str) -> tuple[int, str, float, float]:
     """Exit code, what is printed, seconds of processor time and megabytes of a command."""
-    printed = folder / "printed"
-    child = os.fork()
-    if not child:
-        # Far above the bound: a process that never ends is not waited for.
-        resource.setrlimit(resource.RLIMIT_CPU, (30, 30))
-        file = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(file, 1)
-        os.dup2(file, 2)
-        os.chdir(folder)
-        os.execv(sys.executable, [sys.executable, "-m", "archcompiler", *words])
-    _, status, used = os.wait4(child, 0)
-    seconds = used.ru_utime + used.ru_stime
-    text = printed.read_text(encoding="utf-8")
-    return os.waitstatus_to_exitcode(status), text, seconds, used.ru_maxrss / 1024
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, sys.executable, "-m", "archcompiler", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    printed, _, measured = done.stdout.rpartition("\n")
+    code, seconds, kilobytes = json.loads(measured)
+    return code, printed + done.stderr, seconds, kilobytes / 1024
 
 
 def bounded(folder: Path, spec: str) -> tuple[int, str]:

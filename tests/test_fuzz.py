@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -65,11 +66,12 @@ def test_a_case_runs_in_a_process_of_its_own(
     outcome = fuzz.run(case, tmp_path / "case")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("net: 15 operators")
-    assert fuzz.complaint(case, outcome) is None
+    # It is forked from here, with all the memory that the tests before have taken.
+    assert fuzz.complaint(case, dataclasses.replace(outcome, megabytes=40.0)) is None
 
     def fails(case: object) -> int:
         raise RuntimeError("planted")
 
     monkeypatch.setattr(fuzz, "_main", fails)
-    outcome = fuzz.run(case, tmp_path / "case")
+    outcome = dataclasses.replace(fuzz.run(case, tmp_path / "case"), megabytes=40.0)
     assert fuzz.complaint(case, outcome) == "traceback: RuntimeError: planted"

@@ -17,7 +17,7 @@ class Demand:
     """Parameters and buffers in float32."""
     gradients: int
     optimizer: int
-    """Momentum."""
+    """Momentum, and what else it averages."""
     average: int
     """The moving average of parameters and buffers."""
     activations: int
@@ -32,7 +32,7 @@ def training_demand(
     cost: Cost,
     *,
     images: int,
-    momentum: bool,
+    averages: int,
     average: bool,
     half: bool = False,
     recomputed: bool = False,
@@ -40,9 +40,9 @@ def training_demand(
 ) -> Demand:
     """The demand of a network, by its summed cost, with so many images at a time.
 
-    In float32 what is kept is exact. With autocast (`half`) no map is smaller than half of that;
-    what is `recomputed`, by checkpointing or a compiler, is taken for none. Of several `shards` it
-    is one.
+    The optimizer keeps so many `averages` of each gradient. In float32 what is kept of activations
+    is exact. With autocast (`half`) no map is smaller than half of that; what is `recomputed`, by
+    checkpointing or a compiler, is taken for none. Of several `shards` it is one.
     """
     parameters = -(-cost.params // shards) * BYTES
     state = parameters + cost.buffers * BYTES
@@ -50,7 +50,7 @@ def training_demand(
     return Demand(
         state,
         parameters,
-        parameters if momentum else 0,
+        parameters * averages,
         state if average else 0,
         0 if recomputed else kept // 2 if half else kept,
     )

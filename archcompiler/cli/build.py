@@ -20,9 +20,9 @@ from archcompiler.cli.options import (
 )
 from archcompiler.cli.watching import perform
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.spec.files import Files
 
 FOLDER = Path("generated")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from archcompiler import shipped, terminal
+from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
 from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, is_recipe, shown
 from archcompiler.cli.options import (
@@ -18,9 +18,9 @@ from archcompiler.cli.options import (
 )
 from archcompiler.cli.watching import perform
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.spec.files import Files, stamp
 
 
 @click.command(
@@ -81,11 +81,8 @@ def _wrong(recipe: SpecArgument, settings: Sequence[str], files: Files) -> Itera
     """What is wrong with a recipe."""
     from archcompiler.runner.recipe.loading import load_recipe
 
-    path = shipped.recipes().get(str(recipe), recipe)
-    if isinstance(path, Path):
-        files.asked[path] = stamp(path)
     try:
-        load_recipe(path, settings)
+        load_recipe(recipe, settings, files=files)
     except CompileError as wrong:
         yield from wrong.diagnostics
 

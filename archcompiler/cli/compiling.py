@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 from archcompiler import terminal
 from archcompiler.cli.report import report
 from archcompiler.compiler import CompiledNetwork, compile_from
+from archcompiler.config.extending import MAX_EXTENDS
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.spec.files import Files
 
 SpecArgument: TypeAlias = Path | Source
 """What a command line names: a path, the name of a shipped spec, or the text of `-`."""
@@ -94,17 +95,28 @@ def is_recipe(spec: SpecArgument) -> bool:
     return is_name or _kind(spec) == "recipe"
 
 
-def _kind(file: SpecArgument) -> str | None:
-    """What a file is by most of its keys; None if it cannot be read, or is neither."""
+def _kind(file: SpecArgument, depth: int = MAX_EXTENDS) -> str | None:
+    """What a file is by most of its keys, or what it extends where it says no more than that; None
+    if it cannot be read, or is neither.
+    """
+    from archcompiler import shipped
     from archcompiler.diagnostics.read import read_source
     from archcompiler.spec.model import Spec
     from archcompiler.syntax import parse
 
     try:
         source = file if isinstance(file, Source) else read_source(file)
-        keys = parse(source).values.keys()
+        values = parse(source).values
     except CompileError:
         return None
+    keys = values.keys() - {"extends", "$schema"}
+    base = values.get("extends")
+    if not keys and isinstance(base, str) and depth:
+        if base in shipped.recipes():
+            return "recipe"
+        if base in shipped.specs():
+            return "spec"
+        return _kind((source.path or Path()).parent / base, depth - 1)
     if 2 * len(keys & Spec.model_fields.keys()) > len(keys):
         return "spec"
     from archcompiler.runner.recipe.model import Recipe

@@ -17,10 +17,10 @@ from archcompiler.cli.options import (
     watch_option,
 )
 from archcompiler.cli.watching import perform
+from archcompiler.config.files import Files
 from archcompiler.figure.diagram import FORMATS, Format, Request, format_of
 from archcompiler.figure.page import Level
 from archcompiler.figure.themes import ThemeName
-from archcompiler.spec.files import Files
 
 INCH = 72.0
 UNITS = {"in": INCH, "cm": INCH / 2.54, "mm": INCH / 25.4, "pt": 1.0}

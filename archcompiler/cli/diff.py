@@ -74,7 +74,7 @@ def _compile(
     specs: Sequence[SpecArgument], settings: Sequence[str], root: Path | None
 ) -> list[CompiledNetwork]:
     """Both networks. Raises CompileError with what is wrong with either."""
-    from archcompiler.spec.files import Files
+    from archcompiler.config.files import Files
     from archcompiler.spec.revision import Revision, split_revision
 
     networks: list[CompiledNetwork] = []

@@ -64,6 +64,7 @@ def command(
     """
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
+    from archcompiler.runner.recipe.model import holds_back
     from archcompiler.runner.store.trained import load_portable
 
     trained = load_portable(run, device, settings)
@@ -83,7 +84,7 @@ def command(
         f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} {split} images, "
         f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
     )
-    if split == "test" and not trained.loaded.recipe.data.validation:
+    if split == "test" and not holds_back(trained.loaded.recipe.data):
         terminal.line("the run has chosen its best weights by these images")
     if found.problem is not None:
         report(found.problem.diagnostics)

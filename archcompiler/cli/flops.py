@@ -19,8 +19,8 @@ from archcompiler.cli.options import UserPath, choice, root_option, set_option, 
 from archcompiler.cli.report import report as report_diagnostics
 from archcompiler.cli.writing import format_of, write_output
 from archcompiler.compiler import CompiledNetwork, at_size
+from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.spec.files import Files
 from archcompiler.tables.columns import chosen, order_by
 from archcompiler.tables.report import Report, View, titled
 

@@ -52,8 +52,8 @@ def command(
 ) -> None:
     """Write a spec that changes another, with comments, as FILE; no file is overwritten."""
     from archcompiler.compiler import compile
+    from archcompiler.config.files import Files
     from archcompiler.diagnostics import Source
-    from archcompiler.spec.files import Files
     from archcompiler.spec.loader import load
 
     if file.suffix.lower() != ".toml":
@@ -127,7 +127,7 @@ def _input(size: str | None, spec: Spec) -> list[int]:
 
 def _schema(folder: Path) -> Path:
     """The schema of the project that a folder is in, or where it is going to be."""
-    from archcompiler.spec.files import Files
+    from archcompiler.config.files import Files
     from archcompiler.spec.schema import SCHEMA_FILE
 
     top, _ = Files().above(folder)

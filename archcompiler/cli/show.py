@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
-from archcompiler.cli.compiling import SpecArgument, wanted
+from archcompiler.cli.compiling import SpecArgument, is_recipe
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
@@ -20,10 +20,18 @@ from archcompiler.cli.options import root_option, set_option, spec_argument
 @set_option
 @root_option
 def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) -> None:
-    """Print SPEC as it is compiled: every value, and the file and line that it comes from."""
-    from archcompiler.spec.files import Files
+    """Print SPEC as it is compiled: every value, and the file and line that it comes from.
+
+    A recipe is printed as it is before it knows its images.
+    """
+    from archcompiler.config.files import Files
+    from archcompiler.runner.recipe.loading import load_recipe
+    from archcompiler.runner.recipe.showing import show_recipe
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
-    with wanted(spec):
-        terminal.page(show(load(spec, settings, files=Files(root))))
+    files = Files(root)
+    if is_recipe(spec):
+        terminal.page(show_recipe(load_recipe(spec, settings, files=files)))
+    else:
+        terminal.page(show(load(spec, settings, files=files)))

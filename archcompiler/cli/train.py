@@ -12,7 +12,7 @@ import click
 from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
-from archcompiler.cli.options import RunPath, SpecPath, choice, root_option
+from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _EPILOG = """
 \b
+Your images:       archcompiler train SPEC --data FOLDER
 One GPU:           archcompiler train SPEC --recipe RECIPE
 Eight GPUs:        archcompiler train SPEC --recipe RECIPE --processes 8
 Slurm:             srun --ntasks-per-node 8 archcompiler train SPEC --recipe RECIPE
@@ -43,12 +44,13 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     "train",
     cls=Command,
     groups={
-        "Spec and recipe": ("recipe", "settings", "root"),
+        "Spec and recipe": ("recipe", "data", "epochs", "settings", "root"),
         "Run": ("out", "resume", "tensorboard", "grace", "quiet"),
         "Processes": ("processes", "strategy"),
     },
     examples=[
         "train attention56_cifar --recipe smoke --out runs/smoke",
+        "train attention56_cifar --data photos --epochs 50",
         "train --resume --out runs/smoke",
     ],
     epilog=_EPILOG,
@@ -59,7 +61,20 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     metavar="NAME|PATH",
     shell_complete=completing.recipes,
     help="How to train: smoke, fashion_mnist, cifar_paper, cifar_modern, imagenet_paper, "
-    "imagenet_modern, or the path of a TOML file.",
+    "imagenet_modern, photographs, or the path of a TOML file.",
+)
+@click.option(
+    "--data",
+    type=UserPath(),
+    metavar="FOLDER",
+    help="Your images, with one folder for each class in it, or in train/ and val/ or test/: "
+    "trained on in place of the data of the recipe, by default `photographs`.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 1_000_000_000),
+    metavar="N",
+    help="How often each training image is taken, whatever the recipe says.",
 )
 @click.option(
     "--out",
@@ -118,6 +133,8 @@ def command(
     context: click.Context,
     spec: Path | None,
     recipe: str | None,
+    data: Path | None,
+    epochs: int | None,
     out: Path | None,
     init: Path | None,
     resume: bool,
@@ -140,7 +157,7 @@ def command(
             raise click.UsageError(
                 "--init begins a run and --resume goes on with one, which needs no --init again"
             )
-        network, loaded = _load(spec, recipe, out if resume else None, settings, root)
+        network, loaded = _load(spec, recipe, data, epochs, out if resume else None, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
         folder = RunFolder(out or default_folder(network, loaded))
@@ -185,6 +202,8 @@ def command(
         sys.exit(EXIT_STOPPED)
 
 
+OWN_DATA = "photographs"
+"""The recipe for a folder of images where none is named."""
 FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
 """Codes of what goes wrong in a run that was asked for rightly."""
 OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722", "E751"})
@@ -194,25 +213,36 @@ OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722", "E751"}
 def _load(
     spec: Path | None,
     recipe: str | None,
+    data: Path | None,
+    epochs: int | None,
     folder: Path | None,
     settings: tuple[str, ...],
     root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
     """The network and the recipe, from a folder to resume where they are not named."""
     from archcompiler.cli.compiling import compile_one, recipe_wanted
+    from archcompiler.config.files import Files
+    from archcompiler.runner.recipe.layout import find_layout
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
-    from archcompiler.spec.files import Files
 
     if folder is not None and (folder / "spec.toml").is_file():
         spec = spec or folder / "spec.toml"
         chosen: str | Path | None = recipe or folder / "recipe.toml"
     else:
-        chosen = recipe
+        chosen = recipe or (OWN_DATA if data is not None else None)
     if spec is None:
         raise click.UsageError("missing SPEC; it may be left out only with --resume and --out")
     if chosen is None:
-        raise click.UsageError("missing --recipe, for example `--recipe smoke`")
+        raise click.UsageError(
+            "missing --recipe, for example `--recipe smoke`, or --data with a folder of images"
+        )
     of_spec, of_recipe = split_settings(settings)
+    layout = None if data is None else find_layout(data)
+    if layout is not None:
+        # First: what is said about them counts more than what is found.
+        of_spec = [f"classes={len(layout.classes)}", *of_spec]
+    if epochs is not None:
+        of_recipe = [f"epochs={epochs}", *of_recipe]
     problems: list[CompileError] = []
     try:
         network = compile_one(spec, of_spec, Files(root))
@@ -220,7 +250,7 @@ def _load(
         problems.append(exc)
     try:
         with recipe_wanted(Path(chosen)):
-            loaded = load_recipe(chosen, of_recipe)
+            loaded = load_recipe(chosen, of_recipe, data=layout)
     except CompileError as exc:
         problems.append(exc)
     if problems:

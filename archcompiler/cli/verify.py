@@ -14,8 +14,8 @@ from archcompiler.cli.options import (
     set_option,
     specs_argument,
 )
+from archcompiler.config.files import Files
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.spec.files import Files
 
 
 @click.command("verify", cls=Command, groups=SPEC, examples=["verify my.toml"])

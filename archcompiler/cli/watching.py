@@ -9,9 +9,9 @@ from typing import Final
 
 from archcompiler import terminal
 from archcompiler.cli.report import report
+from archcompiler.config.files import Files, stamp
 from archcompiler.diagnostics import CompileError
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.spec.files import Files, stamp
 
 PAUSE: Final = 0.25
 """Seconds between two looks: far less than a person takes to look at the terminal."""

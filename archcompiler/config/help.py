@@ -19,7 +19,7 @@ def field_help(model: type[BaseModel]) -> dict[str, str]:
     for cls in reversed(model.__mro__):
         if issubclass(cls, BaseModel) and cls is not BaseModel:
             texts |= _own_help(cls)
-    return texts
+    return {name: text for name, text in texts.items() if name in model.model_fields}
 
 
 def _own_help(cls: type[BaseModel]) -> dict[str, str]:

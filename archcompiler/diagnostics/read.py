@@ -14,7 +14,7 @@ from archcompiler.diagnostics.suggest import did_you_mean
 
 FORMATS: Final[dict[str, Format]] = {".toml": "toml", ".json": "json"}
 """What a file is by the extension of its name."""
-MAX_BYTES: Final = 1 << 18
+MAX_BYTES: Final = 1 << 17
 """Size of the largest spec that is read."""
 _BOM: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 

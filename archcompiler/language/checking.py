@@ -56,8 +56,12 @@ def check_block(
     if definition is not None:
         check = _Check(definition, table, library, wording)
         # What is wrong with a form and with what it says is one cause.
-        seen = {d.span for d in problems}
-        yield from (d for d in dict.fromkeys(check.everything()) if d.span not in seen)
+        formal = {d.span for d in problems}
+        seen: set[Diagnostic] = set()
+        for problem in check.everything():
+            if problem.span not in formal and problem not in seen:
+                seen.add(problem)
+                yield problem
 
 
 class _Check:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from archcompiler.config.located import Located
 from archcompiler.config.problems import kind_of
-from archcompiler.diagnostics import Diagnostic, Span, error
+from archcompiler.diagnostics import MOST, Diagnostic, Span, error
 from archcompiler.language.expression import Expression, ExpressionError, parse_expression
 from archcompiler.language.reserved import MODULE, is_reserved
 from archcompiler.language.values import unknown_key
@@ -61,9 +62,9 @@ class Collector:
                 self.say("E205", message, child.span("key"), notes)
 
     def known(self, node: Located, keys: tuple[str, ...], what: str) -> None:
-        for key, child in node.value.items():
-            if key not in keys:
-                self.problems.append(unknown_key(child, what, keys))
+        unknown = (child for key, child in node.value.items() if key not in keys)
+        # Of more than are told, the others are not worded.
+        self.problems += [unknown_key(child, what, keys) for child in islice(unknown, MOST + 1)]
 
     def say(
         self,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from archcompiler.compiler import CompiledNetwork, compile_from
+from archcompiler.config.files import Files
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span
 from archcompiler.diagnostics.read import FORMATS, MAX_BYTES
-from archcompiler.spec.files import Files
 from archcompiler.syntax import Document, parse
 from archcompiler.tables.report import Report, Row
 
@@ -95,11 +95,13 @@ class Opened:
         target = self.document.values.get("extends") if self.document is not None else None
         if not isinstance(target, str) or self.source.path is None:
             return None
-        from archcompiler.spec.files import find_shipped
+        from archcompiler.config.files import find_shipped
+        from archcompiler.spec.loader import SPECS
 
         folder = self.source.path.parent
         try:
-            path = find_shipped(target, folder, self.files, self.source.path) or folder / target
+            found = find_shipped(SPECS, target, folder, self.files, self.source.path)
+            path = found or folder / target
             return Opened(self.files.read(path, path.as_posix()), self.files)
         except (CompileError, OSError, KeyError):
             return None

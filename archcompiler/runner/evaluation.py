@@ -12,6 +12,7 @@ from archcompiler.runner.data.opening import OpenedSplit, open_split
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.inference import Inference
 from archcompiler.runner.recipe.choices import Split
+from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.store.trained import Trained
@@ -101,7 +102,7 @@ def _written(
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
         "split": variant.split,
-        "best_chosen_on": "validation" if trained.loaded.recipe.data.validation else "test",
+        "best_chosen_on": "validation" if holds_back(trained.loaded.recipe.data) else "test",
         "images": score.images,
         "unreadable": len(missed),
         "crops": variant.crops,

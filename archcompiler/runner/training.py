@@ -15,6 +15,7 @@ from archcompiler.analysis.costs import CostModel, total
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import unreadable
+from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.batches import require_several_values, require_whole_parts
@@ -24,7 +25,8 @@ from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
-from archcompiler.runner.recipe.model import Folder, Recipe
+from archcompiler.runner.recipe.model import Folder, SettledRecipe
+from archcompiler.runner.recipe.settling import recipe_text, settle_recipe
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
@@ -81,8 +83,6 @@ def train(job: Job) -> Outcome:
     here = read_place()
     device = resolve_device(job.loaded.recipe.device, here)
     hardware = settle(job.loaded, device, here.size)
-    require_whole_parts(job.loaded, here)
-    require_several_values(job.loaded, job.network.graph, here)
     with (
         explained(job.loaded.recipe, here.size),
         StopSignals(grace=job.grace, several=here.size > 1) as signals,
@@ -90,18 +90,23 @@ def train(job: Job) -> Outcome:
         joined(here, device) as world,
     ):
         # Before the folder is made: there should be none for a mistake.
-        recipe = _settled(job.loaded.recipe, hardware)
-        data = open_data(job.loaded, job.network.spec, device)
+        spec = job.network.spec
+        data = open_data(job.loaded, spec, device)
+        settled = settle_recipe(job.loaded, len(data.train), spec.input[0], here.size)
+        require_whole_parts(job.loaded, settled, here)
+        require_several_values(job.loaded, settled, job.network.graph, here)
+        recipe = _on_hardware(settled, hardware)
         cost = total(CostModel(job.network.graph).network)
         scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
         goes_on = job.resume and job.folder.started
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
-        with _alone(job, world) as warnings:
-            warnings += [*scarce, *hardware.unknown()]
+        with explained(recipe, here.size), _alone(job, world) as warnings:
+            large = large_batch(job.loaded, recipe.batch_size, len(data.train))
+            warnings += [*scarce, *hardware.unknown(), *large]
             run, loop = _Run.start(
                 job, recipe, data, initial, cost.macs, hardware, world, start, warnings
             )
-            return run.train(loop, signals)
+            return run.train(loop, signals, settled)
 
 
 @dataclass
@@ -109,8 +114,8 @@ class _Run:
     """One process's run; it listens to the loop."""
 
     job: Job
-    recipe: Recipe
-    """With every `auto` settled."""
+    recipe: SettledRecipe
+    """With every `auto` settled too."""
     world: World
     state: TrainingState
     checkpoints: Checkpoints
@@ -132,7 +137,7 @@ class _Run:
     def start(
         cls,
         job: Job,
-        recipe: Recipe,
+        recipe: SettledRecipe,
         data: OpenedData,
         initial: Beginning | None,
         macs: int,
@@ -187,8 +192,8 @@ class _Run:
         loop.warm_up()
         return run, loop
 
-    def train(self, loop: Loop, signals: StopSignals) -> Outcome:
-        """Run the loop and leave the folder complete."""
+    def train(self, loop: Loop, signals: StopSignals, settled: SettledRecipe) -> Outcome:
+        """Run the loop and leave the folder complete. `settled` is the recipe for any hardware."""
         recipe, state, say = self.recipe, self.state, self.progress.say
         processes = f", {self.world.size} processes" if self.world.size > 1 else ""
         say(
@@ -197,6 +202,11 @@ class _Run:
             f"{self.job.folder.path}"
         )
         say(self.data.summary)
+        layout = self.job.loaded.data
+        if layout is not None:
+            say(f"`{layout.folder}` has {layout.summary}; the recipe that results:")
+            for line in ("", *recipe_text(settled).splitlines(), ""):
+                say(line)
         if self.initial is not None:
             say(f"{self.job.network.name} {self.initial}")
         if self.data.split == "test":
@@ -210,6 +220,8 @@ class _Run:
         self._warn(self._missed())
         if finished:
             best = state.best
+            if best is not None and state.iteration < recipe.iterations:
+                say(f"stopped early: no evaluation since iteration {best.iteration} was better")
             say(
                 f"done in {duration(time.perf_counter() - self.began)}"
                 + (
@@ -315,7 +327,7 @@ def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, lis
 
 
 def _built(
-    job: Job, recipe: Recipe, initial: Beginning | None, hardware: Hardware, world: World
+    job: Job, recipe: SettledRecipe, initial: Beginning | None, hardware: Hardware, world: World
 ) -> tuple[TrainingState, torch.nn.Module]:
     """A new run's state, and the module to call in it."""
     device = hardware.device
@@ -330,7 +342,7 @@ def _built(
     if recipe.speed.sync_bn:
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     if hardware.compile:
-        network.compile()
+        network.compile(mode=hardware.compile_mode)
     model = distribute(network, world, job.strategy, device)
     optimizer = make_optimizer(network, recipe.optimizer, device)
     average = MovingAverage(network, recipe.ema) if recipe.ema else None
@@ -349,7 +361,7 @@ def _numbers(row: Row) -> str:
     )
 
 
-def _settled(recipe: Recipe, hardware: Hardware) -> Recipe:
+def _on_hardware(recipe: SettledRecipe, hardware: Hardware) -> SettledRecipe:
     """The recipe with every `auto` replaced by what it stands for here."""
     data = recipe.data
     return recipe.model_copy(

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain, islice
 from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from archcompiler import shipped
+from archcompiler.config.extending import read_extended, with_settings
+from archcompiler.config.files import Files, Kind
 from archcompiler.config.located import Located, locate, merge
-from archcompiler.config.problems import kind_of, validate
-from archcompiler.config.settings import parse_setting
+from archcompiler.config.problems import validate
 from archcompiler.diagnostics import MOST, UNSHOWN, CompileError, Diagnostic, Source, error
-from archcompiler.diagnostics.read import MAX_BYTES
 from archcompiler.language.collecting import beyond
 from archcompiler.language.library import Library
-from archcompiler.spec.files import (
-    Files,
-    Scope,
-    explained,
-    find_shipped,
-    near_name,
-    scope_of,
-    shipped_scope,
-)
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.model import Spec
 from archcompiler.spec.references import broken_blocks, broken_references
@@ -35,7 +26,7 @@ from archcompiler.syntax import parse
 
 SpecLike = str | Path | Source | Mapping[str, Any]
 """A path or the name of a shipped spec, a text, or plain values."""
-MAX_EXTENDS = 16
+SPECS: Final = Kind("spec", shipped.SPECS, shipped.specs)
 
 
 def load(spec: SpecLike, settings: Sequence[str] = (), *, files: Files | None = None) -> LoadedSpec:
@@ -48,25 +39,9 @@ def load(spec: SpecLike, settings: Sequence[str] = (), *, files: Files | None = 
     if isinstance(spec, Mapping):
         values, source, word = _from_mapping(spec)
     else:
-        values, source, word = _from_text(spec, files)
-    values = _with_stage_attention(_with_settings(values, settings))
+        values, source, word = read_extended(spec, SPECS, files)
+    values = _with_stage_attention(with_settings(values, settings))
     return _checked(values, source, tuple(settings), word)
-
-
-def _from_text(spec: str | Path | Source, files: Files) -> tuple[Located, Source, str | None]:
-    """The values of a spec with all that it extends, its text, and its name if it is no path."""
-    if isinstance(spec, Source):
-        path = spec.path or Path("-")
-        values = _extended(spec, path, scope_of(path.parent, files), ())
-        return values, spec, None if spec.path else "-"
-    path = Path(spec)
-    found = find_shipped(str(path), path.parent, files)
-    scope = scope_of(path.parent, files) if found is None else shipped_scope(files)
-    try:
-        source = scope.read(found or path)
-    except CompileError as unreadable:
-        raise CompileError(*(explained(d, path) for d in unreadable.diagnostics)) from None
-    return _extended(source, found or path, scope, ()), source, str(path) if found else None
 
 
 def _checked(
@@ -128,97 +103,6 @@ def _from_mapping(spec: Mapping[str, Any]) -> tuple[Located, Source, str | None]
             )
         )
     return locate(document.values, document), source, "<dict>"
-
-
-def _with_settings(values: Located, settings: Sequence[str]) -> Located:
-    problems: list[Diagnostic] = []
-    for argument in settings:
-        try:
-            values = merge(values, parse_setting(argument))
-        except CompileError as exc:
-            problems += exc.diagnostics
-    if problems:
-        raise CompileError(*dict.fromkeys(problems))
-    return values
-
-
-def _extended(
-    source: Source, path: Path, scope: Scope, chain: tuple[Path, ...], room: int = MAX_BYTES
-) -> Located:
-    """The values of one text, laid upon those of everything that it extends.
-
-    All of them together may have `room` bytes.
-    """
-    room -= len(source.text.encode())
-    document = parse(source)
-    values = locate(document.values, document)
-    # Editors find the schema of a JSON file by this key.
-    values.value.pop("$schema", None)
-    target = values.value.pop("extends", None)
-    if target is None:
-        return values
-    if not isinstance(target.value, str):
-        message = f"`extends` must be a string, not {kind_of(target.value)}"
-        raise CompileError(error("E203", message, target.span()))
-    chain = (*chain, scope.files.resolve(path))
-    base_path, scope = _resolve_extends(target, path, scope, chain)
-    try:
-        base = _extended(scope.read(base_path, room), base_path, scope, chain, room)
-    except CompileError as exc:
-        unreadable = [d for d in exc.diagnostics if d.span is None]
-        if unreadable:
-            raise CompileError(_no_base(target, base_path, unreadable[0])) from None
-        raise
-    return merge(base, values)
-
-
-def _resolve_extends(
-    target: Located, path: Path, scope: Scope, chain: tuple[Path, ...]
-) -> tuple[Path, Scope]:
-    """The file that `extends` means, and what that one may read."""
-
-    def refuse(code: str, message: str, *notes: str, help: str | None = None) -> CompileError:
-        return CompileError(error(code, message, target.span(), notes=notes, help=help))
-
-    try:
-        found = find_shipped(target.value, path.parent, scope.files, *chain)
-    except CompileError as ambiguous:
-        located = (replace(d, span=target.span()) for d in ambiguous.diagnostics)
-        raise CompileError(*located) from None
-    base_path = path.parent / target.value
-    if found is not None:
-        base_path, scope = found, shipped_scope(scope.files)
-    try:
-        resolved = scope.files.resolve(base_path)
-    except (OSError, RuntimeError, ValueError) as exc:
-        raise refuse("E207", f"`{target.value}` is no path of a spec", str(exc).lower()) from None
-    if not resolved.is_relative_to(scope.root):
-        raise refuse(
-            "E208",
-            "`extends` leaves the folder that a spec may read in",
-            f"that folder is {scope.why}",
-            help="`--root DIR` names another",
-        )
-    if resolved in chain:
-        cycle = chain[chain.index(resolved) :]
-        names = " → ".join(p.name for p in (*cycle, resolved))
-        notes = (f"a cycle: {names}",) if len(cycle) > 1 else ()
-        raise refuse("E206", "a spec cannot extend itself", *notes)
-    if len(chain) > MAX_EXTENDS:
-        raise refuse("E207", f"more than {MAX_EXTENDS} specs extend one another")
-    return base_path, scope
-
-
-def _no_base(target: Located, base_path: Path, problem: Diagnostic) -> Diagnostic:
-    """E207 at the `extends` for a base that has no text to point at."""
-    near = near_name(target.value, base_path) if problem.code in ("E101", "E104") else None
-    return error(
-        "E207",
-        "this spec extends one that cannot be read",
-        target.span(),
-        notes=(problem.message, *problem.notes),
-        help=problem.help if near is None else f"did you mean `{near}`?",
-    )
 
 
 def _with_stage_attention(values: Located) -> Located:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from archcompiler.config.located import Located
 from archcompiler.config.wording import Wording
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import MOST, CompileError, Diagnostic, error
 from archcompiler.language.checking import check_block
 from archcompiler.language.definition import NONE
 from archcompiler.language.library import Home, Library
@@ -76,7 +77,8 @@ def broken_blocks(values: Located, library: Library, wording: Wording) -> Iterat
         homes: tuple[Home, ...] = ("blocks",)
         if library.is_shipped(name):
             homes = library.homes(name)
-        found = [list(_broken(name, home, library, wording)) for home in homes]
+        # One block may have thousands of mistakes, too: one more than are told says that there are.
+        found = [list(islice(_broken(name, home, library, wording), MOST + 1)) for home in homes]
         yield from min(found, key=len)
 
 

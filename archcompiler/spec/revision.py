@@ -7,9 +7,9 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
+from archcompiler.config.files import MARKERS, Files
 from archcompiler.diagnostics import CompileError, Source, error
 from archcompiler.diagnostics.read import FORMATS, MAX_BYTES, file_source
-from archcompiler.spec.files import MARKERS, Files
 
 
 class Revision(Files):

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from archcompiler.config.located import Located
 from archcompiler.config.path import SpecPath
-from archcompiler.config.toml import toml_lines
-from archcompiler.diagnostics.render.visible import visible
+from archcompiler.config.showing import show_values
 from archcompiler.spec.loaded import LoadedSpec
 from archcompiler.spec.resolved import resolved
 from archcompiler.syntax.document import Written
@@ -30,14 +29,7 @@ def show(loaded: LoadedSpec) -> str:
         """Whether a step or an option of a block stands on one line."""
         return len(path) == 4 and path[0] == "blocks" and _of_one(loaded, path[:3])
 
-    lines = [
-        (line.text, "" if line.path is None else _origin(loaded, line.path))
-        for line in toml_lines(values, inline=inline)
-    ]
-    # A description may be long: its comment follows it, and the others keep their column.
-    width = max(len(text) for text, comment in lines if comment and len(text) <= 48)
-    rows = (f"{text:<{width}}  # {comment}" if comment else text for text, comment in lines)
-    return "\n".join(rows).strip() + "\n"
+    return show_values(values, loaded.values, inline=inline)
 
 
 def _of_one(loaded: LoadedSpec, path: SpecPath) -> bool:
@@ -58,22 +50,3 @@ def _texts(node: Located) -> Iterator[Written]:
     children = node.value.values() if isinstance(node.value, dict) else node.value
     for child in children if isinstance(node.value, dict | list) else ():
         yield from _texts(child)
-
-
-def _origin(loaded: LoadedSpec, path: SpecPath) -> str:
-    node: Located = loaded.values
-    for depth, step in enumerate(path):
-        child = node.child(step)
-        if child is None:
-            # `unit = "resnext"` says the type; the options are the type's defaults.
-            named = isinstance(node.value, str) and step == "type" and depth == len(path) - 1
-            return _place(node) if named else "default"
-        node = child
-    return _place(node)
-
-
-def _place(node: Located) -> str:
-    span = node.span()
-    if span.source.name == "--set":
-        return visible(f"--set {span.source.text}")
-    return f"{visible(span.source.name)}:{span.source.location(span.start).line}"

@@ -110,9 +110,8 @@ def small_crop(
         )
 
 
-def large_batch(loaded: LoadedRecipe, count: int) -> Iterator[Diagnostic]:
+def large_batch(loaded: LoadedRecipe, size: int, count: int) -> Iterator[Diagnostic]:
     """W732 if a batch has an image more than once."""
-    size = loaded.recipe.batch_size
     if size > count:
         yield warning(
             "W732",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ import numpy.typing as npt
 from archcompiler.diagnostics import CompileError, Diagnostic, warning
 from archcompiler.runner.data.decoding import SUFFIXES
 from archcompiler.runner.data.files import bad_data
+from archcompiler.runner.data.randomness import Stream
+from archcompiler.runner.data.validation import divide
+from archcompiler.runner.recipe.choices import Split
+from archcompiler.runner.recipe.layout import hidden
 from archcompiler.runner.recipe.model import Folder
 
 
@@ -39,23 +44,71 @@ class ImageFiles:
         return ImageFiles(self.paths, labels, classes, self.warnings)
 
     def part(self, indices: npt.NDArray[np.int64]) -> ImageFiles:
-        """Some of the files; what is warned of stays with the whole."""
+        """Some of the files, with what is warned of in the folder of all."""
         chosen = indices.tolist()
         return ImageFiles(
             tuple(self.paths[i] for i in chosen),
             tuple(self.labels[i] for i in chosen),
             self.classes,
+            self.warnings,
         )
 
 
 def list_training(data: Folder) -> ImageFiles:
-    """The training files. Raises CompileError E704."""
+    """The files in the folder of training images. Raises CompileError E704."""
     return _list(_root(data) / data.train, data)
 
 
 def list_test(data: Folder) -> ImageFiles:
-    """The test files; the training folder need not be there. Raises CompileError E704."""
+    """Those in the folder of test images; no other need be there. Raises CompileError E704."""
     return _list(_root(data) / data.test, data)
+
+
+class Files(NamedTuple):
+    """The files of each split."""
+
+    train: ImageFiles
+    validation: ImageFiles
+    """May have none."""
+    test: ImageFiles
+
+
+def list_all(data: Folder, seed: int) -> Files:
+    """The files of each split. Raises CompileError E704, also if they have not the same classes."""
+    whole = list_training(data)
+    train, validation, test = map(whole.part, _parts(whole.labels, data, seed))
+    if data.validation_folder is not None:
+        validation = _list(_root(data) / data.validation_folder, data)
+        require_same_classes(whole, validation, data, data.validation_folder)
+    if not data.test_share:
+        test = list_test(data)
+        require_same_classes(whole, test, data, data.test)
+    return Files(train, validation, test)
+
+
+def list_split(data: Folder, seed: int, split: Split) -> ImageFiles:
+    """The files of one split; those of others need not be there. Raises CompileError E704."""
+    if split == "test" and not data.test_share:
+        return list_test(data)
+    if split == "validation" and data.validation_folder is not None:
+        return _list(_root(data) / data.validation_folder, data)
+    whole = list_training(data)
+    return whole.part(getattr(_parts(whole.labels, data, seed), split))
+
+
+class _Parts(NamedTuple):
+    train: npt.NDArray[np.int64]
+    validation: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
+
+
+def _parts(labels: Sequence[int], data: Folder, seed: int) -> _Parts:
+    """Which of the files in the folder `train` are of which split, as far as any are."""
+    every = np.asarray(labels, np.int64)
+    rest, test = divide(every, data.test_share, seed, Stream.TEST)
+    share = 0.0 if data.validation_folder is not None else data.validation
+    train, validation = divide(every[rest], share, seed)
+    return _Parts(rest[train], rest[validation], test)
 
 
 def list_given(paths: Sequence[Path]) -> ImageFiles:
@@ -79,12 +132,12 @@ def list_given(paths: Sequence[Path]) -> ImageFiles:
     return ImageFiles(tuple(found), (0,) * len(found), ("",), tuple(warnings))
 
 
-def require_same_classes(train: ImageFiles, test: ImageFiles, data: Folder) -> None:
+def require_same_classes(train: ImageFiles, other: ImageFiles, data: Folder, folder: str) -> None:
     """Raise CompileError E704 if a label would mean two things."""
-    if train.classes != test.classes:
-        odd = sorted(set(train.classes) ^ set(test.classes))
+    if train.classes != other.classes:
+        odd = sorted(set(train.classes) ^ set(other.classes))
         raise bad_data(
-            f"`{_root(data) / data.train}` and `{_root(data) / data.test}` have different classes",
+            f"`{_root(data) / data.train}` and `{_root(data) / folder}` have different classes",
             f"in one of them only: {', '.join(odd[:5])}{', …' if len(odd) > 5 else ''}",
         )
 
@@ -123,7 +176,7 @@ def _classes(folder: Path, left_out: _LeftOut) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():
-                if _hidden(entry.name):
+                if hidden(entry.name):
                     left_out.add("hidden folders", entry.path)
                 else:
                     yield entry.name
@@ -152,14 +205,14 @@ def _images(folder: str, left_out: _LeftOut, *, strict: bool) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if _hidden(entry.name):
+                if hidden(entry.name):
                     left_out.add("hidden folders", entry.path)
                 else:
                     yield from _images(entry.path, left_out, strict=strict)
             elif entry.is_dir():
                 # It may lead around in a circle.
                 left_out.add("linked folders", entry.path)
-            elif _hidden(entry.name):
+            elif hidden(entry.name):
                 left_out.add("hidden files", entry.path)
             elif not _is_image(entry.name):
                 suffix = Path(entry.name).suffix.lower()
@@ -170,10 +223,6 @@ def _images(folder: str, left_out: _LeftOut, *, strict: bool) -> Iterator[str]:
                 raise bad_data(f"images: `{entry.path}` is not a regular file")
             else:
                 yield entry.path
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".")
 
 
 def _is_image(name: str) -> bool:

@@ -15,7 +15,6 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.classes import numbers
 from archcompiler.runner.data.fitting import (
     image_of,
-    large_batch,
     require_fit,
     require_small_fit,
     small_crop,
@@ -68,26 +67,22 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
     _, height, width = image_of(loaded, spec)
     if isinstance(data, Folder):
         data = with_workers(data)
-        from archcompiler.runner.data.listing import list_test, list_training, require_same_classes
+        from archcompiler.runner.data.listing import list_all
         from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
 
-        files, test = list_training(data), list_test(data)
-        require_same_classes(files, test, data)
-        require_fit(loaded, spec, (3, height, width), files.classes)
-        parts = divide(files.labels, data.validation, recipe.seed)
-        size, split = (height, width), _judging(parts)
+        files = list_all(data, recipe.seed)
+        require_fit(loaded, spec, (3, height, width), files.train.classes)
+        size, split = (height, width), _judging(len(files.validation))
         view = usual_view(data, size)
-        judged = test if split == "test" else files.part(parts.validation)
+        judged = files.test if split == "test" else files.validation
         return OpenedData(
-            StreamedTraining(files.part(parts.train), data, size, recipe.seed, device),
+            StreamedTraining(files.train, data, size, recipe.seed, device),
             StreamedTest(judged, data, view.cover, view.crop, device),
             split,
-            _summary(parts, len(test), files.classes),
+            _summary(len(files.train), len(files.validation), len(files.test), files.train.classes),
             (
-                *files.warnings,
-                *test.warnings,
+                *dict.fromkeys(warning for part in files for warning in part.warnings),
                 *small_crop(loaded, view.cover, view.crop),
-                *large_batch(loaded, len(parts.train)),
             ),
         )
 
@@ -96,14 +91,13 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
     splits = read_small(data)
     require_small_fit(loaded, spec, data, splits.train)
     parts = divide(splits.train.labels, data.validation, recipe.seed)
-    split = _judging(parts)
+    split = _judging(len(parts.validation))
     images = splits.test if split == "test" else splits.train.part(parts.validation)
     return OpenedData(
         ResidentTraining(splits.train.part(parts.train).padded(data.pad), device),
         ResidentTest(images.padded(data.pad), device),
         split,
-        _summary(parts, len(splits.test), splits.train.classes),
-        tuple(large_batch(loaded, len(parts.train))),
+        _summary(len(parts.train), len(parts.validation), len(splits.test), splits.train.classes),
     )
 
 
@@ -128,20 +122,17 @@ def open_split(
     _, height, width = image_of(loaded, spec)
     if isinstance(data, Folder):
         data = with_workers(data)
-        from archcompiler.runner.data.listing import list_test, list_training
+        from archcompiler.runner.data.listing import list_split
         from archcompiler.runner.data.streamed import StreamedTest
 
-        files = list_test(data) if split == "test" else list_training(data)
+        files = list_split(data, recipe.seed, split)
         if classes is not None:
             files = files.renumbered(numbers(files.classes, classes, place), classes)
         require_fit(loaded, spec, (3, height, width), files.classes)
-        chosen = files
-        if split != "test":
-            chosen = files.part(_chosen(divide(files.labels, data.validation, recipe.seed), split))
-        _require_images(loaded, len(chosen), split)
+        _require_images(loaded, len(files), split)
         view = view or usual_view(data, (height, width))
         return OpenedSplit(
-            StreamedTest(chosen, data, view.cover, view.crop, device),
+            StreamedTest(files, data, view.cover, view.crop, device),
             (*files.warnings, *small_crop(loaded, view.cover, view.crop)),
         )
 
@@ -160,8 +151,8 @@ def open_split(
     return OpenedSplit(ResidentTest(images.padded(data.pad), device))
 
 
-def _judging(parts: Parts) -> Split:
-    return "validation" if len(parts.validation) else "test"
+def _judging(validation: int) -> Split:
+    return "validation" if validation else "test"
 
 
 def _chosen(parts: Parts, split: Split) -> npt.NDArray[np.int64]:
@@ -180,9 +171,9 @@ def _require_images(loaded: LoadedRecipe, count: int, split: Split) -> None:
         )
 
 
-def _summary(parts: Parts, test: int, classes: tuple[str, ...]) -> str:
-    held = f"{len(parts.validation):,} validation" if len(parts.validation) else "no validation"
-    return f"{len(parts.train):,} training, {held} and {test:,} test images of {_count(classes)}"
+def _summary(train: int, validation: int, test: int, classes: tuple[str, ...]) -> str:
+    held = f"{validation:,} validation" if validation else "no validation"
+    return f"{train:,} training, {held} and {test:,} test images of {_count(classes)}"
 
 
 def _count(classes: tuple[str, ...]) -> str:

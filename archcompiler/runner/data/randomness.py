@@ -35,6 +35,7 @@ class Stream(IntEnum):
     INIT = 12
     STEP = 13
     VALIDATION = 14
+    TEST = 15
     WINDOW = 32
     """The first of those that place a training crop in a photograph."""
 

@@ -103,7 +103,9 @@ class EvaluationPlan(NamedTuple):
         """Indices, (size,) int64, and weights, (size,), for one batch after the other."""
         used = asked(self.limit, count)
         index = torch.arange(used) * count // used
-        step = self.size * self.world
-        for start in range(self.rank * self.size, -(-used // step) * step, step):
-            place = torch.arange(start, start + self.size)
+        # What fills a batch up is computed as well: of few images there should be little of it.
+        size = min(self.size, -(-used // self.world))
+        step = size * self.world
+        for start in range(self.rank * size, -(-used // step) * step, step):
+            place = torch.arange(start, start + size)
             yield index[place % used], (place < used).float()

@@ -19,7 +19,12 @@ class Parts(NamedTuple):
     validation: npt.NDArray[np.int64]
 
 
-def divide(labels: Sequence[int] | npt.NDArray[np.int64], share: float, seed: int) -> Parts:
+def divide(
+    labels: Sequence[int] | npt.NDArray[np.int64],
+    share: float,
+    seed: int,
+    stream: Stream = Stream.VALIDATION,
+) -> Parts:
     """Hold back a share of each class, at least one image where a class has two.
 
     A function of its arguments alone, so that an evaluation holds back what the run has.
@@ -30,7 +35,7 @@ def divide(labels: Sequence[int] | npt.NDArray[np.int64], share: float, seed: in
         return Parts(index, index[:0])
     counts = np.bincount(classes)
     held = np.minimum(np.maximum(np.rint(counts * share).astype(np.int64), 1), counts - 1)
-    keys = words(seed, Stream.VALIDATION, 0, torch.from_numpy(index)).numpy()
+    keys = words(seed, stream, 0, torch.from_numpy(index)).numpy()
     order = np.lexsort((keys, classes))
     place = np.empty_like(index)
     # Its place among the images of its class, in an order drawn at random.

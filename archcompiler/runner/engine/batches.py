@@ -6,12 +6,12 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import SettledRecipe
 from archcompiler.runner.system.place import Place
 
 
-def require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
+def require_whole_parts(loaded: LoadedRecipe, recipe: SettledRecipe, place: Place) -> None:
     """Raise CompileError E702 unless every process has as much of each part of a batch."""
-    recipe = loaded.recipe
     parts = recipe.speed.accumulate * place.size
     if recipe.batch_size % parts:
         raise CompileError(
@@ -25,9 +25,10 @@ def require_whole_parts(loaded: LoadedRecipe, place: Place) -> None:
         )
 
 
-def require_several_values(loaded: LoadedRecipe, graph: Graph, place: Place) -> None:
+def require_several_values(
+    loaded: LoadedRecipe, recipe: SettledRecipe, graph: Graph, place: Place
+) -> None:
     """Raise CompileError E702 if BN would have one value of a channel to normalise."""
-    recipe = loaded.recipe
     parts = recipe.speed.accumulate * place.size
     together = place.size if recipe.speed.sync_bn else 1
     if recipe.batch_size // parts * together > 1:

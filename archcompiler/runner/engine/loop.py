@@ -23,7 +23,7 @@ from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.optimizer import set_rate
 from archcompiler.runner.engine.schedule import rate_factor
 from archcompiler.runner.engine.state import Best, TrainingState
-from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.recipe.model import SettledRecipe
 from archcompiler.runner.report.metrics import Row
 from archcompiler.runner.system.distributed import (
     StopVote,
@@ -52,7 +52,7 @@ class Listener(Protocol):
 class Loop:
     """One process's part in a run."""
 
-    recipe: Recipe
+    recipe: SettledRecipe
     state: TrainingState
     model: nn.Module
     """`state.network`, wrapped for several processes."""
@@ -94,7 +94,7 @@ class Loop:
 
     def _train(self, batches: Iterator[Batch | None], vote: StopVote) -> bool:
         recipe, state = self.recipe, self.state
-        while state.iteration < recipe.iterations:
+        while not self._ended:
             start = time.perf_counter()
             try:
                 first = next(awaited(batches, vote))
@@ -118,10 +118,23 @@ class Loop:
                 return False
         return True
 
+    @property
+    def _ended(self) -> bool:
+        """Whether all is done, or no evaluation has been better for as long as is waited.
+
+        What it goes by is in a checkpoint: a run that has ended does not go on when it is resumed.
+        """
+        state, recipe = self.state, self.recipe
+        if state.iteration >= recipe.iterations:
+            return True
+        patience, best = recipe.early_stop.patience, state.best
+        if not patience or best is None or state.evaluation_due:
+            return False
+        return (state.iteration - best.iteration) // recipe.evaluation_interval >= patience
+
     def _between(self, vote: StopVote) -> bool:
         """Evaluate and save where it is time; whether the run goes on or has come to its end."""
         recipe, state = self.recipe, self.state
-        ended = state.iteration >= recipe.iterations
         best = False
         try:
             if state.evaluation_due:
@@ -131,6 +144,7 @@ class Loop:
         except Interrupted:
             # The checkpoint says that the evaluation is due: the resumed run starts with it.
             stopped = True
+        ended = self._ended
         if best or stopped or ended or state.iteration % recipe.checkpoint_every == 0:
             self.listener.save(self, best=best)
         return not stopped or (ended and not state.evaluation_due)

@@ -40,7 +40,7 @@ def require_memory(
         return training_demand(
             cost,
             images=images,
-            momentum=recipe.optimizer.momentum > 0,
+            averages=recipe.optimizer.averages,
             average=recipe.ema > 0,
             half=hardware.precision is not torch.float32,
             recomputed=recipe.speed.checkpointing or hardware.compile,

@@ -1,4 +1,4 @@
-"""SGD, and the moving average of what it finds."""
+"""The optimizer of a recipe, and the moving average of what it finds."""
 
 from __future__ import annotations
 
@@ -8,35 +8,59 @@ import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
 
+from archcompiler.runner.engine.lamb import Lamb
 from archcompiler.runner.recipe.model import Optimizer
 from archcompiler.runner.system.distributed import local
 
 
-def make_optimizer(network: nn.Module, how: Optimizer, device: torch.device) -> torch.optim.SGD:
-    """SGD over all parameters; BN and biases, the vectors among them, may go without decay."""
+def make_optimizer(
+    network: nn.Module, how: Optimizer, device: torch.device
+) -> torch.optim.Optimizer:
+    """An optimizer of all parameters; BN and biases, the vectors among them, may go without decay.
+
+    Its state is there before the first step: one that float16 skips would leave it as it was
+    allocated, and what is not there could not be read from a checkpoint.
+    """
     decayed = [p for p in network.parameters() if p.ndim > 1 or how.decay_norm_and_bias]
     free = [p for p in network.parameters() if p.ndim <= 1 and not how.decay_norm_and_bias]
     groups: list[dict[str, Any]] = [
         {"params": decayed},
         *([{"params": free, "weight_decay": 0.0}] if free else []),
     ]
-    # torch has no fused kernel of SGD for shards; one call for all of them is the next best.
+    # torch has no fused kernels for shards; one call for all of them is the next best.
     gpu = device.type == "cuda"
     sharded = any(isinstance(p, DTensor) for p in network.parameters())
-    optimizer = torch.optim.SGD(
-        groups,
-        lr=how.lr,
-        momentum=how.momentum,
-        weight_decay=how.weight_decay,
-        nesterov=how.nesterov,
-        foreach=True if gpu and sharded else None,
-        fused=True if gpu and not sharded else None,
-    )
-    if how.momentum:
-        # A first step that float16 skips would leave the momentum as it was allocated. Without
-        # dampening a momentum of zero gives the same first step.
-        for p in network.parameters():
-            optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p.detach())
+    fused = gpu and not sharded
+    kernels: dict[str, Any] = {
+        "foreach": True if gpu and sharded else None,
+        "fused": True if fused else None,
+    }
+    if how.type == "sgd":
+        optimizer: torch.optim.Optimizer = torch.optim.SGD(
+            groups,
+            lr=how.lr,
+            momentum=how.momentum,
+            weight_decay=how.weight_decay,
+            nesterov=how.nesterov,
+            **kernels,
+        )
+        # Without dampening a momentum of zero gives the same first step as none.
+        names = ["momentum_buffer"] if how.momentum else []
+    else:
+        usual: dict[str, Any] = {"lr": how.lr, "betas": how.betas, "eps": how.eps}
+        usual["weight_decay"] = how.weight_decay
+        optimizer = (
+            Lamb(groups, **usual)
+            if how.type == "lamb"
+            else torch.optim.AdamW(groups, **usual, **kernels)
+        )
+        names = ["exp_avg", "exp_avg_sq"]
+    for p in network.parameters():
+        optimizer.state[p] |= {name: torch.zeros_like(p.detach()) for name in names}
+        if how.type != "sgd":
+            # Where torch looks for it: on the device only for the kernel that counts there.
+            counted_there = fused and how.type == "adamw"
+            optimizer.state[p]["step"] = torch.zeros((), device=p.device if counted_there else None)
     return optimizer
 
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from archcompiler.runner.engine.optimizer import MovingAverage
 from archcompiler.runner.system.distributed import World, load_whole, mean_buffers, whole
+
+MOMENTUM: Final = "momentum_buffer"
+"""What SGD keeps, as torch calls it; checkpoints have had a name of their own for it."""
 
 
 @dataclass
@@ -30,7 +33,7 @@ class TrainingState:
     """The moving parts of a run. `network` is the bare one: not compiled, not wrapped."""
 
     network: nn.Module
-    optimizer: torch.optim.SGD
+    optimizer: torch.optim.Optimizer
     average: MovingAverage | None
     scaler: torch.amp.GradScaler
     iteration: int = 0
@@ -55,7 +58,10 @@ class TrainingState:
             final = self._tensors()
             self.average.swap()
         buffers, final_buffers = world.gather(live.buffers), world.gather(final.buffers)
-        momentum = {name: whole(buffer) for name, buffer in self._momentum().items()}
+        slots = {
+            slot: {name: whole(tensor) for name, tensor in tensors.items()}
+            for slot, tensors in self._slots().items()
+        }
         if not world.first:
             return {}
         weights = final.parameters | mean_buffers(final_buffers)
@@ -67,7 +73,8 @@ class TrainingState:
             # The rest only where it is not the model's: what goes on to be trained if the model is
             # an average, and what each process has of its own if there are several.
             "parameters": live.parameters if averages else {},
-            "momentum": momentum,
+            "momentum": slots.pop(MOMENTUM, {}),
+            "moments": slots,
             "buffers": buffers if averages or several else [],
             "averaged_buffers": final_buffers if averages and several else [],
             "scaler": self.scaler.state_dict(),
@@ -84,10 +91,11 @@ class TrainingState:
         self._load_tensors(
             contents["parameters"] or model, _own(contents["buffers"], world) or model
         )
-        momentum = contents["momentum"]
-        for name, buffer in self._momentum().items():
-            if name in momentum:  # The run so far may have had none.
-                load_whole(buffer, momentum[name])
+        kept = {**contents.get("moments", {}), MOMENTUM: contents["momentum"]}
+        for slot, tensors in self._slots().items():
+            for name, tensor in tensors.items():
+                if name in kept.get(slot, {}):  # The run so far may have had another optimizer.
+                    load_whole(tensor, kept[slot][name])
         if contents["scaler"]:  # The run so far may have had none.
             self.scaler.load_state_dict(contents["scaler"])
         self.iteration = contents["iteration"]
@@ -114,14 +122,13 @@ class TrainingState:
         kept = self.network.state_dict()
         return ((name, b) for name, b in self.network.named_buffers() if name in kept)
 
-    def _momentum(self) -> dict[str, Tensor]:
-        """By name of the parameter; nothing if the optimizer has none."""
-        state = self.optimizer.state
-        return {
-            name: state[p]["momentum_buffer"]
-            for name, p in self.network.named_parameters()
-            if p in state
-        }
+    def _slots(self) -> dict[str, dict[str, Tensor]]:
+        """What the optimizer keeps, by its kind and the name of the parameter."""
+        found: dict[str, dict[str, Tensor]] = {}
+        for name, p in self.network.named_parameters():
+            for slot, tensor in self.optimizer.state.get(p, {}).items():
+                found.setdefault(slot, {})[name] = tensor
+        return found
 
 
 class _Tensors(NamedTuple):

@@ -5,18 +5,24 @@ The strings below the fields are what the diagnostics and the documentation say 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from archcompiler.config.base import Count, Model
 from archcompiler.runner.recipe.choices import Device, OnError
+from archcompiler.runner.recipe.lengths import LENGTH, is_length
+
+EPOCHS: Final = 20
+"""Of a recipe that says neither `epochs` nor `iterations`."""
 
 Natural = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=1000)]
 Amount = Annotated[float, Field(ge=0, le=1000)]
+Tiny = Annotated[float, Field(gt=0, le=1)]
 Switch = Literal["auto", "on", "off"]
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
 Level = Annotated[float, Field(ge=-1000, le=1000)]
@@ -25,13 +31,43 @@ Colour = Annotated[tuple[Level, ...], Field(min_length=1, max_length=16)]
 Spread = Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)]
 
 
+def _length(least: int) -> tuple[PlainValidator, WithJsonSchema]:
+    def length(value: object) -> object:
+        if is_length(value, least):
+            return value
+        raise PydanticCustomError(
+            "length", 'must be iterations, such as 500, or a text such as "5 epochs" or "5 %"'
+        )
+
+    words = {"type": "string", "pattern": LENGTH}
+    schema = {"anyOf": [{"type": "integer", "minimum": least}, words]}
+    return PlainValidator(length), WithJsonSchema(schema)
+
+
+Length = Annotated[int | str, *_length(0)]
+"""Iterations, or a text that says them by what they are a part of: see `recipe.lengths`."""
+Interval = Annotated[int | str, *_length(1)]
+
+
+def _typed(default: str) -> BeforeValidator:
+    """A word is short for the table with that `type`; a table without one has the default."""
+
+    def table(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"type": value}
+        return {"type": default, **value} if isinstance(value, dict) else value
+
+    return BeforeValidator(table)
+
+
 class Pixels(Model):
     """How the images of a data set meet the spec's input; common to all data sets."""
 
     mean: Colour
-    """Mean of each channel, of pixels from 0 to 1; subtracted."""
+    """Mean of each channel, of pixels from 0 to 1; subtracted. One is for every channel. By default
+    the published one of the data set, and ImageNet's for a folder."""
     std: Spread
-    """What each channel is divided by after the mean is subtracted."""
+    """What each channel is divided by after the mean is subtracted; as `mean`."""
     validation: Share = 0.1
     """Share of each class's training images that is held back, by the seed, to choose `best.pt` by;
     0 trains on all, and chooses on the test images."""
@@ -49,13 +85,17 @@ class Small(Pixels):
 class Embedded(Small):
     """10,000 + 2,000 images of Fashion-MNIST that come with the package."""
 
-    type: Literal["embedded"]
+    type: Literal["embedded"] = "embedded"
+    mean: Colour = (0.2860,)
+    std: Spread = (0.3530,)
 
 
 class FashionMnist(Small):
     """Fashion-MNIST from IDX files, packed or not."""
 
-    type: Literal["fashion_mnist"]
+    type: Literal["fashion_mnist"] = "fashion_mnist"
+    mean: Colour = (0.2860,)
+    std: Spread = (0.3530,)
     path: Path = "/usr/share/datasets/fashion-mnist"
     """Folder of the four files; by default where Debian's `dataset-fashion-mnist` puts them."""
 
@@ -63,7 +103,9 @@ class FashionMnist(Small):
 class Cifar10(Small):
     """CIFAR-10, the binary or the python version."""
 
-    type: Literal["cifar10"]
+    type: Literal["cifar10"] = "cifar10"
+    mean: Colour = (0.4914, 0.4822, 0.4465)
+    std: Spread = (0.2470, 0.2435, 0.2616)
     path: Path = "data/cifar10"
     """Folder of the unpacked archive, or the one above it."""
 
@@ -71,7 +113,9 @@ class Cifar10(Small):
 class Cifar100(Small):
     """CIFAR-100 with its fine labels, the binary or the python version."""
 
-    type: Literal["cifar100"]
+    type: Literal["cifar100"] = "cifar100"
+    mean: Colour = (0.5071, 0.4865, 0.4409)
+    std: Spread = (0.2673, 0.2564, 0.2762)
     path: Path = "data/cifar100"
     """Folder of the unpacked archive, or the one above it."""
 
@@ -79,11 +123,20 @@ class Cifar100(Small):
 class Folder(Pixels):
     """One folder a class, as ImageNet is usually laid out; read by worker processes."""
 
-    type: Literal["folder"]
+    type: Literal["folder"] = "folder"
+    mean: Colour = (0.485, 0.456, 0.406)
+    std: Spread = (0.229, 0.224, 0.225)
     path: Path = "data/imagenet"
     """Folder that holds the two folders below."""
     train: Path = "train"
+    """Folder of the classes that are trained on."""
     test: Path = "val"
+    """Folder of those that are tested on."""
+    test_share: Share = 0.0
+    """Share of each class's images in `train` that is tested on in place of `test`, by the seed,
+    before any is held back; 0 tests on the folder."""
+    validation_folder: Path | None = None
+    """Folder of images to choose `best.pt` by, in place of a share of those in `train`."""
     resize: Count | None = None
     """Shorter side before the centre crop of an evaluation; by default the crop's over 0.875."""
     exif_orientation: bool = True
@@ -102,7 +155,17 @@ class Folder(Pixels):
     """Width over height of a training crop, smallest and largest."""
 
 
-Data = Annotated[Embedded | FashionMnist | Cifar10 | Cifar100 | Folder, Field(discriminator="type")]
+Data = Annotated[
+    Embedded | FashionMnist | Cifar10 | Cifar100 | Folder,
+    Field(discriminator="type"),
+    _typed("folder"),
+]
+
+
+def holds_back(data: Data) -> bool:
+    """Whether other images than those that are tested on choose the best weights."""
+    folder = isinstance(data, Folder) and data.validation_folder is not None
+    return folder or data.validation > 0
 
 
 class Augment(Model):
@@ -123,14 +186,26 @@ class Augment(Model):
     the run. The rates of section 4.1 of the paper, whose matrix has 1 - rate on its diagonal."""
 
 
-class Optimizer(Model):
+class Sgd(Model):
     """Stochastic gradient descent with momentum."""
 
+    usual_batch: ClassVar[int] = 256
+    """Images a step that the default rate is for."""
+    scaling: ClassVar[float] = 1.0
+    """Power of a batch's size by which its rate goes."""
+
+    @property
+    def averages(self) -> int:
+        """Tensors that are kept for each of the parameters."""
+        return 1 if self.momentum else 0
+
     type: Literal["sgd"] = "sgd"
-    lr: Rate
-    """Learning rate before the schedule."""
+    lr: Rate = 0.1
+    """Learning rate before the schedule; by default for 256 images a step, as much more or less as
+    those of `batch_size` are."""
     momentum: Share = 0.9
     nesterov: bool = True
+    """Nesterov's method: the gradient is taken where the momentum leads to."""
     weight_decay: Amount = 1e-4
     decay_norm_and_bias: bool = True
     """Whether weight decay also acts on BN and biases."""
@@ -138,25 +213,74 @@ class Optimizer(Model):
     """Largest norm of the gradient; 0 is off."""
 
 
+class _Adaptive(Model):
+    """What AdamW and LAMB have in common."""
+
+    scaling: ClassVar[float] = 0.5
+    averages: ClassVar[int] = 2
+
+    betas: tuple[Share, Share] = (0.9, 0.999)
+    """Decay of the averages of gradients and of their squares."""
+    decay_norm_and_bias: bool = False
+    """Whether weight decay also acts on BN and biases."""
+    clip: Amount = 0.0
+    """Largest norm of the gradient; 0 is off."""
+
+
+class AdamW(_Adaptive):
+    """Adam with weight decay apart from the gradient."""
+
+    usual_batch: ClassVar[int] = 1024
+
+    type: Literal["adamw"] = "adamw"
+    lr: Rate = 1e-3
+    """Learning rate before the schedule; by default for 1,024 images a step, and for others by the
+    square root of their ratio."""
+    eps: Tiny = 1e-8
+    """Added to what a step is divided by."""
+    weight_decay: Amount = 0.05
+
+
+class Lamb(_Adaptive):
+    """Adam's steps, each layer's as long as its weights: for very large batches."""
+
+    usual_batch: ClassVar[int] = 2048
+
+    type: Literal["lamb"] = "lamb"
+    lr: Rate = 5e-3
+    """Learning rate before the schedule; by default for 2,048 images a step, and for others by the
+    square root of their ratio."""
+    eps: Tiny = 1e-6
+    """Added to what a step is divided by."""
+    weight_decay: Amount = 0.02
+
+
+Optimizer = Annotated[Sgd | AdamW | Lamb, Field(discriminator="type"), _typed("sgd")]
+
+
 class Steps(Model):
     """The learning rate falls at given iterations."""
 
-    type: Literal["steps"]
-    at: Annotated[tuple[Count, ...], Field(max_length=1000)]
+    type: Literal["steps"] = "steps"
+    at: Annotated[tuple[Length, ...], Field(max_length=1000)] = ("50 %", "75 %")
     """Iterations, rising."""
     factor: Probability = 0.1
-    warmup: Natural = 0
+    """What the rate is multiplied with at each of them."""
+    warmup: Length = 0
     """Iterations over which the rate rises from zero."""
 
 
 class Cosine(Model):
     """The learning rate falls along half a cosine to the last iteration."""
 
-    type: Literal["cosine"]
-    warmup: Natural = 0
+    type: Literal["cosine"] = "cosine"
+    warmup: Length = "5 %"
     """Iterations over which the rate rises from zero."""
     final: Probability = 0.0
     """What is left of the rate at the end, as a share."""
+
+
+Schedule = Annotated[Steps | Cosine, Field(discriminator="type"), _typed("cosine")]
 
 
 class Speed(Model):
@@ -168,8 +292,8 @@ class Speed(Model):
     """Let float32 matrix products on CUDA round their inputs to TF32."""
     channels_last: Switch = "auto"
     """Memory order of images; auto: on CUDA and the CPU, unless `deterministic`."""
-    compile: Switch = "auto"
-    """`torch.compile`; auto: on CUDA."""
+    compile: Literal["auto", "on", "off", "reduce-overhead", "max-autotune"] = "auto"
+    """`torch.compile`, in its default mode or the one that is named; auto: on, on CUDA."""
     checkpointing: bool = False
     """Recompute activations in the backward pass instead of keeping them."""
     accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
@@ -180,20 +304,34 @@ class Speed(Model):
     """BN over all processes. Off: each process normalises its own part."""
 
 
+class EarlyStop(Model):
+    """An end before the last iteration."""
+
+    patience: Natural = 0
+    """Evaluations without a better one after which the run ends; 0 is off."""
+
+
 class Recipe(Model):
-    """A training run. This is the root of a recipe file."""
+    """A training run. This is the root of a recipe file.
+
+    What depends on how many images there are is settled when they are known: see
+    `recipe.settling`.
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Decides initial weights, order, augmentation and label noise."""
     device: Device = "auto"
     """auto: the first of cuda, mps and cpu that is there."""
-    iterations: Count
-    """Steps of the optimizer, in all."""
-    batch_size: Count
-    """Images a step, over all processes and accumulated parts."""
-    checkpoint_every: Count
+    epochs: Count | None = None
+    """How often every training image is taken; 20 where neither this nor `iterations` is said."""
+    iterations: Count | None = None
+    """Steps of the optimizer, in all, in place of `epochs`."""
+    batch_size: Count = 128
+    """Images a step, over all processes and accumulated parts; by default fewer where 128 would
+    make less than eight steps an epoch, but at least 8 if there are as many images."""
+    checkpoint_every: Interval = "1 epoch"
     """Iterations between checkpoints."""
-    evaluate_every: Count | None = None
+    evaluate_every: Interval | None = None
     """Iterations between evaluations; by default as `checkpoint_every`."""
     log_every: Count = 50
     """Iterations between lines of the metrics; the loss is looked at as often."""
@@ -204,13 +342,30 @@ class Recipe(Model):
     evaluation_images: Count | None = None
     """Evaluate on this many images, evenly spread, while training; by default on all."""
     label_smoothing: Share = 0.0
+    """Share of each label that is spread over all classes."""
     ema: Share = 0.0
     """Decay of the moving average of the weights that is evaluated and saved; 0 is off."""
-    data: Data
-    augment: Augment = Augment()
-    optimizer: Optimizer
-    schedule: Annotated[Steps | Cosine, Field(discriminator="type")]
-    speed: Speed = Speed()
+    data: Data = Folder.model_construct()
+    """What is trained on."""
+    augment: Augment = Augment.model_construct()
+    """What is done to training images."""
+    optimizer: Optimizer = Sgd.model_construct()
+    """What steps are made of the gradients."""
+    schedule: Schedule = Cosine.model_construct()
+    """The learning rate over the run."""
+    early_stop: EarlyStop = EarlyStop.model_construct()
+    """Whether a run ends where it learns no more."""
+    speed: Speed = Speed.model_construct()
+    """How it is computed."""
+
+
+class SettledRecipe(Recipe):
+    """A recipe with every length in iterations, and all that depends on the images settled."""
+
+    epochs: None = None
+    iterations: Count
+    checkpoint_every: Count
+    evaluate_every: Count | None = None
 
     @property
     def evaluation_interval(self) -> int:

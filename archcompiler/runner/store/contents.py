@@ -70,6 +70,7 @@ class Layout(BaseModel):
     model: Tensors
     parameters: Tensors
     momentum: Tensors
+    moments: dict[str, Tensors] = {}
     buffers: list[Tensors]
     averaged_buffers: list[Tensors]
     scaler: Annotated[dict[str, float], AfterValidator(_scaler)]
@@ -122,6 +123,10 @@ def require_fit(contents: Mapping[str, Any], network: nn.Module) -> None:
             _require(f"{key}.{i}", own, buffers)
     momentum = contents["momentum"]
     _require("momentum", momentum, {n: p for n, p in parameters.items() if n in momentum})
+    for slot, found in contents.get("moments", {}).items():
+        # Steps are counted by one number.
+        like = {n: p.new_zeros(()) for n, p in parameters.items()} if slot == "step" else parameters
+        _require(f"moments.{slot}", found, {n: t for n, t in like.items() if n in found})
 
 
 def _require(part: str, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:

@@ -12,7 +12,9 @@ from archcompiler.runner.classes import other, unnamed
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 
-_PLACE = frozenset({("seed",), ("batch_size",), ("data", "type"), ("data", "validation")})
+_PLACE = frozenset(
+    {("seed",), ("batch_size",), ("data", "type"), ("data", "validation"), ("data", "test_share")}
+)
 """Settings on which the order of the samples depends, and the place of an iteration in it."""
 _HARMLESS = frozenset(
     {
@@ -25,6 +27,7 @@ _HARMLESS = frozenset(
         ("data", "path"),
         ("data", "train"),
         ("data", "test"),
+        ("data", "validation_folder"),
         ("data", "resize"),
         ("data", "timeout"),
         ("data", "workers"),
@@ -101,7 +104,7 @@ def differences(
                 notes=("there are as many, but with other names, sizes or pixels",),
             )
         )
-    before, after = (dict(_leaves(json.loads(run["recipe"]), ())) for run in (was, now))
+    before, after = (dict(_leaves(_recipe(run["recipe"]), ())) for run in (was, now))
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old == new or path in _HARMLESS:
@@ -145,6 +148,25 @@ def differences(
             )
         )
     return warnings
+
+
+def _recipe(text: str) -> dict[str, Any]:
+    """The values of a recipe; what it does not know, being older, are the defaults."""
+    found: dict[str, Any] = json.loads(text)
+    try:
+        return Recipe.model_validate(_frozen(found)).model_dump(mode="json")
+    except ValueError:  # of a key that there is no longer
+        return found
+
+
+def _frozen(value: Any) -> Any:
+    """With tuples for arrays, as models have them."""
+    match value:
+        case dict():
+            return {key: _frozen(child) for key, child in value.items()}
+        case list():
+            return tuple(map(_frozen, value))
+    return value
 
 
 def _leaves(

@@ -30,6 +30,8 @@ class Hardware:
     precision: torch.dtype
     channels_last: bool
     compile: bool
+    compile_mode: str | None = None
+    """Of `torch.compile`; None is its default."""
     tf32: bool = False
     """Whether float32 is rounded to TF32 on its way into a product."""
 
@@ -98,7 +100,7 @@ class Hardware:
             update={
                 "precision": str(self.precision).removeprefix("torch."),
                 "channels_last": "on" if self.channels_last else "off",
-                "compile": "on" if self.compile else "off",
+                "compile": (self.compile_mode or "on") if self.compile else "off",
             }
         )
 
@@ -147,9 +149,9 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
         # Older GPUs emulate it, more slowly than they compute float32.
         fast = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
         precision = "bfloat16" if fast else "float32"
-    compiles = speed.compile == "on" or (
-        speed.compile == "auto" and cuda and not speed.deterministic and has_triton()
-    )
+    compiles = speed.compile != "off"
+    if speed.compile == "auto":
+        compiles = cuda and not speed.deterministic and has_triton()
     _require(loaded, device, processes)
     tf32 = cuda and speed.tf32 and not speed.deterministic
     torch.backends.cuda.matmul.allow_tf32 = tf32
@@ -168,6 +170,7 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
         getattr(torch, precision),
         speed.channels_last == "on" or (speed.channels_last == "auto" and not plain),
         compiles,
+        None if speed.compile in ("auto", "on", "off") else speed.compile,
         tf32,
     )
 
@@ -229,7 +232,7 @@ def _require(loaded: LoadedRecipe, device: torch.device, processes: int) -> None
                 loaded.span(("device",)),
             )
         )
-    if speed.compile == "on" and device.type == "cuda" and not has_triton():
+    if speed.compile not in ("auto", "off") and device.type == "cuda" and not has_triton():
         found.append(
             error(
                 "E707",

@@ -100,7 +100,7 @@ def test_it_says_what_the_command_line_says(tmp_path: Path) -> None:
     async def script(editor: Editor) -> None:
         import json
 
-        expected = json.loads(printed.stdout)
+        expected = json.loads(printed.stdout)["diagnostics"]
         found = await editor.open(path, BAD)
         assert [(d.code, d.range.start.line + 1, d.range.start.character + 1) for d in found] == [
             (d["code"], d["line"], d["column"]) for d in expected

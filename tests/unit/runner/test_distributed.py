@@ -155,4 +155,4 @@ def test_a_batch_that_cannot_be_split_is_refused(job: Jobs) -> None:
 
     made: Job = job("run", "batch_size=16")
     with pytest.raises(CompileError, match="batch_size=18"):
-        require_whole_parts(made.loaded, Place(size=3))
+        require_whole_parts(made.loaded, made.loaded.recipe, Place(size=3))

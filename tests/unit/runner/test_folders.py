@@ -19,6 +19,7 @@ import archcompiler
 from archcompiler.cli.program import group
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
+from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.folder import Centred, Key, TrainingCrops, centred, collate
 from archcompiler.runner.data.listing import list_test, list_training
 from archcompiler.runner.data.opening import open_data, open_split
@@ -115,7 +116,7 @@ def test_the_start_says_what_there_is(tmp_path: Path) -> None:
     opened = open_data(loaded, _network(48, 48).spec, CPU)
     assert opened.summary == "8 training, 4 validation and 8 test images of 2 classes"
     assert opened.split == "validation"
-    (warning,) = opened.warnings
+    (warning,) = large_batch(loaded, 16, len(opened.train))
     assert (warning.code, "batch of 16 images takes each of 8" in warning.message) == ("W732", True)
 
 

@@ -38,7 +38,7 @@ def test_the_demand_is_what_torch_holds() -> None:
     network = archcompiler.compile(TINY)
     module = network.module()
     cost = total(CostModel(network.graph).network)
-    demand = training_demand(cost, images=6, momentum=True, average=True)
+    demand = training_demand(cost, images=6, averages=1, average=True)
     tensors = [p.numel() * p.element_size() for p in module.parameters()]
     buffers = [b.numel() * 4 for b in module.buffers() if b.is_floating_point()]
     assert demand.gradients == demand.optimizer == sum(tensors)
@@ -46,10 +46,10 @@ def test_the_demand_is_what_torch_holds() -> None:
     assert 0 <= demand.weights - sum(tensors) - sum(buffers) < 8 * len(list(module.buffers()))
     assert demand.activations == saved_bytes(module, (6, 3, 32, 32))
     assert demand.total == demand.activations + sum(tensors) * 2 + 2 * demand.weights
-    half = training_demand(cost, images=6, momentum=False, average=False, half=True, shards=2)
+    half = training_demand(cost, images=6, averages=0, average=False, half=True, shards=2)
     assert half.activations * 2 == demand.activations
     assert (half.gradients * 2, half.optimizer, half.average) == (demand.gradients, 0, 0)
-    none = training_demand(cost, images=6, momentum=False, average=False, recomputed=True)
+    none = training_demand(cost, images=6, averages=0, average=False, recomputed=True)
     assert none.activations == 0
 
 
@@ -109,7 +109,7 @@ def test_a_run_is_measured_before_it_starts(
         parts = int(scarce.help.split("accumulate=")[1].split("`")[0])
         cost = total(CostModel(made.network.graph).network)
         one, two = (
-            training_demand(cost, images=64 // n, momentum=True, average=False).total
+            training_demand(cost, images=64 // n, averages=1, average=False).total
             for n in (parts, parts // 2)
         )
         assert one <= free < two

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -166,6 +167,20 @@ def test_a_run_does_not_change_unnoticed(job: Jobs, setting: str, code: str | No
         found = differences(loaded, was, now)
         assert [d.code for d in found] == ([code] if code else [])
     assert all(d.span is not None for d in found)
+
+
+def test_a_run_of_before_a_setting_was_there_goes_on(job: Jobs) -> None:
+    """Checkpoints of earlier versions have recipes without the keys that were added since."""
+    made = job("run")
+    now = fingerprint(made.network, made.loaded.recipe, DATA, 1, "ddp")
+    recipe = json.loads(now["recipe"])
+    del recipe["epochs"], recipe["augment"]["cutmix"], recipe["optimizer"]["clip"]
+    was = now | {"recipe": json.dumps(recipe)}
+    assert differences(made.loaded, was, now) == []
+    changed = job("run", "augment.cutmix=1.0")
+    other = fingerprint(changed.network, changed.loaded.recipe, DATA, 1, "ddp")
+    (warning,) = differences(changed.loaded, was, other)
+    assert warning.message == "`augment.cutmix` was 0.0 up to here, and is 1.0 from now on"
 
 
 def test_other_data_are_not_gone_on_with(job: Jobs) -> None:

@@ -61,7 +61,8 @@ def test_a_compiled_run_is_the_plain_one(
     Inductor would write for them are its own affair, and take half a minute.
     """
     compile = nn.Module.compile
-    monkeypatch.setattr(nn.Module, "compile", lambda self: compile(self, backend="aot_eager"))
+    eager = {"backend": "aot_eager"}
+    monkeypatch.setattr(nn.Module, "compile", lambda self, mode=None: compile(self, **eager))
     settings = ("iterations=3", "log_every=1", "optimizer.lr=0.01", "ema=0.9")
     train(job("plain", *settings))
     train(job("compiled", *settings, "speed.compile=on"))

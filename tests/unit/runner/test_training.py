@@ -60,6 +60,7 @@ def test_recipes_are_there() -> None:
         "fashion_mnist",
         "imagenet_modern",
         "imagenet_paper",
+        "photographs",
         "smoke",
     ]
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 import archcompiler
+from archcompiler.config.extending import MAX_EXTENDS
 from archcompiler.spec.loaded import LoadedSpec
-from archcompiler.spec.loader import MAX_EXTENDS, load
+from archcompiler.spec.loader import load
 
 NET = """\
 name = "net"

@@ -7,8 +7,9 @@ from tiny import tiny_toml
 
 import archcompiler
 from archcompiler import shipped
+from archcompiler.config.files import Files, Kind
 from archcompiler.diagnostics import CompileError
-from archcompiler.spec.files import Files
+from archcompiler.spec import loader
 from archcompiler.spec.loader import load
 from archcompiler.spec.show import show
 
@@ -169,8 +170,8 @@ def test_a_shipped_spec_is_no_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path:
     elsewhere = tmp_path / "shipped"
     elsewhere.mkdir()
     write(elsewhere / "way.toml", 'extends = "../outside.toml"')
-    monkeypatch.setattr(shipped, "SPECS", elsewhere)
-    monkeypatch.setattr(shipped, "specs", lambda: {"way": elsewhere / "way.toml"})
+    way = Kind("spec", elsewhere, lambda: {"way": elsewhere / "way.toml"})
+    monkeypatch.setattr(loader, "SPECS", way)
     assert codes("way") == ["E208"]
 
 

@@ -1,13 +1,13 @@
-"""Which files the text of a spec may come from."""
+"""Which files the text of a spec or a recipe may come from."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from archcompiler import shipped
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import FORMATS, MAX_BYTES, near_spec, read_source
 from archcompiler.diagnostics.suggest import did_you_mean
@@ -15,6 +15,17 @@ from archcompiler.diagnostics.suggest import did_you_mean
 MARKERS: Final = ("pyproject.toml", ".git")
 """What the top folder of a project has in it."""
 _WORD: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file that some of come with the package: specs or recipes."""
+
+    word: str
+    root: Path
+    """What those of the package may read: the files below this folder."""
+    shipped: Callable[[], Mapping[str, Path]]
+    """Them by name."""
 
 
 Stamp: TypeAlias = tuple[int, int, int] | None
@@ -99,25 +110,24 @@ def scope_of(folder: Path, files: Files) -> Scope:
     return Scope(files, *files.above(folder))
 
 
-def shipped_scope(files: Files) -> Scope:
-    """What the specs that come with the package may read, for one of other `files`."""
-    return Scope(
-        Files(asked=files.asked), shipped.SPECS.resolve(), "that of the shipped specs", shipped=True
-    )
+def shipped_scope(kind: Kind, files: Files) -> Scope:
+    """What those of a kind that come with the package may read, for one of other `files`."""
+    why = f"that of the shipped {kind.word}s"
+    return Scope(Files(asked=files.asked), kind.root.resolve(), why, shipped=True)
 
 
 def is_word(name: str) -> bool:
-    """Whether a name may be that of a shipped spec: it has neither a folder nor an extension."""
+    """Whether a name may be that of a shipped file: it has neither a folder nor an extension."""
     return _WORD.fullmatch(name) is not None
 
 
-def find_shipped(name: str, folder: Path, files: Files, *users: Path) -> Path | None:
-    """The file of the shipped spec that `name` means in a folder; None if it means a file there.
+def find_shipped(kind: Kind, name: str, folder: Path, files: Files, *users: Path) -> Path | None:
+    """The shipped file of a kind that `name` means in a folder; None if it means one there.
 
     A file of that very name wins. Raises CompileError E106 where a file is called so but for its
     extension, unless it is one of the `users`, which mean another by the word.
     """
-    path = shipped.specs().get(name)
+    path = kind.shipped().get(name)
     if path is None or files.is_file(folder / name):
         return None
     for extension in FORMATS:
@@ -125,42 +135,45 @@ def find_shipped(name: str, folder: Path, files: Files, *users: Path) -> Path | 
         if not files.is_file(near):
             continue
         if files.resolve(near) not in (*users, path.resolve()):
-            raise CompileError(_ambiguous(name, near))
+            raise CompileError(_ambiguous(kind, name, near))
     return path
 
 
-def _ambiguous(name: str, near: Path) -> Diagnostic:
+def _ambiguous(kind: Kind, name: str, near: Path) -> Diagnostic:
     return error(
         "E106",
-        f"`{name}` may be the shipped spec or the file `{near.as_posix()}`",
+        f"`{name}` may be the shipped {kind.word} or the file `{near.as_posix()}`",
         help=f"write `{near.name}` for the file, or give it another name",
     )
 
 
-def explained(problem: Diagnostic, path: Path) -> Diagnostic:
-    """A diagnostic about a file that cannot be read, with what there is of shipped specs."""
+def explained(kind: Kind, problem: Diagnostic, path: Path) -> Diagnostic:
+    """A diagnostic about a file that cannot be read, with what there is of shipped ones."""
     if problem.code not in ("E101", "E104") or problem.span is not None:
         return problem
-    name, known = str(path), shipped.specs()
+    name, known = str(path), kind.shipped()
     notes, help = problem.notes, problem.help
     if name in known:
-        notes = (*notes, f"the file is meant, not the shipped spec `{name}`, because it is there")
+        notes = (
+            *notes,
+            f"the file is meant, not the shipped {kind.word} `{name}`, because it is there",
+        )
     elif help is None and problem.code == "E101":
         if path.stem in known and not path.exists():
-            help = f"`{path.stem}`, without a folder and an extension, is a shipped spec"
+            help = f"`{path.stem}`, without a folder and an extension, is a shipped {kind.word}"
         elif is_word(name):
             guess = did_you_mean(name, known)
             help = (
                 f"did you mean `{guess}`, which comes with the package?"
                 if guess
-                else "`archcompiler list specs` names those that come with the package"
+                else f"`archcompiler list {kind.word}s` names those that come with the package"
             )
     return error(problem.code, problem.message, notes=notes, help=help)
 
 
-def near_name(target: str, base: Path) -> str | None:
+def near_name(kind: Kind, target: str, base: Path) -> str | None:
     """What was probably meant by `extends`, where there is no such file."""
     near = near_spec(base)
     if near is not None:
         return Path(target).parent.joinpath(near).as_posix()
-    return did_you_mean(target, shipped.specs()) if is_word(target) else None
+    return did_you_mean(target, kind.shipped()) if is_word(target) else None

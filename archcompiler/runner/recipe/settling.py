@@ -1,0 +1,105 @@
+"""What a recipe leaves to the data: iterations, batch, rate, and the channels of mean and std."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from archcompiler.config.toml import toml_text
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.recipe.lengths import MOST, in_iterations
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import EPOCHS, Data, Optimizer, Schedule, SettledRecipe
+
+P = TypeVar("P", Data, Optimizer, Schedule)
+_USUAL_STEPS, _FEW_IMAGES = 8, 8
+"""Steps that an epoch has at least by a batch that nobody chose, unless it would be of fewer
+images than these."""
+
+
+def settle_recipe(
+    loaded: LoadedRecipe, images: int, channels: int, processes: int = 1
+) -> SettledRecipe:
+    """The recipe for so many training images, with every length in iterations.
+
+    It is the same for a settled recipe. Raises CompileError E702 for too many iterations.
+    """
+    recipe = loaded.recipe
+    batch = _batch(loaded, images, recipe.speed.accumulate * processes)
+    epoch = -(-images // batch)
+    run = recipe.iterations or (recipe.epochs or EPOCHS) * epoch
+    if run > MOST:
+        message = f"{recipe.epochs:,} epochs are {run:,} iterations; a run has at most {MOST:,}"
+        raise CompileError(error("E702", message, loaded.span(("epochs",))))
+
+    def interval(length: int | str) -> int:
+        return max(in_iterations(length, epoch, run), 1)
+
+    # Not by way of `validate`: what a file has said is valid, and what is derived is too.
+    said = {name: getattr(recipe, name) for name in recipe.model_fields_set - {"epochs"}}
+    often = recipe.evaluate_every
+    return SettledRecipe.model_validate(
+        said
+        | {
+            "iterations": run,
+            "batch_size": batch,
+            "checkpoint_every": interval(recipe.checkpoint_every),
+            "data": _changed(
+                recipe.data,
+                mean=_each(recipe.data.mean, channels),
+                std=_each(recipe.data.std, channels),
+            ),
+            "optimizer": _changed(recipe.optimizer, lr=_rate(loaded, batch)),
+            "schedule": _schedule(recipe.schedule, epoch, run),
+        }
+        | ({} if often is None else {"evaluate_every": interval(often)})
+    )
+
+
+def recipe_text(recipe: SettledRecipe) -> str:
+    """What was said or found, as a file by which the same run is had again."""
+    return toml_text(recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True))
+
+
+def _batch(loaded: LoadedRecipe, images: int, parts: int) -> int:
+    """Images a step: what the recipe says, or what is usual for so many.
+
+    It can be computed in so many equal parts. One that was chosen for other data is no larger than
+    these.
+    """
+    recipe, batch = loaded.recipe, loaded.recipe.batch_size
+    if "batch_size" not in recipe.model_fields_set:
+        while batch > _FEW_IMAGES and batch * _USUAL_STEPS > images:
+            batch //= 2
+    elif not loaded.is_foreign(("batch_size",)):
+        return batch
+    return max(min(batch, images) // parts * parts, parts)
+
+
+def _rate(loaded: LoadedRecipe, batch: int) -> float:
+    """The rate for a batch of another size than it is for, unless it was chosen for this run.
+
+    The steps of SGD add up, as in Goyal et al. (2017), so that the rate goes with the batch; those
+    of adaptive methods do with its square root, as in Malladi et al. (2022).
+    """
+    recipe, optimizer = loaded.recipe, loaded.recipe.optimizer
+    usual = optimizer.usual_batch
+    if "lr" in optimizer.model_fields_set:
+        usual = recipe.batch_size if loaded.is_foreign(("optimizer", "lr")) else batch
+    return float(optimizer.lr * (batch / usual) ** optimizer.scaling)
+
+
+def _schedule(schedule: Schedule, epoch: int, run: int) -> Schedule:
+    warmup = in_iterations(schedule.warmup, epoch, run)
+    if schedule.type == "cosine":
+        return _changed(schedule, warmup=warmup)
+    at = tuple(sorted(in_iterations(length, epoch, run) for length in schedule.at))
+    return _changed(schedule, warmup=warmup, at=at)
+
+
+def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    return values * channels if len(values) == 1 else values
+
+
+def _changed(part: P, **values: object) -> P:
+    changed: P = part.model_copy(update={"type": part.type, **values})
+    return changed

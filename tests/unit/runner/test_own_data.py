@@ -1,0 +1,178 @@
+"""A folder of one's own images: its layout, its splits, the recipe that results, the run by it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+from unit.runner.jobs import TINY
+
+from archcompiler.cli.program import group
+from archcompiler.diagnostics import CompileError, Source
+from archcompiler.runner.data.listing import list_all, list_split
+from archcompiler.runner.data.source import EvaluationPlan
+from archcompiler.runner.recipe.layout import Layout, find_layout
+from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.recipe.model import Folder
+from archcompiler.runner.recipe.settling import settle_recipe
+from archcompiler.runner.report.metrics import read_metrics
+from archcompiler.spec.loader import load
+
+
+def _images(folder: Path, count: int = 20) -> None:
+    """JPEGs of two classes: dark ones and light ones."""
+    for number, name in enumerate(("cat", "dog")):
+        (folder / name).mkdir(parents=True)
+        for i in range(count):
+            colour = (40 + 150 * number + i, 30 + i, 200 - i)
+            Image.new("RGB", (24 + i, 40), colour).save(folder / name / f"{i}.jpg")
+
+
+@pytest.mark.parametrize(
+    ("parts", "train", "test", "validation"),
+    [
+        ((".",), ".", None, None),
+        (("train",), "train", None, None),
+        (("train", "val"), "train", "val", None),
+        (("train", "valid"), "train", "valid", None),
+        (("train", "test"), "train", "test", None),
+        (("train", "test", "validation"), "train", "test", "validation"),
+        (("training", "testing", "val"), "training", "testing", "val"),
+    ],
+)
+def test_a_layout_is_found(
+    tmp_path: Path, parts: tuple[str, ...], train: str, test: str | None, validation: str | None
+) -> None:
+    for part in parts:
+        _images(tmp_path / part, 1)
+    (tmp_path / ".cache").mkdir()
+    found = find_layout(tmp_path)
+    assert found == Layout(tmp_path, train, test, validation, ("cat", "dog"))
+    data = load_recipe("photographs", data=found).recipe.data
+    assert isinstance(data, Folder)
+    assert (data.path, data.train) == (tmp_path.as_posix(), train)
+    assert data.test == (test or "val")
+    assert data.test_share == (0.2 if test is None else 0)
+    assert data.validation_folder == validation
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    for name in ("train", "plane"):
+        (tmp_path / name).mkdir()
+    assert find_layout(tmp_path).classes == ("plane", "train")
+
+
+def test_a_folder_without_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CompileError, match=r"E704.*no folders, so there are no classes"):
+        find_layout(tmp_path)
+    with pytest.raises(CompileError, match=r"E704.*no such file"):
+        find_layout(tmp_path / "gone")
+
+
+def test_the_splits_of_one_folder_share_nothing(tmp_path: Path) -> None:
+    _images(tmp_path)
+    data = Folder(path=str(tmp_path), train=".", test_share=0.2, validation=0.25)
+    files = list_all(data, seed=3)
+    assert [len(part) for part in files] == [24, 8, 8]
+    assert all(part.labels.count(0) == part.labels.count(1) for part in files)
+    assert len({path for part in files for path in part.paths}) == 40
+    for split, part in zip(("train", "validation", "test"), files, strict=True):
+        assert list_split(data, 3, split).paths == part.paths
+    assert list_all(data, seed=4).test.paths != files.test.paths
+    # Which images are tested on says nothing about which of the others are held back.
+    alone = {"test_share": 0.0, "test": ".", "validation": 0.2}
+    held = list_all(data.model_copy(update=alone), seed=3).validation
+    assert len(held) == len(files.test)
+    assert set(held.paths) != set(files.test.paths)
+
+
+def test_a_folder_may_have_what_chooses_the_best_weights(tmp_path: Path) -> None:
+    for name, count in (("train", 5), ("val", 2), ("test", 3)):
+        _images(tmp_path / name, count)
+    data = load_recipe("photographs", data=find_layout(tmp_path)).recipe.data
+    assert isinstance(data, Folder)
+    assert [len(part) for part in list_all(data, seed=0)] == [10, 4, 6]
+    assert len(list_split(data, 0, "validation")) == 4
+    (tmp_path / "val" / "cat").rename(tmp_path / "val" / "cow")
+    with pytest.raises(CompileError, match=r"E704.*val` have different classes"):
+        list_all(data, seed=0)
+
+
+def test_what_is_for_other_data_is_fitted_and_what_is_said_is_not(tmp_path: Path) -> None:
+    _images(tmp_path)
+    layout = find_layout(tmp_path)
+    fitted = settle_recipe(load_recipe("imagenet_modern", data=layout), 144, 3)
+    assert (fitted.batch_size, fitted.iterations) == (144, 120)
+    assert fitted.optimizer.lr == pytest.approx(0.5 * 144 / 1024)
+    said = ("batch_size=256", "optimizer.lr=0.3", "data.workers=0")
+    kept = settle_recipe(load_recipe("imagenet_modern", said, data=layout), 144, 3)
+    assert (kept.batch_size, kept.optimizer.lr) == (256, 0.3)
+    rate = settle_recipe(load_recipe("imagenet_modern", said[1:], data=layout), 144, 3)
+    assert (rate.batch_size, rate.optimizer.lr) == (144, 0.3)
+    # A recipe for its own data is taken at its word.
+    assert settle_recipe(load_recipe("imagenet_modern"), 144, 3).batch_size == 1024
+    small = load_recipe(Source("r.toml", 'data = "embedded"', "toml"), data=layout).recipe.data
+    assert small.type == "folder"
+
+
+def test_few_images_are_evaluated_in_a_small_batch() -> None:
+    for used, size, world in ((4, 64, 1), (5, 64, 2), (70, 64, 1), (1, 8, 4)):
+        batches = [
+            list(EvaluationPlan(size, None, rank, world).indices(used)) for rank in range(world)
+        ]
+        assert len({len(own) for own in batches}) == 1
+        taken = [i for own in batches for index, w in own for i in index[w > 0].tolist()]
+        assert sorted(taken) == list(range(used))
+        assert all(
+            len(index) <= min(size, -(-used // world)) for own in batches for index, _ in own
+        )
+
+
+def _run(*words: object) -> str:
+    done = CliRunner().invoke(group, [str(word) for word in words], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_folder_and_no_other_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run by the recipe that is printed is the same."""
+    monkeypatch.chdir(tmp_path)
+    _images(tmp_path / "photos")
+    Path("tiny.json").write_text(json.dumps(TINY))
+    quick = ("--set", "device=cpu", "--set", "data.workers=0", "--epochs", 3)
+    output = _run("train", "tiny.json", "--data", "photos", *quick)
+    assert "28 training, 4 validation and 8 test images of 2 classes" in output
+    assert "`photos` has folders of classes alone, of which 20% are drawn to test on" in output
+    first = Path("runs/tiny-photographs")
+    assert load(first / "spec.toml").spec.classes == 2
+    printed = output.partition("results:\n")[2].partition("\nfirst step")[0]
+    assert tomllib.loads(printed)["iterations"] == 12
+    Path("mine.toml").write_text(printed)
+    _run("train", "tiny.json", "--recipe", "mine.toml", "--set", "classes=2")
+    curves = [
+        [(row["iteration"], row["split"], row["loss"], row["accuracy"]) for row in rows]
+        for rows in (
+            read_metrics(folder / "metrics.jsonl") for folder in (first, Path("runs/tiny-mine"))
+        )
+    ]
+    assert curves[0] == curves[1]
+    assert curves[0][0][1] == "validation"
+    assert curves[0][-1][2] < curves[0][0][2]
+    assert "8 test images" in _run("eval", first)
+
+
+def test_classes_that_are_said_are_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _images(tmp_path / "photos", 2)
+    Path("tiny.json").write_text(json.dumps(TINY))
+    words = ["train", "tiny.json", "--data", "photos", "--set", "classes=3"]
+    refused = CliRunner().invoke(group, words)
+    assert refused.exit_code == 2
+    assert "E703" in refused.output
+    assert not Path("runs").exists()
