@@ -180,10 +180,10 @@ def archive(path: Path) -> Any:
         try:
             return torch.load(path, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError as exc:
-            if "Unsupported global" in str(exc) or "Unsupported class" in str(exc):
-                # torch goes on with how to have it run all the same.
-                raise BadCheckpointError("it holds objects whose code would be run") from None
-            raise
+            # Not in torch's words, which go on with how to have it run all the same.
+            code = "Unsupported global" in str(exc) or "Unsupported class" in str(exc)
+            reason = "it holds objects whose code would be run" if code else "it holds no tensors"
+            raise BadCheckpointError(reason) from None
 
 
 def verified(contents: Contents) -> Contents:
@@ -196,6 +196,12 @@ def verified(contents: Contents) -> Contents:
         if checksum(contents) != expected:
             raise BadCheckpointError("its checksum is not that of its contents")
         return contents
+
+
+def classes_of(contents: Contents) -> tuple[str, ...] | None:
+    """Names, by number; None in a checkpoint that was written before they were kept."""
+    names = contents.get("classes")
+    return None if names is None else tuple(names)
 
 
 @contextmanager

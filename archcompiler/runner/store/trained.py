@@ -12,7 +12,7 @@ from torch import nn
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
-from archcompiler.runner.store.checkpoint import Contents, load
+from archcompiler.runner.store.checkpoint import classes_of, load
 from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
 
@@ -79,13 +79,8 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
         compiled,
         loaded,
         module.eval(),
-        _classes(contents),
+        classes_of(contents),
     )
-
-
-def _classes(contents: Contents) -> tuple[str, ...] | None:
-    names = contents.get("classes")
-    return None if names is None else tuple(names)
 
 
 def _locate(path: Path) -> tuple[RunFolder, Path]:

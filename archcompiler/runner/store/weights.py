@@ -15,7 +15,7 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error, warning
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.runner.classes import apart, listed
-from archcompiler.runner.store.checkpoint import FORMAT, archive, corrupt, verified
+from archcompiler.runner.store.checkpoint import FORMAT, archive, classes_of, corrupt, verified
 from archcompiler.runner.store.contents import BadCheckpointError, kind, require_tensors
 from archcompiler.runner.store.folder import RunFolder
 
@@ -118,9 +118,8 @@ def read_weights(path: Path) -> Weights:
             contents = verified(found)
         except BadCheckpointError as exc:
             raise CompileError(corrupt(file, exc)) from None
-        classes = contents.get("classes")
-        known = None if classes is None else tuple(classes)
-        return Weights(file, digest, contents["model"], contents["iteration"], known)
+        done, classes = contents["iteration"], classes_of(contents)
+        return Weights(file, digest, contents["model"], done, classes)
     try:
         return Weights(file, digest, require_tensors(found))
     except BadCheckpointError as exc:

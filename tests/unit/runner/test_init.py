@@ -219,6 +219,7 @@ def test_a_mistake_leaves_no_folder(job: Jobs, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [
+        ("text.pt", b"garbage\n"),
         ("torn.pt", b"PK\3\4 and no more"),
         ("empty.pt", b""),
         ("code.pt", pickle.dumps(print)),
@@ -229,8 +230,10 @@ def test_a_mistake_leaves_no_folder(job: Jobs, tmp_path: Path) -> None:
 )
 def test_files_of_any_content(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(CompileError, match="E751"):
+    with pytest.raises(CompileError, match="E751") as caught:
         begin_with(tmp_path / name, NETWORK)
+    (found,) = caught.value.diagnostics
+    assert "torch.load" not in found.message
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
