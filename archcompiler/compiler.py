@@ -93,19 +93,6 @@ def compile(
     It is given as a path, as the name of one that comes with the package, or as a dict. `root` is
     the folder that what it extends may not leave, by default its project's. Raises CompileError
     with every error of the spec and its graph.
-
-    >>> import archcompiler
-    >>> network = archcompiler.compile(
-    ...     {
-    ...         "name": "tiny",
-    ...         "input": [3, 32, 32],
-    ...         "classes": 10,
-    ...         "stem": {"type": "conv"},
-    ...         "stages": [{"channels": 64, "modules": 1, "depth": 2}],
-    ...     }
-    ... )
-    >>> network.name, network.graph.root.output_type.channels
-    ('tiny', 10)
     """
     return compile_from(Files(None if root is None else Path(root)), spec, settings)
 

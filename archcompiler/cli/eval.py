@@ -7,7 +7,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import Command
-from archcompiler.cli.options import RunPath, choice, pixel_size
+from archcompiler.cli.options import RunPath, choice, crops_option, recipe_set_option, size_option
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device, Split
 
@@ -19,16 +19,8 @@ from archcompiler.runner.recipe.choices import Crops, Device, Split
     examples=["eval runs/smoke --crops 10"],
 )
 @click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
-@click.option(
-    "--crops",
-    type=choice(Crops),
-    default="1",
-    show_default=True,
-    help="The whole image, or four corners and the middle, each also mirrored.",
-)
-@click.option(
-    "--size", type=pixel_size, metavar="SIZE", help="Pixels a side, e.g. 320, or HEIGHTxWIDTH."
-)
+@crops_option
+@size_option
 @click.option(
     "--split",
     type=choice(Split),
@@ -37,9 +29,7 @@ from archcompiler.runner.recipe.choices import Crops, Device, Split
     help="Which images: validation is what the run chose its best weights by.",
 )
 @click.option("--images", type=click.IntRange(1), help="At most so many images.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe."
-)
+@recipe_set_option
 @click.option(
     "-o",
     "--output",

@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import Command
-from archcompiler.cli.options import RunPath, UserPath, choice, on_error_option, pixel_size
+from archcompiler.cli.options import RunPath, UserPath, choice, on_error_option, size_option
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Device, OnError
 
@@ -14,12 +14,7 @@ from archcompiler.runner.recipe.choices import Device, OnError
 @click.command("masks", cls=Command, examples=["masks runs/smoke photo.png -o masks.png"])
 @click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
 @click.argument("images", metavar="IMAGE|FOLDER...", nargs=-1, required=True, type=UserPath())
-@click.option(
-    "--size",
-    type=pixel_size,
-    metavar="SIZE",
-    help="Pixels a side, or HEIGHTxWIDTH; by default the spec's.",
-)
+@size_option
 @on_error_option
 @click.option(
     "-o",

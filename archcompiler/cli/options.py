@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 from archcompiler.cli import completing
 from archcompiler.diagnostics.read import MAX_BYTES, stream_source
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.runner.recipe.choices import OnError
+from archcompiler.runner.recipe.choices import Crops, OnError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,6 +122,35 @@ def _keep_format(ctx: click.Context, _: click.Parameter, value: str) -> str:
     # Whatever goes wrong later is printed so too.
     ctx.find_root().obj = value
     return value
+
+
+def crops_option(command: F) -> F:
+    return click.option(
+        "--crops",
+        type=choice(Crops),
+        default="1",
+        show_default=True,
+        help="The whole image, or four corners and the middle, each also mirrored.",
+    )(command)
+
+
+def size_option(command: F) -> F:
+    return click.option(
+        "--size",
+        type=pixel_size,
+        metavar="SIZE",
+        help="Pixels a side, e.g. 320, or HEIGHTxWIDTH; by default the spec's.",
+    )(command)
+
+
+def recipe_set_option(command: F) -> F:
+    return click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change a value of the recipe.",
+    )(command)
 
 
 def on_error_option(command: F) -> F:

@@ -6,7 +6,15 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import Command
-from archcompiler.cli.options import RunPath, UserPath, choice, on_error_option, pixel_size
+from archcompiler.cli.options import (
+    RunPath,
+    UserPath,
+    choice,
+    crops_option,
+    on_error_option,
+    recipe_set_option,
+    size_option,
+)
 from archcompiler.cli.report import report
 from archcompiler.cli.writing import format_of, write_output
 from archcompiler.runner.recipe.choices import Crops, Device, OnError, PredictionFormat
@@ -28,20 +36,10 @@ SUFFIXES: dict[str, PredictionFormat] = {".txt": "text", ".csv": "csv", ".json":
     metavar="K",
     help="How many classes of each image, the likeliest first.",
 )
-@click.option(
-    "--crops",
-    type=choice(Crops),
-    default="1",
-    show_default=True,
-    help="The whole image, or four corners and the middle, each also mirrored.",
-)
-@click.option(
-    "--size", type=pixel_size, metavar="SIZE", help="Pixels a side, e.g. 320, or HEIGHTxWIDTH."
-)
+@crops_option
+@size_option
 @on_error_option
-@click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Change a value of the recipe."
-)
+@recipe_set_option
 @click.option(
     "--format",
     "format",

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 from click.testing import CliRunner
 from tiny import tiny_spec, tiny_toml
 
@@ -232,7 +233,6 @@ def test_usage() -> None:
 
 
 def test_the_workflow_of_the_document() -> None:
-    yaml = pytest.importorskip("yaml")
     text = (ROOT / "docs" / "pull-requests.md").read_text(encoding="utf-8")
     workflow = yaml.safe_load(text.partition("```yaml\n")[2].partition("```\n")[0])
     steps = {step.get("name"): step.get("run") for step in workflow["jobs"]["diff"]["steps"]}
