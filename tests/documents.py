@@ -1,4 +1,4 @@
-"""What the documents show: their consoles and examples, and the tables that are written anew.
+"""What the documents show: their examples, and the tables that are written anew.
 
 `python tests/regenerate.py documents` writes the tables.
 """
@@ -19,8 +19,9 @@ from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import operators
 
 ROOT: Final = Path(__file__).parents[1]
-README: Final = ROOT / "README.md"
 BLOCKS: Final = ROOT / "docs" / "blocks.md"
+ZOO_PAGE: Final = ROOT / "docs" / "reference" / "zoo.md"
+NETWORKS: Final = ROOT / "docs" / "reference" / "networks.md"
 KINDS: Final = {
     "units": "unit",
     "masks": "mask",
@@ -42,16 +43,6 @@ DIMENSIONS: Final = ("attention56_ecg.toml", "attention56_volume.toml")
 def fences(text: str, language: str) -> list[str]:
     """The code blocks of a language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-
-
-def transcripts(text: str) -> list[tuple[str, str]]:
-    """Each command of a document's consoles with what is printed below it."""
-    found = []
-    for block in fences(text, "console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            found.append((command, output))
-    return found
 
 
 def matches(shown: str, printed: str) -> bool:
@@ -82,7 +73,7 @@ def zoo_table() -> str:
         )
         for block in zoo()
     ]
-    return _table(("", "block", "what it is", "options"), rows)
+    return table(("", "block", "what it is", "options"), rows)
 
 
 def operator_table() -> str:
@@ -96,7 +87,7 @@ def operator_table() -> str:
         )
         for kind, operator in operators().items()
     ]
-    return _table(("operator", "inputs", "arguments", "what it is"), rows)
+    return table(("operator", "inputs", "arguments", "what it is"), rows)
 
 
 def specs_table() -> str:
@@ -110,11 +101,12 @@ def specs_table() -> str:
             cost = total(CostModel(graph).network)
             input = "×".join(map(str, (graph.input.channels, *graph.input.size)))
             rows.append((title, f"`{path.stem}`", input, f"{cost.params:,}", f"{cost.macs:,}"))
-    return _table(("", "spec", "input", "parameters", "MACs"), rows, "lllrr")
+    return table(("", "spec", "input", "parameters", "MACs"), rows, "lllrr")
 
 
 SECTIONS: Final[Mapping[Path, Mapping[str, Callable[[], str]]]] = {
-    README: {"zoo": zoo_table, "specs": specs_table},
+    ZOO_PAGE: {"zoo": zoo_table},
+    NETWORKS: {"specs": specs_table},
     BLOCKS: {"operators": operator_table},
 }
 """Tables between markers, `<!-- zoo -->` and `<!-- /zoo -->`."""
@@ -136,7 +128,7 @@ def _marked(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]], alignment: str | None = None) -> str:
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]], alignment: str | None = None) -> str:
     rules = {"l": ":--", "r": "--:"}
     rule = [rules[side] for side in alignment or "l" * len(head)]
     lines = (head, tuple(rule), *rows)

@@ -47,24 +47,28 @@ def schema() -> None:
 
 
 def tables() -> None:
-    """The README's complexity table, and the cost tables of the specs in `golden/`."""
-    from test_tables import GOLDEN, README, in_readme, printed, readme_table, table_path
+    """The complexity table of the shipped networks, and the cost tables of those in `golden/`."""
+    from test_tables import GOLDEN, NETWORKS, in_networks, networks_table, printed, table_path
 
-    text = README.read_text(encoding="utf-8")
-    README.write_text(in_readme(text, readme_table()), encoding="utf-8", newline="\n")
+    text = NETWORKS.read_text(encoding="utf-8")
+    text = in_networks(text, networks_table())
+    NETWORKS.write_text(text, encoding="utf-8", newline="\n")
     for spec in GOLDEN:
         table_path(spec).write_text(printed(spec), encoding="utf-8", newline="\n")
 
 
 def documents() -> None:
-    """The tables of blocks, specs and operators in the README and in `docs/`."""
+    """The tables of blocks, specs and operators in `docs/`, and the pages that are made."""
     from documents import SECTIONS, with_section
+    from reference import PAGES
 
     for path, sections in SECTIONS.items():
         text = path.read_text(encoding="utf-8")
         for name, table in sections.items():
             text = with_section(text, name, table())
         path.write_text(text, encoding="utf-8", newline="\n")
+    for path, page in PAGES.items():
+        path.write_text(page(), encoding="utf-8", newline="\n")
 
 
 def figures() -> None:

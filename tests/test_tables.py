@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from archcompiler.cli.program import group
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+NETWORKS = ROOT / "docs" / "reference" / "networks.md"
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*/spec.toml"))
 SHIPPED = [*sorted(ROOT.glob("specs/*.toml")), *sorted(ROOT.glob("specs/baselines/*.toml"))]
 COLUMNS = "input,trunk_depth,params,macs,fvcore_flops,activations,train_saved_bytes"
@@ -27,13 +27,13 @@ def flops(*arguments: str | Path) -> str:
     return result.stdout
 
 
-def readme_table() -> str:
+def networks_table() -> str:
     """The table of all shipped specs."""
     return flops(*SHIPPED, "--columns", COLUMNS, "--format", "md", "--names")
 
 
-def in_readme(text: str, table: str) -> str:
-    """The README with this table between its markers."""
+def in_networks(text: str, table: str) -> str:
+    """The page with this table between its markers."""
     assert len(MARKED.findall(text)) == 1
     return MARKED.sub(lambda _: f"\n{table}\n", text)
 
@@ -47,13 +47,13 @@ def table_path(spec: Path) -> Path:
     return spec.with_name("costs.txt")
 
 
-def test_readme() -> None:
-    text = README.read_text(encoding="utf-8")
-    assert in_readme(text, readme_table()) == text
+def test_the_table_of_the_networks_is_current() -> None:
+    text = NETWORKS.read_text(encoding="utf-8")
+    assert in_networks(text, networks_table()) == text
 
 
-def test_every_shipped_network_is_in_the_readme() -> None:
-    (table,) = MARKED.findall(README.read_text(encoding="utf-8"))
+def test_every_shipped_network_is_in_the_table() -> None:
+    (table,) = MARKED.findall(NETWORKS.read_text(encoding="utf-8"))
     rows = re.findall(r"^\| ([a-z]\S*) \| \d", table, re.MULTILINE)
     assert rows == [spec.stem for spec in SHIPPED]
 

@@ -1,0 +1,218 @@
+"""Every code block of the documents is run, or checked, or has a reason why not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+import torch
+from documents import ROOT
+from PIL import Image
+from snippets import Walk, blocks
+
+IMAGES: Final = {
+    "--epochs 20": "--epochs 1",
+    "--epochs 50": "--epochs 1",
+    "--from attention56 ": "--from attention56_cifar ",
+    "--input 128": "--input 32",
+    "epochs  = 50": "epochs  = 1",
+    "--data photos": "--data photos --set data.workers=0 --set device=cpu",
+    "--set optimizer.lr=0.05": "--set optimizer.lr=0.05 --epochs 1",
+    "--data others": "--data others --set data.workers=0 --set device=cpu --epochs 1",
+}
+SMOKE: Final = {
+    "--recipe smoke": "--recipe smoke --set iterations=2 --set evaluation_images=20",
+    "eval runs/smoke": "eval runs/smoke --images 20",
+}
+PLACEHOLDER: Final = "SPEC and RECIPE stand for others"
+LAUNCHER: Final = "needs several machines; tests/unit/runner/ starts processes of its own"
+SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
+
+MISTAKEN: Final = """\
+name    = "attention92"
+input   = [3, 32, 32]
+classes = 10
+unit    = "resnxt"
+
+[stem]
+type     = "conv"
+channels = 16
+
+[[stages]]
+channels = 60
+modlues  = 2
+depth    = 3
+"""
+CORRECTED: Final = (
+    MISTAKEN.replace("resnxt", "resnext")
+    .replace("modlues", "modules")
+    .replace("depth    = 3", "depth    = 6")
+)
+
+
+def shipped_specs(folder: Path) -> None:
+    """`specs/` as in a checkout."""
+    shutil.copytree(ROOT / "specs", folder / "specs")
+
+
+def two_mistakes(folder: Path) -> None:
+    """The spec that the README checks, as it is first, and two images."""
+    shipped_specs(folder)
+    photographs(folder)
+    (folder / "my.toml").write_text(MISTAKEN, encoding="utf-8")
+    clothes(folder)
+
+
+def put_right(folder: Path) -> None:
+    (folder / "my.toml").write_text(CORRECTED, encoding="utf-8")
+
+
+def run_folder(folder: Path) -> None:
+    """What the page on training looks at."""
+    shipped_specs(folder)
+    photographs(folder)
+    clothes(folder)
+
+
+def clothes(folder: Path) -> None:
+    for name in ("shoe.png", "bag.png"):
+        Image.new("L", (28, 28), 77).save(folder / name)
+
+
+def committed(folder: Path) -> None:
+    """A repository with a spec that has changed since."""
+    spec = folder / "my.toml"
+    spec.write_text('extends = "attention56"\nname = "my"\n', encoding="utf-8")
+    for command in ("init -q -b main", "add .", "commit -q -m first"):
+        git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org", *command.split()]
+        subprocess.run(git, cwd=folder, check=True)
+    spec.write_text('extends = "attention92"\nname = "my"\n', encoding="utf-8")
+
+
+def photographs(folder: Path) -> None:
+    """Two folders of two classes, with a few images in each."""
+    for name, classes in (("photos", ("cat", "dog")), ("others", ("bee", "fly", "moth"))):
+        for index, kind in enumerate(classes):
+            (folder / name / kind).mkdir(parents=True)
+            for number in range(10):
+                image = Image.new("RGB", (40, 36), (60 * index, 20 * number, 99))
+                image.save(folder / name / kind / f"{number:04}.jpg")
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a page needs before it is walked, and how it is made quick."""
+
+    prepare: Callable[[Path], None] = lambda folder: None
+    before: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    """By how a block begins, what is to happen first."""
+    swaps: Mapping[str, str] = field(default_factory=dict)
+    """What is made quick, by what stands in place of it."""
+    skips: Mapping[str, str] = field(default_factory=dict)
+    """Blocks and commands by how they begin, and why they are not run, or the test that does."""
+    needs: tuple[str, ...] = ()
+
+
+DOCUMENTS: Final = [
+    path.relative_to(ROOT).as_posix()
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+]
+PAGES: Final[Mapping[str, Page]] = {
+    "README.md": Page(
+        two_mistakes,
+        before={"$ archcompiler check my.toml\nwarning": put_right},
+        swaps={
+            "randn(8": "randn(2",
+            "--epochs 20": "--epochs 1",
+            "--data photos": "--data photos --set data.workers=0 --set device=cpu",
+            **SMOKE,
+        },
+        skips={"python3 -m venv": SET_UP, ".venv/bin/pip": SET_UP},
+    ),
+    "CONTRIBUTING.md": Page(
+        skips={
+            "python3 -m venv": SET_UP,
+            "pre-commit install": "changes the hooks of a checkout",
+            "from collections.abc import Iterable, Mapping": (
+                "tests/test_documents.py::test_the_operator_of_contributing"
+            ),
+            "from collections.abc import Iterator": (
+                "tests/test_documents.py::test_the_pass_of_contributing"
+            ),
+        }
+    ),
+    "docs/guides/images.md": Page(photographs, swaps=IMAGES),
+    "docs/guides/backbone.md": Page(needs=("lightning", "accelerate")),
+    "docs/guides/training.md": Page(
+        run_folder,
+        swaps={
+            **SMOKE,
+            "--data photos": "--data photos --set data.workers=0 --set device=cpu --epochs 1",
+            "train attention92": "train attention56_cifar",
+            "--epochs 50": "--epochs 1",
+        },
+        skips={
+            "archcompiler train SPEC": PLACEHOLDER,
+            "archcompiler train specs/attention92.toml": "needs ImageNet",
+            "srun": LAUNCHER,
+            "torchrun": LAUNCHER,
+        },
+    ),
+    "docs/pull-requests.md": Page(committed),
+    "docs/reference/errors.md": Page(
+        skips={"": "tests/test_explained.py::test_the_examples_of_a_code"}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_what_a_page_shows_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = PAGES.get(name, Page())
+    if "CI" not in os.environ:
+        for module in page.needs:
+            pytest.importorskip(module)
+    page.prepare(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    torch.set_num_threads(1)
+    walk = Walk(tmp_path, page.swaps, page.skips)
+    with no_modules_of(tmp_path):
+        for block in blocks(ROOT / name):
+            for start, prepare in page.before.items():
+                if block.text.startswith(start):
+                    prepare(tmp_path)
+            walk.take(block)
+    assert walk.used == {*page.swaps, *page.skips}, "swaps or skips that nothing needs"
+
+
+@contextmanager
+def no_modules_of(folder: Path) -> Iterator[None]:
+    """Forget modules that are imported from a folder."""
+    before, path = {*sys.modules}, [*sys.path]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in {*sys.modules} - before:
+            module = sys.modules[name]
+            places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+            if any(place and Path(place).is_relative_to(folder) for place in places):
+                del sys.modules[name]
+
+
+def test_every_page_that_is_prepared_is_there() -> None:
+    assert set(DOCUMENTS) >= PAGES.keys()
+
+
+@pytest.mark.parametrize("reason", {r for page in PAGES.values() for r in page.skips.values()})
+def test_a_block_that_is_not_run_has_a_test(reason: str) -> None:
+    file, _, test = reason.partition("::")
+    assert not test or f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
