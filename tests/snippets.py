@@ -49,6 +49,12 @@ class Block:
         return f"{self.page}:{self.line}"
 
 
+def marks(path: Path) -> list[str]:
+    """Every line that begins or ends a code block, also inside a list or a quotation."""
+    text = path.read_text(encoding="utf-8")
+    return re.findall(r"^[ \t>*+\d.-]*(?:```+|~~~+).*$", text, re.MULTILINE)
+
+
 def blocks(path: Path) -> Iterator[Block]:
     """Those of a page in order."""
     text = path.read_text(encoding="utf-8")
@@ -65,6 +71,8 @@ class Walk:
     folder: Path
     swaps: Mapping[str, str] = field(default_factory=dict)
     skips: Mapping[str, str] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    """Packages that are not here: what imports them is left out."""
     specs: list[Path] = field(default_factory=list)
     scope: dict[str, Any] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -93,6 +101,8 @@ class Walk:
         return text
 
     def _python(self, text: str) -> None:
+        if any(re.search(rf"^(import|from) {name}\b", text, re.M) for name in self.missing):
+            return
         if text.startswith("class "):
             sources = (*_emitted(), *(archcompiler.compile(spec).source for spec in self.specs))
             assert any(text in source for source in sources), "no emitted file has this class"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ import pytest
 import torch
 from documents import ROOT
 from PIL import Image
-from snippets import Walk, blocks
+from snippets import Block, Walk, blocks, marks
 
 IMAGES: Final = {
     "--epochs 20": "--epochs 1",
@@ -176,14 +177,13 @@ PAGES: Final[Mapping[str, Page]] = {
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_a_page_shows_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = PAGES.get(name, Page())
-    if "CI" not in os.environ:
-        for module in page.needs:
-            pytest.importorskip(module)
+    missing = tuple(module for module in page.needs if find_spec(module) is None)
+    assert not missing or "CI" not in os.environ
     page.prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     torch.set_num_threads(1)
-    walk = Walk(tmp_path, page.swaps, page.skips)
+    walk = Walk(tmp_path, page.swaps, page.skips, missing)
     with no_modules_of(tmp_path):
         for block in blocks(ROOT / name):
             for start, prepare in page.before.items():
@@ -191,6 +191,8 @@ def test_what_a_page_shows_runs(name: str, tmp_path: Path, monkeypatch: pytest.M
                     prepare(tmp_path)
             walk.take(block)
     assert walk.used == {*page.swaps, *page.skips}, "swaps or skips that nothing needs"
+    if missing:
+        pytest.skip(f"all but what imports {' and '.join(missing)}")
 
 
 @contextmanager
@@ -206,6 +208,42 @@ def no_modules_of(folder: Path) -> Iterator[None]:
             places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
             if any(place and Path(place).is_relative_to(folder) for place in places):
                 del sys.modules[name]
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_block_is_out_of_sight(name: str) -> None:
+    assert len(marks(ROOT / name)) == 2 * len([*blocks(ROOT / name)])
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("", "archcompiler list\n"),
+        ("perl", "print 1\n"),
+        ("console", "$ archcompiler list specs\nnothing\n"),
+        ("sh", "archcompiler check nowhere.toml\n"),
+        ("sh", "archcompiler list --no-such-option\n"),
+        ("sh", "rm -r /tmp/nothing\n"),
+        ("sh", "pip install somebody-elses\n"),
+        ("sh", "pip install 'archcompiler[nothing]'\n"),
+        ("python", "import nowhere\n"),
+        ("python", "class Nobody(nn.Module):\n    pass\n"),
+        ("toml", "input = [3, 32\n"),
+        ("toml", "clases = 10\n"),
+        ("toml", "epochs = -1\n"),
+        ("yaml", "run: archcompiler chek\n"),
+        ("ini", "a b\n"),
+        ("latex", "\\includegraphics{nowhere.pdf}\n"),
+    ],
+)
+def test_a_wrong_block_is_seen(
+    language: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((AssertionError, ImportError, ValueError)) as caught:
+        Walk(tmp_path).take(Block("page.md", 7, language, text))
+    notes = getattr(caught.value, "__notes__", ())
+    assert "page.md:7" in "".join((str(caught.value), *notes))
 
 
 def test_every_page_that_is_prepared_is_there() -> None:
