@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from archcompiler.cli.command import Command
@@ -19,4 +22,6 @@ def command() -> None:
                 help="pip install 'archcompiler[lsp]'",
             )
         ) from None
-    make_server().start_io()
+    # The server closes the streams that it is given; these stay ours.
+    streams = (os.dup(sys.stdin.fileno()), os.dup(sys.stdout.fileno()))
+    make_server().start_io(os.fdopen(streams[0], "rb"), os.fdopen(streams[1], "wb"))
