@@ -139,9 +139,9 @@ def _check(
     settings: Sequence[str],
     format: ReportFormat,
 ) -> None:
-    from archcompiler.emit.writer import difference
+    from archcompiler.emit.writer import difference, obstacle
 
-    stale, told = [], []
+    stale, told, kept = [], [], []
     names = {id(network): spec for network, spec in zip(networks, specs, strict=True)}
     targets = list(_targets(networks, output))
     for network, path in targets:
@@ -151,6 +151,7 @@ def _check(
             stale.append(shown(names[id(network)]))
             if format == "text":
                 terminal.page(diff)
+            kept += filter(None, [obstacle(path, network.source)])
     conclude([network for network, _ in targets], format, told)
     if not stale:
         return
@@ -159,6 +160,10 @@ def _check(
         words += ["-o", output.as_posix()]
     for setting in settings:
         words += ["--set", setting]
+    # A plain build would refuse.
+    words += ["--force"] * bool(kept)
+    for refused in kept:
+        terminal.line(f"{refused.message}: {refused.help}", err=True)
     file = f"`{targets[0][1].as_posix()}` is"
     count = f"{len(stale)} of {len(targets)} files are" if len(targets) > 1 else file
     terminal.line(f"{count} out of date; rebuild with: {shlex.join(words)}", err=True)
