@@ -21,7 +21,7 @@ from archcompiler.cli.options import (
 from archcompiler.cli.watching import perform
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.config.files import Files
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.diagnostics.render import ReportFormat
 
 FOLDER = Path("generated")
@@ -141,7 +141,8 @@ def _check(
 ) -> None:
     from archcompiler.emit.writer import difference, obstacle
 
-    stale, told, kept = [], [], []
+    stale, told = [], []
+    kept: list[Diagnostic] = []
     names = {id(network): spec for network, spec in zip(networks, specs, strict=True)}
     targets = list(_targets(networks, output))
     for network, path in targets:

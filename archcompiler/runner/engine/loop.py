@@ -44,6 +44,7 @@ class Listener(Protocol):
     """What the loop tells while it runs."""
 
     def step(self, done: int) -> None: ...
+    def evaluated(self, images: int, of: int) -> None: ...
     def measured(self, row: Row) -> None: ...
     def save(self, loop: Loop, *, best: bool) -> None: ...
 
@@ -295,12 +296,20 @@ class Loop:
         ):
             return evaluate(
                 self.state.network,
-                _until_stopped(batches, vote),
+                self._counted(_until_stopped(batches, vote)),
                 self.normalise,
                 self.hardware,
                 classes=self.classes,
                 world=self.world,
             )
+
+    def _counted(self, batches: Iterator[Tested]) -> Iterator[Tested]:
+        """Batches of an evaluation, each told when it is done; other processes have as many."""
+        of, seen = asked(self.recipe.evaluation_images, len(self.data.judge)), 0
+        for batch in batches:
+            yield batch
+            seen = min(of, seen + len(batch[1]) * self.world.size)
+            self.listener.evaluated(seen, of)
 
     @contextmanager
     def _final_weights(self) -> Iterator[None]:

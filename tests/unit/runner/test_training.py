@@ -372,7 +372,8 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert read(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 6
     target = (tmp_path / "run" / "checkpoints" / "last.pt").resolve()
     target.write_bytes(target.read_bytes()[:-100])
-    again = CliRunner().invoke(group, resumed)
+    folder = str(tmp_path / "run")
+    again = CliRunner().invoke(group, ["train", "--resume", folder, "--set", "iterations=6"])
     assert again.exit_code == 0
     assert f"warning[W706]: the checkpoint `{target}` is corrupt" in again.output
     assert "iteration-000000004.pt`, the one before it, is used instead" in again.output
