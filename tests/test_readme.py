@@ -15,6 +15,8 @@ from documents import ROOT, fences, matches, transcripts
 
 import archcompiler
 from archcompiler.cli.program import group
+from archcompiler.diagnostics import Source
+from archcompiler.runner.recipe.loading import load_recipe
 
 README = PATH.read_text(encoding="utf-8")
 
@@ -94,3 +96,32 @@ def test_the_class_of_the_own_block_is_the_emitted_one(tmp_path: Path) -> None:
     spec.write_text(own_block(), encoding="utf-8")
     (shown,) = (text for text in fences(README, "python") if text.startswith("class Squeeze"))
     assert shown in archcompiler.compile(spec).source
+
+
+def test_the_augmentation_shown_is_a_recipe() -> None:
+    (example,) = (text for text in fences(README, "toml") if "[augment]" in text)
+    augment = load_recipe(Source("mine.toml", example, "toml")).recipe.augment
+    assert (augment.randaugment.layers, augment.colour.contrast, augment.lighting) == (2, 0.4, 0.1)
+
+
+def test_the_stochastic_depth_shown_is_less_in_the_first_stage(tmp_path: Path) -> None:
+    (example,) = (text for text in fences(README, "toml") if "drop_path" in text)
+    spec = tmp_path / "mine.toml"
+    spec.write_text(example, encoding="utf-8")
+    found = dropped(archcompiler.compile(spec))
+    assert found["stage1"] == {0.05}
+    assert all(found[f"stage{n}"] == {0.1} for n in (2, 3, 4))
+    (inline, short) = re.findall(r"--set '?(unit[.=][^`']*drop_path=0\.1\}?)", README)
+    for name, setting in (("attention56_cifar", inline), ("attentionnext56", short)):
+        found = dropped(archcompiler.compile(name, [setting]))
+        assert all(of_stage == {0.1} for of_stage in found.values())
+
+
+def dropped(network: archcompiler.CompiledNetwork) -> dict[str, set[float]]:
+    """The probabilities of stochastic depth in each stage, of those that are there."""
+    found: dict[str, set[float]] = {}
+    for name, part in network.module().named_modules():
+        if type(part).__name__ == "DropPath":
+            found.setdefault(name.partition(".")[0], set()).add(part.probability)
+    assert found
+    return found

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.data.augment import Draws, Normaliser, augment, noisy_labels
+from archcompiler.runner.data.augment import Normaliser, augment, noisy_labels
+from archcompiler.runner.data.draws import Draws
 from archcompiler.runner.data.mixing import Mixer
 from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.data.order import Order, Parts, Samples

@@ -208,7 +208,7 @@ def test_what_is_shown_is_the_recipe(tmp_path: Path) -> None:
             settle_recipe(again, 320, 3).model_dump() == settle_recipe(loaded, 320, 3).model_dump()
         )
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "mixup = 0.2 # <shipped>/imagenet_modern.toml:25" in lines
+    assert "mixup = 0.2 # <shipped>/imagenet_modern.toml:28" in lines
     assert f"epochs = 3 # {(tmp_path / 'r.toml').as_posix()}:2" in lines
     assert "log_every = 50 # default" in lines
 
