@@ -136,11 +136,25 @@ def recipes_page() -> str:
             "which, and what its keys are."
         )
         parts += [_kind(name, kind) for name, kind in kinds]
-    for key, model in (("augment", "Augment"), ("early_stop", "EarlyStop"), ("speed", "Speed")):
-        parts.append(_keys(f"`[{key}]`", known[model]))
+    inner = {}
+    for key in schema["properties"]:
+        ref = schema["properties"][key].get("$ref")
+        if ref is None:
+            continue
+        model = known[ref.rpartition("/")[2]]
+        parts.append(_keys(f"`[{key}]`", model))
+        for name, value in model["properties"].items():
+            if "$ref" in value:
+                inner[f"{key}.{name}"] = value["$ref"].rpartition("/")[2]
+                parts.append(_keys(f"`[{key}.{name}]`", known[inner[f"{key}.{name}"]]))
+    for path, name in inner.items():
+        link = f"[{path}](#{path.replace('.', '')})"
+        parts = [part.replace(_reference(name), link) for part in parts]
     parts.append("## Recipes that come with the package")
     for name, path in shipped.recipes().items():
         text = path.read_text(encoding="utf-8").strip()
+        # Where the schema is, is said from the file's own folder.
+        text = text.removeprefix("#:schema ../../archcompiler.recipe.schema.json\n")
         parts.append(f"### `{name}`\n\n```toml\n{text}\n```\n")
     return _page(parts)
 

@@ -87,7 +87,11 @@ def test_a_hand_edited_file_needs_force() -> None:
     assert "error[E402]" in refused.stderr
     assert "--force" in refused.stderr
     assert path.read_text() == edited
-    assert "+MINE" not in run("build", "--check", "tiny.toml", code=1).stdout
+    stale = run("build", "--check", "tiny.toml", code=1)
+    assert "+MINE" not in stale.stdout
+    # It names a command that a plain `build` would refuse to be.
+    assert "was edited by hand and is left alone: move your changes" in stale.stderr
+    assert stale.stderr.endswith("rebuild with: archcompiler build tiny.toml --force\n")
     run("build", "tiny.toml", "--force")
     assert "MINE" not in path.read_text()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,3 +43,15 @@ def test_the_versions_of_the_readme_are_allowed(name: str) -> None:
         key.lower().replace("_", "-"): text for key, text in pinned("constraints.txt").items()
     }
     assert version(newest[name]) >= version(bounds()[name])
+
+
+def test_it_can_be_cited() -> None:
+    """A `CITATION.cff` of the format's schema, for this version."""
+    import archcompiler
+
+    path = ROOT / "CITATION.cff"
+    program = Path(sys.executable).with_name("check-jsonschema")
+    command = [program, "--builtin-schema", "vendor.citation-file-format", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["version"] == archcompiler.__version__

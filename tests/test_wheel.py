@@ -45,9 +45,9 @@ def test_a_wheel_has_what_a_checkout_has(installed: Path) -> None:
     inside = {path.relative_to(ROOT) for path in shipped.SPECS.rglob("*") if path.is_file()}
     home = installed / "archcompiler" / "shipped"
     assert all((home / path).read_bytes() == (ROOT / path).read_bytes() for path in inside)
-    # The specs point at it from where they are.
-    schema = "archcompiler.schema.json"
-    assert (home / schema).read_bytes() == (ROOT / schema).read_bytes()
+    # Specs and recipes point at these from where they are.
+    for schema in ("archcompiler.schema.json", "archcompiler.recipe.schema.json"):
+        assert (home / schema).read_bytes() == (ROOT / schema).read_bytes()
 
 
 def test_an_installed_package_finds_them(installed: Path) -> None:

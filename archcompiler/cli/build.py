@@ -21,7 +21,7 @@ from archcompiler.cli.options import (
 from archcompiler.cli.watching import perform
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.config.files import Files
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.diagnostics.render import ReportFormat
 
 FOLDER = Path("generated")
@@ -139,9 +139,10 @@ def _check(
     settings: Sequence[str],
     format: ReportFormat,
 ) -> None:
-    from archcompiler.emit.writer import difference
+    from archcompiler.emit.writer import difference, obstacle
 
     stale, told = [], []
+    kept: list[Diagnostic] = []
     names = {id(network): spec for network, spec in zip(networks, specs, strict=True)}
     targets = list(_targets(networks, output))
     for network, path in targets:
@@ -151,6 +152,7 @@ def _check(
             stale.append(shown(names[id(network)]))
             if format == "text":
                 terminal.page(diff)
+            kept += filter(None, [obstacle(path, network.source)])
     conclude([network for network, _ in targets], format, told)
     if not stale:
         return
@@ -159,6 +161,10 @@ def _check(
         words += ["-o", output.as_posix()]
     for setting in settings:
         words += ["--set", setting]
+    # A plain build would refuse.
+    words += ["--force"] * bool(kept)
+    for refused in kept:
+        terminal.line(f"{refused.message}: {refused.help}", err=True)
     file = f"`{targets[0][1].as_posix()}` is"
     count = f"{len(stale)} of {len(targets)} files are" if len(targets) > 1 else file
     terminal.line(f"{count} out of date; rebuild with: {shlex.join(words)}", err=True)

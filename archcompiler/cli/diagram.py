@@ -38,9 +38,9 @@ class Length(click.ParamType[float]):
         text = str(value)
         unit = next((unit for unit in UNITS if text.endswith(unit)), "")
         try:
-            points = float(text.removesuffix(unit)) * UNITS[unit or "in"]
-        except ValueError:
-            self.fail(f"{text!r} is not a length such as 7in or 17.8cm", param, ctx)
+            points = float(text.removesuffix(unit)) * UNITS[unit]
+        except (KeyError, ValueError):
+            self.fail(f"{text!r} is not a length such as 7in, 17.8cm or 504pt", param, ctx)
         if not NARROWEST * INCH <= points <= WIDEST * INCH:
             self.fail(f"a figure is {NARROWEST:g} to {WIDEST:g} inches wide", param, ctx)
         return points

@@ -17,6 +17,13 @@ from archcompiler.diagnostics import CompileError, error
 
 _GONE: Final = 141
 """As a shell has it for a program that a SIGPIPE has ended."""
+INSTALL: Final = {
+    "torch": "pip install torch",
+    "fvcore": "pip install fvcore",
+    "pygls": "pip install 'archcompiler[lsp]'",
+    "lsprotocol": "pip install 'archcompiler[lsp]'",
+}
+"""How to get what some commands need: each of the others works without."""
 SECTIONS: Final = {
     "Specs": {
         "new": "Write a short spec that changes another.",
@@ -135,6 +142,18 @@ def _invoke(arguments: list[str]) -> int:
         return exc.exit_code
     except CompileError as exc:
         report(exc.diagnostics, context.obj or "text")
+        return 2
+    except ImportError as exc:
+        package = (exc.name or "").partition(".")[0]
+        if package not in INSTALL:
+            raise
+        problem = error(
+            "E410",
+            f"this command needs {package}, which cannot be imported",
+            notes=(str(exc),),
+            help=INSTALL[package],
+        )
+        report([problem], context.obj or "text")
         return 2
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)

@@ -51,7 +51,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     examples=[
         "train attention56_cifar --recipe smoke --out runs/smoke",
         "train attention56_cifar --data photos --epochs 50",
-        "train --resume --out runs/smoke",
+        "train --resume runs/smoke",
     ],
     epilog=_EPILOG,
 )
@@ -92,8 +92,8 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on from the newest checkpoint in the folder, if there is one. "
-    "Without SPEC and --recipe those of the folder are taken.",
+    help="Go on from the newest checkpoint in the folder, if there is one: the folder is --out, "
+    "or stands for SPEC. Without SPEC and --recipe those of the folder are taken.",
 )
 @click.option(
     "--set",
@@ -157,6 +157,8 @@ def command(
             raise click.UsageError(
                 "--init begins a run and --resume goes on with one, which needs no --init again"
             )
+        if resume and out is None and spec is not None and spec.is_dir():
+            out, spec = spec, None
         network, loaded = _load(spec, recipe, data, epochs, out if resume else None, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
@@ -231,7 +233,7 @@ def _load(
     else:
         chosen = recipe or (OWN_DATA if data is not None else None)
     if spec is None:
-        raise click.UsageError("missing SPEC; it may be left out only with --resume and --out")
+        raise click.UsageError("missing SPEC; only --resume with --out does without")
     if chosen is None:
         raise click.UsageError(
             "missing --recipe, for example `--recipe smoke`, or --data with a folder of images"

@@ -34,21 +34,9 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
     if old == text:
         return Written.UNCHANGED
     if old is not None and not force:
-        emitted = parse_emitted(old)
-        if emitted is None:
-            raise CompileError(_refused(path, "was not written by archcompiler"))
-        if emitted.edited:
-            raise CompileError(_refused(path, "was edited by hand"))
-        other = other_spec(emitted, text)
-        if other is not None:
-            raise CompileError(
-                error(
-                    "E404",
-                    f"`{path}` is what `{other}` was compiled to, another spec of that name",
-                    help="give one of them another `name`, build into another folder, or "
-                    "overwrite the file with `--force`",
-                )
-            )
+        refused = _obstacle(path, old, text)
+        if refused is not None:
+            raise CompileError(refused)
     data = text.encode()
     _require_python(path, data)
     try:
@@ -59,6 +47,29 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
         reason = exc.strerror or str(exc)
         raise CompileError(error("E403", f"cannot write `{path}`: {reason.lower()}")) from None
     return Written.CREATED if old is None else Written.UPDATED
+
+
+def obstacle(path: Path, text: str) -> Diagnostic | None:
+    """What `write_emitted` would refuse to write over. Raises CompileError E403."""
+    old = _read(path)
+    return None if old is None or old == text else _obstacle(path, old, text)
+
+
+def _obstacle(path: Path, old: str, text: str) -> Diagnostic | None:
+    emitted = parse_emitted(old)
+    if emitted is None:
+        return _refused(path, "was not written by archcompiler")
+    if emitted.edited:
+        return _refused(path, "was edited by hand")
+    other = other_spec(emitted, text)
+    if other is None:
+        return None
+    return error(
+        "E404",
+        f"`{path}` is what `{other}` was compiled to, another spec of that name",
+        help="give one of them another `name`, build into another folder, or "
+        "overwrite the file with `--force`",
+    )
 
 
 def difference(path: Path, text: str) -> str:

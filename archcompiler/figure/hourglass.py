@@ -1,4 +1,4 @@
-"""The mask branch as the paper draws it: a staircase down and up again, skips across."""
+"""The mask branch: down and up again, and skips across."""
 
 from __future__ import annotations
 
@@ -7,51 +7,24 @@ from dataclasses import dataclass, field
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.labels import step_words
+from archcompiler.figure.mask_columns import CIRCLE, UNIT, Columns, Stairs, Upright
 from archcompiler.figure.recognition import Level, ModuleShape, unit_count
-from archcompiler.figure.scene import Form, Label, Node, Wire
+from archcompiler.figure.scene import Form, Label, Node, Point, Wire
 from archcompiler.figure.words import pixels_words, plural, role_of
 from archcompiler.ir import Block, Step
 
-PITCH = 32.0
-"""From one resolution down to the next."""
-CIRCLE = 11.0
+ACROSS = ("right", "left")
 
 
 @dataclass
-class Columns:
-    """Widths that decide where a staircase of some depth has its parts, from left to right."""
-
-    unit: float
-    low: float
-    """The lowest units and, above them, the skip units."""
-    pool: float
-    resample: float
-    gap: float
-
-    def down(self, level: int, depth: int) -> float:
-        """Centre of the units at `level` (1 is the first below full size) on the way down."""
-        own = self.low if level == depth else self.unit
-        return self.pool + self.gap + own / 2 + (level - 1) * (self.unit + self.gap)
-
-    def bottom_right(self, depth: int) -> float:
-        """Centre of the interpolation beside the lowest units."""
-        return self.down(depth, depth) + self.low / 2 + self.gap + self.resample / 2
-
-    def up(self, level: int, depth: int) -> float:
-        """Centre of the interpolation out of `level`; the sum of the level above is over it."""
-        step = CIRCLE / 2 + self.gap * 0.7 + self.unit + self.gap + self.resample / 2
-        return self.bottom_right(depth) + (depth - level) * step
-
-
-@dataclass
-class Staircase:
-    """What was drawn, and where it hangs together with the rest of the module."""
+class Hourglass:
+    """What was drawn of a mask."""
 
     nodes: list[Node] = field(default_factory=list)
     wires: list[Wire] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
-    folded: int = 0
-    """Levels below the lowest one that is drawn."""
+    rows: list[float] = field(default_factory=list)
+    """Where each level has its pooling, from top to bottom."""
 
 
 def unit_lines(symbol: str, count: int) -> tuple[str, ...]:
@@ -66,13 +39,19 @@ def row_words(symbol: str, count: int) -> str:
     return f"{symbol} = {count} residual units" if symbol else plural(count, "residual unit")
 
 
-def columns_for(shape: ModuleShape, unit: float, low: float, gap: float) -> Columns:
+def columns_for(
+    arrangement: type[Stairs] | type[Upright],
+    shape: ModuleShape,
+    unit: float,
+    low: float,
+    gap: float,
+) -> Stairs | Upright:
     """Widths for a mask, from the text that its parts carry."""
     pool = resample = 0.0
     for level in shape.levels:
         pool = max(pool, card_size(_words(level.pool), "pool")[0])
         resample = max(resample, card_size(_words(level.rise), "resample")[0])
-    return Columns(unit, low, pool, resample, gap)
+    return arrangement(unit, low, pool, resample, gap)
 
 
 def _words(step: Step) -> tuple[str, ...]:
@@ -89,62 +68,62 @@ def draw_hourglass(
     left: float,
     top: float,
     drawn: int,
-) -> Staircase:
-    """Draw `drawn` levels with the first row's centre at `top`; deeper ones become one card."""
-    stairs = Staircase(folded=len(shape.levels) - drawn)
+) -> Hourglass:
+    """Draw `drawn` levels with the first pooling's centre at `top`; deeper ones become one card."""
+    found = Hourglass()
+    folded = len(shape.levels) - drawn
 
-    def place(key: str, level: Level, step: Step, x: float, row: int) -> Node:
-        width = columns.low if x == center else columns.unit
+    def at(point: Point) -> Point:
+        return left + point[0], top + point[1]
+
+    def place(key: str, level: Level, step: Step, point: Point) -> Node:
+        width = columns.low if point[0] == columns.skip_at(1, drawn)[0] else columns.unit
         # Narrow, so that the dashes on both sides of it show.
-        size = (columns.unit * 0.75 if step is level.skip else width, 2 * LINE + 4.4)
-        at = (x, top + (row - 1) * PITCH)
-        node = _node(drawing, shape, key, level, scope, step, at, size)
-        stairs.nodes.append(node)
+        size = (columns.unit * 0.75 if step is level.skip else width, UNIT)
+        node = _node(drawing, shape, key, level, scope, step, at(point), size)
+        found.nodes.append(node)
         return node
+
+    def join(source: Node, target: Node, sides: tuple[str, str], role: str = "flow") -> None:
+        found.wires.append(wire(source, target, start=sides[0], end=sides[1], role=role))
 
     before: Node | None = None
     skips: list[tuple[Node, int, Level]] = []
-    center = left + columns.down(drawn, drawn)
     for row, level in enumerate(shape.levels[:drawn], 1):
-        x = left + columns.down(row, drawn)
-        above = left + columns.pool / 2 if row == 1 else left + columns.down(row - 1, drawn)
-        pool = place(f"pool{row}", level, level.pool, above, row)
+        pool = place(f"pool{row}", level, level.pool, columns.pool_at(row, drawn))
+        found.rows.append(pool.outline.rect.cy)
         if before is not None:
-            stairs.wires.append(wire(before, pool, start="bottom", end="top"))
-        last = row == drawn
-        if last and stairs.folded:
-            at = (x, top + (row - 1) * PITCH)
-            units = _folded(drawing, level, scope, stairs.folded, at, columns.low)
-            stairs.nodes.append(units)
+            join(before, pool, ("bottom", "top"))
+        last, point = row == drawn, columns.down_at(row, drawn)
+        if last and folded:
+            units = _folded(drawing, level, scope, folded, at(point), columns.low)
+            found.nodes.append(units)
         else:
-            units = place(f"down{row}", level, level.down, x, row)
-        stairs.wires.append(wire(pool, units))
+            units = place(f"down{row}", level, level.down, point)
+        join(pool, units, ACROSS if last else columns.inward)
         if not last and level.skip is not None:
-            skip = place(f"skip{row}", level, level.skip, center, row)
-            stairs.wires.append(wire(units, skip, role="skip"))
+            skip = place(f"skip{row}", level, level.skip, columns.skip_at(row, drawn))
+            join(units, skip, ACROSS, "skip")
             skips.append((skip, row, level))
         elif not last:
             skips.append((units, row, level))
         before = units
 
     lowest = shape.levels[drawn - 1]
-    rise = place(f"up{drawn}", lowest, lowest.rise, left + columns.up(drawn, drawn), drawn)
+    rise = place(f"up{drawn}", lowest, lowest.rise, columns.up_at(drawn, drawn))
     assert before is not None
-    stairs.wires.append(wire(before, rise))
+    join(before, rise, ACROSS)
     for skip, row, level in reversed(skips):
         assert level.join is not None
         assert level.up is not None
-        x = left + columns.up(row + 1, drawn)
-        plus = place(f"add{row}", level, level.join, x, row)
-        stairs.wires.append(wire(rise, plus, start="top", end="bottom"))
-        stairs.wires.append(wire(skip, plus, role="skip"))
-        x += CIRCLE / 2 + columns.gap * 0.7 + columns.unit / 2
-        units = place(f"rise{row}", level, level.up, x, row)
-        stairs.wires.append(wire(plus, units))
-        x = left + columns.up(row, drawn)
-        rise = place(f"up{row}", level, level.rise, x, row)
-        stairs.wires.append(wire(units, rise))
-    return stairs
+        plus = place(f"add{row}", level, level.join, columns.add_at(row, drawn))
+        join(rise, plus, ("top", "bottom"))
+        join(skip, plus, ACROSS, "skip")
+        units = place(f"rise{row}", level, level.up, columns.rise_at(row, drawn))
+        join(plus, units, columns.upward)
+        rise = place(f"up{row}", level, level.rise, columns.up_at(row, drawn))
+        join(units, rise, columns.upward)
+    return found
 
 
 def _folded(

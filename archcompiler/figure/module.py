@@ -6,14 +6,9 @@ from dataclasses import replace
 
 from archcompiler.figure.cards import LINE, card, card_size, wire
 from archcompiler.figure.drawing import Drawing
-from archcompiler.figure.hourglass import (
-    PITCH,
-    Staircase,
-    draw_hourglass,
-    row_words,
-    unit_lines,
-)
+from archcompiler.figure.hourglass import Hourglass, draw_hourglass, row_words, unit_lines
 from archcompiler.figure.labels import attention_words, gate_words
+from archcompiler.figure.mask_columns import UNIT
 from archcompiler.figure.metrics import shorten, text_width
 from archcompiler.figure.module_size import (
     APART,
@@ -67,15 +62,15 @@ class _Module:
         self.trunk_y = top + TRUNK / 2 + 1
         self.mask_top = top + TRUNK + 12.0
         self.head_x = m.left + (
-            m.columns.up(1, m.drawn) if self.has_levels else m.columns.unit * 2 + m.gap * 3
+            m.columns.up_at(1, m.drawn)[0] if self.has_levels else m.columns.unit * 2 + m.gap * 3
         )
-        self.split_x = m.left + (m.columns.pool / 2 if self.has_levels else 3.0)
+        self.split_x = m.left + (m.columns.pool_at(1, m.drawn)[0] if self.has_levels else 3.0)
 
     def panel(self, title: str, letter: str, note: str) -> Panel:
         gate = self._trunk()
         bottom = self._mask(gate)
         m = self.m
-        lane_left, lane_right = m.left - LANE, self.head_x + m.head / 2 + LANE
+        lane_left, lane_right = m.left - LANE, self.head_x + m.reach + LANE
         lanes = (
             Outline(Rect(lane_left, self.top + 1, lane_right - lane_left, TRUNK), "trunk", "round"),
             Outline(
@@ -152,7 +147,7 @@ class _Module:
         info = self.drawing.info(self.shape.block, self.scope, step, row_words(symbol, count))
         node = card(
             key, f"{key}: {info.what}", (x, y), unit_lines(symbol, count), "unit",
-            size=(self.m.unit, 2 * LINE + 4.4), form="stack" if count > 1 else "round",
+            size=(self.m.unit, UNIT), form="stack" if count > 1 else "round",
             info=info, link=self.drawing.link(step.body),
         )  # fmt: skip
         self.nodes.append(node)
@@ -161,9 +156,11 @@ class _Module:
     def _trunk(self) -> Node:
         m, y, shape = self.m, self.trunk_y, self.shape
         pre_x = STUB + m.unit / 2
-        post_x = self.head_x + m.head / 2 + LANE + m.gap + m.unit / 2
+        post_x = self.head_x + m.reach + LANE + m.gap + m.unit / 2
         trunk_x = m.left + (
-            m.columns.down(m.drawn, m.drawn) if self.has_levels else (self.head_x - m.left) / 2
+            m.columns.down_at(m.drawn, m.drawn)[0]
+            if self.has_levels
+            else (self.head_x - m.left) / 2
         )
         words = gate_words(shape.gate)
         info = self.drawing.info(shape.block, self.scope, shape.gate, words[0])
@@ -200,7 +197,7 @@ class _Module:
             self.wires.append(wire(node, above, start="top", end="bottom"))
             above, y = node, y + height + 7.0
         self.labels.append(Label(x + 4, self.mask_top - 3.4, "M", role="muted", anchor="start"))
-        row = y + 1 + (2 * LINE + 4.4) / 2
+        row = y + 1 + UNIT / 2
         split = (self.split_x, self.trunk_y)
         if not self.has_levels:
             step = self.shape.row
@@ -212,7 +209,7 @@ class _Module:
             node = card(
                 "units", info.what, (m.left + (x - m.left) / 2, row), unit_lines("", count),
                 "unit", form="stack" if count > 1 else "round",
-                size=(m.unit, 2 * LINE + 4.4), info=info, link=self.drawing.link(step.body),
+                size=(m.unit, UNIT), info=info, link=self.drawing.link(step.body),
             )  # fmt: skip
             self.nodes.append(node)
             self.wires += [
@@ -226,24 +223,22 @@ class _Module:
                 wire(node, above, (x, row), end="bottom"),
             ]
             return row + LINE + 2.2 + 6.0
-        stairs = draw_hourglass(
+        drawn = draw_hourglass(
             self.drawing, self.shape, self.scope, m.columns, m.left, row, m.drawn
         )
-        self._join(stairs, split, source, above)
-        self._sizes(row)
-        return row + (m.drawn - 1) * PITCH + LINE + 2.2 + 6.0
+        self._join(drawn, split, source, above)
+        self._sizes(drawn.rows)
+        return drawn.rows[-1] + UNIT / 2 + 6.0
 
-    def _join(
-        self, stairs: Staircase, split: tuple[float, float], source: str, above: Node
-    ) -> None:
-        nodes = {node.key: node for node in stairs.nodes}
-        self.nodes += stairs.nodes
-        self.wires += stairs.wires
+    def _join(self, found: Hourglass, split: tuple[float, float], source: str, above: Node) -> None:
+        nodes = {node.key: node for node in found.nodes}
+        self.nodes += found.nodes
+        self.wires += found.wires
         top = nodes["pool1"].outline.rect.y
         self.wires.append(Wire((split, (split[0], top)), "flow", True, source, "pool1"))
         self.wires.append(wire(nodes["up1"], above, start="top", end="bottom"))
 
-    def _sizes(self, row: float) -> None:
+    def _sizes(self, rows: list[float]) -> None:
         """H×W of every row, in the margin beside the lane."""
         x = self.m.left - LANE - APART
         full = self.shape.block.output_type
@@ -253,9 +248,9 @@ class _Module:
             # Beside the wire to the mask, where the size changes.
             at = Label(self.split_x - 4, self.mask_top - 3.4, "", role="muted", anchor="end")
         self.labels.append(replace(at, text=pixels_words(full)))
-        for index, level in enumerate(self.shape.levels[: self.m.drawn]):
-            words, y = pixels_words(level.pool.type), row + index * PITCH + 2.5
-            self.labels.append(Label(x, y, words, role="muted", anchor="end"))
+        for level, y in zip(self.shape.levels, rows, strict=False):
+            words = pixels_words(level.pool.type)
+            self.labels.append(Label(x, y + 2.5, words, role="muted", anchor="end"))
 
     def _head(self, found: HeadCard, at: tuple[float, float], scope: str) -> Node:
         words, count = found.words, found.count

@@ -78,6 +78,7 @@ def plans(drawing: Drawing, expanded: bool) -> Iterator[Plan]:
             deepest = max(full.modules, key=_depth)
             yield Plan("its deepest attention module", (deepest,), full.units)
             yield Plan("its deepest attention module", (deepest,))
+            yield Plan("the row of stages and its deepest module", (deepest,), detailed=False)
     yield plan(drawing, "stage")
     yield plan(drawing, "network")
     most = len(drawing.graph.root.steps)

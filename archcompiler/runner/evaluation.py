@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import unreadable
 from archcompiler.runner.data.opening import OpenedSplit, open_split
+from archcompiler.runner.data.source import Tested, asked
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.inference import Inference
 from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
+from archcompiler.runner.report.progress import Progress
 from archcompiler.runner.store.trained import Trained
 from archcompiler.runner.store.writing import png, write_result
 
@@ -71,12 +74,13 @@ def evaluate_trained(
     opened = open_split(trained.loaded, spec, hardware.device, split, view, trained.classes)
     confusion = Confusion(spec.classes)
     with (
+        Progress(asked(limit, len(opened.images)), what="image", err=True) as progress,
         inference.fitting(),
         closing(opened.images.batches(inference.plan(limit))) as batches,
     ):
         score = evaluate(
             inference.network,
-            batches,
+            _counted(batches, progress),
             inference.normalise,
             hardware,
             classes=spec.classes,
@@ -85,6 +89,14 @@ def evaluate_trained(
         )
     variant = Variant(split, crops, inference.size)
     return _written(trained, output or trained.folder.path, score, confusion, opened, variant)
+
+
+def _counted(batches: Iterable[Tested | None], progress: Progress) -> Iterator[Tested]:
+    seen = 0
+    for batch in filter(None, batches):
+        yield batch
+        seen += len(batch[1])
+        progress.step(min(seen, progress.total))
 
 
 def _written(

@@ -11,6 +11,7 @@ from archcompiler.runner.data.listing import list_given
 from archcompiler.runner.engine.inference import Inference
 from archcompiler.runner.recipe.choices import OnError
 from archcompiler.runner.report.predictions import Prediction
+from archcompiler.runner.report.progress import Progress
 from archcompiler.runner.store.trained import Trained
 
 
@@ -43,7 +44,8 @@ def predict(
     inference = Inference.prepare(trained, size, crops)
     given = inference.given(list_given(paths), on_error)
     found: list[Prediction] = []
-    with inference.fitting():
+    with Progress(len(given.files), what="image", err=True) as progress, inference.fitting():
         for names, views in given.batches():
             found += inference.predict(names, views, top)
+            progress.step(len(found))
     return Predictions(tuple(found), given.missed, inference.size, tuple(given.warnings()))

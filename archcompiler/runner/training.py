@@ -183,7 +183,7 @@ class _Run:
         metrics.rewind(state.iteration)
         board = Board(folder.path if job.tensorboard and world.first else None, state.iteration)
         silent = job.quiet or not world.first
-        progress = Progress(recipe.iterations, state.iteration, silent=silent)
+        progress = Progress(recipe.iterations, state.iteration, what="iteration", silent=silent)
         run = cls(
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
             warnings, data, initial,
@@ -249,6 +249,10 @@ class _Run:
         self.progress.step(done)
         if done == self._first_step:
             self.progress.say(f"first step after {time.perf_counter() - self.began:.1f} s")
+
+    def evaluated(self, images: int, of: int) -> None:
+        """See `Listener`."""
+        self.progress.numbers(f"evaluation {images:,}/{of:,}")
 
     def measured(self, row: Row) -> None:
         """See `Listener`."""

@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache
+import math
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from archcompiler.runner.data.order import Samples
+from archcompiler.runner.data.colour import jitter, light
+from archcompiler.runner.data.draws import Draws
+from archcompiler.runner.data.randaugment import randaugment
 from archcompiler.runner.data.randomness import Stream, below, uniforms, words
-from archcompiler.runner.recipe.model import Augment
+from archcompiler.runner.recipe.augment import Augment
 
-_STREAMS = (
-    Stream.CROP_Y,
-    Stream.CROP_X,
-    Stream.FLIP,
-    Stream.CUTOUT_Y,
-    Stream.CUTOUT_X,
-    Stream.MIX_KIND,
-    Stream.MIX_SHARE,
-    Stream.MIX_Y,
-    Stream.MIX_X,
-)
-
-
-@cache
-def _streams(device: torch.device) -> Tensor:
-    """(9, 1). Made once: CUDA has to be waited for to copy a list."""
-    return torch.tensor(_STREAMS, device=device)[:, None]
-
-
-class Draws:
-    """The random words of a batch, drawn for all uses at once: small kernels cost their launch."""
-
-    def __init__(self, seed: int, samples: Samples) -> None:
-        streams = _streams(samples.indices.device)
-        self._words = words(seed, streams, samples.epochs, samples.indices)
-
-    def integers(self, stream: Stream, bound: int) -> Tensor:
-        """(N,) int64 in [0, bound)"""
-        return below(bound, self._words[_STREAMS.index(stream)])
-
-    def uniforms(self, stream: Stream) -> Tensor:
-        """(N,) float32 in [0, 1)"""
-        return uniforms(self._words[_STREAMS.index(stream)])
+_ERASED, _RATIO, _TRIES = (0.02, 1 / 3), (0.3, 3.3), 10
+"""Share of an image and height over width of an erased box, smallest and largest (Zhong et al.
+2020, section 4.1), and how often one that fits is tried for."""
 
 
 class Normaliser(NamedTuple):
@@ -63,7 +35,7 @@ class Normaliser(NamedTuple):
         return cls(means, 1 / (torch.tensor(std, device=device)[:, None, None] * 255))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) bytes to float32. One grey channel fills all that there are means for."""
+        """(N, C, H, W) levels to float32. One grey channel fills all that there are means for."""
         return (images.float() - self.mean) * self.scale
 
 
@@ -71,8 +43,14 @@ def augment(images: Tensor, draws: Draws, how: Augment, normalise: Normaliser) -
     """(N, C, H, W) bytes to normalised float32 of the same height and width."""
     if how.crop_padding or how.flip:
         images = _crop_and_flip(images, draws, how)
-    x = normalise(images)
-    return _cut_out(x, draws, how.cutout) if how.cutout else x
+    if how.randaugment.layers:
+        images = randaugment(images, draws, how.randaugment)
+    if how.colour.active:
+        images = jitter(images, draws, how.colour)
+    x = normalise(light(images, draws, how.lighting) if how.lighting else images)
+    if how.cutout:
+        x = _cut_out(x, draws, how.cutout)
+    return _erase(x, draws, how.erase) if how.erase else x
 
 
 def _crop_and_flip(images: Tensor, draws: Draws, how: Augment) -> Tensor:
@@ -99,6 +77,27 @@ def _cut_out(x: Tensor, draws: Draws, side: int) -> Tensor:
     top = draws.integers(Stream.CUTOUT_Y, height) - side // 2
     left = draws.integers(Stream.CUTOUT_X, width) - side // 2
     return x.masked_fill(boxes(top, left, top + side, left + side, height, width), 0.0)
+
+
+def _erase(x: Tensor, draws: Draws, probability: float) -> Tensor:
+    """Zero, the mean after normalisation, in a box inside the image (random erasing).
+
+    The first of ten boxes that fits is taken; in a square image the first nearly always does.
+    """
+    height, width = x.shape[-2:]
+    found = draws.words(Stream.ERASE, 3 + 2 * _TRIES)
+    areas, ratios = uniforms(found[3:]).view(2, _TRIES, -1).unbind()
+    area = height * width * (_ERASED[0] + areas * (_ERASED[1] - _ERASED[0]))
+    low, high = (math.log(ratio) for ratio in _RATIO)
+    ratio = torch.exp(low + ratios * (high - low))
+    tall, wide = (area * ratio).sqrt().round().long(), (area / ratio).sqrt().round().long()
+    fits = (tall < height) & (wide < width)
+    first = fits.byte().argmax(0, keepdim=True)
+    tall, wide, erased = (part.gather(0, first)[0] for part in (tall, wide, fits))
+    erased = erased & (uniforms(found[0]) < probability)
+    top, left = below(height - tall + 1, found[1]), below(width - wide + 1, found[2])
+    box = boxes(top, left, top + tall, left + wide, height, width)
+    return x.masked_fill(box & erased[:, None, None, None], 0.0)
 
 
 def boxes(

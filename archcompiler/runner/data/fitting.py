@@ -77,8 +77,23 @@ def require_fit(
                 loaded.span(("data", "mean")),
             )
         )
+    if shape == spec.input and shape[0] != 3:
+        found += _colours(loaded, shape[0])
     if found:
         raise CompileError(*found)
+
+
+def _colours(loaded: LoadedRecipe, channels: int) -> Iterator[Diagnostic]:
+    """What of the recipe is about colours, which these images have not."""
+    how = loaded.recipe.augment
+    for key, used in (("colour", how.colour.active), ("lighting", how.lighting > 0)):
+        if used:
+            yield error(
+                "E703",
+                f"`{key}` changes red, green and blue, but the images have "
+                f"{'1 channel' if channels == 1 else f'{channels} channels'}",
+                loaded.span(("augment", key)),
+            )
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archcompiler.runner.data.augment import Draws, boxes
+from archcompiler.runner.data.augment import boxes
+from archcompiler.runner.data.draws import Draws
 from archcompiler.runner.data.randomness import Stream
-from archcompiler.runner.recipe.model import Augment
+from archcompiler.runner.recipe.augment import Augment
 
 
 class Mixed(NamedTuple):

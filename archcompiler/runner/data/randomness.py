@@ -38,6 +38,14 @@ class Stream(IntEnum):
     TEST = 15
     WINDOW = 32
     """The first of those that place a training crop in a photograph."""
+    COLOUR = 80
+    """The first of four: brightness, contrast, saturation, and the order of them."""
+    LIGHTING = 84
+    """The first of three, one for each principal axis."""
+    ERASE = 96
+    """The first of those that choose a box to erase."""
+    RANDAUGMENT = 128
+    """The first of those that choose an operation, one for each layer."""
 
 
 def words(seed: int, stream: int | Tensor, epoch: int | Tensor, index: Tensor) -> Tensor:
@@ -62,7 +70,7 @@ def uniform(seed: int, stream: int, epoch: int, index: int) -> float:
     return (word(seed, stream, epoch, index) >> 8) * 2.0**-24
 
 
-def below(bound: int, numbers: Tensor) -> Tensor:
+def below(bound: int | Tensor, numbers: Tensor) -> Tensor:
     """`words` brought to [0, bound), for a bound below 2³¹."""
     return (numbers * bound) >> 32
 

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.runner.data.augment import Draws, Normaliser, augment, noisy_labels
+from archcompiler.runner.data.augment import Normaliser, augment, noisy_labels
+from archcompiler.runner.data.draws import Draws
 from archcompiler.runner.data.mixing import Mixer
 from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.data.order import Order, Parts, Samples
@@ -44,6 +45,7 @@ class Listener(Protocol):
     """What the loop tells while it runs."""
 
     def step(self, done: int) -> None: ...
+    def evaluated(self, images: int, of: int) -> None: ...
     def measured(self, row: Row) -> None: ...
     def save(self, loop: Loop, *, best: bool) -> None: ...
 
@@ -295,12 +297,20 @@ class Loop:
         ):
             return evaluate(
                 self.state.network,
-                _until_stopped(batches, vote),
+                self._counted(_until_stopped(batches, vote)),
                 self.normalise,
                 self.hardware,
                 classes=self.classes,
                 world=self.world,
             )
+
+    def _counted(self, batches: Iterator[Tested]) -> Iterator[Tested]:
+        """Batches of an evaluation, each told when it is done; other processes have as many."""
+        of, seen = asked(self.recipe.evaluation_images, len(self.data.judge)), 0
+        for batch in batches:
+            yield batch
+            seen = min(of, seen + len(batch[1]) * self.world.size)
+            self.listener.evaluated(seen, of)
 
     @contextmanager
     def _final_weights(self) -> Iterator[None]:

@@ -11,18 +11,14 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from archcompiler.config.base import Count, Model
+from archcompiler.runner.recipe.augment import Augment
 from archcompiler.runner.recipe.choices import Device, OnError
 from archcompiler.runner.recipe.lengths import LENGTH, is_length
+from archcompiler.runner.recipe.numbers import Amount, Natural, Probability, Rate, Share, Tiny
 
 EPOCHS: Final = 20
 """Of a recipe that says neither `epochs` nor `iterations`."""
 
-Natural = Annotated[int, Field(ge=0, le=1_000_000_000)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Rate = Annotated[float, Field(gt=0, le=1000)]
-Amount = Annotated[float, Field(ge=0, le=1000)]
-Tiny = Annotated[float, Field(gt=0, le=1)]
 Switch = Literal["auto", "on", "off"]
 Path = Annotated[str, Field(min_length=1, max_length=4096)]
 Level = Annotated[float, Field(ge=-1000, le=1000)]
@@ -166,24 +162,6 @@ def holds_back(data: Data) -> bool:
     """Whether other images than those that are tested on choose the best weights."""
     folder = isinstance(data, Folder) and data.validation_folder is not None
     return folder or data.validation > 0
-
-
-class Augment(Model):
-    """What is done to training images, on the device. Everything is off by default."""
-
-    flip: bool = False
-    """Mirror every other image."""
-    crop_padding: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Pad with this many black pixels on every side and crop at random to the old size."""
-    cutout: Annotated[int, Field(ge=0, le=65_536)] = 0
-    """Side of a square that is set to the mean colour, around any pixel."""
-    mixup: Amount = 0.0
-    """Both parameters of the Beta distribution that blends two images; 0 is off."""
-    cutmix: Amount = 0.0
-    """The same for pasting a box of another image; with `mixup`, each has half of the images."""
-    label_noise: Probability = 0.0
-    """Probability that a training label is wrong, uniformly over the other classes; drawn once for
-    the run. The rates of section 4.1 of the paper, whose matrix has 1 - rate on its diagonal."""
 
 
 class Sgd(Model):

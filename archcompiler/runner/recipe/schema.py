@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from archcompiler import shipped
 from archcompiler.config.base import Model
 from archcompiler.config.help import field_help
 from archcompiler.config.models import models_at, tags_of
 from archcompiler.runner.recipe.model import Recipe
+
+RECIPE_SCHEMA_FILE: Final = "archcompiler.recipe.schema.json"
 
 
 def recipe_schema_text() -> str:
@@ -40,7 +42,7 @@ def recipe_schema() -> dict[str, Any]:
         "description": "Path of another recipe, relative to this file, that this one changes, or "
         "the name of one that comes with the package.",
     }
-    properties["$schema"] = {"type": "string"}
+    properties["$schema"] = {"type": "string", "description": "Where editors find this schema."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **schema,

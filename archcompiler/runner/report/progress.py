@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from archcompiler import terminal
 from archcompiler.diagnostics import CompileError
@@ -15,16 +16,29 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 
-class Progress(AbstractContextManager["Progress"]):
-    """Reports to stdout. A `silent` one is for all processes but the first."""
+OFTEN: Final = 60.0
+"""Seconds after which a run without a terminal says again how far it is."""
 
-    def __init__(self, iterations: int, done: int, *, silent: bool = False) -> None:
-        self.iterations = iterations
+
+class Progress(AbstractContextManager["Progress"]):
+    """Reports how many of `total` are done, `what` they are called, to stdout or stderr.
+
+    A `silent` one is for all processes but the first.
+    """
+
+    def __init__(
+        self, total: int, done: int = 0, *, what: str, silent: bool = False, err: bool = False
+    ) -> None:
+        self.total = total
+        self.what = what
         self.silent = silent
+        self._err = err
+        self._began = self._spoke = time.monotonic()
+        self._first = done
         self._bar: Bar | None = None
-        if not silent and sys.stdout.isatty():
-            self._bar = _bar()
-            self._task = self._bar.add_task("", total=iterations, completed=done, numbers="")
+        if not silent and (sys.stderr if err else sys.stdout).isatty():
+            self._bar = _bar(err)
+            self._task = self._bar.add_task("", total=total, completed=done, numbers="")
 
     def __enter__(self) -> Progress:
         if self._bar is not None:
@@ -41,9 +55,13 @@ class Progress(AbstractContextManager["Progress"]):
             self._bar.stop()
 
     def step(self, done: int) -> None:
-        """So many iterations are done."""
+        """So many are done."""
         if self._bar is not None:
             self._bar.update(self._task, completed=done)
+        elif time.monotonic() - self._spoke > OFTEN and self._first < done < self.total:
+            each = (time.monotonic() - self._began) / (done - self._first)
+            left = duration(each * (self.total - done))
+            self.say(f"{self.what} {done:,}/{self.total:,}  {left} left")
 
     def numbers(self, text: str) -> None:
         """The newest measurements, beside the bar."""
@@ -52,6 +70,7 @@ class Progress(AbstractContextManager["Progress"]):
 
     def say(self, text: str) -> None:
         """A line that stays."""
+        self._spoke = time.monotonic()
         if self.silent:
             return
         if self._bar is not None:
@@ -59,21 +78,26 @@ class Progress(AbstractContextManager["Progress"]):
         else:
             # That nobody can read of a run any more does not end it.
             with suppress(OSError, CompileError):
-                terminal.line(text)
+                terminal.line(text, err=self._err)
 
 
-def _bar() -> Bar:
+def _bar(err: bool) -> Bar:
+    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
+        TimeRemainingColumn,
     )
 
     return Progress(
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
+        # What a narrow terminal has no room for is last.
         TextColumn("{task.fields[numbers]}"),
+        console=Console(stderr=err),
         transient=True,
     )
 

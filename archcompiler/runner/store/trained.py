@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
+from archcompiler.analysis.sizes import takes, valid_sizes
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
@@ -32,17 +32,15 @@ class Trained:
 
     def require_size(self, height: int, width: int) -> None:
         """Raise CompileError E703 if the network runs out of pixels at this size."""
-        try:
-            with torch.inference_mode():
-                self.module(torch.zeros(1, self.compiled.spec.input[0], height, width))
-        except RuntimeError as exc:
+        graph = self.compiled.graph
+        if not takes(graph, (height, width)):
             raise CompileError(
                 error(
                     "E703",
                     f"`{self.compiled.name}` cannot take {height}×{width} pixels",
-                    notes=(str(exc).splitlines()[0],),
+                    notes=(f"valid heights and widths: {valid_sizes(graph)}",),
                 )
-            ) from None
+            )
 
 
 def load_portable(path: Path, device: str, settings: Iterable[str] = ()) -> Trained:

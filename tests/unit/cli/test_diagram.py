@@ -125,6 +125,7 @@ def test_without_any_dot_the_source_is_written(
     [
         ("--width", "1in"),
         ("--width", "wide"),
+        ("--width", "9"),  # inches or centimetres?
         ("--format", "gif"),
         ("--format", ","),
         ("--level", "x"),

@@ -121,16 +121,41 @@ def test_a_folded_figure_still_accounts_for_everything(
     assert sum(card.info.parameters or 0 for card in cards if card.info) == totals(network)
 
 
-def test_a_folded_mask_has_the_parameters_of_the_whole(attention56: CompiledNetwork) -> None:
-    def parameters(width: float) -> int:
-        figure = draw(attention56, Request(level="module", width=width))
-        panel = figure.page.parts[1]
-        assert any(node.key == "folded" for node in panel.nodes) == (width < 300)
-        return sum(node.info.parameters or 0 for node in panel.nodes if node.info)
+@pytest.mark.parametrize("name", ["attention56", "attentionnext56", "attention452", "attention92"])
+def test_a_column_keeps_the_whole_mask(name: str) -> None:
+    """3.5 inches are one column: all levels of the deepest mask, one above the other."""
+    network = archcompiler.compile(SPECS / f"{name}.toml")
+    page = draw(network, Request(width=252.0)).page
+    assert list(problems(page.panel)) == []
+    assert page.panel.height + 2 * MARGIN <= 684
+    module = page.parts[1]
+    keys = [node.key for node in module.nodes]
+    assert {f"{part}{i}" for part in ("pool", "down", "up") for i in (1, 2, 3)} <= set(keys)
+    assert {f"{part}{i}" for part in ("skip", "add", "rise") for i in (1, 2)} <= set(keys)
+    assert "folded" not in keys
+    at = {node.key: node.outline.rect for node in module.nodes}
+    assert at["down1"].cy == at["skip1"].cy == at["add1"].cy, "a skip goes straight across"
+    assert at["pool3"].cy == at["down3"].cy == at["up3"].cy
 
-    attention = attention56.graph.root.step("stage1").body.step("attention1").body
+
+@pytest.mark.parametrize(
+    ("name", "width", "folded"),
+    [("attention56", 504.0, False), ("attention56", 252.0, False), ("deep", 504.0, True),
+     ("deep", 252.0, True)],
+)  # fmt: skip
+def test_a_mask_has_the_parameters_of_the_whole(
+    make: Callable[..., CompiledNetwork],
+    attention56: CompiledNetwork,
+    name: str,
+    width: float,
+    folded: bool,
+) -> None:
+    network = attention56 if name == "attention56" else make(**EXTREME[name])
+    panel = draw(network, Request(level="module", width=width)).page.parts[1]
+    assert any(node.key == "folded" for node in panel.nodes) == folded
+    attention = network.graph.root.step("stage1").body.step("attention1").body
     whole = parameter_count(Graph("module", attention))
-    assert parameters(252.0) == parameters(504.0) == whole
+    assert sum(node.info.parameters or 0 for node in panel.nodes if node.info) == whole
 
 
 def totals(network: CompiledNetwork) -> int:

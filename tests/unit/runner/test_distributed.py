@@ -25,7 +25,15 @@ from archcompiler.runner.system.distributed import joined
 from archcompiler.runner.system.place import Place
 from archcompiler.runner.training import Job
 
-EVERYTHING = ("ema=0.9", "optimizer.clip=1.0", "augment.mixup=0.2", "log_every=1")
+EVERYTHING = (
+    "ema=0.9",
+    "optimizer.clip=1.0",
+    "augment.randaugment.layers=1",
+    "augment.lighting=0.1",
+    "augment.erase=0.5",
+    "augment.mixup=0.2",
+    "log_every=1",
+)
 
 
 def _losses(folder: Path) -> list[float]:

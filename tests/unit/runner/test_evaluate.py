@@ -96,7 +96,10 @@ def test_other_sizes(run: Path) -> None:
     loss = -probabilities.log()[torch.arange(100), labels].mean().item()
     assert found["loss"] == pytest.approx(loss, rel=1e-4)
     assert found["top1"] == pytest.approx((probabilities.argmax(1) == labels).float().mean())
-    assert CliRunner().invoke(group, ["eval", str(run), "--size", "1"]).exit_code != 0
+    refused = CliRunner().invoke(group, ["eval", str(run), "--size", "1"])
+    (problem,) = refused.exception.diagnostics  # type: ignore[union-attr]
+    assert (problem.code, problem.message) == ("E703", "`tiny` cannot take 1×1 pixels")
+    assert problem.notes == ("valid heights and widths: 5 and more",), "ours, not torch's words"
 
 
 def test_ten_crops_are_five_places_and_their_mirrors() -> None:

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from archcompiler.runner.data.augment import Draws, Normaliser, augment, noisy_labels
+from archcompiler.runner.data.augment import Normaliser, augment, noisy_labels
+from archcompiler.runner.data.draws import Draws
 from archcompiler.runner.data.mixing import Mixer, _quantiles
 from archcompiler.runner.data.order import Order, Parts, Samples
 from archcompiler.runner.data.randomness import Stream, permutation, uniforms, word, words
 from archcompiler.runner.engine.schedule import rate_factor
-from archcompiler.runner.recipe.model import Augment, Cosine, Steps
+from archcompiler.runner.recipe.augment import Augment
+from archcompiler.runner.recipe.model import Cosine, Steps
 
 INDEX = torch.arange(100_000)
 

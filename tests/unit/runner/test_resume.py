@@ -28,6 +28,10 @@ from archcompiler.runner.training import Job, train
 FULL = (
     "augment.crop_padding=2",
     "augment.cutout=4",
+    "augment.randaugment.layers=2",
+    "augment.colour.contrast=0.4",
+    "augment.lighting=0.1",
+    "augment.erase=0.5",
     "augment.mixup=0.2",
     "augment.cutmix=1.0",
     "augment.label_noise=0.1",
@@ -149,6 +153,7 @@ def test_a_signal_ends_an_evaluation_which_is_repeated(
         ("speed.accumulate=2", "W708"),
         ("speed.precision=bfloat16", "W708"),
         ("augment.cutout=4", "W708"),
+        ("augment.randaugment.magnitude=3", "W708"),
         ("iterations=14", "W708"),
         ("log_every=2", None),
     ],

@@ -161,6 +161,10 @@ def test_a_folder_with_a_run_is_not_overwritten(job: Jobs) -> None:
     made.folder.require(resume=True, network=made.network)
 
 
+GREY = TINY | {"input": [1, 32, 32]}
+KEPT = ("data.grey=keep", "data.mean=[0.286]", "data.std=[0.353]")
+
+
 @pytest.mark.parametrize(
     ("spec", "settings", "message"),
     [
@@ -170,6 +174,8 @@ def test_a_folder_with_a_run_is_not_overwritten(job: Jobs) -> None:
         (TINY, ("data.pad=0",), "2 more pixels of `pad`"),
         (TINY | {"input": [3, 64]}, (), "takes 3×64, but every data set is of images"),
         (TINY | {"input": [3, 8, 32, 32]}, (), "takes 3×8×32×32, but every"),
+        (GREY, (*KEPT, "augment.lighting=0.1"), "`lighting` changes red, green and blue, but the"),
+        (GREY, (*KEPT, "augment.colour.contrast=0.1"), "`colour` changes red, green and blue, but"),
     ],
 )
 def test_data_that_do_not_fit_are_refused_before_the_first_step(
@@ -372,7 +378,8 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert read(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 6
     target = (tmp_path / "run" / "checkpoints" / "last.pt").resolve()
     target.write_bytes(target.read_bytes()[:-100])
-    again = CliRunner().invoke(group, resumed)
+    folder = str(tmp_path / "run")
+    again = CliRunner().invoke(group, ["train", "--resume", folder, "--set", "iterations=6"])
     assert again.exit_code == 0
     assert f"warning[W706]: the checkpoint `{target}` is corrupt" in again.output
     assert "iteration-000000004.pt`, the one before it, is used instead" in again.output

@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner
 from shipped import ROOT, SPECS
 
+from archcompiler import shipped
+from archcompiler.runner.recipe.schema import RECIPE_SCHEMA_FILE, recipe_schema_text
 from archcompiler.spec.schema import SCHEMA_FILE, schema_text, spec_schema
 
 VALIDATOR = jsonschema.Draft202012Validator(spec_schema())
@@ -50,9 +52,10 @@ def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(spec_schema())
 
 
-def test_the_file_is_up_to_date() -> None:
+def test_the_files_are_up_to_date() -> None:
     """Else: `python tests/regenerate.py schema`."""
     assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
+    assert (ROOT / RECIPE_SCHEMA_FILE).read_text(encoding="utf-8") == recipe_schema_text()
 
 
 def test_the_command_prints_it() -> None:
@@ -158,20 +161,26 @@ def test_every_field_has_a_description() -> None:
     assert list(undescribed(spec_schema(), "")) == []
 
 
+@pytest.mark.parametrize("kind", ["specs", "recipes"])
 @pytest.mark.parametrize(
     "command",
     [
         ["tombi", "lint", "--offline"],
-        ["taplo", "check", "--schema", (ROOT / "archcompiler.schema.json").as_uri()],
-        ["check-jsonschema", "--schemafile", str(ROOT / "archcompiler.schema.json")],
+        ["taplo", "check", "--schema", "{uri}"],
+        ["check-jsonschema", "--schemafile", "{path}"],
     ],
     ids=lambda command: command[0],
 )
-def test_the_tools_of_editors_have_nothing_to_say(command: list[str]) -> None:
+def test_the_tools_of_editors_have_nothing_to_say(command: list[str], kind: str) -> None:
+    schema = ROOT / (SCHEMA_FILE if kind == "specs" else RECIPE_SCHEMA_FILE)
+    files = [*(SPECS if kind == "specs" else shipped.recipes().values())]
+    files = [path for path in files if path.suffix == ".toml"]
+    # Whatever finds the schema by itself has to be led to this one.
+    assert all((path.parent / pointed(path)).resolve() == schema for path in files)
     program = Path(sys.executable).with_name(command[0])
-    specs = [spec for spec in SPECS if spec.suffix == ".toml"]
+    options = [word.format(uri=schema.as_uri(), path=schema) for word in command[1:]]
     done = subprocess.run(
-        [program, *command[1:], *specs],
+        [program, *options, *files],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -180,3 +189,9 @@ def test_the_tools_of_editors_have_nothing_to_say(command: list[str]) -> None:
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert "arning" not in said, said
+
+
+def pointed(path: Path) -> str:
+    """What the `#:schema` line of a file says."""
+    first = path.read_text(encoding="utf-8").splitlines()[0]
+    return first.removeprefix("#:schema ")

@@ -1,0 +1,72 @@
+"""The small sums of `analysis`: figures by hand, for round networks and machines."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+
+import pytest
+
+import archcompiler
+from archcompiler.analysis.demand import Demand, training_demand
+from archcompiler.analysis.roofline import Accelerator, roofline
+from archcompiler.analysis.sizes import ValidSizes, takes, valid_sizes
+from archcompiler.ir import TensorType
+from archcompiler.ops.cost import Cost
+from archcompiler.ops.registry import operators
+
+MACHINE = Accelerator("m", "M", half=400e12, single=100e12, bandwidth=1e12, source="")
+
+
+def test_sizes_in_words() -> None:
+    assert str(ValidSizes((), 64)) == "none up to 64"
+    assert str(ValidSizes(((3, 3), (5, 8)), 64)) == "3, 5 to 8"
+    assert str(ValidSizes(((3, 3), (8, 64)), 64)) == "3, 8 and more"
+    assert str(ValidSizes(((64, 64),), 64)) == "64 and more"
+
+
+def test_one_size_is_taken_or_not() -> None:
+    graph = archcompiler.compile("attention56").graph
+    smallest = valid_sizes(graph).ranges[-1][0]
+    assert takes(graph, (smallest, 224))
+    assert not takes(graph, (smallest - 1, 224))
+    assert not takes(graph, (224, smallest - 1))
+
+
+def test_a_roofline_by_hand() -> None:
+    # 1e9 MACs are 2e9 FLOP; 1e7 bytes of float32 are half of that in 16 bits.
+    cost = Cost(macs=10**9, train_macs=3 * 10**9, param_bytes=10**6, map_bytes=9 * 10**6,
+                train_map_bytes=4 * 10**7)  # fmt: skip
+    single, half = roofline(cost, MACHINE, "single"), roofline(cost, MACHINE, "half")
+    assert MACHINE.peak("single") == 100e12
+    assert MACHINE.peak("half") == 400e12
+    assert (MACHINE.ridge("single"), MACHINE.ridge("half")) == (100, 400)
+    assert (single.intensity, half.intensity) == pytest.approx((200, 400))
+    assert (single.bound, half.bound) == ("arithmetic", "arithmetic")
+    assert single.inference_s == pytest.approx(max(2e9 / 100e12, 1e7 / 1e12))
+    assert half.inference_s == pytest.approx(max(2e9 / 400e12, 5e6 / 1e12))
+    few = roofline(Cost(macs=10**8, map_bytes=10**7), MACHINE, "single")
+    assert few.bound == "memory"
+    assert few.inference_s == pytest.approx(1e-5)
+
+
+def test_a_demand_by_hand() -> None:
+    cost = Cost(params=1001, buffers=10, saved_bytes=5040, saved_batch_bytes=40)
+    demand = training_demand(cost, images=3, averages=2, average=True, shards=4)
+    # A quarter of 1,001 parameters, rounded up, is 251.
+    assert demand == Demand(1004 + 40, 1004, 2008, 1044, 15_040)
+    assert demand.total == 1044 + 1004 + 2008 + 1044 + 15_040
+    assert all(isinstance(part, int) for part in (demand.weights, demand.gradients, demand.total))
+    alone = training_demand(cost, images=1, averages=0, average=False, half=True)
+    assert alone == Demand(4004 + 40, 4004, 0, 0, 2520)
+    assert training_demand(cost, images=9, averages=0, average=False, recomputed=True).total == 8048
+
+
+@pytest.mark.parametrize("scale", [2, (3, 2), (1, 4)])
+def test_a_step_of_an_upsampled_map(scale: int | tuple[int, int]) -> None:
+    op = operators()["upsample"].make((4,), 2, scale=scale)
+    x = TensorType(4, 6, 6)
+    y = op.shape((x,))
+    steps = [op.step(x.size[axis], y.size[axis], axis) for axis in range(2)]
+    assert steps == [Fraction(a, b) for a, b in zip(x.size, y.size, strict=True)]
+    assert prod(y.size) * prod(steps) == x.pixels
