@@ -16,6 +16,7 @@ from archcompiler import shipped
 from archcompiler.cli.program import SECTIONS, group
 from archcompiler.config.toml import toml_lines
 from archcompiler.diagnostics.codes import all_codes, explanation
+from archcompiler.runner.recipe.model import Recipe
 from archcompiler.runner.recipe.schema import recipe_schema
 from archcompiler.spec.model import Spec
 from archcompiler.spec.schema import spec_schema
@@ -44,6 +45,10 @@ PLACES: Final = (
     ),
 )
 """Places that only some blocks fit: text, how definitions of the schema begin, and key."""
+
+
+CHOICES: Final = ("data", "optimizer", "schedule")
+"""Tables of a recipe whose keys depend on their `type`."""
 
 
 def spec_page() -> str:
@@ -114,15 +119,21 @@ def recipes_page() -> str:
     """Every key of a recipe, and the recipes that come with the package."""
     schema = recipe_schema()
     known = schema["$defs"]
+    properties = {**schema["properties"]}
+    named = Recipe.model_json_schema()["properties"]
+    for key in CHOICES:
+        text = properties[key]["description"]
+        default = named[key].get("default", {}).get("type")
+        properties[key] = {"$ref": f"#/$defs/{key}", "description": text, "default": default}
     parts = [
         "# Recipes\n\nA recipe says how a network is trained: a TOML or JSON file, checked like "
         "a spec. Every key has a default, and one that is not here is an error. "
         "`archcompiler schema --recipe` prints the same for editors, and "
         "`archcompiler show RECIPE` where each value comes from. "
         'Lengths are iterations, `"5 epochs"` or `"5 %"` of the run.',
-        _keys("Keys of a recipe", schema),
+        _keys("Keys of a recipe", {**schema, "properties": properties}),
     ]
-    for key in ("data", "optimizer", "schedule"):
+    for key in CHOICES:
         kinds = [
             (
                 rule["if"]["properties"]["type"]["const"],
