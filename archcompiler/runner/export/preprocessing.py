@@ -64,10 +64,9 @@ class Preprocessing:
             "antialias": True,
             "rescale": 1 / 255,
         }
-        lines = (
-            f" {json.dumps(key)}: {json.dumps(value)}" for key, value in (fixed | steps).items()
-        )
-        return "{\n" + ",\n".join(lines) + "\n}\n"
+        values = (fixed | steps).items()
+        lines = ",\n".join(f" {json.dumps(key)}: {json.dumps(value)}" for key, value in values)
+        return f"{{\n{lines}\n}}\n"
 
 
 def _each(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
