@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -54,7 +55,9 @@ def command(
     warnings = []
     if trained.classes is None:
         warnings.append(unnamed(f"`{trained.checkpoint}`", "they are called by their numbers"))
-    made = export(trained, output or default_folder(trained, run), onnx=onnx, force=force)
+    folder = output or default_folder(trained, run)
+    say = partial(terminal.line, err=True)
+    made = export(trained, folder, onnx=onnx, force=force, say=say)
     if diagnostic_format == "json":
         told = {
             "checkpoint": str(trained.checkpoint),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Source, error
 from archcompiler.emit.header import parse_emitted
 from archcompiler.runner.export.card import Card
-from archcompiler.runner.export.folder import WrittenFile, write_export
+from archcompiler.runner.export.folder import WrittenFile, require_own, write_export
 from archcompiler.runner.export.history import History
 from archcompiler.runner.export.onnx_model import (
     INSTALL,
@@ -32,6 +33,8 @@ from archcompiler.runner.store.trained import Trained
 
 _EXAMPLES = 2
 """Images whose logits are compared."""
+_MANY = 1000
+"""Operators that torch takes long to export as ONNX."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,18 @@ class Export:
         return any(file.path.name == "model.onnx" and file.bytes for file in self.files)
 
 
-def export(trained: Trained, folder: Path, *, onnx: bool | None, force: bool = False) -> Export:
+def export(
+    trained: Trained,
+    folder: Path,
+    *,
+    onnx: bool | None,
+    force: bool = False,
+    say: Callable[[str], object] = lambda _: None,
+) -> Export:
     """Write a trained network, which is on the CPU, into a folder, once it is known to be right.
 
-    `onnx` None writes `model.onnx` where the packages for it are installed. Raises CompileError:
+    `onnx` None writes `model.onnx` where the packages for it are installed. `say` is told of what
+    takes long. Raises CompileError:
     E703 for a network whose input is no image, E760 if what would be written computes something
     else, E761 if an ONNX model that is asked for cannot be made, and what `write_export` raises.
     """
@@ -75,15 +86,23 @@ def export(trained: Trained, folder: Path, *, onnx: bool | None, force: bool = F
     exported = exported_module(network, weights)
     shape = preprocessing.input
     require_equal(trained.module, exported, example(shape, _EXAMPLES))
-    contents = {"model.py": network.source.encode(), "model.safetensors": weights}
+    card = Card(trained, network, preprocessing, History.of(trained), wanted)
+    contents = {
+        "model.py": network.source.encode(),
+        "model.safetensors": weights,
+        "preprocessing.json": preprocessing.json().encode(),
+        "spec.toml": text.encode(),
+        "README.md": card.render().encode(),
+    }
     apart = None
     if wanted:
+        # First: to make it takes the longest by far.
+        require_own(folder, {**contents, "model.onnx": None}, force=force)
+        operators = network.graph.root.operator_count
+        if operators >= _MANY:
+            say(f"model.onnx of {operators:,} operators takes torch some minutes")
         contents["model.onnx"] = onnx_bytes(exported, shape, metadata)
         apart = deviation(contents["model.onnx"], trained.module, shape)
-    contents["preprocessing.json"] = preprocessing.json().encode()
-    contents["spec.toml"] = text.encode()
-    card = Card(trained, network, preprocessing, History.of(trained), wanted)
-    contents["README.md"] = card.render().encode()
     files = write_export(folder, contents, force=force)
     return Export(network, files, INSTALL if onnx is None and not wanted else None, apart)
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
@@ -54,15 +54,12 @@ def write_export(
     E402 if something there was edited or is no file of an export, unless `force`; E705 for the
     folder of a run, E710 if it cannot be written.
     """
-    if RunFolder(folder).started:
-        message = f"`{folder}` holds a run, whose files an export would overwrite"
-        raise CompileError(error("E705", message, help="name another folder with `--output`"))
-    sums = "".join(f"{_sha256(data)}  {name}\n" for name, data in contents.items())
+    require_own(folder, contents, force=force)
+    sums = "".join(f"{_sha256(contents[n])}  {n}\n" for n in NAMES if n in contents)
     contents = {**contents, SUMS: sums.encode()}
-    try:
+    contents = {name: contents[name] for name in NAMES if name in contents}
+    with _writing(folder):
         there = {name: _digest(folder / name) for name in NAMES}
-        if not force:
-            _require_own(folder, there, contents)
         new = {name: data for name, data in contents.items() if there[name] != _sha256(data)}
         make_folder(folder)
         sweep(folder)
@@ -70,9 +67,6 @@ def write_export(
         left = [name for name in NAMES if name not in contents and there[name] is not None]
         for name in left:
             (folder / name).unlink()
-    except OSError as exc:
-        problem = unwritable(Path(exc.filename or folder), exc, [])
-        raise CompileError(replace(problem, help="`--output` writes it elsewhere")) from None
     return [
         *(
             WrittenFile(folder / name, _became(there[name], name in new), len(data))
@@ -82,34 +76,52 @@ def write_export(
     ]
 
 
+def require_own(folder: Path, contents: Mapping[str, bytes | None], *, force: bool = False) -> None:
+    """Raise CompileError if `write_export` would refuse these contents: E402 or E705, and E710 if
+    that cannot be told.
+
+    None is a file to come, about which there is nothing to say yet. What would be written may be
+    there already: an export that was killed half way is repeated.
+    """
+    if RunFolder(folder).started:
+        message = f"`{folder}` holds a run, whose files an export would overwrite"
+        raise CompileError(error("E705", message, help="name another folder with `--output`"))
+    if force:
+        return
+    known = _known(folder / SUMS)
+    found: list[Diagnostic] = []
+    with _writing(folder):
+        there = {name: _digest(folder / name) for name in NAMES}
+        others = [f"`{name}`" for name in _others(folder)]
+    to_come = [name for name, data in contents.items() if data is None]
+    new = {name: _sha256(data) for name, data in contents.items() if data is not None}
+    for name, digest in there.items():
+        own = name in to_come or (name == SUMS and known)
+        if own or digest is None or digest in (known.get(name), new.get(name)):
+            continue
+        why = "was edited since" if name in known else "was not written by `export`"
+        found.append(_refused(f"`{folder / name}` {why}, and is left alone"))
+    if others:
+        message = f"`{folder}` has files that `export` did not write, and is left alone"
+        found.append(_refused(message, *listed("among them", others)))
+    if found:
+        raise CompileError(*found)
+
+
 def _became(before: str | None, new: bool) -> Became:
     if before is None:
         return "created"
     return "updated" if new else "unchanged"
 
 
-def _require_own(
-    folder: Path, there: Mapping[str, str | None], contents: Mapping[str, bytes]
-) -> None:
-    """Raise E402 unless all that is in a folder is as an export has left it.
-
-    What this export would write is, too: one that was killed half way is repeated.
-    """
-    known = _known(folder / SUMS)
-    new = {name: _sha256(data) for name, data in contents.items()}
-    found: list[Diagnostic] = []
-    for name, digest in there.items():
-        own = name == SUMS and bool(known)
-        if own or digest is None or digest in (known.get(name), new.get(name)):
-            continue
-        why = "was edited since" if name in known else "was not written by `export`"
-        found.append(_refused(f"`{folder / name}` {why}, and is left alone"))
-    others = [f"`{name}`" for name in _others(folder)]
-    if others:
-        message = f"`{folder}` has files that `export` did not write, and is left alone"
-        found.append(_refused(message, *listed("among them", others)))
-    if found:
-        raise CompileError(*found)
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Turn an OSError about a file of an export into CompileError E710."""
+    try:
+        yield
+    except OSError as exc:
+        problem = unwritable(Path(exc.filename or folder), exc, [])
+        raise CompileError(replace(problem, help="`--output` writes it elsewhere")) from None
 
 
 def _refused(message: str, *notes: str) -> Diagnostic:

@@ -29,6 +29,7 @@ from unit.runner.standin import write_photographs
 import archcompiler
 from archcompiler.cli.program import group
 from archcompiler.cli.program import run as run_program
+from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics.render.visible import visible
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.export import exporting, onnx_model
@@ -270,6 +271,15 @@ def test_onnx_that_nothing_can_run_is_unchecked(run: Path, monkeypatch: pytest.M
     assert "model.onnx is unchecked" in _export(run, "--onnx")
 
 
+def test_what_takes_long_is_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "_MANY", 1)
+    monkeypatch.setattr(exporting, "onnx_bytes", lambda *_: b"")
+    monkeypatch.setattr(exporting, "deviation", lambda *_: 0.0)
+    done = _invoke("export", run, "--onnx")
+    assert done.exit_code == 0, done.output
+    assert re.fullmatch(r"model\.onnx of \d+ operators takes torch some minutes\n", done.stderr)
+
+
 def test_onnx_that_torch_cannot_export(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def export(*_: object, **__: object) -> None:
         raise RuntimeError("no such operator\nand a page more")
@@ -306,7 +316,7 @@ def test_what_computes_something_else_is_not_written(
     assert not (run / "export").exists()
 
 
-def test_what_was_edited_is_left_alone(run: Path) -> None:
+def test_what_was_edited_is_left_alone(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _exported(run)
     card = folder / "README.md"
     ours = card.read_text(encoding="utf-8")
@@ -315,6 +325,9 @@ def test_what_was_edited_is_left_alone(run: Path) -> None:
     assert "E402" in refused
     assert "README.md` was edited since" in refused
     assert "model.py" not in refused
+    # Before what takes minutes.
+    monkeypatch.setattr(exporting, "onnx_bytes", None)
+    assert "README.md` was edited since" in _refused(run, "--onnx")
     assert card.read_text(encoding="utf-8").endswith("mine.\n")
     assert "README.md  updated" in _export(run, "--no-onnx", "--force")
     assert card.read_text(encoding="utf-8") == ours
@@ -447,8 +460,6 @@ def test_text_of_others_stands_as_itself(run: Path) -> None:
     spec = archcompiler.compile(run / "spec.toml").spec.model_dump(mode="json", exclude_none=True)
     settings = spec | {"title": title, "description": "- [d](javascript:x)\n---\n<img src=x>"}
     (run / "spec.toml").unlink()
-    from archcompiler.config.toml import toml_text
-
     (run / "spec.toml").write_text(toml_text(settings), encoding="utf-8")
     record = json.loads((run / "run.json").read_text())
     evil = "x`|\n---\n<i>\u202e"
