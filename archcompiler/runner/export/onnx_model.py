@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ INPUT: Final = "images"
 OUTPUT: Final = "logits"
 TOLERANCE: Final = 1e-4
 """Of a logit, as a share of the largest one: a runtime adds up float32 in another order."""
+_TIMES: Final = 10
+"""How much further than PyTorch from what float64 gives a runtime may be, if that is more: weights
+that have hardly been trained make much of every rounding."""
 INSTALL: Final = "pip install 'archcompiler[onnx]'"
 _BATCHES: Final = (1, 3)
 """Sizes that are compared; the exporter is shown another."""
@@ -76,7 +80,8 @@ def onnx_bytes(
 def deviation(data: bytes, module: nn.Module, shape: tuple[int, int, int]) -> float | None:
     """How far logits of ONNX Runtime are from the module's, as a share of the largest one.
 
-    None if there is no ONNX Runtime. Raises CompileError E760 if that is more than the tolerance.
+    None if there is no ONNX Runtime. Raises CompileError E760 if that is more than the tolerance,
+    or than float32 allows of such a network.
     """
     if find_spec("onnxruntime") is None:
         return None
@@ -88,16 +93,18 @@ def deviation(data: bytes, module: nn.Module, shape: tuple[int, int, int]) -> fl
         images = example(shape, count)
         wanted = logits(module, images)
         found = torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
-        scale = max(float(wanted.abs().max()), 1e-30)
+        exact = logits(deepcopy(module).double(), images.double())
+        scale = max(float(exact.abs().max()), 1e-30)
         apart = float((wanted - found).abs().max()) / scale
+        allowed = max(TOLERANCE, _TIMES * float((wanted - exact).abs().max()) / scale)
         # Not the other way round: what is no number is no agreement.
-        if not apart <= TOLERANCE:
+        if not apart <= allowed:
             raise CompileError(
                 error(
                     "E760",
                     "`model.onnx` gives other logits than the run",
                     notes=(
-                        f"they differ by {apart:.1e} of the largest one; {TOLERANCE:.0e} would do",
+                        f"they differ by {apart:.1e} of the largest one; {allowed:.0e} would do",
                     ),
                     help="`--no-onnx` exports the rest",
                 )

@@ -292,6 +292,16 @@ def test_onnx_that_torch_cannot_export(run: Path, monkeypatch: pytest.MonkeyPatc
     assert not (run / "export").exists()
 
 
+def test_what_float32_cannot_tell_apart_is_the_same(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As weights for which no tolerance that is said beforehand is large enough.
+    monkeypatch.setattr(onnx_model, "TOLERANCE", 0.0)
+    assert "model.onnx gives them" in _export(run, "--onnx")
+    monkeypatch.setattr(onnx_model, "_TIMES", 0)
+    assert "E760" in _refused(run, "--onnx", "-o", run / "other")
+
+
 @pytest.mark.parametrize("which", ["weights", "onnx", "spec"])
 def test_what_computes_something_else_is_not_written(
     which: str, run: Path, monkeypatch: pytest.MonkeyPatch
