@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -96,7 +96,7 @@ class Card:
         """What it was trained on; of a folder its name alone."""
         data = self.recipe.data
         if isinstance(data, Folder):
-            return f"image folders, {name_of(data.path)}"
+            return f"{name_of(data.path)} (image folders)"
         return _DATA[data.type]
 
     @property
@@ -133,7 +133,10 @@ class Card:
     @property
     def results(self) -> Iterator[tuple[str, Result]]:
         """Each with a name that tells it from the others."""
+        few = len(self.preprocessing.classes) <= 5
         for result in self.history.results:
+            # Any answer is among the first five of five.
+            result = replace(result, top5=None) if few else result
             height, width = result.size
             crops = "1 crop" if result.crops == 1 else f"{result.crops} crops"
             yield f"{crops}, {height}×{width} pixels", result

@@ -457,6 +457,14 @@ def test_results_are_of_these_weights_and_say_of_which_images(run: Path) -> None
     assert "| test | 20 | 10 crops, 32×32 pixels |" in card
 
 
+def test_few_classes_have_no_top5(trained: dict[str, Path], tmp_path: Path) -> None:
+    _export(trained["photographs"], "--no-onnx", "-o", tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert re.search(r"\| validation \| 2 \| 1 crop, 32×48 pixels \| \d+\.\d\d% \| – \|", card)
+    assert "| data | data (image folders) |" in card
+    assert "# Cats or dogs\n" in card
+
+
 HOSTILE = [
     "<script>alert(1)</script>", "a | b", "*bold* _it_ `code`", "[x](http://evil.example)",
     "line\nbreak\n\n# title", "\u202eright\u2066", '"quoted": {yaml} & *x', "![i](http://x.y/z)",
