@@ -45,6 +45,7 @@ SECTIONS: Final = {
         "eval": "Evaluate a trained network.",
         "predict": "Say which classes a trained network sees in images.",
         "masks": "Draw the attention masks of a trained network over images.",
+        "export": "Write a trained network for those without archcompiler.",
     },
     "Editors and shells": {
         "lsp": "Serve an editor: diagnostics, costs and fixes while a spec is written.",

@@ -71,7 +71,7 @@ def _is_array(value: Any) -> bool:
 
 
 def _key(key: str) -> str:
-    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _string(key)
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else quoted(key)
 
 
 def _value(value: Any) -> str:
@@ -81,7 +81,7 @@ def _value(value: Any) -> str:
         case int() | float():
             return repr(value)
         case str():
-            return _string(value)
+            return quoted(value)
         case Mapping():
             entries = (f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
             return f"{{ {', '.join(entries)} }}"
@@ -90,10 +90,11 @@ def _value(value: Any) -> str:
     raise TypeError(f"TOML has no {type(value).__name__}")
 
 
-def _string(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text in quotes, on one line of characters that show; YAML reads it as well."""
     # TOML's basic strings know every escape that JSON writes, and one for what does not fit in it.
-    quoted = json.dumps(text, ensure_ascii=False)
-    return quoted if quoted.isprintable() else "".join(map(_escape, quoted))
+    written = json.dumps(text, ensure_ascii=False)
+    return written if written.isprintable() else "".join(map(_escape, written))
 
 
 def _escape(character: str) -> str:

@@ -103,11 +103,10 @@ class RunFolder:
                 sweep(folder)
         except OSError as exc:
             raise CompileError(unwritable(self.path, exc, [])) from None
-        spec = network.spec.model_dump(mode="json", exclude_none=True)
         values = recipe.model_dump(mode="json", exclude_none=True)
         # First: what has the files below can be resumed, and has to know what it began with.
         self.write_text(self.record, record_text(self.record, run, start))
-        self.write_text(self.spec, toml_text(spec))
+        self.write_text(self.spec, spec_text(network))
         self.write_text(self.recipe, toml_text(values))
         self.write_text(self.module, network.source)
         launch = launch_name()
@@ -164,6 +163,11 @@ class RunFolder:
                     help="resume without naming a spec, or start in another folder with `--out`",
                 )
             )
+
+
+def spec_text(network: CompiledNetwork) -> str:
+    """The spec with its defaults, as a file that is compiled to the same module."""
+    return toml_text(network.spec.model_dump(mode="json", exclude_none=True))
 
 
 def default_folder(network: CompiledNetwork, recipe: LoadedRecipe) -> Path:

@@ -18,16 +18,17 @@ def record_text(path: Path, run: Mapping[str, Any], start: Mapping[str, Any]) ->
 
 def initial(path: Path) -> str | None:
     """Where the weights were that the run of a record has begun with; None without any."""
-    begun = _read(path).get("initial")
+    begun = read_record(path).get("initial")
     return str(begun.get("path")) if isinstance(begun, dict) else None
 
 
 def _starts(path: Path) -> list[Any]:
-    starts = _read(path).get("starts")
+    starts = read_record(path).get("starts")
     return starts if isinstance(starts, list) else []
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> dict[str, Any]:
+    """The record at `path`; nothing where there is none, or another file."""
     try:
         record = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -62,7 +62,9 @@ def _run(
 
 
 def test_every_command_is_tried() -> None:
-    assert set(program.COMMANDS) - set(LINES) == {"eval", "lsp", "masks", "new", "predict", "train"}
+    assert set(program.COMMANDS) - set(LINES) == {
+        "eval", "export", "lsp", "masks", "new", "predict", "train",
+    }  # fmt: skip
 
 
 @linux

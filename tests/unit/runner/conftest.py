@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,3 +35,20 @@ def job(tmp_path: Path) -> Jobs:
         )
 
     return make
+
+
+@pytest.fixture
+def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """`read_only(FOLDER)`: as a mount, for root may write into any folder."""
+
+    def mount(folder: Path) -> None:
+        opened = Path.open
+
+        def open(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
+            if path.is_relative_to(folder) and mode.strip("bt") != "r":
+                raise OSError(errno.EROFS, "Read-only file system", str(path))
+            return opened(path, mode, *more, **options)
+
+        monkeypatch.setattr(Path, "open", open)
+
+    return mount

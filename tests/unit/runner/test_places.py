@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -54,23 +53,6 @@ def umask(request: pytest.FixtureRequest) -> Iterator[int]:
     before = os.umask(request.param)
     yield request.param
     os.umask(before)
-
-
-@pytest.fixture
-def read_only(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
-    """`read_only(FOLDER)`: as a mount, for root may write into any folder."""
-
-    def mount(folder: Path) -> None:
-        opened = Path.open
-
-        def open(path: Path, mode: str = "r", *more: Any, **options: Any) -> Any:
-            if path.is_relative_to(folder) and mode.strip("bt") != "r":
-                raise OSError(errno.EROFS, "Read-only file system", str(path))
-            return opened(path, mode, *more, **options)
-
-        monkeypatch.setattr(Path, "open", open)
-
-    return mount
 
 
 def _invoke(*words: str | Path) -> Result:

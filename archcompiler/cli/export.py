@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import click
+
+from archcompiler import terminal
+from archcompiler.cli.command import Command
+from archcompiler.cli.compiling import facts
+from archcompiler.cli.options import RunPath, diagnostic_format_option
+from archcompiler.cli.report import report
+from archcompiler.diagnostics.render import ReportFormat
+
+
+@click.command(
+    "export",
+    cls=Command,
+    groups={"Output": ("output", "force", "onnx", "diagnostic_format")},
+    examples=["export runs/smoke", "export runs/smoke -o shoes --onnx"],
+)
+@click.argument("run", metavar="RUN|CHECKPOINT", type=RunPath())
+@click.option(
+    "-o",
+    "--output",
+    type=RunPath(file_okay=False),
+    metavar="DIR",
+    help="Folder to write; by default RUN/export, or RUN/export-CHECKPOINT.",
+)
+@click.option("--force", is_flag=True, help="Overwrite files of an export that were edited.")
+@click.option(
+    "--onnx/--no-onnx",
+    default=None,
+    help="Write model.onnx too, or not; by default where onnx and onnxscript are installed.",
+)
+@diagnostic_format_option
+def command(
+    run: Path,
+    output: Path | None,
+    force: bool,
+    onnx: bool | None,
+    diagnostic_format: ReportFormat,
+) -> None:
+    """Write the best weights of RUN, or those of CHECKPOINT, as a folder for people without
+    archcompiler: the network as Python and as ONNX, its weights, how images are prepared, its spec
+    and a model card.
+
+    It is compared with the run first, on the same input.
+    """
+    from archcompiler.runner.classes import unnamed
+    from archcompiler.runner.export.exporting import default_folder, export
+    from archcompiler.runner.store.trained import load_trained
+
+    trained = load_trained(run)
+    warnings = []
+    if trained.classes is None:
+        warnings.append(unnamed(f"`{trained.checkpoint}`", "they are called by their numbers"))
+    folder = output or default_folder(trained, run)
+    say = partial(terminal.line, err=True)
+    made = export(trained, folder, onnx=onnx, force=force, say=say)
+    if diagnostic_format == "json":
+        told = {
+            "checkpoint": str(trained.checkpoint),
+            "iteration": trained.iteration,
+            "files": [
+                {"file": file.path.as_posix(), "written": file.became, "bytes": file.bytes}
+                for file in made.files
+            ],
+            "onnx_deviation": made.deviation,
+        }
+        report(warnings, "json", [facts(made.network) | told])
+        return
+    report(warnings, diagnostic_format)
+    for file in made.files:
+        size = f", {file.bytes:,} bytes" if file.bytes else ""
+        terminal.line(f"{file.path}  {file.became}{size}")
+    if made.left_out is not None:
+        terminal.line(f"model.onnx left out: {made.left_out}")
+    terminal.line("model.py with model.safetensors gives the logits of the run, to the bit")
+    if made.deviation is not None:
+        terminal.line(f"model.onnx gives them within {made.deviation:.1e} of the largest")
+    elif made.onnx:
+        terminal.line("model.onnx is unchecked: pip install onnxruntime")
