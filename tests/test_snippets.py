@@ -163,7 +163,7 @@ PAGES: Final[Mapping[str, Page]] = {
         skips={
             "archcompiler train SPEC": PLACEHOLDER,
             "archcompiler train specs/attention92.toml": "needs ImageNet",
-            "archcompiler export runs/pets": "needs the run above; tests/unit/runner/test_export.py",
+            "archcompiler export runs/pets": "needs the run above",
             "srun": LAUNCHER,
             "torchrun": LAUNCHER,
         },
