@@ -29,6 +29,8 @@ class Accelerator:
     """Peak in FLOP/s on float32."""
     bandwidth: float
     """B/s to its own memory."""
+    memory: int
+    """GB of 2³⁰ bytes, some of which its driver takes."""
     source: str
     devices: tuple[str, ...] = ()
     """What its driver calls it."""

@@ -41,6 +41,7 @@ SECTIONS: Final = {
         "diagram": "Draw architecture figures for a paper and for a browser.",
     },
     "Training": {
+        "plan": "Say whether a training run fits into memory, and how long it lasts at least.",
         "train": "Train a network by a recipe, in one process or many.",
         "eval": "Evaluate a trained network.",
         "predict": "Say which classes a trained network sees in images.",

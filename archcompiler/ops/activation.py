@@ -133,6 +133,10 @@ class Prelu(KeepsInput):
             raise ShapeError(f"PReLU expects {self.channels} channels, but gets {x.channels}", x)
         return x
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # What is summed to the gradient of the slopes.
+        return output.numel
+
     @property
     def parameters(self) -> int:
         return self.channels

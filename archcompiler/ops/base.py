@@ -129,6 +129,14 @@ class Operator:
         """What autograd keeps of a forward pass in training. Raises MissingRule."""
         raise MissingRule(self.kind, "saved")
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        """Elements of maps that its derivative makes on the way and drops, one image.
+
+        Beside the gradients that it takes and gives. Some for what torch has no kernel of; a peak
+        of memory is higher by them.
+        """
+        return 0
+
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         """First and last position, along one axis, that one output position reads of each input.
 

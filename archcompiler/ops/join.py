@@ -100,6 +100,10 @@ class Mul(Join):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0, 1))
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # What is summed to the gradient of a smaller input.
+        return 0 if inputs[0] == inputs[1] else output.numel
+
     def roles(self, count: int) -> tuple[str, ...]:
         return ("data", "mask")
 
@@ -146,6 +150,12 @@ class Gate(Join):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0, 1))
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # `addcmul` has a factor, of 1, that the derivative multiplies with; and what is summed to
+        # the gradient of a smaller mask.
+        smaller = inputs[1] != output
+        return output.numel * ((self.learning == "residual") + smaller)
 
     def roles(self, count: int) -> tuple[str, ...]:
         return ("trunk", "mask")

@@ -210,5 +210,9 @@ class ChannelNorm(Operator):
         # The norm at each position, before and after it is kept away from zero.
         return Saved(inputs=(0,), image_bytes=2 * BYTES * output.pixels)
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # Of the quotient by the norm: two quotients, and one with the other sign.
+        return 3 * output.numel
+
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return position, position

@@ -15,7 +15,7 @@ from archcompiler.ir import TensorType
 from archcompiler.ops.cost import Cost
 from archcompiler.ops.registry import operators
 
-MACHINE = Accelerator("m", "M", half=400e12, single=100e12, bandwidth=1e12, source="")
+MACHINE = Accelerator("m", "M", half=400e12, single=100e12, bandwidth=1e12, memory=80, source="")
 
 
 def test_sizes_in_words() -> None:

@@ -1,0 +1,348 @@
+"""The most memory that a training step holds at once, by the life of every map and gradient.
+
+The forward pass is followed operator by operator, and the backward pass in the order of autograd's
+engine, which is the reverse: what an operator has kept goes when it has been differentiated, the
+gradient of a map when its producer has, and a gradient that nothing else holds is added to in
+place. Workspaces of kernels are not seen, nor what an allocator loses between its blocks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import NamedTuple
+
+from archcompiler.ir import INPUT, Graph, Node, TensorType
+from archcompiler.ir.kinds import STAGE
+from archcompiler.ops.cost import BYTES
+
+Path = tuple[str, ...]
+HALF = 2
+"""Bytes of a bfloat16 or float16."""
+
+
+class Amount(NamedTuple):
+    """Bytes, some of them for each image."""
+
+    image: int = 0
+    batch: int = 0
+
+    def of(self, images: int) -> int:
+        return self.image * images + self.batch
+
+
+NOTHING = Amount()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is held while one operator is differentiated."""
+
+    where: str
+    kept: Amount
+    """By autograd."""
+    gradients: int
+    """Of parameters, as far as they are there, in bytes."""
+    passing: Amount
+    """Gradients of maps on their way."""
+
+    @property
+    def total(self) -> Amount:
+        return Amount(
+            self.kept.image + self.passing.image,
+            self.kept.batch + self.passing.batch + self.gradients,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepMemory:
+    """The backward pass, moment by moment. Neither parameters nor the images are counted."""
+
+    moments: tuple[Moment, ...] = field(repr=False)
+    forward: Amount
+    """What autograd keeps at the end of the forward pass."""
+
+    def highest(self, images: int) -> Moment:
+        """With so many images at a time."""
+        return max(self.moments, key=lambda moment: moment.total.of(images))
+
+    def peak(self, images: int) -> int:
+        """Bytes of the highest moment."""
+        return self.highest(images).total.of(images)
+
+    def most(self, room: int, image: int = 0) -> int:
+        """How many images at a time, of `image` bytes themselves, fit into `room`; 0 if none do."""
+        totals = [moment.total for moment in self.moments]
+        return max(0, min((room - total.batch) // (total.image + image or 1) for total in totals))
+
+
+def step_memory(
+    graph: Graph,
+    *,
+    half: bool = False,
+    checkpointing: bool = False,
+    accumulated: bool = False,
+    shards: int = 1,
+    in_place: bool = True,
+) -> StepMemory:
+    """One forward and backward pass.
+
+    In float32, or by autocast (`half`): maps in 16 bits, and copies of the weights that are
+    multiplied with. With `checkpointing` the blocks of stages keep their input alone, and are run
+    again when their turn comes. With gradients that are `accumulated`, all are there from the
+    first moment. Of several `shards` of the gradients one is counted. Autograd adds up gradients
+    `in_place` unless a dispatch mode is on, as one is that looks at memory.
+    """
+    return _Step(graph, half, checkpointing, accumulated, shards, in_place).run()
+
+
+@dataclass
+class _Held:
+    """Memory that several hold, and that goes with the last of them."""
+
+    image: int = 0
+    batch: int = 0
+    sizes: dict[Hashable, Amount] = field(default_factory=dict)
+    holders: Counter[Hashable] = field(default_factory=Counter)
+
+    @property
+    def amount(self) -> Amount:
+        return Amount(self.image, self.batch)
+
+    def hold(self, what: Hashable, size: Amount = NOTHING) -> None:
+        """By one more; `size` counts for the first."""
+        if not self.holders[what]:
+            self.sizes[what] = size
+            self.image += size.image
+            self.batch += size.batch
+        self.holders[what] += 1
+
+    def drop(self, what: Hashable) -> None:
+        self.holders[what] -= 1
+        if not self.holders[what]:
+            size = self.sizes.pop(what)
+            self.image -= size.image
+            self.batch -= size.batch
+
+    def alone(self, what: Hashable) -> bool:
+        return self.holders[what] == 1
+
+
+class _Step:
+    """The tables of a training step: filled by the forward pass, used up by the backward pass."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        half: bool,
+        checkpointing: bool,
+        accumulated: bool,
+        shards: int,
+        in_place: bool,
+    ) -> None:
+        self.bytes = HALF if half else BYTES
+        self.half, self.accumulated, self.shards = half, accumulated, shards
+        self.in_place = in_place
+        self.nodes = tuple(graph.nodes())
+        self.segments = _segments(self.nodes, checkpointing)
+        self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
+        self.kept, self.passing = _Held(), _Held()
+        self.gradients = 0
+        self.sizes: dict[Hashable, Amount] = {}
+        """Of all that is kept."""
+        self.storage = {INPUT: INPUT}
+        """Whose memory a map is."""
+        self.graded = {INPUT: False}
+        """Whether a map has a gradient."""
+        self.arrived: dict[str, Hashable] = {}
+        """The gradient of each map that is not used up, so far."""
+        for node in self.nodes:
+            first = self.storage[node.inputs[0]]
+            self.storage[node.path] = first if node.op.view else node.path
+            self.graded[node.path] = node.op.parameters > 0 or any(
+                self.graded[name] for name in node.inputs
+            )
+
+    def run(self) -> StepMemory:
+        kept = [list(self._forward(segment)) for segment in self.segments]
+        forward = self.kept.amount
+        moments = list(self._passed())
+        if self.accumulated:
+            self.gradients = sum(map(self._gradient, self.nodes))
+        last = self.nodes[-1].path
+        self.arrived[last] = self._new(last)
+        for segment, inputs in zip(reversed(self.segments), reversed(kept), strict=True):
+            moments += self._backward(segment)
+            for what in inputs:
+                self.kept.drop(what)
+        return StepMemory(tuple(moments), forward)
+
+    def _forward(self, segment: _Segment) -> Iterator[Hashable]:
+        """Hold what the backward pass needs; yield what only the whole segment is done with."""
+        if not segment.recomputed:
+            self._keep(segment)
+            return
+        name = self.storage[segment.nodes[0].inputs[0]]
+        if name != INPUT:
+            self.kept.hold(name, self._size(name))
+            yield name
+
+    def _keep(self, segment: _Segment) -> None:
+        for node in segment.nodes:
+            segment.keeps[node.path] = list(self._kept_by(node))
+
+    def _kept_by(self, node: Node) -> Iterator[Hashable]:
+        """Hold what an operator keeps for its derivative."""
+        saved = node.op.saved(self._inputs(node), node.type)
+        names = [self.storage[node.inputs[i]] for i in saved.inputs]
+        for name in names + [self.storage[node.path]] * saved.output:
+            # The image is there anyway; autocast makes a copy of it.
+            if name != INPUT or self.half:
+                yield self._keeps(name, self._size(name))
+        own = Amount(saved.image_bytes, saved.batch_bytes + self._copies(node))
+        if any(own):
+            yield self._keeps((node.path,), own)
+
+    def _keeps(self, what: Hashable, size: Amount) -> Hashable:
+        self.sizes[what] = size
+        self.kept.hold(what, size)
+        return what
+
+    def _passed(self) -> Iterator[Moment]:
+        """The forward pass again, with the maps that nothing keeps."""
+        alive, kept = _Held(), _Held()
+        ends: dict[int, list[str]] = {}
+        for name, end in self._ends().items():
+            ends.setdefault(end, []).append(name)
+        place = 0
+        for segment in self.segments:
+            for node in segment.nodes:
+                if self.storage[node.path] == node.path:
+                    alive.hold(node.path, self._size(node.path))
+                for what in () if segment.recomputed else segment.keeps[node.path]:
+                    alive.hold(what, self.sizes[what])
+                    kept.hold(what, self.sizes[what])
+                image, batch = alive.amount
+                passing = Amount(image - kept.image, batch - kept.batch)
+                yield Moment(node.path, kept.amount, 0, passing)
+                for name in ends.get(place, ()):
+                    alive.drop(name)
+                place += 1
+
+    def _ends(self) -> dict[str, int]:
+        """The operator, by its place, after which a map has no name any more.
+
+        A block has a name for its input until it is done, and for what it reads twice.
+        """
+        last: dict[Path, int] = {}
+        """Of each scope, and of each operator by itself."""
+        readers: dict[str, set[Path]] = {}
+        """Of each map: the outermost scopes that it is given to, and operators beside its own."""
+        for place, node in enumerate(self.nodes):
+            path = tuple(node.path.split("/"))
+            last |= dict.fromkeys((path[:depth] for depth in range(len(path) + 1)), place)
+            for name in node.inputs:
+                if self.storage[name] != INPUT:
+                    outer = _common(path, tuple(name.split("/"))[:-1])
+                    readers.setdefault(name, set()).add(path[: outer + 1])
+        ends: dict[str, int] = {}
+        for name, paths in readers.items():
+            first = min(paths, key=len)
+            end = last[first[:-1] if len(paths) > 1 else first]
+            ends[self.storage[name]] = max(ends.get(self.storage[name], 0), end)
+        return ends
+
+    def _backward(self, segment: _Segment) -> Iterator[Moment]:
+        if segment.recomputed:
+            self._keep(segment)
+        for node in reversed(segment.nodes):
+            gradient = self.arrived.pop(node.path, None)
+            made = []
+            if gradient is not None:
+                inputs = zip(node.inputs, node.op.roles(len(node.inputs)), strict=True)
+                # Of a map that gives its size alone there is no gradient.
+                graded = [x for x, role in inputs if self.graded[x] and role != "size"]
+                made = [(x, self._made(x, node, gradient)) for x in graded]
+                self.gradients += 0 if self.accumulated else self._gradient(node)
+                yield self._moment(node)
+                self.passing.drop(gradient)
+            for what in segment.keeps[node.path]:
+                self.kept.drop(what)
+            for name, new in made:
+                yield from self._arrive(name, new)
+
+    def _moment(self, node: Node) -> Moment:
+        # A gradient of a weight is there before it is cast, or added to the one that was there.
+        extra = self._copies(node)
+        if self.accumulated:
+            extra += BYTES * node.op.parameters
+        image, batch = self.passing.amount
+        scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
+        passing = Amount(image + scratch, batch + extra)
+        return Moment(node.path, self.kept.amount, self.gradients, passing)
+
+    def _inputs(self, node: Node) -> tuple[TensorType, ...]:
+        return tuple(self.types[name] for name in node.inputs)
+
+    def _gradient(self, node: Node) -> int:
+        """Of its parameters, as it stays."""
+        return -(-BYTES * node.op.parameters // self.shards)
+
+    def _size(self, name: str) -> Amount:
+        return Amount(self.bytes * self.types[name].numel)
+
+    def _copies(self, node: Node) -> int:
+        """What autocast makes of the weights, to multiply with."""
+        return HALF * node.op.parameters if self.half and node.op.role in ("conv", "linear") else 0
+
+    def _new(self, name: str) -> Hashable:
+        gradient = object()
+        self.passing.hold(gradient, self._size(name))
+        return gradient
+
+    def _made(self, name: str, node: Node, gradient: Hashable) -> Hashable:
+        """The gradient of an input: a sum hands its own on, a view looks at it."""
+        if node.op.view or (node.op.kind == "add" and self.types[name] == node.type):
+            self.passing.hold(gradient)
+            return gradient
+        return self._new(name)
+
+    def _arrive(self, name: str, gradient: Hashable) -> Iterator[Moment]:
+        """Another part of the gradient of a map."""
+        if name not in self.arrived:
+            self.arrived[name] = gradient
+            return
+        old = self.arrived[name]
+        if not (self.in_place and self.passing.alone(old)):
+            # Something else holds it: the sum is a map of its own.
+            self.arrived[name] = self._new(name)
+            yield Moment(name, self.kept.amount, self.gradients, self.passing.amount)
+            self.passing.drop(old)
+        self.passing.drop(gradient)
+
+
+def _common(path: Path, scope: Path) -> int:
+    """Depth of the innermost scope that has both."""
+    pairs = enumerate(zip(path[:-1], scope, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(path) - 1, len(scope)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Operators in a row, which keep what they need, or are run again."""
+
+    nodes: Sequence[Node]
+    recomputed: bool
+    keeps: dict[str, list[Hashable]] = field(default_factory=dict)
+
+
+def _segments(nodes: Sequence[Node], checkpointing: bool) -> list[_Segment]:
+    """All in one, or each block of a stage by itself where these are recomputed."""
+
+    def block(node: Node) -> str:
+        depth = node.kinds.index(STAGE) if checkpointing and STAGE in node.kinds else 0
+        return "/".join(node.path.split("/")[: depth + 1]) if depth else ""
+
+    return [_Segment(tuple(group), bool(key)) for key, group in groupby(nodes, block)]

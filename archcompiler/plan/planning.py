@@ -1,0 +1,191 @@
+"""From a network, a recipe and machines to what a step needs; imports no framework."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.peak import Moment, StepMemory, step_memory
+from archcompiler.analysis.roofline import Accelerator, roofline
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.ir.kinds import STAGE
+from archcompiler.ops.cost import BYTES, Cost
+from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Recipe, SettledRecipe
+from archcompiler.runner.recipe.settling import settle_recipe
+
+GB: Final = 2**30
+TRAINING_IMAGES: Final = {
+    "embedded": 10_000,
+    "fashion_mnist": 60_000,
+    "cifar10": 50_000,
+    "cifar100": 50_000,
+}
+"""Of data sets that are always the same."""
+
+
+@dataclass(frozen=True)
+class Machines:
+    """What a run is on."""
+
+    processes: int = 1
+    strategy: Strategy = "ddp"
+    accelerator: Accelerator | None = None
+
+    @property
+    def sharded(self) -> bool:
+        return self.processes > 1 and self.strategy == "fully_shard"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Of one process, in bytes and seconds."""
+
+    network: CompiledNetwork
+    recipe: Recipe
+    machines: Machines
+    batch: int
+    """Images a step, over all processes and parts."""
+    part: int
+    """Of them, those that one process has at a time."""
+    parts: int
+    """How many such parts one process has a step."""
+    half: bool
+    """Whether maps have 16 bits."""
+    weights: int
+    """Parameters and buffers in float32, or a shard of them with what is gathered for a moment."""
+    optimizer: int
+    average: int
+    """The moving average of parameters and buffers."""
+    images: int
+    """Of a part, and their labels."""
+    step: StepMemory
+    seconds: float | None
+    """Of a step, by the roofline; None where no accelerator was named."""
+    iterations: int | None
+    """Of the run; None where nobody says how many images an epoch has."""
+
+    @property
+    def fixed(self) -> int:
+        """What is there whatever the part."""
+        return self.weights + self.optimizer + self.average
+
+    @property
+    def highest(self) -> Moment:
+        return self.step.highest(self.part)
+
+    @property
+    def peak(self) -> int:
+        """Bytes of all at the highest moment of a step."""
+        return self.fixed + self.images + self.step.peak(self.part)
+
+    @property
+    def room(self) -> int | None:
+        """Bytes of the accelerator."""
+        accelerator = self.machines.accelerator
+        return None if accelerator is None else accelerator.memory * GB
+
+    @property
+    def fits(self) -> bool:
+        return self.room is None or self.peak <= self.room
+
+    @property
+    def most(self) -> int | None:
+        """The largest part that fits; 0 if none does."""
+        if self.room is None:
+            return None
+        return self.step.most(self.room - self.fixed, self.images // self.part)
+
+
+def make_plan(
+    network: CompiledNetwork,
+    loaded: LoadedRecipe,
+    machines: Machines,
+    *,
+    images: int | None = None,
+    checkpointing: bool | None = None,
+) -> Plan:
+    """The plan of a run with `images` training images, where the recipe's data do not say.
+
+    `checkpointing` stands in place of the recipe's. Raises CompileError E702 for too many
+    iterations.
+    """
+    recipe, iterations = _settled(network, loaded, machines, images)
+    size = recipe.batch_size
+    if checkpointing is None:
+        checkpointing = recipe.speed.checkpointing
+    parts = recipe.speed.accumulate
+    part = max(1, size // (machines.processes * parts))
+    precision = recipe.speed.precision
+    half = precision in ("bfloat16", "float16") or (
+        precision == "auto" and machines.accelerator is not None
+    )
+    graph, cost = network.graph, total(CostModel(network.graph).network)
+    shards = machines.processes if machines.sharded else 1
+    step = step_memory(
+        graph,
+        half=half,
+        checkpointing=checkpointing,
+        # Buckets of `ddp` are there from the start, and gradients are views of them.
+        accumulated=parts > 1 or (machines.processes > 1 and not machines.sharded),
+        shards=shards,
+    )
+    parameters = -(-BYTES * cost.params // shards)
+    state = parameters + BYTES * cost.buffers
+    seconds = None
+    if machines.accelerator is not None:
+        found = roofline(cost, machines.accelerator, "half" if half else "single")
+        again = found.inference_s if checkpointing else 0.0
+        seconds = (found.training_s + again) * part * parts
+    return Plan(
+        network,
+        recipe,
+        machines,
+        size,
+        part,
+        parts,
+        half,
+        state + (_gathered(network) if machines.sharded else 0),
+        parameters * recipe.optimizer.averages,
+        state if recipe.ema else 0,
+        part * (BYTES * graph.input.numel + 8),
+        step,
+        seconds,
+        iterations,
+    )
+
+
+def _settled(
+    network: CompiledNetwork,
+    loaded: LoadedRecipe,
+    machines: Machines,
+    images: int | None,
+) -> tuple[Recipe | SettledRecipe, int | None]:
+    recipe = loaded.recipe
+    count = images
+    if count is None and recipe.data.type in TRAINING_IMAGES:
+        count = round(TRAINING_IMAGES[recipe.data.type] * (1 - recipe.data.validation))
+    if count is None:
+        return recipe, recipe.iterations
+    settled = settle_recipe(loaded, count, network.spec.input[0], machines.processes)
+    return settled, settled.iterations
+
+
+def _gathered(network: CompiledNetwork) -> int:
+    """Parameters that `fully_shard` has whole for a moment: those outside of blocks, and of two
+    blocks one after the other with the gradient of one.
+    """
+    model = CostModel(network.graph)
+    blocks: list[Cost] = []
+    outside = 0
+    for stage in network.graph.root.steps:
+        for step in getattr(stage.body, "steps", ()):
+            cost = model.step(stage.body, step)  # type: ignore[arg-type]
+            if getattr(stage.body, "kind", "") == STAGE:
+                blocks.append(cost)
+            else:
+                outside += cost.params
+    largest = max((cost.params for cost in blocks), default=0)
+    return BYTES * (outside + 3 * largest)

@@ -1,0 +1,173 @@
+"""The peak of a training step against what torch's MemTracker sees of one."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from drawn_blocks import block_specs
+from hypothesis import assume, event, given
+from shipped import EVERY_SPEC
+from strategies import small_specs
+from tiny import tiny_spec
+from torch.distributed._tools.mem_tracker import MemTracker
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+import archcompiler
+from archcompiler import CompiledNetwork
+from archcompiler.analysis.peak import Amount, step_memory
+from archcompiler.diagnostics import Severity
+from archcompiler.shipped import specs
+
+FEW = ("attention56_cifar", "resnet50")
+"""MemTracker takes seconds of each; EVERY_SPEC=1 has all that are shipped."""
+
+
+class Tracker(TorchDispatchMode):
+    """The most bytes of storages that were made and are alive: MemTracker's, and much quicker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alive: dict[int, int] = {}
+        self.peak = 0
+        self.now = 0
+
+    def gone(self, storage: int) -> None:
+        self.now -= self.alive.pop(storage)
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
+        result = function(*args, **(kwargs or {}))
+        for value in tree_leaves(result):
+            if isinstance(value, torch.Tensor):
+                storage = value.untyped_storage()
+                if storage._cdata not in self.alive:
+                    self.alive[storage._cdata] = storage.nbytes()
+                    self.now += storage.nbytes()
+                    weakref.finalize(storage, self.gone, storage._cdata)
+        self.peak = max(self.peak, self.now)
+        return result
+
+
+class Measured:
+    """A step of a network. Without `half` nothing is computed: tensors have no data."""
+
+    def __init__(
+        self,
+        network: CompiledNetwork,
+        images: int,
+        *,
+        half: bool = False,
+        checkpointing: bool = False,
+    ) -> None:
+        device = "cpu" if half else "meta"
+        self.half = half
+        self.model = network.module(checkpointing=checkpointing).to(device).train()
+        self.x = torch.randn(images, *network.spec.input, device=device)
+        self.labels = torch.zeros(images, dtype=torch.long, device=device)
+
+    def step(self) -> None:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            logits = self.model(self.x)
+        F.cross_entropy(logits.float().reshape(len(self.x), -1), self.labels).backward()
+
+    @property
+    def state(self) -> int:
+        """Bytes of what is there before and after."""
+        there = [*self.model.parameters(), *self.model.buffers(), self.x, self.labels]
+        return sum(tensor.nbytes for tensor in there)
+
+    def by_torch(self) -> int:
+        tracker = MemTracker()
+        tracker.track_external(self.model, self.x, self.labels)
+        with tracker:
+            self.step()
+        (found,) = tracker.get_tracker_snapshot("peak").values()
+        return found["Total"]
+
+    def by_us(self) -> int:
+        with Tracker() as tracker:
+            self.step()
+        return self.state + tracker.peak
+
+
+def predicted(network: CompiledNetwork, images: int, **options: bool) -> int:
+    return step_memory(network.graph, in_place=False, **options).peak(images)
+
+
+@pytest.mark.parametrize(
+    ("name", "checkpointing"),
+    [("attention56_cifar", True), *((name, False) for name in (specs() if EVERY_SPEC else FEW))],
+)
+def test_the_peak_that_torch_sees(name: str, checkpointing: bool) -> None:
+    network = archcompiler.compile(name)
+    measured = Measured(network, 3, checkpointing=checkpointing)
+    found = measured.by_torch()
+    foreseen = measured.state + predicted(network, 3, checkpointing=checkpointing)
+    assert foreseen == pytest.approx(found, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["attention56_cifar", "attention56_cifar_spatial", "attention56_cifar_channel"]
+    + ["attention56", "attentionnext56", "densenet121"] * EVERY_SPEC,
+)
+def test_the_peak_of_autocast(name: str) -> None:
+    network = archcompiler.compile(name)
+    measured = Measured(network, 4, half=True)
+    found = measured.by_us()
+    assert measured.state + predicted(network, 4, half=True) == pytest.approx(found, rel=0.01)
+
+
+def test_both_trackers_see_the_same() -> None:
+    network = archcompiler.compile("attention56_cifar")
+    ours, theirs = Measured(network, 2).by_us(), Measured(network, 2).by_torch()
+    assert ours == pytest.approx(theirs, rel=1e-3)
+
+
+def assert_foreseen(spec: dict[str, Any], within: float) -> None:
+    assume(not any(d.severity is Severity.ERROR for d in archcompiler.check(spec)))
+    network = archcompiler.compile(spec)
+    assume(network.graph.root.output_type.pixels == 1)
+    # Of maps of a few numbers the loss, which is the trainer's, is a part that shows.
+    measured = Measured(network, 64)
+    found = measured.by_us()
+    assert measured.state + predicted(network, 64) == pytest.approx(found, rel=within)
+    event("compiles")
+
+
+@given(small_specs())
+def test_the_peak_of_drawn_networks(spec: dict[str, Any]) -> None:
+    assert_foreseen(spec, 0.01)
+
+
+@given(block_specs())
+def test_the_peak_of_drawn_blocks(spec: dict[str, Any]) -> None:
+    """Some name what is read once, and a name holds a map until its function returns."""
+    assert_foreseen(spec, 0.05)
+
+
+def test_how_many_images_fit() -> None:
+    step = step_memory(archcompiler.compile("attention56_cifar").graph)
+    for room in (step.peak(1), step.peak(100) + 1000, 2**30):
+        most = step.most(room)
+        assert step.peak(most) <= room < step.peak(most + 1)
+    assert step.most(step.peak(1) - 1) == 0
+    # Images that are there as well take their part.
+    assert step.most(100 * 5000 + step.peak(100), image=5000) == 100
+
+
+def test_gradients_that_stay_and_shards() -> None:
+    graph = archcompiler.compile(tiny_spec({"channels": 64, "before": 3})).graph
+    plain, added = step_memory(graph), step_memory(graph, accumulated=True)
+    parameters = 4 * sum(node.op.parameters for node in graph.nodes())
+    assert added.highest(1).gradients == parameters
+    assert added.peak(1) > plain.peak(1)
+    assert max(m.gradients for m in plain.moments) == parameters
+    quarter = step_memory(graph, shards=4)
+    assert parameters / 4 <= max(m.gradients for m in quarter.moments) < parameters / 4 + 200
+    assert added.forward == plain.forward == quarter.forward
+    assert Amount(3, 5).of(7) == 26

@@ -1,0 +1,149 @@
+"""`archcompiler plan`: by hand, against the runner's recipes, and as commands print it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import archcompiler
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.roofline import accelerator, accelerators, roofline
+from archcompiler.cli.program import group
+from archcompiler.plan.planning import GB, Machines, make_plan
+from archcompiler.runner.recipe.loading import load_recipe
+
+NETWORK = archcompiler.compile("attention56_cifar")
+COST = total(CostModel(NETWORK.graph).network)
+
+
+def plan(recipe: str = "cifar_paper", *settings: str, **options: Any):  # type: ignore[no-untyped-def]
+    machines = Machines(
+        options.pop("processes", 1),
+        options.pop("strategy", "ddp"),
+        accelerator(options.pop("device")) if "device" in options else None,
+    )
+    return make_plan(NETWORK, load_recipe(recipe, settings), machines, **options)
+
+
+def invoke(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(group, ["plan", *words])
+    return done.exit_code, done.output
+
+
+def test_the_parts_add_up() -> None:
+    found = plan(device="h100")
+    assert (found.batch, found.part, found.parts, found.half) == (64, 64, 1, True)
+    assert found.weights == 4 * (COST.params + COST.buffers)
+    assert found.optimizer == 4 * COST.params
+    assert found.average == 0
+    assert found.images == 64 * (4 * 3 * 32 * 32 + 8)
+    assert found.iterations == 160_000
+    moment = found.highest
+    assert found.peak == (
+        found.weights + found.optimizer + found.images
+        + moment.kept.of(64) + moment.gradients + moment.passing.of(64)
+    )  # fmt: skip
+    least = roofline(COST, accelerator("h100"), "half").training_s
+    assert found.seconds == pytest.approx(64 * least)
+
+
+def test_the_largest_batch_is_the_largest() -> None:
+    found = plan(device="t4")
+    assert found.room == 16 * GB
+    assert found.most is not None
+    assert plan("cifar_paper", f"batch_size={found.most}", device="t4").fits
+    assert not plan("cifar_paper", f"batch_size={found.most + 1}", device="t4").fits
+
+
+def test_optimizers_averages_and_parts() -> None:
+    adam = plan("cifar_paper", "optimizer=adamw", "ema=0.999")
+    assert adam.optimizer == 8 * COST.params
+    assert adam.average == adam.weights
+    parts = plan("cifar_paper", "speed.accumulate=4")
+    assert (parts.part, parts.parts) == (16, 4)
+    assert parts.highest.gradients == 4 * COST.params, "of the parts before"
+    assert parts.peak < plan().peak
+
+
+def test_several_processes() -> None:
+    both = plan(processes=4, device="h100")
+    assert (both.batch, both.part) == (64, 16)
+    assert both.highest.gradients == 4 * COST.params, "buckets are there from the start"
+    shards = plan(processes=4, device="h100", strategy="fully_shard")
+    assert shards.optimizer == pytest.approx(COST.params, abs=8)
+    # A quarter, and what is gathered: two blocks and the gradient of one.
+    assert COST.params < shards.weights < 4 * (COST.params / 4 + 3 * COST.params)
+    deep = archcompiler.compile("attention452")
+    recipe = load_recipe("cifar_paper")
+    whole = make_plan(deep, recipe, Machines(4, "ddp"))
+    assert make_plan(deep, recipe, Machines(4, "fully_shard")).weights < 0.6 * whole.weights
+
+
+def test_checkpointing_takes_less_and_longer() -> None:
+    plain, again = plan(device="h100"), plan(device="h100", checkpointing=True)
+    assert again.peak < plain.peak
+    assert again.seconds > plain.seconds
+    assert again.peak == plan("cifar_paper", "speed.checkpointing=true", device="h100").peak
+
+
+def test_how_long_a_run_is() -> None:
+    assert plan("cifar_modern").iterations == 200 * -(-45_000 // 128)
+    assert plan("photographs").iterations is None
+    assert plan("photographs", images=1000).iterations == 20 * -(-1000 // 64)
+    assert plan("photographs", "batch_size=100", images=1000).iterations == 20 * 10
+
+
+def test_every_accelerator_says_how_much_memory_it_has() -> None:
+    for found in accelerators().values():
+        assert f"{found.memory} GB" in found.title
+
+
+def test_what_is_printed() -> None:
+    code, text = invoke(
+        "attention56", "--recipe", "imagenet_modern", "--device", "h100", "--gpus", "8"
+    )
+    assert code == 0
+    assert text.startswith(
+        "attention56: 1,024 images a step, 128 at a time, 16-bit autocast, "
+        "8 × NVIDIA H100 SXM 80 GB, ddp\n"
+    )
+    rows = {
+        line[2:18].strip(): line[18:].strip() for line in text.splitlines()[2:] if line[:2] == "  "
+    }
+    assert rows["there are"].startswith("80.0 GiB")
+    assert {"weights", "optimizer", "moving average", "activations", "peak", "step"} <= rows.keys()
+
+
+def test_what_does_not_fit_is_exit_code_1() -> None:
+    code, text = invoke("attention92", "--batch", "1024", "--device", "t4")
+    assert code == 1
+    assert "does not fit; at most " in text
+
+
+def test_json_has_the_same_numbers() -> None:
+    words = ("attention56_cifar", "--recipe", "cifar_paper", "--device", "a100")
+    code, text = invoke(*words, "--format", "json")
+    found = json.loads(text)
+    same = plan(device="a100")
+    assert code == 0
+    assert (found["peak_bytes"], found["most_images"]) == (same.peak, same.most)
+    assert found["step_seconds"] == same.seconds
+    assert found["run_seconds"] == pytest.approx(same.seconds * 160_000)
+    assert found["checkpointing_peak_bytes"] < found["peak_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("attention56", "--device", "h1000"), "E501"),
+        (("attention56", "--set", "optimizer.lrr=1"), "E201"),
+        (("attention56", "--recipe", "nothing"), "E701"),
+        (("attention565",), "E101"),
+    ],
+)
+def test_mistakes_are_diagnostics(words: tuple[str, ...], code: str) -> None:
+    done = CliRunner().invoke(group, ["plan", *words])
+    assert code in {d.code for d in done.exception.diagnostics}  # type: ignore[union-attr]
