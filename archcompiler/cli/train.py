@@ -26,17 +26,19 @@ if TYPE_CHECKING:
 
 _EPILOG = """
 \b
-Your images:       archcompiler train SPEC --data FOLDER
-One GPU:           archcompiler train SPEC --recipe RECIPE
-Eight GPUs:        archcompiler train SPEC --recipe RECIPE --processes 8
-Slurm:             srun --ntasks-per-node 8 archcompiler train SPEC --recipe RECIPE
-Two such machines: torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
-                     --rdzv-endpoint HOST:29500 -m archcompiler.runner SPEC --recipe RECIPE
-                   (on both, with --out on storage that they share)
+Your images:   archcompiler train SPEC --data FOLDER
+One GPU:       archcompiler train SPEC --recipe RECIPE
+Eight GPUs:    archcompiler train SPEC --recipe RECIPE --processes 8
+Slurm:         srun --ntasks-per-node 8
+                 archcompiler train SPEC --recipe RECIPE
+Two machines:  torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
+                 --rdzv-endpoint HOST:29500
+                 -m archcompiler.runner SPEC --recipe RECIPE
+               (eight GPUs each; on both, with --out on storage they share)
 
 \b
 Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
-75 stopped by SIGTERM or SIGINT after writing a checkpoint (torchrun makes it 1).
+75 stopped by SIGTERM or SIGINT after writing a checkpoint (1 by torchrun).
 """
 
 
