@@ -208,3 +208,10 @@ def test_a_line_break_of_the_user_is_no_line() -> None:
 def test_help_fits_a_terminal(command: str) -> None:
     text = run(*filter(None, [command]), "--help").stdout
     assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("words", [("nowhere",), ("--out", "nowhere"), ("--out", ".")])
+def test_what_is_no_run_is_not_resumed(words: tuple[str, ...]) -> None:
+    said = run("train", "--resume", *words, code=2).stderr
+    assert said.startswith(f"error[E705]: `{words[-1]}` is no run folder\n")
+    assert f"there is no `{Path(words[-1], 'spec.toml')}`" in said

@@ -14,7 +14,7 @@ from archcompiler.cli import completing
 from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.system.place import ALONE, Place, launch_name, read_place, restarts
 from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
@@ -161,7 +161,7 @@ def command(
             )
         if resume and out is None and spec is not None and spec.is_dir():
             out, spec = spec, None
-        network, loaded = _load(spec, recipe, data, epochs, out if resume else None, settings, root)
+        network, loaded = _load(spec, recipe, data, epochs, resume, out, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
         folder = RunFolder(out or default_folder(network, loaded))
@@ -219,7 +219,8 @@ def _load(
     recipe: str | None,
     data: Path | None,
     epochs: int | None,
-    folder: Path | None,
+    resume: bool,
+    out: Path | None,
     settings: tuple[str, ...],
     root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
@@ -229,13 +230,18 @@ def _load(
     from archcompiler.runner.recipe.layout import find_layout
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
 
+    folder = out if resume else None
     if folder is not None and (folder / "spec.toml").is_file():
         spec = spec or folder / "spec.toml"
         chosen: str | Path | None = recipe or folder / "recipe.toml"
     else:
         chosen = recipe or (OWN_DATA if data is not None else None)
+    if spec is None and folder is not None:
+        raise CompileError(_no_run(folder))
     if spec is None:
-        raise click.UsageError("missing SPEC; only --resume with --out does without")
+        raise click.UsageError("missing SPEC; only --resume with a run folder does without")
+    if chosen is None and resume and _is_no_spec(spec):
+        raise CompileError(_no_run(spec))
     if chosen is None:
         raise click.UsageError(
             "missing --recipe, for example `--recipe smoke`, or --data with a folder of images"
@@ -260,6 +266,23 @@ def _load(
     if problems:
         raise CompileError(*(d for problem in problems for d in problem.diagnostics))
     return network, loaded
+
+
+def _is_no_spec(spec: Path) -> bool:
+    """Whether what is to be resumed was probably meant as a run folder."""
+    from archcompiler import shipped
+
+    is_path = isinstance(spec, Path)  # or the text of the standard input
+    return is_path and not spec.suffix and not spec.exists() and str(spec) not in shipped.specs()
+
+
+def _no_run(folder: Path) -> Diagnostic:
+    return error(
+        "E705",
+        f"`{folder}` is no run folder",
+        notes=(f"there is no `{folder / 'spec.toml'}`",),
+        help="name a folder that `train` has left, or a SPEC with a --recipe to begin with",
+    )
 
 
 def _started_again(folder: RunFolder, place: Place) -> bool:

@@ -87,8 +87,17 @@ def _locate(path: Path) -> tuple[RunFolder, Path]:
         checkpoint = folder.best_or_last
     else:
         folder, checkpoint = RunFolder(path.absolute().parent.parent), path
+    if path.suffix == ".safetensors" and path.is_file():
+        raise CompileError(
+            error(
+                "E705",
+                f"`{path}` is weights alone, not a checkpoint",
+                help=_run_above(path) or "name the run folder that they are from",
+            )
+        )
     if not checkpoint.is_file():
-        raise CompileError(error("E705", f"there is no checkpoint at `{path}`"))
+        help = _run_above(path) if path.is_dir() else None
+        raise CompileError(error("E705", f"there is no checkpoint at `{path}`", help=help))
     for needed in (folder.spec, folder.recipe):
         if not needed.is_file():
             raise CompileError(
@@ -99,3 +108,11 @@ def _locate(path: Path) -> tuple[RunFolder, Path]:
                 )
             )
     return folder, checkpoint
+
+
+def _run_above(path: Path) -> str | None:
+    """Help that names the run which an export, or a file of it, lies in."""
+    for parent in path.parents[:2]:
+        if RunFolder(parent).started:
+            return f"name the run: `{parent}`"
+    return None

@@ -133,5 +133,10 @@ def test_what_is_listed_can_be_named() -> None:
         assert [line.partition(" ")[0] for line in lines] == names
         assert json.loads(run("list", kind, "--format", "json")) == entries
         assert f"{kind} " in run("list")
+    assert not any(title.startswith((":", "#")) for title in _titles(found))
     assert {"se", "hourglass"} < {entry["name"] for entry in found["masks"]}
     assert {"name": "E206", "title": "a spec that extends itself"} in found["codes"]
+
+
+def _titles(found: dict[str, list[dict[str, str]]]) -> list[str]:
+    return [entry["title"] for entries in found.values() for entry in entries]

@@ -423,6 +423,19 @@ def test_exit_codes_and_json(run: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert found["code"] == "E402"
 
 
+@pytest.mark.parametrize("command", ["eval", "predict"])
+@pytest.mark.parametrize("what", ["export/model.safetensors", "export"])
+def test_an_export_is_no_run(
+    command: str, what: str, run: Path, images: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _exported(run)
+    words = [command, str(run / what), *([str(images[0])] if command == "predict" else ())]
+    assert run_program(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error[E705]: ")
+    assert f"help: name the run: `{run}`" in said
+
+
 def test_a_run_without_names(run: Path, images: list[Path]) -> None:
     _change(run, classes=())
     done = _invoke("export", run, "--no-onnx")
