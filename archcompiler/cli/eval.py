@@ -7,6 +7,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import Command
+from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import RunPath, choice, crops_option, recipe_set_option, size_option
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device, Split
@@ -33,7 +34,7 @@ from archcompiler.runner.recipe.choices import Crops, Device, Split
 @click.option(
     "-o",
     "--output",
-    type=RunPath(file_okay=False),
+    type=DestinationPath(folders=True),
     metavar="DIR",
     help="Folder of eval.json and confusion.png; by default the run folder.",
 )
@@ -45,7 +46,7 @@ def command(
     split: Split,
     images: int | None,
     settings: tuple[str, ...],
-    output: Path | None,
+    output: Destination | None,
     device: Device,
 ) -> None:
     """Evaluate the best weights of RUN, or those of CHECKPOINT, on images of its recipe.
@@ -66,7 +67,7 @@ def command(
         size=size,
         limit=images,
         split=split,
-        output=output,
+        output=None if output is None else output.path,
     )
     report(found.warnings)
     score = found.score
