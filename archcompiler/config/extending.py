@@ -135,7 +135,7 @@ def _resolve_extends(
             "E208",
             f"`extends` leaves the folder that a {kind.word} may read in",
             f"that folder is {scope.why}",
-            help="`--root DIR` names another",
+            help=scope.cure,
         )
     if resolved in chain:
         cycle = chain[chain.index(resolved) :]

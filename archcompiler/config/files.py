@@ -95,6 +95,16 @@ class Scope:
     """What makes it that folder, for who wanted to leave it."""
     shipped: bool = False
 
+    @property
+    def cure(self) -> str | None:
+        """What lets a spec read elsewhere; nothing does for one that comes with the package."""
+        if self.shipped:
+            return None
+        if self.files.root is not None or any((self.root / each).exists() for each in MARKERS):
+            return "`--root DIR` names another"
+        marked = f"put {_either(MARKERS)} into the folder above both"
+        return f"{marked}, or name that with `--root DIR`"
+
     def read(self, path: Path, room: int = MAX_BYTES) -> Source:
         return self.files.read(path, self._name(path), room)
 
