@@ -215,3 +215,9 @@ def test_what_is_no_run_is_not_resumed(words: tuple[str, ...]) -> None:
     said = run("train", "--resume", *words, code=2).stderr
     assert said.startswith(f"error[E705]: `{words[-1]}` is no run folder\n")
     assert f"there is no `{Path(words[-1], 'spec.toml')}`" in said
+
+
+def test_a_run_is_in_no_stream() -> None:
+    words = ("train", "tiny.toml", "--recipe", "smoke", "--out", "-")
+    assert "`-` is no place of a run" in run(*words, code=2).stderr
+    assert not Path("-").exists()
