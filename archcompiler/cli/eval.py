@@ -54,7 +54,6 @@ def command(
     """
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
-    from archcompiler.runner.recipe.model import holds_back
     from archcompiler.runner.store.trained import load_portable
 
     trained = load_portable(run, device, settings)
@@ -74,7 +73,7 @@ def command(
         f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} {split} images, "
         f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
     )
-    if split == "test" and not holds_back(trained.loaded.recipe.data):
+    if split == trained.chosen_on == "test":
         terminal.line("the run has chosen its best weights by these images")
     if found.problem is not None:
         report(found.problem.diagnostics)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.runner.data.files import unreadable
+from archcompiler.runner.data.files import require_read, unreadable
 from archcompiler.runner.data.opening import OpenedSplit, open_split
 from archcompiler.runner.data.source import Tested, asked
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.inference import Inference
 from archcompiler.runner.recipe.choices import Split
-from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.report.progress import Progress
@@ -87,6 +86,7 @@ def evaluate_trained(
             crops=view.crops,
             answers=confusion.add,
         )
+    require_read(score.images, opened.images.missed)
     variant = Variant(split, crops, inference.size)
     return _written(trained, output or trained.folder.path, score, confusion, opened, variant)
 
@@ -114,7 +114,7 @@ def _written(
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
         "split": variant.split,
-        "best_chosen_on": "validation" if holds_back(trained.loaded.recipe.data) else "test",
+        "best_chosen_on": trained.chosen_on,
         "images": score.images,
         "unreadable": len(missed),
         "crops": variant.crops,

@@ -45,7 +45,8 @@ def draw_masks(
     A mask is shown as its mean over channels, from its lowest value to its highest.
     Raises CompileError: E703 for a network without masks, E704 for a folder without images, E707
     for the device, E710 if the picture cannot be written, E712 for an image that cannot be read
-    unless those are to be skipped, E714 for more images than a sheet can hold.
+    unless those are to be skipped, and if none can be read, E714 for more images than a sheet can
+    hold.
     """
     if not hasattr(trained.module, "attention_masks"):
         # Emitted only where there is something to show.
@@ -60,9 +61,9 @@ def draw_masks(
     with inference.fitting():
         for names, (images,) in given.batches():
             rows += _rows(inference, names, images)
-    if rows:
-        write_result(output, png(draw_sheet(rows)))
-    return Masks(len(rows), len(rows[0].masks) if rows else 0, tuple(given.warnings()))
+    given.require_some()
+    write_result(output, png(draw_sheet(rows)))
+    return Masks(len(rows), len(rows[0].masks), tuple(given.warnings()))
 
 
 def _rows(inference: Inference, names: Sequence[str], images: Tensor) -> list[Shown]:

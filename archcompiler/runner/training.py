@@ -171,6 +171,7 @@ class _Run:
                 name: identity[name]
                 for name in ("spec_sha256", "images", "data_sha256", "classes", "initial")
             }
+            of["chosen_on"] = data.split
             folder.prepare(job.network, recipe, of, here)
         state, model = _built(job, recipe, initial, hardware, world)
         if contents is not None:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.data.augment import Normaliser, augment, noisy_labels
 from archcompiler.runner.data.draws import Draws
+from archcompiler.runner.data.files import require_read
 from archcompiler.runner.data.mixing import Mixer
 from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.data.order import Order, Parts, Samples
@@ -265,8 +266,11 @@ class Loop:
         self.listener.measured(row)
 
     def _evaluate(self, vote: StopVote) -> bool:
-        """Measure on the images that judge; whether it is the best so far. Raises Interrupted."""
+        """Measure on the images that judge; whether it is the best so far. Raises Interrupted,
+        CompileError E704 where none of them can be read.
+        """
         score = self._score(vote)
+        require_read(score.images, self.data.judge.missed)
         state = self.state
         row: Row = {
             "iteration": state.iteration,

@@ -20,7 +20,7 @@ from archcompiler.runner.export import markdown
 from archcompiler.runner.export.history import History, Result, name_of
 from archcompiler.runner.export.onnx_model import INPUT, OPSET, OUTPUT
 from archcompiler.runner.export.preprocessing import Preprocessing
-from archcompiler.runner.recipe.model import Embedded, Folder, Recipe, holds_back
+from archcompiler.runner.recipe.model import Embedded, Folder, Recipe
 from archcompiler.runner.store.trained import Trained
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -113,7 +113,7 @@ class Card:
     @property
     def chosen_on(self) -> str:
         """The split whose images chose the best weights."""
-        return "validation" if holds_back(self.recipe.data) else "test"
+        return self.trained.chosen_on
 
     @property
     def settings(self) -> Iterator[tuple[str, str]]:

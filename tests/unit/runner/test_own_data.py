@@ -165,6 +165,80 @@ def test_a_folder_and_no_other_word(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "8 test images" in _run("eval", first)
 
 
+def _refused(*words: object, code: int = 2) -> str:
+    try:
+        done = CliRunner().invoke(group, [str(word) for word in words], catch_exceptions=False)
+    except CompileError as exc:
+        return str(exc)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where one stands, with the tiny network as `tiny.json`; the folder is yet to be filled."""
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.json").write_text(json.dumps(TINY))
+    return tmp_path / "photos"
+
+
+QUICK = ("--set", "device=cpu", "--set", "data.workers=0")
+
+
+def test_one_image_a_class_leaves_none_to_test_on(photos: Path) -> None:
+    _images(photos, 1)
+    words = ("train", "tiny.json", "--data", photos, *QUICK, "--epochs", 1)
+    for resume in ((), ("--resume",)):
+        refused = _refused(*words, *resume)
+        assert "E703" in refused
+        assert "there are no test images" in refused
+        assert "two images of a class are needed" in refused
+        assert not Path("runs").exists()
+
+
+def test_what_chose_the_best_weights_is_kept(photos: Path) -> None:
+    """Of two images a class one is tested on, and none is left to be held back."""
+    _images(photos, 2)
+    started = _run("train", "tiny.json", "--data", photos, *QUICK, "--epochs", 1)
+    assert "2 training, no validation and 2 test images" in started
+    run = Path("runs/tiny-photographs")
+    said = _run("eval", run)
+    assert "the run has chosen its best weights by these images" in said
+    assert json.loads((run / "eval.json").read_text())["best_chosen_on"] == "test"
+    held = _refused("eval", run, "--split", "validation")
+    assert "there are no validation images" in held
+    assert "no class has two images to train on" in held
+
+
+def test_one_class_is_warned_of(photos: Path) -> None:
+    _images(photos, 5)
+    (photos / "dog").rename(photos.parent / "dog")
+    output = _run("train", "tiny.json", "--data", photos, *QUICK, "--epochs", 1)
+    assert "warning[W734]: `cat` is the only class" in output
+
+
+def test_a_folder_without_images_says_what_to_do(photos: Path) -> None:
+    _images(photos, 5)
+    (photos / "empty").mkdir()
+    refused = _refused("train", "tiny.json", "--data", photos, *QUICK)
+    assert "note: files that are read end in .bmp, .gif" in refused
+    assert "help: remove the folder, or put images of its class in" in refused
+
+
+def test_an_evaluation_of_no_image_has_no_result(photos: Path) -> None:
+    _images(photos, 5)
+    skip = ("--set", "data.on_error=skip", "--set", "data.validation=0")
+    _run("train", "tiny.json", "--data", photos, *QUICK, *skip, "--epochs", 1)
+    run = Path("runs/tiny-photographs")
+    for image in photos.rglob("*.jpg"):
+        image.write_bytes(b"x")
+    refused = _refused("eval", run)
+    assert "E704" in refused
+    assert "not one of those to evaluate on can be read" in refused
+    assert "2 images were left out" in refused
+    assert not (run / "eval.json").exists()
+
+
 def test_classes_that_are_said_are_not_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
