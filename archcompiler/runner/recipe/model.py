@@ -286,7 +286,8 @@ class EarlyStop(Model):
     """An end before the last iteration."""
 
     patience: Natural = 0
-    """Evaluations without a better one after which the run ends; 0 is off."""
+    """Evaluations without a better one after which the run ends; 0 is off. One is better if its
+    accuracy is higher, or the same with a lower loss."""
 
 
 class Recipe(Model):

@@ -124,7 +124,7 @@ def test_masks(run: Path, tmp_path: Path) -> None:
         Image.effect_noise(size, 90).save(path)
         paths.append(str(path))
     output = _invoke("masks", str(run / "checkpoints" / "last.pt"), *paths)
-    assert "2 images, 1 masks each" in output
+    assert "2 images, 1 mask each" in output
     with Image.open(run / "masks.png") as sheet:
         assert len(sheet.getcolors(1 << 20)) > 100
     (tmp_path / "no.png").write_text("not a picture")

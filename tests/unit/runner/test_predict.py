@@ -226,6 +226,7 @@ def test_masks_of_a_folder(photographs: tuple[Path, Path], tmp_path: Path) -> No
         (tmp_path / "many" / f"{i}.png").touch()
     assert "E714" in str(_invoke("masks", run, tmp_path / "many").exception)
     assert "E712" in str(_invoke("masks", run, tmp_path / "many" / "0.png").exception)
-    skipped = _invoke("masks", run, tmp_path / "many" / "0.png", "--on-error", "skip")
+    mixed = (tmp_path / "many" / "0.png", data / "val" / "cat" / "0.PNG")
+    skipped = _invoke("masks", run, *mixed, "--on-error", "skip", "-o", one)
     assert skipped.exit_code == 0
     assert "W733" in skipped.stderr
