@@ -69,9 +69,12 @@ def command(
     )
     report(found.warnings)
     score = found.score
+    # Any answer is among the first five of five.
+    five = f"top-5 {score.top5:.2%}, " if trained.compiled.spec.classes > 5 else ""
     terminal.line(
-        f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} {split} images, "
-        f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
+        f"{trained.checkpoint}, iteration {trained.iteration}: "
+        f"{score.images:,} {split} {'image' if score.images == 1 else 'images'}, "
+        f"top-1 {score.top1:.2%}, {five}loss {score.loss:.4f}"
     )
     if split == trained.chosen_on == "test":
         terminal.line("the run has chosen its best weights by these images")

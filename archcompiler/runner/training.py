@@ -263,10 +263,15 @@ class _Run:
             self._latest = row
             self.progress.numbers(_numbers(row))
         else:
+            latest, left = self._latest, self.progress.left(row["iteration"])
+            if latest is not None and latest["iteration"] == row["iteration"]:
+                now = f"  {_numbers(latest)}"
+            else:
+                # An older line says nothing of these steps, and is printed beside a bar alone.
+                now = f"  {duration(left)} left" if left else ""
             self.progress.say(
-                f"iteration {row['iteration']}/{self.recipe.iterations}"
-                + (f"  {_numbers(self._latest)}" if self._latest is not None else "")
-                + f"  {row['split']} loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
+                f"iteration {row['iteration']}/{self.recipe.iterations}{now}"
+                f"  {row['split']} loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
             )
 
     def save(self, loop: Loop, *, best: bool) -> None:

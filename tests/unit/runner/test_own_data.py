@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -162,7 +163,24 @@ def test_a_folder_and_no_other_word(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert curves[0] == curves[1]
     assert curves[0][0][1] == "validation"
     assert curves[0][-1][2] < curves[0][0][2]
-    assert "8 test images" in _run("eval", first)
+    said = _run("eval", first)
+    assert "8 test images, top-1 " in said
+    assert "top-5" not in said
+    assert json.loads((first / "eval.json").read_text())["top5"] == 1.0
+
+
+def test_a_line_of_an_evaluation_has_fresh_numbers_alone(photos: Path) -> None:
+    _images(photos)
+    often = ("--set", "log_every=3", "--set", "evaluate_every=2", "--set", "iterations=6")
+    output = _run("train", "tiny.json", "--data", photos, *QUICK, *often)
+    lines = {int(line[10]): line for line in output.splitlines() if "validation loss" in line}
+    assert lines.keys() == {2, 4, 6}
+    for iteration in (2, 4):
+        assert re.fullmatch(
+            rf"iteration {iteration}/6  \d+ s left  validation loss \d\.\d+  accuracy \d+\.\d+%",
+            lines[iteration],
+        )
+    assert re.match(r"iteration 6/6  loss .* images/s  0 s left  validation loss", lines[6])
 
 
 def _refused(*words: object, code: int = 2) -> str:
