@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Final, TypeVar
 
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, error
@@ -10,6 +11,10 @@ from archcompiler.runner.recipe.lengths import MOST, in_iterations
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import EPOCHS, Data, Optimizer, Schedule, SettledRecipe
 
+PRINTED: Final = "printed.toml"
+"""What a recipe that is printed is called in the command that repeats a run by it."""
+FEW_STEPS: Final = 100
+"""Fewer teach a network that begins anew little, and are as few for the statistics of BN."""
 P = TypeVar("P", Data, Optimizer, Schedule)
 _USUAL_STEPS, _FEW_IMAGES = 8, 8
 """Steps that an epoch has at least by a batch that nobody chose, unless it would be of fewer
@@ -53,6 +58,31 @@ def settle_recipe(
         }
         | ({} if often is None else {"evaluate_every": interval(often)})
     )
+
+
+def fitted(loaded: LoadedRecipe, settled: SettledRecipe, images: int) -> Iterator[str]:
+    """What was written for other data and is another value in this run, a line each."""
+    recipe, batch, optimizer = loaded.recipe, settled.batch_size, loaded.recipe.optimizer
+    if "batch_size" in recipe.model_fields_set and batch != recipe.batch_size:
+        yield f"batch_size {recipe.batch_size} → {batch}: there are {images:,} training images"
+    if "lr" in optimizer.model_fields_set and settled.optimizer.lr != optimizer.lr:
+        yield (
+            f"optimizer.lr {optimizer.lr:g} → {settled.optimizer.lr:g}: {batch} images a step, "
+            f"where the recipe is for {recipe.batch_size}"
+        )
+
+
+def few_steps(loaded: LoadedRecipe, settled: SettledRecipe, images: int) -> str | None:
+    """What makes more steps of a run that has few, if it is as long as its epochs say."""
+    steps = settled.iterations
+    if loaded.recipe.iterations is not None or steps >= FEW_STEPS:
+        return None
+    epoch = -(-images // settled.batch_size)
+    epochs = -(-FEW_STEPS // epoch)
+    if epochs > 10:
+        epochs = -(-epochs // 10) * 10
+    count = "1 step is" if steps == 1 else f"{steps} steps are"
+    return f"{count} few: `--epochs {epochs}` makes {epochs * epoch}"
 
 
 def recipe_text(recipe: SettledRecipe) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from unit.runner.jobs import TINY
+from unit.runner.jobs import TINY, same
 
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError, Source
@@ -150,14 +151,19 @@ def test_a_folder_and_no_other_word(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "`photos` has folders of classes alone, of which 20% are drawn to test on" in output
     first = Path("runs/tiny-photographs")
     assert load(first / "spec.toml").spec.classes == 2
-    printed = output.partition("results:\n")[2].partition("\nfirst step")[0]
+    printed, _, after = output.partition("results:\n")[2].partition("\nsaved as `printed.toml`")
     assert tomllib.loads(printed)["iterations"] == 12
-    Path("mine.toml").write_text(printed)
-    _run("train", "tiny.json", "--recipe", "mine.toml", "--set", "classes=2")
+    Path("printed.toml").write_text(printed)
+    command = after.partition("by `")[2].partition("`")[0]
+    assert command == "archcompiler train tiny.json --recipe printed.toml --set classes=2"
+    assert "12 steps are few: `--epochs 30` makes 120\n" in output
+    again = _run(*shlex.split(command)[1:])
+    assert "steps are few" not in again
+    same(first, Path("runs/tiny-printed"))
     curves = [
         [(row["iteration"], row["split"], row["loss"], row["accuracy"]) for row in rows]
         for rows in (
-            read_metrics(folder / "metrics.jsonl") for folder in (first, Path("runs/tiny-mine"))
+            read_metrics(folder / "metrics.jsonl") for folder in (first, Path("runs/tiny-printed"))
         )
     ]
     assert curves[0] == curves[1]
@@ -181,6 +187,33 @@ def test_a_line_of_an_evaluation_has_fresh_numbers_alone(photos: Path) -> None:
             lines[iteration],
         )
     assert re.match(r"iteration 6/6  loss .* images/s  0 s left  validation loss", lines[6])
+
+
+def test_what_was_written_and_is_changed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _images(tmp_path / "photos")
+    Path("tiny.json").write_text(json.dumps(TINY))
+    quick = ("device=cpu", "data.workers=0", "iterations=1")
+    words = [word for setting in quick for word in ("--set", setting)]
+
+    def changes(recipe: str, *more: str) -> list[str]:
+        Path("my.toml").write_text(recipe)
+        run = ("train", "tiny.json", "--data", "photos", "--recipe", "my.toml", *words, *more)
+        output = _run(*run, "--out", f"runs/{len(list(Path('runs').glob('*')))}")
+        return [line for line in output.splitlines() if " → " in line]
+
+    rate = "optimizer.lr 0.001 → 6.25e-05: 8 images a step, where the recipe is for 128"
+    assert changes("[optimizer]\nlr = 1e-3\n") == [rate]
+    assert changes("batch_size = 1024\n[optimizer]\nlr = 0.5\n") == [
+        "batch_size 1024 → 28: there are 28 training images",
+        "optimizer.lr 0.5 → 0.0136719: 28 images a step, where the recipe is for 1024",
+    ]
+    root = 'batch_size = 1024\n[optimizer]\ntype = "adamw"\n'
+    assert changes(root) == ["batch_size 1024 → 28: there are 28 training images"]
+    assert changes("[optimizer]\nlr = 1e-3\n", "--set", "optimizer.lr=1e-3") == []
+    assert changes("seed = 1\n") == []
 
 
 def _refused(*words: object, code: int = 2) -> str:
