@@ -66,6 +66,7 @@ def command(
         limit=images,
         split=split,
         output=output,
+        settings=settings,
     )
     report(found.warnings)
     score = found.score
