@@ -229,6 +229,7 @@ def _load(
     from archcompiler.config.files import Files
     from archcompiler.runner.recipe.layout import find_layout
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
+    from archcompiler.runner.store.record import with_data_found
 
     if folder is not None and (folder / "spec.toml").is_file():
         spec = spec or folder / "spec.toml"
@@ -256,6 +257,8 @@ def _load(
     try:
         with recipe_wanted(Path(chosen)):
             loaded = load_recipe(chosen, of_recipe, data=layout)
+        if folder is not None and chosen == folder / "recipe.toml":
+            loaded = with_data_found(loaded, folder / "run.json")
     except CompileError as exc:
         problems.append(exc)
     if problems:

@@ -17,7 +17,7 @@ from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.store.checkpoint import classes_of, load
 from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
-from archcompiler.runner.store.record import read_record
+from archcompiler.runner.store.record import read_record, with_data_found
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
     """
     folder, checkpoint = _locate(path)
     compiled = compile(folder.spec)
-    loaded = load_recipe(folder.recipe, settings)
+    loaded = with_data_found(load_recipe(folder.recipe, settings), folder.record)
     contents = load(checkpoint)
     module = compiled.module()
     try:

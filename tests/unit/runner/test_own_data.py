@@ -261,6 +261,25 @@ def test_what_chose_the_best_weights_is_kept(photos: Path) -> None:
     assert "no class has two images to train on" in held
 
 
+def test_a_run_is_looked_at_and_resumed_from_elsewhere(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _images(photos)
+    _run("train", "tiny.json", "--data", "photos", *QUICK, "--epochs", 1, "--out", "run")
+    run, elsewhere = photos.parent / "run", photos.parent / "elsewhere"
+    assert 'path = "photos"' in (run / "recipe.toml").read_text()
+    here = _run("eval", "run").partition(": ")[2].splitlines()[0]
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert here in _run("eval", run)
+    assert "iterations 4 to 8" in _run("train", "--resume", run, "--set", "iterations=8")
+    # What is said now is meant from here.
+    assert "`photos` is not a folder" in _refused("eval", run, "--set", "data.path=photos")
+    photos.rename(photos.parent / "gone")
+    (run / "run.json").write_text('{"starts": [null, {"folder": 7}, {"folder": "\\u0000"}]}')
+    assert "is not a folder" in _refused("eval", run)
+
+
 def test_one_class_is_warned_of(photos: Path) -> None:
     _images(photos, 5)
     (photos / "dog").rename(photos.parent / "dog")
