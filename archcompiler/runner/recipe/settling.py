@@ -109,13 +109,14 @@ def _rate(loaded: LoadedRecipe, batch: int) -> float:
     """The rate for a batch of another size than it is for, unless it was chosen for this run.
 
     The steps of SGD add up, as in Goyal et al. (2017), so that the rate goes with the batch; those
-    of adaptive methods do with its square root, as in Malladi et al. (2022).
+    of adaptive methods do with its square root, as in Malladi et al. (2022). A batch of 8 leaves a
+    rate that is linear in it so little that a short run learns nothing: SGD may have the root too.
     """
     recipe, optimizer = loaded.recipe, loaded.recipe.optimizer
     usual = optimizer.usual_batch
     if "lr" in optimizer.model_fields_set:
         usual = recipe.batch_size if loaded.is_foreign(("optimizer", "lr")) else batch
-    return float(optimizer.lr * (batch / usual) ** optimizer.scaling)
+    return float(optimizer.lr * (batch / usual) ** optimizer.power)
 
 
 def _schedule(schedule: Schedule, epoch: int, run: int) -> Schedule:
