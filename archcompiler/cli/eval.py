@@ -55,7 +55,6 @@ def command(
     """
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
-    from archcompiler.runner.recipe.model import holds_back
     from archcompiler.runner.store.trained import load_portable
 
     trained = load_portable(run, device, settings)
@@ -68,14 +67,18 @@ def command(
         limit=images,
         split=split,
         output=None if output is None else output.path,
+        settings=settings,
     )
     report(found.warnings)
     score = found.score
+    # Any answer is among the first five of five.
+    five = f"top-5 {score.top5:.2%}, " if trained.compiled.spec.classes > 5 else ""
     terminal.line(
-        f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} {split} images, "
-        f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
+        f"{trained.checkpoint}, iteration {trained.iteration}: "
+        f"{score.images:,} {split} {'image' if score.images == 1 else 'images'}, "
+        f"top-1 {score.top1:.2%}, {five}loss {score.loss:.4f}"
     )
-    if split == "test" and not holds_back(trained.loaded.recipe.data):
+    if split == trained.chosen_on == "test":
         terminal.line("the run has chosen its best weights by these images")
     if found.problem is not None:
         report(found.problem.diagnostics)

@@ -46,5 +46,8 @@ def command(
     path = output.path / "masks.png" if output.is_folder else output.path
     drawn = draw_masks(trained, images, size=size, on_error=on_error, output=path)
     report(drawn.warnings)
-    if drawn.images:
-        terminal.line(f"{path}  {drawn.images} images, {drawn.modules} masks each")
+    terminal.line(f"{path}  {_count(drawn.images, 'image')}, {_count(drawn.modules, 'mask')} each")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

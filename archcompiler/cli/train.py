@@ -21,6 +21,7 @@ from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
 
 if TYPE_CHECKING:
     from archcompiler.compiler import CompiledNetwork
+    from archcompiler.runner.recipe.layout import Layout
     from archcompiler.runner.recipe.loading import LoadedRecipe
     from archcompiler.runner.store.folder import RunFolder
 
@@ -178,9 +179,11 @@ def command(
         from archcompiler.runner.training import Job, train
 
         follow()
+        repeat = None if loaded.data is None else _repeated(context, loaded.data)
         job = Job(
-            network, loaded, folder, resume, init, strategy, tensorboard, quiet, grace, report
-        )
+            network, loaded, folder, resume, init, strategy, tensorboard, quiet, grace, repeat,
+            report,
+        )  # fmt: skip
         outcome = train(job)
     except CompileError as exc:
         codes = {d.code for d in exc.diagnostics}
@@ -229,6 +232,7 @@ def _load(
     from archcompiler.config.files import Files
     from archcompiler.runner.recipe.layout import find_layout
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
+    from archcompiler.runner.store.record import with_data_found
 
     folder = out if resume else None
     if folder is not None and (folder / "spec.toml").is_file():
@@ -261,6 +265,8 @@ def _load(
     try:
         with recipe_wanted(Path(chosen)):
             loaded = load_recipe(chosen, of_recipe, data=layout)
+        if folder is not None and chosen == folder / "recipe.toml":
+            loaded = with_data_found(loaded, folder / "run.json")
     except CompileError as exc:
         problems.append(exc)
     if problems:
@@ -293,6 +299,24 @@ def _started_again(folder: RunFolder, place: Place) -> bool:
     return restarts() > 0 and (
         not place.first or not folder.started or folder.started_by(launch_name())
     )
+
+
+def _repeated(context: click.Context, data: Layout) -> str:
+    """The command of the same run by the recipe that is printed, which says nothing of the spec."""
+    import shlex
+
+    from archcompiler.runner.recipe.loading import split_settings
+    from archcompiler.runner.recipe.settling import PRINTED
+
+    said = context.params
+    of_spec, _ = split_settings(said["settings"])
+    words = ["archcompiler", "train", str(said["spec"]), "--recipe", PRINTED]
+    for setting in (f"classes={len(data.classes)}", *of_spec):
+        words += ["--set", setting]
+    for option in ("root", "init"):
+        if said[option] is not None:
+            words += [f"--{option}", str(said[option])]
+    return shlex.join(words)
 
 
 def _words(context: click.Context) -> list[str]:

@@ -11,10 +11,13 @@ from torch import nn
 from archcompiler.analysis.sizes import takes, valid_sizes
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
+from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.store.checkpoint import classes_of, load
 from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.store.record import read_record, with_data_found
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,20 @@ class Trained:
     module: nn.Module
     classes: tuple[str, ...] | None
     """Names, by number; None for a checkpoint that was written before they were kept."""
+
+    @property
+    def chosen_on(self) -> Split:
+        """The split whose images chose the best weights.
+
+        What was to be held back need not be: a class may have one image alone. Older records do
+        not have it.
+        """
+        match read_record(self.folder.record).get("chosen_on"):
+            case "validation":
+                return "validation"
+            case "test":
+                return "test"
+        return "validation" if holds_back(self.loaded.recipe.data) else "test"
 
     def require_size(self, height: int, width: int) -> None:
         """Raise CompileError E703 if the network runs out of pixels at this size."""
@@ -56,7 +73,7 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
     """
     folder, checkpoint = _locate(path)
     compiled = compile(folder.spec)
-    loaded = load_recipe(folder.recipe, settings)
+    loaded = with_data_found(load_recipe(folder.recipe, settings), folder.record)
     contents = load(checkpoint)
     module = compiled.module()
     try:
