@@ -50,7 +50,7 @@ class Network(CompiledNetwork):
         Raises CompileError for a size that the network does not take.
 
         >>> import archcompiler
-        >>> costs = archcompiler.compile("specs/attention56.toml").flops()
+        >>> costs = archcompiler.compile("attention56").flops()
         >>> costs["params"], costs["macs"]
         (31810728, 6270836736)
         """

@@ -37,9 +37,9 @@ def page(text: str, *, err: bool = False, styled: bool = False) -> None:
     _write("".join(p if p.startswith(kept) else visible(p) for p in parts), err=err)
 
 
-def raw(text: str) -> None:
-    """Print the text of a file as it is, in UTF-8: what reads it is no person."""
-    data = text.encode()
+def raw(content: str | bytes) -> None:
+    """Print a file as it is, a text in UTF-8: what reads it is no person."""
+    data = content.encode() if isinstance(content, str) else content
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

@@ -203,7 +203,7 @@ def understood(arguments: list[str]) -> None:
     with group.make_context("archcompiler", [], resilient_parsing=True) as parent:
         command = group.get_command(parent, arguments[0])
     assert command is not None, arguments[0]
-    known = {name for option in command.params for name in option.opts}
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
     for word in arguments[1:]:
         assert not word.startswith("--") or word.partition("=")[0] in known, word
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import run
 
+from archcompiler.cli.program import COMMANDS
+
 TINY = """\
 name    = "tiny"
 input   = [3, 32, 32]
@@ -180,3 +182,42 @@ def test_version_and_help() -> None:
     text = run("--help").stdout
     assert "  build " in text
     assert "Usage: archcompiler build " in run("build", "--help").stdout
+
+
+def test_a_bare_call_prints_the_help_in_lines() -> None:
+    bare = run(code=2)
+    assert bare.stdout == ""
+    assert bare.stderr == run("--help").stdout
+
+
+def test_choices_of_a_missing_argument_stand_in_lines() -> None:
+    lines = run("completion", code=2).stderr.splitlines()
+    assert lines[-4:] == [
+        "Error: Missing argument '{bash|zsh|fish}'. Choose from:",
+        "  bash,",
+        "  zsh,",
+        "  fish",
+    ]
+
+
+def test_a_line_break_of_the_user_is_no_line() -> None:
+    assert run("x\ny", code=2).stderr.endswith("\nError: no such command `x\\ny`.\n")
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_fits_a_terminal(command: str) -> None:
+    text = run(*filter(None, [command]), "--help").stdout
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("words", [("nowhere",), ("--out", "nowhere"), ("--out", ".")])
+def test_what_is_no_run_is_not_resumed(words: tuple[str, ...]) -> None:
+    said = run("train", "--resume", *words, code=2).stderr
+    assert said.startswith(f"error[E705]: `{words[-1]}` is no run folder\n")
+    assert f"there is no `{Path(words[-1], 'spec.toml')}`" in said
+
+
+def test_a_run_is_in_no_stream() -> None:
+    words = ("train", "tiny.toml", "--recipe", "smoke", "--out", "-")
+    assert "`-` is no place of a run" in run(*words, code=2).stderr
+    assert not Path("-").exists()

@@ -21,6 +21,7 @@ from documents import (
 from reference import PAGES
 
 import archcompiler
+from archcompiler.diagnostics.codes import all_codes, explanation
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import ZOO
 from archcompiler.ops.registry import operators
@@ -28,6 +29,7 @@ from archcompiler.verify import verify
 from archcompiler.verify.counts import verify_counts
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
+GUIDES = sorted(path.stem for path in ROOT.glob("docs/guides/*.md"))
 WALK = BLOCKS.read_text(encoding="utf-8")
 EXAMPLES = {tomllib.loads(text)["name"]: text for text in fences(WALK, "toml")}
 
@@ -39,6 +41,25 @@ def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/guides/{n}.md" for n in GUIDES)])
+def test_a_shipped_spec_is_called_by_its_name(name: str) -> None:
+    """Who has installed a package has no `specs/`, and `build specs/…` is for a checkout."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if "specs/" in line and ".toml" in line]
+    assert [line for line in lines if not line.startswith("python3 -m venv")] == []
+
+
+@pytest.mark.parametrize("code", sorted(set(all_codes()) - {"E101"}))  # which is about paths
+def test_an_explanation_calls_a_shipped_spec_by_its_name(code: str) -> None:
+    assert not re.search(r"^archcompiler .*specs/", explanation(code) or "", re.MULTILINE)
+
+
+def test_the_last_step_is_named() -> None:
+    for name in ("README.md", "docs/guides/images.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert "\narchcompiler export runs/" in text
 
 
 def test_the_walk_has_examples() -> None:

@@ -32,6 +32,7 @@ NOT_BY_ITSELF: Final = {
     "E703": "is about images and a network too",
     "W731": "is about images and a network too",
     "W732": "is about images and a network too",
+    "W734": "is about a folder of images",
 }
 OTHER_PROGRAMS: Final = frozenset({"iconv", "ls", "mv", "pip", "python", "sudo", "torchrun"})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,15 @@ LOADED = re.compile(
     r"|<link\b(?=[^>]*\brel=\"?(?:stylesheet|icon|preconnect|preload|dns-prefetch))"
     r"[^>]*\bhref=\"?(?P<href>[^\"\s>]+)"
 )
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+APART = """
+() => [...document.querySelectorAll('pre > code')].map(code => {
+  const button = code.closest('.highlight').querySelector('nav, button');
+  return button.getBoundingClientRect().left - code.getBoundingClientRect().right;
+})
+"""
+"""How far the button that copies a block is from where its lines end."""
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +62,22 @@ def test_a_page_that_was_at_the_top_leads_on(site: Path) -> None:
     assert 'href="../contributing.html' in (
         site / "decisions" / "001-blocks-as-data.html"
     ).read_text(encoding="utf-8")
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed")
+def test_no_button_is_on_a_line(site: Path) -> None:
+    if "CI" not in os.environ:
+        pytest.importorskip("playwright.sync_api")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        options = ["--headless", "--no-sandbox", "--disable-gpu"]
+        browser = running.chromium.launch(executable_path=CHROMIUM, args=options)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.goto((site / "guides" / "paper.html").as_uri())
+        page.wait_for_selector("pre nav, pre button, .highlight nav", state="attached")
+        apart = page.evaluate(APART)
+        browser.close()
+    assert len(apart) > 5
+    assert min(apart) >= 0

@@ -10,8 +10,8 @@ import click
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
 from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, shown
+from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import (
-    UserPath,
     diagnostic_format_option,
     root_option,
     set_option,
@@ -41,7 +41,7 @@ FOLDER = Path("generated")
 @click.option(
     "-o",
     "--output",
-    type=UserPath(),
+    type=DestinationPath([".py"], folders=True, stream=True),
     default=FOLDER,
     show_default=True,
     metavar="DIR|FILE|-",
@@ -55,7 +55,7 @@ FOLDER = Path("generated")
 @diagnostic_format_option
 def command(
     specs: tuple[SpecArgument, ...],
-    output: Path,
+    output: Destination,
     settings: tuple[str, ...],
     root: Path | None,
     check: bool,
@@ -64,15 +64,15 @@ def command(
     diagnostic_format: ReportFormat,
 ) -> None:
     """Compile each SPEC to DIR/<name>.py, a module that imports torch alone."""
-    if len(specs) > 1 and not _is_folder(output):
+    if len(specs) > 1 and not output.is_folder:
         raise click.UsageError(f"-o {output} is one file, but there are {len(specs)} specs")
-    if str(output) == "-" and (check or diagnostic_format != "text"):
+    if output.is_stream and (check or diagnostic_format != "text"):
         raise click.UsageError("-o - writes the module, and nothing else, to the standard output")
 
     def run(files: Files) -> None:
         networks = compile_all(specs, settings, files, diagnostic_format)
         _require_distinct(networks)
-        if str(output) == "-":
+        if output.is_stream:
             terminal.raw(networks[0].source)
         elif check:
             _check(networks, specs, output, settings, diagnostic_format)
@@ -80,10 +80,6 @@ def command(
             _write(networks, output, force, diagnostic_format)
 
     perform(run, root, watch, diagnostic_format)
-
-
-def _is_folder(output: Path) -> bool:
-    return str(output) != "-" and (output.suffix != ".py" or output.is_dir())
 
 
 def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
@@ -105,19 +101,19 @@ def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
 
 
 def _targets(
-    networks: Sequence[CompiledNetwork], output: Path
+    networks: Sequence[CompiledNetwork], output: Destination
 ) -> Iterator[tuple[CompiledNetwork, Path]]:
     """Where each network goes; one that several specs describe goes there once."""
     seen = set()
     for network in networks:
-        path = network.path(output) if _is_folder(output) else output
+        path = network.path(output.path) if output.is_folder else output.path
         if path not in seen:
             yield network, path
         seen.add(path)
 
 
 def _write(
-    networks: Sequence[CompiledNetwork], output: Path, force: bool, format: ReportFormat
+    networks: Sequence[CompiledNetwork], output: Destination, force: bool, format: ReportFormat
 ) -> None:
     from archcompiler.emit.writer import write_emitted
 
@@ -135,7 +131,7 @@ def _write(
 def _check(
     networks: Sequence[CompiledNetwork],
     specs: Sequence[SpecArgument],
-    output: Path,
+    output: Destination,
     settings: Sequence[str],
     format: ReportFormat,
 ) -> None:
@@ -157,8 +153,8 @@ def _check(
     if not stale:
         return
     words = ["archcompiler", "build", *stale]
-    if output != FOLDER:
-        words += ["-o", output.as_posix()]
+    if output.path != FOLDER:
+        words += ["-o", str(output)]
     for setting in settings:
         words += ["--set", setting]
     # A plain build would refuse.

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -8,9 +10,9 @@ from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import SPEC, Command
 from archcompiler.cli.compiling import SpecArgument, compile_all
+from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import (
     SpecPath,
-    UserPath,
     choice,
     root_option,
     set_option,
@@ -18,12 +20,13 @@ from archcompiler.cli.options import (
 )
 from archcompiler.cli.watching import perform
 from archcompiler.config.files import Files
-from archcompiler.figure.diagram import FORMATS, Format, Request, format_of
+from archcompiler.figure.diagram import EXTENSIONS, FORMATS, Format, Request
 from archcompiler.figure.page import Level
 from archcompiler.figure.themes import ThemeName
 
 INCH = 72.0
 UNITS = {"in": INCH, "cm": INCH / 2.54, "mm": INCH / 25.4, "pt": 1.0}
+BINARY = ("png", "pdf")
 NARROWEST, WIDEST = 3.0, 60.0
 
 
@@ -98,8 +101,10 @@ class Formats(click.ParamType[tuple[str, ...]]):
 @click.option("--theme", type=choice(ThemeName), default="paper", show_default=True)
 @click.option("--width", type=Length(), default="7in", show_default=True, metavar="LENGTH")
 @click.option(
-    "-o", "--output", type=UserPath(), default=Path(), metavar="DIR|FILE",
-    help="Folder of the files, by default the current one; figure.svg is the file.",
+    "-o", "--output", type=DestinationPath(EXTENSIONS, folders=True, stream=True), default=Path(),
+    metavar="DIR|FILE|-",
+    help="Folder of the files, by default the current one; figure.svg is the file, - the standard "
+    "output.",
 )  # fmt: skip
 @watch_option
 @click.option(
@@ -115,7 +120,7 @@ def command(
     formats: tuple[tuple[Format, ...], ...],
     theme: ThemeName,
     width: float,
-    output: Path,
+    output: Destination,
     dot: Path | None,
     watch: bool,
 ) -> None:
@@ -128,21 +133,38 @@ def command(
     def run(files: Files) -> None:
         networks = compile_all(specs, settings, files)
 
-        from archcompiler.figure.files import write_figure
+        from archcompiler.figure.files import figure_content, write_figure
 
-        for path, notes in write_figure(networks, request, wanted, output):
+        if output.is_stream:
+            content, notes = figure_content(networks, request, wanted[0])
+            terminal.raw(content)
+            _say(notes)
+            return
+        folder = output.is_folder
+        for path, notes in write_figure(networks, request, wanted, output.path, is_folder=folder):
             terminal.line(path)
-            for note in notes:
-                terminal.line(f"note: {note}", err=True)
+            _say(notes)
 
     perform(run, root, watch)
 
 
-def _wanted(output: Path, formats: tuple[Format, ...]) -> tuple[Format, ...]:
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        terminal.line(f"note: {note}", err=True)
+
+
+def _wanted(output: Destination, formats: tuple[Format, ...]) -> tuple[Format, ...]:
     """The formats to write; a file has the one that it is named after."""
-    own = format_of(output)
-    if own is None:
+    if output.is_folder:
         return formats or ("svg",)
+    if output.is_stream:
+        if len(formats) > 1:
+            raise click.UsageError(f"-o - is one file, not {len(formats)}; a folder has several")
+        (format,) = formats or ("svg",)
+        if format in BINARY and sys.stdout.isatty():
+            raise click.UsageError(f"{format} is nothing for a terminal; -o FILE, or a pipe")
+        return (format,)
+    own = EXTENSIONS[output.path.suffix.lower()]
     if formats not in ((), (own,)):
         raise click.UsageError(f"-o {output} is one file, of format {own}; a folder has several")
     return (own,)

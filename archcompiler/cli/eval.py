@@ -7,6 +7,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import Command
+from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import RunPath, choice, crops_option, recipe_set_option, size_option
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Crops, Device, Split
@@ -33,7 +34,7 @@ from archcompiler.runner.recipe.choices import Crops, Device, Split
 @click.option(
     "-o",
     "--output",
-    type=RunPath(file_okay=False),
+    type=DestinationPath(folders=True),
     metavar="DIR",
     help="Folder of eval.json and confusion.png; by default the run folder.",
 )
@@ -45,7 +46,7 @@ def command(
     split: Split,
     images: int | None,
     settings: tuple[str, ...],
-    output: Path | None,
+    output: Destination | None,
     device: Device,
 ) -> None:
     """Evaluate the best weights of RUN, or those of CHECKPOINT, on images of its recipe.
@@ -54,7 +55,6 @@ def command(
     """
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.evaluation import evaluate_trained
-    from archcompiler.runner.recipe.model import holds_back
     from archcompiler.runner.store.trained import load_portable
 
     trained = load_portable(run, device, settings)
@@ -66,15 +66,19 @@ def command(
         size=size,
         limit=images,
         split=split,
-        output=output,
+        output=None if output is None else output.path,
+        settings=settings,
     )
     report(found.warnings)
     score = found.score
+    # Any answer is among the first five of five.
+    five = f"top-5 {score.top5:.2%}, " if trained.compiled.spec.classes > 5 else ""
     terminal.line(
-        f"{trained.checkpoint}, iteration {trained.iteration}: {score.images:,} {split} images, "
-        f"top-1 {score.top1:.2%}, top-5 {score.top5:.2%}, loss {score.loss:.4f}"
+        f"{trained.checkpoint}, iteration {trained.iteration}: "
+        f"{score.images:,} {split} {'image' if score.images == 1 else 'images'}, "
+        f"top-1 {score.top1:.2%}, {five}loss {score.loss:.4f}"
     )
-    if split == "test" and not holds_back(trained.loaded.recipe.data):
+    if split == trained.chosen_on == "test":
         terminal.line("the run has chosen its best weights by these images")
     if found.problem is not None:
         report(found.problem.diagnostics)

@@ -8,6 +8,7 @@ import click
 from archcompiler import terminal
 from archcompiler.cli.command import Command
 from archcompiler.cli.compiling import facts
+from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import RunPath, diagnostic_format_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics.render import ReportFormat
@@ -23,7 +24,7 @@ from archcompiler.diagnostics.render import ReportFormat
 @click.option(
     "-o",
     "--output",
-    type=RunPath(file_okay=False),
+    type=DestinationPath(folders=True),
     metavar="DIR",
     help="Folder to write; by default RUN/export, or RUN/export-CHECKPOINT.",
 )
@@ -36,7 +37,7 @@ from archcompiler.diagnostics.render import ReportFormat
 @diagnostic_format_option
 def command(
     run: Path,
-    output: Path | None,
+    output: Destination | None,
     force: bool,
     onnx: bool | None,
     diagnostic_format: ReportFormat,
@@ -55,7 +56,7 @@ def command(
     warnings = []
     if trained.classes is None:
         warnings.append(unnamed(f"`{trained.checkpoint}`", "they are called by their numbers"))
-    folder = output or default_folder(trained, run)
+    folder = default_folder(trained, run) if output is None else output.path
     say = partial(terminal.line, err=True)
     made = export(trained, folder, onnx=onnx, force=force, say=say)
     if diagnostic_format == "json":

@@ -15,7 +15,8 @@ from archcompiler.analysis.roofline import Precision, accelerator
 from archcompiler.cli import completing
 from archcompiler.cli.command import SPEC, Command
 from archcompiler.cli.compiling import SpecArgument, compile_all
-from archcompiler.cli.options import UserPath, choice, root_option, set_option, specs_argument
+from archcompiler.cli.destination import Destination, DestinationPath
+from archcompiler.cli.options import choice, root_option, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
 from archcompiler.cli.writing import format_of, write_output
 from archcompiler.compiler import CompiledNetwork, at_size
@@ -130,7 +131,11 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     help="As what to print; by default a table, or what the file of -o is named after.",
 )
 @click.option(
-    "-o", "--output", type=UserPath(dir_okay=False), metavar="FILE", help="Write a file: costs.tex."
+    "-o",
+    "--output",
+    type=DestinationPath(stream=True),
+    metavar="FILE|-",
+    help="Write a file: costs.tex; - is the standard output.",
 )
 @click.option(
     "--titles/--names",
@@ -161,7 +166,7 @@ def command(
     precision: Precision,
     verify: bool,
     format: TableFormat | None,
-    output: Path | None,
+    output: Destination | None,
     titles: bool | None,
     caption: str | None,
     label: str | None,
@@ -174,7 +179,7 @@ def command(
         raise click.UsageError("--depth is for --by module.")
 
     if format is None:
-        format = "table" if output is None else format_of(output, SUFFIXES)
+        format = "table" if output is None or output.is_stream else format_of(output.path, SUFFIXES)
     if format != "latex" and (caption is not None or label is not None):
         raise click.UsageError("--caption and --label are for --format latex.")
     if titles is None:
@@ -206,11 +211,11 @@ def command(
         reports = titled(reports)
     color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     text = _render(reports, keys, format, caption, label, color=color)
-    if output is None:
+    if output is None or output.is_stream:
         terminal.page(text, styled=color)
     else:
-        write_output(output, text.encode())
-        terminal.line(output)
+        write_output(output.path, text.encode())
+        terminal.line(output.path)
     if missing is not None:
         report_diagnostics([missing])
         sys.exit(2)

@@ -71,6 +71,8 @@ def _first_sentence(text: str) -> str:
     """What a file says of itself: its comment up to a full stop or a colon."""
     lines = []
     for line in text.splitlines():
+        if line.startswith("#:"):  # for editors
+            continue
         if not line.startswith("#"):
             break
         lines.append(line.removeprefix("#").strip())

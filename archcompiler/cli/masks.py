@@ -6,6 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import Command
+from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import RunPath, UserPath, choice, on_error_option, size_option
 from archcompiler.cli.report import report
 from archcompiler.runner.recipe.choices import Device, OnError
@@ -19,8 +20,9 @@ from archcompiler.runner.recipe.choices import Device, OnError
 @click.option(
     "-o",
     "--output",
-    type=RunPath(dir_okay=False),
-    help="The picture, a PNG; by default masks.png in the run folder.",
+    type=DestinationPath([".png"], folders=True),
+    metavar="DIR|FILE",
+    help="The picture, a PNG, or the folder of masks.png; by default the run folder.",
 )
 @click.option("--device", type=choice(Device), default="auto")
 def command(
@@ -28,7 +30,7 @@ def command(
     images: tuple[Path, ...],
     size: tuple[int, int] | None,
     on_error: OnError | None,
-    output: Path | None,
+    output: Destination | None,
     device: Device,
 ) -> None:
     """Draw what each attention module of a trained network weighs up in each IMAGE, and in all
@@ -40,8 +42,12 @@ def command(
     from archcompiler.runner.store.trained import load_portable
 
     trained = load_portable(run, device)
-    path = output or trained.folder.path / "masks.png"
+    output = output or Destination(trained.folder.path, "folder")
+    path = output.path / "masks.png" if output.is_folder else output.path
     drawn = draw_masks(trained, images, size=size, on_error=on_error, output=path)
     report(drawn.warnings)
-    if drawn.images:
-        terminal.line(f"{path}  {drawn.images} images, {drawn.modules} masks each")
+    terminal.line(f"{path}  {_count(drawn.images, 'image')}, {_count(drawn.modules, 'mask')} each")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -13,11 +13,15 @@ from archcompiler import terminal
 from archcompiler.cli.command import Command
 from archcompiler.cli.options import SpecPath, UserPath, root_option
 from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 
 if TYPE_CHECKING:
     from archcompiler.spec.loaded import LoadedSpec
     from archcompiler.spec.model import Spec
+
+
+LARGEST = 65_536
+"""Pixels of a side, as in a spec."""
 
 
 @click.command(
@@ -53,7 +57,6 @@ def command(
     """Write a spec that changes another, with comments, as FILE; no file is overwritten."""
     from archcompiler.compiler import compile
     from archcompiler.config.files import Files
-    from archcompiler.diagnostics import Source
     from archcompiler.spec.loader import load
 
     if file.suffix.lower() != ".toml":
@@ -66,10 +69,18 @@ def command(
     try:
         network = compile(Source(file.as_posix(), text, "toml", file), root=root)
     except CompileError as wrong:
+        if size is not None and any(d.code == "E306" for d in wrong.diagnostics):
+            _require_taken(size, input, base, root)
         raise CompileError(*(_unwritten(d, file) for d in wrong.diagnostics)) from None
     report(network.warnings)
     _write(file, text)
     terminal.line(f"{file}  created, changes {extended.spec.name}")
+    if root is not None and not _is_read_alone(file):
+        terminal.line(
+            f"note: other commands need `--root {root}` too, unless there is a `pyproject.toml` "
+            "or `.git` in that folder",
+            err=True,
+        )
     if not schema.exists():
         from archcompiler.spec.schema import schema_text
 
@@ -115,6 +126,8 @@ def _input(size: str | None, spec: Spec) -> list[int]:
     if not re.fullmatch(r"\d{1,7}([x×]\d{1,7}){0,3}", size, re.ASCII):
         raise click.UsageError(f"--input: `{size}` is no size; 64, or 64x96 for height × width")
     sides = [int(side) for side in re.split("[x×]", size)]
+    if not all(1 <= side <= LARGEST for side in sides):
+        raise click.UsageError(f"--input: `{size}` is not of 1 to {LARGEST:,} pixels a side")
     if len(sides) == 1:
         sides *= dims
     if len(sides) == dims:
@@ -123,6 +136,41 @@ def _input(size: str | None, spec: Spec) -> list[int]:
         return sides
     axes = "one side" if dims == 1 else f"{dims} sides"
     raise click.UsageError(f"--input: an input of `{spec.name}` has {axes}, not {len(sides)}")
+
+
+def _require_taken(size: str, input: list[int], base: Path, root: Path | None) -> None:
+    """Raise CompileError E306 at `--input` if the network that is changed is too deep for it.
+
+    What is told of the spec points at lines of another file, which may be none of the user's.
+    """
+    from archcompiler.analysis.sizes import takes, valid_sizes
+    from archcompiler.compiler import compile
+
+    network = compile(base, root=root)
+    if takes(network.graph, tuple(input[1:])):
+        return
+    sizes = valid_sizes(network.graph)
+    smallest = sizes.ranges[0][0] if sizes.ranges else None
+    raise CompileError(
+        error(
+            "E306",
+            f"`{network.name}` runs out of pixels at {'×'.join(map(str, input[1:]))}",
+            Span(Source("--input", size, "toml"), 0, len(size)),
+            notes=(f"valid sides: {sizes}",),
+            help=f"`--input {smallest}` is the smallest that works" if smallest else None,
+        )
+    )
+
+
+def _is_read_alone(file: Path) -> bool:
+    """Whether the spec that was written is read without a `--root`."""
+    from archcompiler.spec.loader import load
+
+    try:
+        load(file)
+    except CompileError:
+        return False
+    return True
 
 
 def _schema(folder: Path) -> Path:

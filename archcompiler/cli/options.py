@@ -69,6 +69,8 @@ class RunPath(UserPath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         path: Path = super().convert(value, param, ctx)
+        if str(path) == "-":
+            self.fail("`-` is no place of a run", param, ctx)
         try:
             path.exists()
         except OSError as exc:  # a name that is too long, a folder that may not be entered

@@ -6,6 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import Command
+from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import (
     RunPath,
     UserPath,
@@ -47,7 +48,11 @@ SUFFIXES: dict[str, PredictionFormat] = {".txt": "text", ".csv": "csv", ".json":
     help="As what to print; by default text, or what the file of -o is named after.",
 )
 @click.option(
-    "-o", "--output", type=UserPath(dir_okay=False), metavar="FILE", help="Write a file: out.csv."
+    "-o",
+    "--output",
+    type=DestinationPath(stream=True),
+    metavar="FILE|-",
+    help="Write a file: out.csv; - is the standard output.",
 )
 @click.option("--device", type=choice(Device), default="auto")
 def command(
@@ -59,7 +64,7 @@ def command(
     on_error: OnError | None,
     settings: tuple[str, ...],
     format: PredictionFormat | None,
-    output: Path | None,
+    output: Destination | None,
     device: Device,
 ) -> None:
     """Say which classes a trained network sees in each IMAGE, and in all images of each FOLDER.
@@ -67,7 +72,7 @@ def command(
     They come before the network as the test images do in `eval`.
     """
     if format is None:
-        format = "text" if output is None else format_of(output, SUFFIXES)
+        format = "text" if output is None or output.is_stream else format_of(output.path, SUFFIXES)
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.prediction import predict
     from archcompiler.runner.report.predictions import csv_of, json_of, text_of
@@ -95,9 +100,9 @@ def command(
         text = json_of(found.images, found.missed, how)
     else:
         text = (csv_of if format == "csv" else text_of)(found.images)
-    if output is None:
+    if output is None or output.is_stream:
         terminal.page(text)
     else:
         # A name of a file may be no text at all.
-        write_output(output, text.encode(errors="surrogateescape"))
-        terminal.line(output)
+        write_output(output.path, text.encode(errors="surrogateescape"))
+        terminal.line(output.path)

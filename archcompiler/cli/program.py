@@ -170,8 +170,15 @@ def _invoke(arguments: list[str]) -> int:
 
 def _report_usage(exc: click.ClickException) -> None:
     """What click says of bad usage; the words of the user are in it."""
+    message = exc.format_message()
+    if isinstance(exc, click.exceptions.NoArgsIsHelpError):
+        terminal.page(f"{message}\n", err=True)
+        return
     context = exc.ctx if isinstance(exc, click.UsageError) else None
     if context is not None:
         terminal.page(context.get_usage() + "\n", err=True)
         terminal.page(f"Try '{context.command_path} --help' for help.\n\n", err=True)
-    terminal.line(f"Error: {exc.format_message()}", err=True)
+    # Of a missing argument click lists the choices in lines. Elsewhere a line break is the user's.
+    listed = isinstance(exc, click.MissingParameter)
+    for part in f"Error: {message}".split("\n") if listed else [f"Error: {message}"]:
+        terminal.line(part.replace("\t", "  ") if listed else part, err=True)

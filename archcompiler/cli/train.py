@@ -14,29 +14,32 @@ from archcompiler.cli import completing
 from archcompiler.cli.command import Command
 from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.system.place import ALONE, Place, launch_name, read_place, restarts
 from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
 
 if TYPE_CHECKING:
     from archcompiler.compiler import CompiledNetwork
+    from archcompiler.runner.recipe.layout import Layout
     from archcompiler.runner.recipe.loading import LoadedRecipe
     from archcompiler.runner.store.folder import RunFolder
 
 _EPILOG = """
 \b
-Your images:       archcompiler train SPEC --data FOLDER
-One GPU:           archcompiler train SPEC --recipe RECIPE
-Eight GPUs:        archcompiler train SPEC --recipe RECIPE --processes 8
-Slurm:             srun --ntasks-per-node 8 archcompiler train SPEC --recipe RECIPE
-Two such machines: torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
-                     --rdzv-endpoint HOST:29500 -m archcompiler.runner SPEC --recipe RECIPE
-                   (on both, with --out on storage that they share)
+Your images:   archcompiler train SPEC --data FOLDER
+One GPU:       archcompiler train SPEC --recipe RECIPE
+Eight GPUs:    archcompiler train SPEC --recipe RECIPE --processes 8
+Slurm:         srun --ntasks-per-node 8
+                 archcompiler train SPEC --recipe RECIPE
+Two machines:  torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d
+                 --rdzv-endpoint HOST:29500
+                 -m archcompiler.runner SPEC --recipe RECIPE
+               (eight GPUs each; on both, with --out on storage they share)
 
 \b
 Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
-75 stopped by SIGTERM or SIGINT after writing a checkpoint (torchrun makes it 1).
+75 stopped by SIGTERM or SIGINT after writing a checkpoint (1 by torchrun).
 """
 
 
@@ -159,7 +162,7 @@ def command(
             )
         if resume and out is None and spec is not None and spec.is_dir():
             out, spec = spec, None
-        network, loaded = _load(spec, recipe, data, epochs, out if resume else None, settings, root)
+        network, loaded = _load(spec, recipe, data, epochs, resume, out, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
 
         folder = RunFolder(out or default_folder(network, loaded))
@@ -176,9 +179,11 @@ def command(
         from archcompiler.runner.training import Job, train
 
         follow()
+        repeat = None if loaded.data is None else _repeated(context, loaded.data)
         job = Job(
-            network, loaded, folder, resume, init, strategy, tensorboard, quiet, grace, report
-        )
+            network, loaded, folder, resume, init, strategy, tensorboard, quiet, grace, repeat,
+            report,
+        )  # fmt: skip
         outcome = train(job)
     except CompileError as exc:
         codes = {d.code for d in exc.diagnostics}
@@ -217,7 +222,8 @@ def _load(
     recipe: str | None,
     data: Path | None,
     epochs: int | None,
-    folder: Path | None,
+    resume: bool,
+    out: Path | None,
     settings: tuple[str, ...],
     root: Path | None,
 ) -> tuple[CompiledNetwork, LoadedRecipe]:
@@ -226,14 +232,20 @@ def _load(
     from archcompiler.config.files import Files
     from archcompiler.runner.recipe.layout import find_layout
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
+    from archcompiler.runner.store.record import with_data_found
 
+    folder = out if resume else None
     if folder is not None and (folder / "spec.toml").is_file():
         spec = spec or folder / "spec.toml"
         chosen: str | Path | None = recipe or folder / "recipe.toml"
     else:
         chosen = recipe or (OWN_DATA if data is not None else None)
+    if spec is None and folder is not None:
+        raise CompileError(_no_run(folder))
     if spec is None:
-        raise click.UsageError("missing SPEC; only --resume with --out does without")
+        raise click.UsageError("missing SPEC; only --resume with a run folder does without")
+    if chosen is None and resume and _is_no_spec(spec):
+        raise CompileError(_no_run(spec))
     if chosen is None:
         raise click.UsageError(
             "missing --recipe, for example `--recipe smoke`, or --data with a folder of images"
@@ -253,11 +265,30 @@ def _load(
     try:
         with recipe_wanted(Path(chosen)):
             loaded = load_recipe(chosen, of_recipe, data=layout)
+        if folder is not None and chosen == folder / "recipe.toml":
+            loaded = with_data_found(loaded, folder / "run.json")
     except CompileError as exc:
         problems.append(exc)
     if problems:
         raise CompileError(*(d for problem in problems for d in problem.diagnostics))
     return network, loaded
+
+
+def _is_no_spec(spec: Path) -> bool:
+    """Whether what is to be resumed was probably meant as a run folder."""
+    from archcompiler import shipped
+
+    is_path = isinstance(spec, Path)  # or the text of the standard input
+    return is_path and not spec.suffix and not spec.exists() and str(spec) not in shipped.specs()
+
+
+def _no_run(folder: Path) -> Diagnostic:
+    return error(
+        "E705",
+        f"`{folder}` is no run folder",
+        notes=(f"there is no `{folder / 'spec.toml'}`",),
+        help="name a folder that `train` has left, or a SPEC with a --recipe to begin with",
+    )
 
 
 def _started_again(folder: RunFolder, place: Place) -> bool:
@@ -268,6 +299,24 @@ def _started_again(folder: RunFolder, place: Place) -> bool:
     return restarts() > 0 and (
         not place.first or not folder.started or folder.started_by(launch_name())
     )
+
+
+def _repeated(context: click.Context, data: Layout) -> str:
+    """The command of the same run by the recipe that is printed, which says nothing of the spec."""
+    import shlex
+
+    from archcompiler.runner.recipe.loading import split_settings
+    from archcompiler.runner.recipe.settling import PRINTED
+
+    said = context.params
+    of_spec, _ = split_settings(said["settings"])
+    words = ["archcompiler", "train", str(said["spec"]), "--recipe", PRINTED]
+    for setting in (f"classes={len(data.classes)}", *of_spec):
+        words += ["--set", setting]
+    for option in ("root", "init"):
+        if said[option] is not None:
+            words += [f"--{option}", str(said[option])]
+    return shlex.join(words)
 
 
 def _words(context: click.Context) -> list[str]:

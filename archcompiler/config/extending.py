@@ -11,6 +11,7 @@ from archcompiler.config.files import (
     Files,
     Kind,
     Scope,
+    bare_word,
     explained,
     find_shipped,
     near_name,
@@ -53,7 +54,9 @@ def read_extended(
     try:
         source = scope.read(found or path)
     except CompileError as unreadable:
-        raise CompileError(*(explained(kind, d, path) for d in unreadable.diagnostics)) from None
+        raise CompileError(
+            *(explained(kind, d, path, files) for d in unreadable.diagnostics)
+        ) from None
     return _extended(source, found or path, how, scope), source, str(path) if found else None
 
 
@@ -132,7 +135,7 @@ def _resolve_extends(
             "E208",
             f"`extends` leaves the folder that a {kind.word} may read in",
             f"that folder is {scope.why}",
-            help="`--root DIR` names another",
+            help=scope.cure,
         )
     if resolved in chain:
         cycle = chain[chain.index(resolved) :]
@@ -147,10 +150,15 @@ def _resolve_extends(
 def _no_base(target: Located, base_path: Path, kind: Kind, problem: Diagnostic) -> Diagnostic:
     """E207 at the `extends` for a base that has no text to point at."""
     near = near_name(kind, target.value, base_path) if problem.code in ("E101", "E104") else None
+    help, stem = problem.help, Path(target.value).stem
+    if near is not None:
+        help = f"did you mean `{near}`?"
+    elif help is None and problem.code == "E101" and stem in kind.shipped():
+        help = bare_word(kind, stem)
     return error(
         "E207",
         f"this {kind.word} extends one that cannot be read",
         target.span(),
         notes=(problem.message, *problem.notes),
-        help=problem.help if near is None else f"did you mean `{near}`?",
+        help=help,
     )

@@ -95,6 +95,16 @@ class Scope:
     """What makes it that folder, for who wanted to leave it."""
     shipped: bool = False
 
+    @property
+    def cure(self) -> str | None:
+        """What lets a spec read elsewhere; nothing does for one that comes with the package."""
+        if self.shipped:
+            return None
+        if self.files.root is not None or any((self.root / each).exists() for each in MARKERS):
+            return "`--root DIR` names another"
+        marked = f"put {_either(MARKERS)} into the folder above both"
+        return f"{marked}, or name that with `--root DIR`"
+
     def read(self, path: Path, room: int = MAX_BYTES) -> Source:
         return self.files.read(path, self._name(path), room)
 
@@ -147,7 +157,7 @@ def _ambiguous(kind: Kind, name: str, near: Path) -> Diagnostic:
     )
 
 
-def explained(kind: Kind, problem: Diagnostic, path: Path) -> Diagnostic:
+def explained(kind: Kind, problem: Diagnostic, path: Path, files: Files) -> Diagnostic:
     """A diagnostic about a file that cannot be read, with what there is of shipped ones."""
     if problem.code not in ("E101", "E104") or problem.span is not None:
         return problem
@@ -158,9 +168,11 @@ def explained(kind: Kind, problem: Diagnostic, path: Path) -> Diagnostic:
             *notes,
             f"the file is meant, not the shipped {kind.word} `{name}`, because it is there",
         )
+    elif problem.code == "E101" and files.is_file(path / f"{kind.word}.toml"):
+        help = f"`{(path / kind.word).as_posix()}.toml` is the {kind.word} of that run"
     elif help is None and problem.code == "E101":
         if path.stem in known and not path.exists():
-            help = f"`{path.stem}`, without a folder and an extension, is a shipped {kind.word}"
+            help = bare_word(kind, path.stem)
         elif is_word(name):
             guess = did_you_mean(name, known)
             help = (
@@ -169,6 +181,11 @@ def explained(kind: Kind, problem: Diagnostic, path: Path) -> Diagnostic:
                 else f"`archcompiler list {kind.word}s` names those that come with the package"
             )
     return error(problem.code, problem.message, notes=notes, help=help)
+
+
+def bare_word(kind: Kind, stem: str) -> str:
+    """Help for a path whose stem is the name of a shipped file."""
+    return f"`{stem}`, without a folder and an extension, is a shipped {kind.word}"
 
 
 def near_name(kind: Kind, target: str, base: Path) -> str | None:

@@ -257,21 +257,19 @@ def file_name(name: str, format: Format) -> str:
     return f"{name}.{SUFFIXES.get(format, format)}"
 
 
-def format_of(path: Path) -> Format | None:
-    """The format that a file is named after; None for a folder."""
-    if path.is_dir():
-        return None
-    suffixes = {Path(file_name("x", format)).suffix: format for format in FORMATS}
-    return suffixes.get(path.suffix.lower())
+EXTENSIONS: Final[Mapping[str, Format]] = {
+    Path(file_name("x", format)).suffix: format for format in FORMATS
+}
+"""What a file is, by how its name ends."""
 
 
 __all__ = [
+    "EXTENSIONS",
     "FORMATS",
     "Figure",
     "Format",
     "Request",
     "draw",
     "file_name",
-    "format_of",
     "operator_source",
 ]

@@ -7,7 +7,15 @@ from pathlib import Path
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.figure.diagram import Format, Request, draw, file_name, format_of, operator_source
+from archcompiler.figure.diagram import (
+    EXTENSIONS,
+    Figure,
+    Format,
+    Request,
+    draw,
+    file_name,
+    operator_source,
+)
 from archcompiler.figure.engine import INSTALL, find_dot
 from archcompiler.files import make_folder, sweep, write_together
 
@@ -19,6 +27,8 @@ def write_figure(
     request: Request,
     formats: Sequence[Format],
     output: Path,
+    *,
+    is_folder: bool,
 ) -> Iterator[Written]:
     """Write every format and yield its path with notes: what was folded, what is plainer.
 
@@ -27,24 +37,19 @@ def write_figure(
     Raises CompileError E604 for a comparison with a level or a scope, E605 where a file cannot be
     written, and what `draw` raises.
     """
-    if len(networks) == 2:
-        from archcompiler.figure.comparison import compare
-
-        figure = compare(networks[0], networks[1], request)
-    elif request.level == "op" and find_dot(request.dot) is None:
-        path = _path(output, networks[0].name, "dot")
+    if len(networks) == 1 and request.level == "op" and find_dot(request.dot) is None:
+        path = _path(output, networks[0].name, "dot", is_folder)
         write({path: operator_source(networks[0], request).encode()})
         yield path, [_source_instead(formats)]
         return
-    else:
-        figure = draw(networks[0], request)
+    figure = _figure(networks, request)
     contents: dict[Path, bytes] = {}
     notes: dict[Path, list[str]] = {}
     failures: list[CompileError] = []
     for format in formats:
         instead = format in ("png", "html") and figure.dot is None
         made: Format = "dot" if instead else format
-        path = _path(output, figure.name, made)
+        path = _path(output, figure.name, made, is_folder)
         try:
             contents[path] = figure.render(made)
         except CompileError as exc:
@@ -66,11 +71,29 @@ def write_figure(
         raise CompileError(*found)
 
 
-def _path(output: Path, name: str, format: Format) -> Path:
+def figure_content(
+    networks: Sequence[CompiledNetwork], request: Request, format: Format
+) -> tuple[bytes, list[str]]:
+    """One file that is written elsewhere, with its notes. Raises as `write_figure`, and E601 where
+    that writes a source in place of what there is no `dot` for.
+    """
+    figure = _figure(networks, request)
+    return figure.render(format), [*figure.notes_on(format)]
+
+
+def _figure(networks: Sequence[CompiledNetwork], request: Request) -> Figure:
+    if len(networks) == 1:
+        return draw(networks[0], request)
+    from archcompiler.figure.comparison import compare
+
+    return compare(networks[0], networks[1], request)
+
+
+def _path(output: Path, name: str, format: Format, is_folder: bool) -> Path:
     """The file itself that `output` names, or one of the figure's name in that folder."""
-    named = format_of(output)
-    if named is None:
+    if is_folder:
         return output / file_name(name, format)
+    named = EXTENSIONS.get(output.suffix.lower())
     return output if named == format else output.with_suffix(f".{format}")
 
 

@@ -24,6 +24,8 @@ from archcompiler.figure.recognition import ModuleShape
 from archcompiler.figure.scene import MARGIN, TEXT, Label, Panel, Wire, merge
 from archcompiler.figure.scope import draw_scope
 from archcompiler.figure.words import CLASS_NAMES, shape_words
+from archcompiler.ir import Block
+from archcompiler.ir.kinds import MASK
 
 Level = Literal["auto", "network", "stage", "module", "unit", "op"]
 SHELF = 12.0
@@ -113,7 +115,11 @@ def compose(
             break
     if candidate is not candidates[0]:
         size = f"{(inner + 2 * MARGIN) / 72:.3g} by {(room + 2 * MARGIN) / 72:.3g} inches"
-        page.notes.insert(0, f"folded to {candidate.name}: more does not fit a page of {size}")
+        page.notes.insert(
+            0,
+            f"folded to {candidate.name}: more does not fit a page of {size}; "
+            f"{candidates[0].name} draws more, on a higher one",
+        )
     if inner > width - 2 * MARGIN:
         wide = f"{(inner + 2 * MARGIN) / 72:.3g} inches wide"
         page.notes.append(f"{wide}: what was asked for does not fit into {width / 72:.3g}")
@@ -129,13 +135,18 @@ def _compose(
     *,
     bare: bool = False,
 ) -> Page:
-    notes = ["stages in the middle share one card"] if plan.most else []
+    notes = []
+    if plan.most:
+        notes.append("stages in the middle share one card: `--level network` has one for each")
     letters = (f"({letter})" for letter in "abcdefghijklmnopqrstuvwxyz" * 40)
     letter = next(letters) if plan.modules or plan.units else ""
     shelves = [[draw_overview(drawing, width, letter, detailed=plan.detailed, most=plan.most)]]
     shelves += _modules(drawing, plan.modules, width, letters, notes)
     others = [group for group in plan.modules if group.shape is None]
     modules = _scopes(drawing, others, "module", dot, letters, width, notes)
+    closed = next(filter(None, map(_mask_scope, others)), None)
+    if modules and closed and not plan.units and not extra:
+        notes.append(f"masks such as {closed} are one card: `--expand {closed}` draws one")
     units = modules + _scopes(drawing, plan.units, "unit", dot, letters, width, notes)
     drawn = {panel.id for shelf in (*shelves, units) for panel in shelf}
     shelves += _shelve([*units, *(panel for panel in extra if panel.id not in drawn)], width)
@@ -176,9 +187,21 @@ def _modules(
                 continue
             shelf.append(panel)
             if any(node.key == "folded" for node in panel.nodes):
-                notes.append(f"the mask of {group.scope} is folded below its upper levels")
+                mask = f"{group.scope}/{shape.mask.name}"
+                notes.append(
+                    f"the mask of {group.scope} is folded below its upper levels: "
+                    f"`--expand {mask}` draws it"
+                )
         shelves.append(shelf)
     return [shelf for shelf in shelves if shelf]
+
+
+def _mask_scope(group: ModuleGroup) -> str | None:
+    """Where the mask of a module is, if it is a block."""
+    for step in group.block.steps:
+        if isinstance(step.body, Block) and step.body.kind == MASK:
+            return f"{group.scope}/{step.name}"
+    return None
 
 
 def _scopes(

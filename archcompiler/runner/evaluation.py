@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.runner.data.files import unreadable
+from archcompiler.runner.data.files import require_read, unreadable
 from archcompiler.runner.data.opening import OpenedSplit, open_split
 from archcompiler.runner.data.source import Tested, asked
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.inference import Inference
 from archcompiler.runner.recipe.choices import Split
-from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.report.confusion import Confusion, draw_confusion
 from archcompiler.runner.report.metrics import json_text
 from archcompiler.runner.report.progress import Progress
@@ -42,6 +41,8 @@ class Variant:
     crops: int
     size: tuple[int, int]
     """(H, W)"""
+    settings: tuple[str, ...] = ()
+    """Of the recipe, otherwise than in the run."""
 
     def suffix(self, usual: tuple[int, ...]) -> str:
         """Of the names of its files; empty for the test images as training has them."""
@@ -61,12 +62,16 @@ def evaluate_trained(
     limit: int | None,
     output: Path | None = None,
     split: Split = "test",
+    settings: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate and write `eval.json` and `confusion.png` into the folder `output`, if it can be.
 
     By default that is the run folder.
 
-    `size` is (H, W). Raises CompileError E703, E704 or E740 for the data, E707 for the device.
+    `size` is (H, W). `settings` are those of the recipe that are others than the run's, which the
+    report names: its numbers may be of other images.
+
+    Raises CompileError E703, E704 or E740 for the data, E707 for the device.
     """
     spec = trained.compiled.spec
     inference = Inference.prepare(trained, size, crops)
@@ -87,7 +92,8 @@ def evaluate_trained(
             crops=view.crops,
             answers=confusion.add,
         )
-    variant = Variant(split, crops, inference.size)
+    require_read(score.images, opened.images.missed)
+    variant = Variant(split, crops, inference.size, tuple(settings))
     return _written(trained, output or trained.folder.path, score, confusion, opened, variant)
 
 
@@ -114,11 +120,12 @@ def _written(
         "checkpoint": trained.checkpoint.resolve().name,
         "iteration": trained.iteration,
         "split": variant.split,
-        "best_chosen_on": "validation" if holds_back(trained.loaded.recipe.data) else "test",
+        "best_chosen_on": trained.chosen_on,
         "images": score.images,
         "unreadable": len(missed),
         "crops": variant.crops,
         "size": list(variant.size),
+        "settings": list(variant.settings),
         "loss": score.loss,
         "top1": score.top1,
         "top5": score.top5,

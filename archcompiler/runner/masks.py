@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +46,8 @@ def draw_masks(
     A mask is shown as its mean over channels, from its lowest value to its highest.
     Raises CompileError: E703 for a network without masks, E704 for a folder without images, E707
     for the device, E710 if the picture cannot be written, E712 for an image that cannot be read
-    unless those are to be skipped, E714 for more images than a sheet can hold.
+    unless those are to be skipped, and if none can be read, E714 for more images than a sheet can
+    hold.
     """
     if not hasattr(trained.module, "attention_masks"):
         # Emitted only where there is something to show.
@@ -60,9 +62,27 @@ def draw_masks(
     with inference.fitting():
         for names, (images,) in given.batches():
             rows += _rows(inference, names, images)
-    if rows:
-        write_result(output, png(draw_sheet(rows)))
-    return Masks(len(rows), len(rows[0].masks) if rows else 0, tuple(given.warnings()))
+    called = captions([row.name for row in rows])
+    rows = [row._replace(name=name) for row, name in zip(rows, called, strict=True)]
+    given.require_some()
+    write_result(output, png(draw_sheet(rows)))
+    return Masks(len(rows), len(rows[0].masks), tuple(given.warnings()))
+
+
+def captions(paths: Sequence[str]) -> list[str]:
+    """The last names of each path, as many as tell it from the other ones."""
+    left = {path: Path(path).parts for path in paths}
+    found: dict[str, str] = {}
+    length = 0
+    while left:
+        length += 1
+        ends = {path: "/".join(parts[-length:]) for path, parts in left.items()}
+        often = Counter(ends.values())
+        for path, end in ends.items():
+            if often[end] == 1 or length >= len(left[path]):
+                found[path] = end
+        left = {path: parts for path, parts in left.items() if path not in found}
+    return [found[path] for path in paths]
 
 
 def _rows(inference: Inference, names: Sequence[str], images: Tensor) -> list[Shown]:
@@ -73,8 +93,6 @@ def _rows(inference: Inference, names: Sequence[str], images: Tensor) -> list[Sh
     pictures = images.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).cpu().numpy()
     said = inference.predict(names, images[None], _NAMED)
     return [
-        Shown(
-            Path(name).name, picture, {module: mask[i] for module, mask in means.items()}, str(says)
-        )
+        Shown(name, picture, {module: mask[i] for module, mask in means.items()}, str(says))
         for i, (name, picture, says) in enumerate(zip(names, pictures, said, strict=True))
     ]

@@ -39,7 +39,8 @@ def predict(
     """The `top` classes of each image, and of all images in folders.
 
     Raises CompileError: E703 if the network cannot take the size, E704 for a folder without images,
-    E707 for the device, E712 for an image that cannot be read unless those are to be skipped.
+    E707 for the device, E712 for an image that cannot be read unless those are to be skipped,
+    and if none can be read.
     """
     inference = Inference.prepare(trained, size, crops)
     given = inference.given(list_given(paths), on_error)
@@ -48,4 +49,5 @@ def predict(
         for names, views in given.batches():
             found += inference.predict(names, views, top)
             progress.step(len(found))
+    given.require_some()
     return Predictions(tuple(found), given.missed, inference.size, tuple(given.warnings()))

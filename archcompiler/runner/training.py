@@ -26,7 +26,13 @@ from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Folder, SettledRecipe
-from archcompiler.runner.recipe.settling import recipe_text, settle_recipe
+from archcompiler.runner.recipe.settling import (
+    PRINTED,
+    few_steps,
+    fitted,
+    recipe_text,
+    settle_recipe,
+)
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
@@ -60,6 +66,8 @@ class Job:
     quiet: bool = False
     grace: float = GRACE
     """Seconds from SIGTERM to the end of the process, whatever it waits for."""
+    repeat: str | None = None
+    """The command that gives the same run by the recipe that is printed, saved as `PRINTED`."""
     warn: Callable[[Sequence[Diagnostic]], object] | None = None
     """Told of corrupt checkpoints and the like before the run goes on."""
 
@@ -171,6 +179,7 @@ class _Run:
                 name: identity[name]
                 for name in ("spec_sha256", "images", "data_sha256", "classes", "initial")
             }
+            of["chosen_on"] = data.split
             folder.prepare(job.network, recipe, of, here)
         state, model = _built(job, recipe, initial, hardware, world)
         if contents is not None:
@@ -207,6 +216,14 @@ class _Run:
             say(f"`{layout.folder}` has {layout.summary}; the recipe that results:")
             for line in ("", *recipe_text(settled).splitlines(), ""):
                 say(line)
+            if self.job.repeat is not None:
+                say(f"saved as `{PRINTED}`, it gives the same run by `{self.job.repeat}`")
+        images = len(self.data.train)
+        for line in fitted(self.job.loaded, settled, images):
+            say(line)
+        hint = few_steps(self.job.loaded, settled, images)
+        if hint is not None:
+            say(hint)
         if self.initial is not None:
             say(f"{self.job.network.name} {self.initial}")
         if self.data.split == "test":
@@ -262,10 +279,15 @@ class _Run:
             self._latest = row
             self.progress.numbers(_numbers(row))
         else:
+            latest, left = self._latest, self.progress.left(row["iteration"])
+            if latest is not None and latest["iteration"] == row["iteration"]:
+                now = f"  {_numbers(latest)}"
+            else:
+                # An older line says nothing of these steps, and is printed beside a bar alone.
+                now = f"  {duration(left)} left" if left else ""
             self.progress.say(
-                f"iteration {row['iteration']}/{self.recipe.iterations}"
-                + (f"  {_numbers(self._latest)}" if self._latest is not None else "")
-                + f"  {row['split']} loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
+                f"iteration {row['iteration']}/{self.recipe.iterations}{now}"
+                f"  {row['split']} loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}"
             )
 
     def save(self, loop: Loop, *, best: bool) -> None:

@@ -27,6 +27,17 @@ TOKENS: Final = {
 }
 
 
+def open_bracket(text: str, end: int) -> int | None:
+    """Where the innermost TOML bracket is that is open at `end`."""
+    opened: list[int] = []
+    for token in TOKENS["toml"].finditer(text, 0, end):
+        if token["mark"] in ("[", "{"):
+            opened.append(token.start())
+        elif token["mark"] in ("]", "}") and opened:
+            opened.pop()
+    return opened[-1] if opened else None
+
+
 def open_string(text: str) -> tuple[int, int] | None:
     """Where, on its first line, the first TOML string that is not closed is."""
     for token in TOKENS["toml"].finditer(text):

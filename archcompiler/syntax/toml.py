@@ -7,7 +7,7 @@ import tomllib
 from typing import Any, Final
 
 from archcompiler.diagnostics import CompileError, Diagnostic, Location, Source, Span, error
-from archcompiler.syntax.tokens import open_string
+from archcompiler.syntax.tokens import open_bracket, open_string
 
 # 3.11's TOMLDecodeError says where only in its text.
 _WHERE: Final = re.compile(
@@ -55,6 +55,15 @@ def _diagnose(source: Source, report: str) -> Diagnostic:
     if what.startswith("unescaped"):
         start = source.text.rindex("\\", 0, offset)
         return error("E110", "no such escape", Span(source, start, start + 2), help=_ESCAPE_HELP)
+    # The parser misses the bracket at what comes next, often on another line. At the end of a text,
+    # which may have been cut there, it is the end that is to blame.
+    if what == "unclosed array" and offset < len(source.text.rstrip()):
+        bracket = open_bracket(source.text, offset)
+        if bracket is not None:
+            missed = source.location(offset)
+            span = Span(source, bracket, bracket + 1)
+            note = f"`,` or `]` was expected at {missed.line}:{missed.column}"
+            return error("E110", "the array does not end", span, notes=(note,))
     span = _word(source, offset)
     message, help = _explain(_QUOTED.sub(r"`\1`", what), span.text, source.text[span.end :])
     return error("E110", message, span, help=help)

@@ -26,6 +26,13 @@ def unreadable(missed: Mapping[str, str]) -> Diagnostic:
     return warning("W733", f"{images} left out, as they cannot be read", notes=[*listed, *more])
 
 
+def require_read(images: int, missed: Mapping[str, str]) -> None:
+    """Raise CompileError E704 if an evaluation is of no image."""
+    if not images:
+        problem = error("E704", "images: not one of those to evaluate on can be read")
+        raise CompileError(problem, *([unreadable(missed)] if missed else []))
+
+
 def find(folder: Path, names: Sequence[str], what: str) -> Path:
     """The first of `names` that is in `folder`. Raises CompileError E704."""
     for name in names:

@@ -125,6 +125,18 @@ def small_crop(
         )
 
 
+def single_class(loaded: LoadedRecipe, classes: tuple[str, ...]) -> Iterator[Diagnostic]:
+    """W734 if every answer is right."""
+    if len(classes) == 1:
+        yield warning(
+            "W734",
+            f"`{classes[0]}` is the only class: it can be told from nothing, and every answer is "
+            "right",
+            loaded.span(("data",), "key"),
+            help="put images of something else into a folder beside it",
+        )
+
+
 def large_batch(loaded: LoadedRecipe, size: int, count: int) -> Iterator[Diagnostic]:
     """W732 if a batch has an image more than once."""
     if size > count:

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from archcompiler.diagnostics import CompileError, Diagnostic, warning
+from archcompiler.diagnostics import Diagnostic, warning
 from archcompiler.runner.data.decoding import SUFFIXES
 from archcompiler.runner.data.files import bad_data
 from archcompiler.runner.data.randomness import Stream
@@ -21,6 +21,8 @@ from archcompiler.runner.data.validation import divide
 from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.layout import hidden
 from archcompiler.runner.recipe.model import Folder
+
+_READ: Final = f"files that are read end in {', '.join(SUFFIXES)}"
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def list_given(paths: Sequence[Path]) -> ImageFiles:
         with _listable(path):
             inside = sorted(_images(str(path), left_out, strict=False))
         if not inside:
-            raise _no_image(path)
+            raise bad_data(f"images: no image in `{path}`", _READ)
         found += inside
         warnings += left_out.warnings(path)
     return ImageFiles(tuple(found), (0,) * len(found), ("",), tuple(warnings))
@@ -162,7 +164,11 @@ def _list(folder: Path, data: Folder) -> ImageFiles:
         raise bad_data(f"images: `{folder}` has no folders, so there are no classes")
     for name, paths in zip(classes, found, strict=True):
         if not paths:
-            raise _no_image(folder / name)
+            raise bad_data(
+                f"images: no image in `{folder / name}`",
+                _READ,
+                help="remove the folder, or put images of its class in",
+            )
     return ImageFiles(
         tuple(path for paths in found for path in paths),
         tuple(label for label, paths in enumerate(found) for _ in paths),
@@ -191,10 +197,6 @@ def _listable(folder: Path) -> Iterator[None]:
     except OSError as exc:
         reason = (exc.strerror or str(exc)).lower()
         raise bad_data(f"images: cannot list `{exc.filename or folder}`: {reason}") from None
-
-
-def _no_image(folder: Path) -> CompileError:
-    return bad_data(f"images: no image in `{folder}`", f"known: {', '.join(SUFFIXES)}")
 
 
 def _images(folder: str, left_out: _LeftOut, *, strict: bool) -> Iterator[str]:

@@ -17,6 +17,7 @@ from archcompiler.runner.data.fitting import (
     image_of,
     require_fit,
     require_small_fit,
+    single_class,
     small_crop,
 )
 from archcompiler.runner.data.images import Splits
@@ -61,7 +62,8 @@ class OpenedSplit:
 def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedData:
     """The data of a recipe as the spec's input.
 
-    Raises CompileError: E703 if they do not fit the spec, E704 if a file is not as it should be.
+    Raises CompileError: E703 if they do not fit the spec or there are none to test on, E704 if a
+    file is not as it should be.
     """
     recipe, data = loaded.recipe, loaded.recipe.data
     _, height, width = image_of(loaded, spec)
@@ -72,6 +74,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
 
         files = list_all(data, recipe.seed)
         require_fit(loaded, spec, (3, height, width), files.train.classes)
+        _require_images(loaded, len(files.test), "test")
         size, split = (height, width), _judging(len(files.validation))
         view = usual_view(data, size)
         judged = files.test if split == "test" else files.validation
@@ -83,6 +86,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
             (
                 *dict.fromkeys(warning for part in files for warning in part.warnings),
                 *small_crop(loaded, view.cover, view.crop),
+                *single_class(loaded, files.train.classes),
             ),
         )
 
@@ -90,6 +94,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
 
     splits = read_small(data)
     require_small_fit(loaded, spec, data, splits.train)
+    _require_images(loaded, len(splits.test), "test")
     parts = divide(splits.train.labels, data.validation, recipe.seed)
     split = _judging(len(parts.validation))
     images = splits.test if split == "test" else splits.train.part(parts.validation)
@@ -160,15 +165,23 @@ def _chosen(parts: Parts, split: Split) -> npt.NDArray[np.int64]:
 
 
 def _require_images(loaded: LoadedRecipe, count: int, split: Split) -> None:
-    if not count:
-        raise CompileError(
-            error(
-                "E703",
-                f"there are no {split} images",
-                loaded.span(("data", "validation")),
-                notes=("the recipe holds back none of the training images",),
-            )
-        )
+    if count:
+        return
+    data = loaded.recipe.data
+    place: tuple[str, ...] = ("data",)
+    notes: tuple[str, ...] = ()
+    help = None
+    if split == "validation":
+        place = ("data", "validation")
+        few = "no class has two images to train on, one of which could be held back"
+        notes = (few if data.validation else "the recipe holds back none of the training images",)
+    elif isinstance(data, Folder) and data.test_share:
+        place = ("data", "test_share")
+        notes = ("of a class with one image, that is trained on and none is drawn to test on",)
+        help = "two images of a class are needed for that, and three to choose the best weights by"
+    raise CompileError(
+        error("E703", f"there are no {split} images", loaded.span(place), notes=notes, help=help)
+    )
 
 
 def _summary(train: int, validation: int, test: int, classes: tuple[str, ...]) -> str:

@@ -124,6 +124,14 @@ class Given:
         missed = [unreadable(self.missed)] if self.missed else []
         return [*self.files.warnings, *missed]
 
+    def require_some(self) -> None:
+        """Raise CompileError E712 if not one of them could be read."""
+        if len(self.missed) == len(self.files):
+            files = (
+                "the image" if len(self.files) == 1 else f"any of the {len(self.files):,} images"
+            )
+            raise CompileError(error("E712", f"cannot read {files}"), unreadable(self.missed))
+
     def batches(self) -> Generator[tuple[list[str], Tensor], None, None]:
         """Paths and views, (K, n, C, H, W) bytes, of some images after the other.
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from typing import Protocol, TypeVar
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.runner.data.augment import Normaliser, augment, noisy_labels
 from archcompiler.runner.data.draws import Draws
+from archcompiler.runner.data.files import require_read
 from archcompiler.runner.data.mixing import Mixer
 from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.data.order import Order, Parts, Samples
@@ -265,8 +267,11 @@ class Loop:
         self.listener.measured(row)
 
     def _evaluate(self, vote: StopVote) -> bool:
-        """Measure on the images that judge; whether it is the best so far. Raises Interrupted."""
+        """Measure on the images that judge; whether it is the best so far. Raises Interrupted,
+        CompileError E704 where none of them can be read and E708 for a loss that is no number.
+        """
         score = self._score(vote)
+        require_read(score.images, self.data.judge.missed)
         state = self.state
         row: Row = {
             "iteration": state.iteration,
@@ -280,9 +285,12 @@ class Loop:
         if unreadable:
             row["unreadable"] = unreadable
         self.listener.measured(row)
-        if state.best is not None and score.top1 <= state.best.accuracy:
+        if not isfinite(score.loss):
+            self.losses()  # one of these says more
+            raise diverged(state.iteration, f"the {self.data.split} loss after")
+        if state.best is not None and not state.best.worse_than(score.top1, score.loss):
             return False
-        state.best = Best(score.top1, state.iteration)
+        state.best = Best(score.top1, state.iteration, score.loss)
         return True
 
     def _score(self, vote: StopVote) -> Score:

@@ -26,6 +26,17 @@ class Best:
 
     accuracy: float
     iteration: int
+    loss: float | None = None
+    """None in a checkpoint that was written before it was kept."""
+
+    def worse_than(self, accuracy: float, loss: float) -> bool:
+        """Whether an evaluation is better: it is right more often, or as often with a lower loss.
+
+        Of few images many evaluations are right equally often.
+        """
+        if accuracy != self.accuracy:
+            return accuracy > self.accuracy
+        return self.loss is not None and loss < self.loss
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,13 +14,13 @@ from archcompiler import __version__
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.config.base import Model
 from archcompiler.emit.render import Pycache
 from archcompiler.runner.export import markdown
 from archcompiler.runner.export.history import History, Result, name_of
 from archcompiler.runner.export.onnx_model import INPUT, OPSET, OUTPUT
 from archcompiler.runner.export.preprocessing import Preprocessing
-from archcompiler.runner.recipe.model import Embedded, Folder, Recipe, holds_back
+from archcompiler.runner.export.words import augmentation_words, setting_words
+from archcompiler.runner.recipe.model import Embedded, Folder, Recipe
 from archcompiler.runner.store.trained import Trained
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
@@ -113,16 +113,16 @@ class Card:
     @property
     def chosen_on(self) -> str:
         """The split whose images chose the best weights."""
-        return "validation" if holds_back(self.recipe.data) else "test"
+        return self.trained.chosen_on
 
     @property
     def settings(self) -> Iterator[tuple[str, str]]:
         """The recipe, line by line."""
         recipe = self.recipe
         yield "batch", f"{recipe.batch_size:,} images a step"
-        yield "optimizer", _words(recipe.optimizer)
-        yield "schedule", _words(recipe.schedule)
-        yield "augmentation", _words(recipe.augment) or "none"
+        yield "optimizer", setting_words(recipe.optimizer)
+        yield "schedule", setting_words(recipe.schedule)
+        yield "augmentation", augmentation_words(recipe.augment, recipe.data)
         if recipe.label_smoothing:
             yield "label smoothing", str(recipe.label_smoothing)
         if recipe.ema:
@@ -150,24 +150,6 @@ class Card:
     def few(self) -> int:
         """How many of the likeliest classes the example names."""
         return min(5, len(self.preprocessing.classes))
-
-
-def _words(part: Model) -> str:
-    """The settings of a part of a recipe that are not off."""
-    values: Mapping[str, Any] = part.model_dump(mode="json", exclude_none=True)
-    said = [str(values["type"])] if "type" in values else []
-    for name, value in values.items():
-        if name == "type" or value is False or value == 0:
-            continue
-        shown = name.replace("_", " ")
-        said.append(shown if value is True else f"{shown} {_value(value)}")
-    return ", ".join(said)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return " and ".join(map(_value, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _percent(share: float | None) -> str:

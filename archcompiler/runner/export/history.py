@@ -22,6 +22,8 @@ from archcompiler.runner.store.trained import Trained
 
 _MOST: Final = 1 << 26
 """Bytes of an `eval.json`: the confusion of many classes."""
+_HARMLESS: Final = ("device", "speed.", "evaluation_batch", "data.workers", "data.timeout")
+"""How keys begin that say how an evaluation is computed, not of what."""
 _ELSEWHERE: Final = re.compile(r"(?:~[^/\\=]*|\b[A-Za-z]:|\.\.|(?<![\w.\-]))[/\\]")
 """Where a path begins that is not below the working folder."""
 
@@ -149,6 +151,7 @@ def _evaluations(trained: Trained) -> Iterator[Result]:
             or found.get("checkpoint") != trained.checkpoint.resolve().name
             or top1 is None
             or len(sides) != 2
+            or not all(map(_same_images, _listed(found.get("settings"))))
         ):
             continue
         yield Result(
@@ -161,6 +164,11 @@ def _evaluations(trained: Trained) -> Iterator[Result]:
             _number(found.get("loss")),
             path.name,
         )
+
+
+def _same_images(setting: object) -> bool:
+    """Whether an evaluation with this setting of the recipe is one of the run's own images."""
+    return isinstance(setting, str) and setting.partition("=")[0].strip().startswith(_HARMLESS)
 
 
 def _measured(trained: Trained) -> Iterator[Result]:

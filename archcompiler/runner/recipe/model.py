@@ -169,8 +169,11 @@ class Sgd(Model):
 
     usual_batch: ClassVar[int] = 256
     """Images a step that the default rate is for."""
-    scaling: ClassVar[float] = 1.0
-    """Power of a batch's size by which its rate goes."""
+
+    @property
+    def power(self) -> float:
+        """Of a batch's size by which its rate goes."""
+        return 1.0 if self.scaling == "linear" else 0.5
 
     @property
     def averages(self) -> int:
@@ -179,8 +182,11 @@ class Sgd(Model):
 
     type: Literal["sgd"] = "sgd"
     lr: Rate = 0.1
-    """Learning rate before the schedule; by default for 256 images a step, as much more or less as
-    those of `batch_size` are."""
+    """Learning rate before the schedule; by default for 256 images a step, and for others by
+    `scaling`."""
+    scaling: Literal["linear", "sqrt"] = "linear"
+    """How a rate that is for another batch goes with the batch: as its size, or as the square root
+    of that, which leaves small batches more."""
     momentum: Share = 0.9
     nesterov: bool = True
     """Nesterov's method: the gradient is taken where the momentum leads to."""
@@ -194,7 +200,7 @@ class Sgd(Model):
 class _Adaptive(Model):
     """What AdamW and LAMB have in common."""
 
-    scaling: ClassVar[float] = 0.5
+    power: ClassVar[float] = 0.5
     averages: ClassVar[int] = 2
 
     betas: tuple[Share, Share] = (0.9, 0.999)
@@ -286,7 +292,8 @@ class EarlyStop(Model):
     """An end before the last iteration."""
 
     patience: Natural = 0
-    """Evaluations without a better one after which the run ends; 0 is off."""
+    """Evaluations without a better one after which the run ends; 0 is off. One is better if its
+    accuracy is higher, or the same with a lower loss."""
 
 
 class Recipe(Model):

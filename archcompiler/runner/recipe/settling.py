@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Final, TypeVar
 
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, error
@@ -10,6 +11,10 @@ from archcompiler.runner.recipe.lengths import MOST, in_iterations
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import EPOCHS, Data, Optimizer, Schedule, SettledRecipe
 
+PRINTED: Final = "printed.toml"
+"""What a recipe that is printed is called in the command that repeats a run by it."""
+FEW_STEPS: Final = 100
+"""Fewer teach a network that begins anew little, and are as few for the statistics of BN."""
 P = TypeVar("P", Data, Optimizer, Schedule)
 _USUAL_STEPS, _FEW_IMAGES = 8, 8
 """Steps that an epoch has at least by a batch that nobody chose, unless it would be of fewer
@@ -55,6 +60,31 @@ def settle_recipe(
     )
 
 
+def fitted(loaded: LoadedRecipe, settled: SettledRecipe, images: int) -> Iterator[str]:
+    """What was written for other data and is another value in this run, a line each."""
+    recipe, batch, optimizer = loaded.recipe, settled.batch_size, loaded.recipe.optimizer
+    if "batch_size" in recipe.model_fields_set and batch != recipe.batch_size:
+        yield f"batch_size {recipe.batch_size} → {batch}: there are {images:,} training images"
+    if "lr" in optimizer.model_fields_set and settled.optimizer.lr != optimizer.lr:
+        yield (
+            f"optimizer.lr {optimizer.lr:g} → {settled.optimizer.lr:g}: {batch} images a step, "
+            f"where the recipe is for {recipe.batch_size}"
+        )
+
+
+def few_steps(loaded: LoadedRecipe, settled: SettledRecipe, images: int) -> str | None:
+    """What makes more steps of a run that has few, if it is as long as its epochs say."""
+    steps = settled.iterations
+    if loaded.recipe.iterations is not None or steps >= FEW_STEPS:
+        return None
+    epoch = -(-images // settled.batch_size)
+    epochs = -(-FEW_STEPS // epoch)
+    if epochs > 10:
+        epochs = -(-epochs // 10) * 10
+    count = "1 step is" if steps == 1 else f"{steps} steps are"
+    return f"{count} few: `--epochs {epochs}` makes {epochs * epoch}"
+
+
 def recipe_text(recipe: SettledRecipe) -> str:
     """What was said or found, as a file by which the same run is had again."""
     return toml_text(recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True))
@@ -79,13 +109,14 @@ def _rate(loaded: LoadedRecipe, batch: int) -> float:
     """The rate for a batch of another size than it is for, unless it was chosen for this run.
 
     The steps of SGD add up, as in Goyal et al. (2017), so that the rate goes with the batch; those
-    of adaptive methods do with its square root, as in Malladi et al. (2022).
+    of adaptive methods do with its square root, as in Malladi et al. (2022). A batch of 8 leaves a
+    rate that is linear in it so little that a short run learns nothing: SGD may have the root too.
     """
     recipe, optimizer = loaded.recipe, loaded.recipe.optimizer
     usual = optimizer.usual_batch
     if "lr" in optimizer.model_fields_set:
         usual = recipe.batch_size if loaded.is_foreign(("optimizer", "lr")) else batch
-    return float(optimizer.lr * (batch / usual) ** optimizer.scaling)
+    return float(optimizer.lr * (batch / usual) ** optimizer.power)
 
 
 def _schedule(schedule: Schedule, epoch: int, run: int) -> Schedule:

@@ -16,6 +16,7 @@ _NAMED = 30
 """Most classes whose names and numbers can be read."""
 _SIDE = 1400
 """Pixels of a table without names, at most: of more classes several share a cell."""
+_LINE = 222
 _RIGHT, _WRONG = np.array([21, 94, 117]), np.array([194, 65, 12])
 
 
@@ -85,13 +86,16 @@ def _weights(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
 
 
 def _cells(counts: npt.NDArray[np.int64], cell: int) -> Image.Image:
-    """A square for each count, with a white line between large ones."""
+    """A square for each count, with faint lines around large ones: a class that is never answered
+    is a column too.
+    """
     weight = _weights(counts)[..., None]
     diagonal = np.eye(len(counts), dtype=bool)[..., None]
     ink = np.where(diagonal, _RIGHT, _WRONG) * weight + 255 * (1 - weight)
     pixels = ink.astype(np.uint8).repeat(cell, 0).repeat(cell, 1)
     if cell > 8:
-        pixels[cell - 1 :: cell] = pixels[:, cell - 1 :: cell] = 255
+        pixels[cell - 1 :: cell] = pixels[:, cell - 1 :: cell] = _LINE
+        pixels[0] = pixels[:, 0] = _LINE
     return Image.fromarray(pixels)
 
 

@@ -59,9 +59,14 @@ class Progress(AbstractContextManager["Progress"]):
         if self._bar is not None:
             self._bar.update(self._task, completed=done)
         elif time.monotonic() - self._spoke > OFTEN and self._first < done < self.total:
-            each = (time.monotonic() - self._began) / (done - self._first)
-            left = duration(each * (self.total - done))
+            left = duration(self.left(done) or 0)
             self.say(f"{self.what} {done:,}/{self.total:,}  {left} left")
+
+    def left(self, done: int) -> float | None:
+        """Seconds for the rest, if it takes as long as what was done here; None before that."""
+        if done <= self._first:
+            return None
+        return (time.monotonic() - self._began) / (done - self._first) * (self.total - done)
 
     def numbers(self, text: str) -> None:
         """The newest measurements, beside the bar."""

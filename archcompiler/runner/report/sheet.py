@@ -31,7 +31,7 @@ class Shown(NamedTuple):
     """A row."""
 
     name: str
-    """Of the file."""
+    """Of the file, with folders as far as others are called the same."""
     picture: Picture
     """(H, W, 3), as the network has seen it."""
     masks: Mapping[str, Mask]

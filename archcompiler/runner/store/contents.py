@@ -59,6 +59,7 @@ class Best(BaseModel):
 
     accuracy: float
     iteration: Natural
+    loss: float | None = None
 
 
 class Layout(BaseModel):

@@ -11,10 +11,13 @@ from torch import nn
 from archcompiler.analysis.sizes import takes, valid_sizes
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.runner.recipe.choices import Split
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
+from archcompiler.runner.recipe.model import holds_back
 from archcompiler.runner.store.checkpoint import classes_of, load
 from archcompiler.runner.store.contents import BadCheckpointError, require_fit
 from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.store.record import read_record, with_data_found
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,20 @@ class Trained:
     module: nn.Module
     classes: tuple[str, ...] | None
     """Names, by number; None for a checkpoint that was written before they were kept."""
+
+    @property
+    def chosen_on(self) -> Split:
+        """The split whose images chose the best weights.
+
+        What was to be held back need not be: a class may have one image alone. Older records do
+        not have it.
+        """
+        match read_record(self.folder.record).get("chosen_on"):
+            case "validation":
+                return "validation"
+            case "test":
+                return "test"
+        return "validation" if holds_back(self.loaded.recipe.data) else "test"
 
     def require_size(self, height: int, width: int) -> None:
         """Raise CompileError E703 if the network runs out of pixels at this size."""
@@ -56,7 +73,7 @@ def load_trained(path: Path, settings: tuple[str, ...] = ()) -> Trained:
     """
     folder, checkpoint = _locate(path)
     compiled = compile(folder.spec)
-    loaded = load_recipe(folder.recipe, settings)
+    loaded = with_data_found(load_recipe(folder.recipe, settings), folder.record)
     contents = load(checkpoint)
     module = compiled.module()
     try:
@@ -87,8 +104,17 @@ def _locate(path: Path) -> tuple[RunFolder, Path]:
         checkpoint = folder.best_or_last
     else:
         folder, checkpoint = RunFolder(path.absolute().parent.parent), path
+    if path.suffix == ".safetensors" and path.is_file():
+        raise CompileError(
+            error(
+                "E705",
+                f"`{path}` is weights alone, not a checkpoint",
+                help=_run_above(path) or "name the run folder that they are from",
+            )
+        )
     if not checkpoint.is_file():
-        raise CompileError(error("E705", f"there is no checkpoint at `{path}`"))
+        help = _run_above(path) if path.is_dir() else None
+        raise CompileError(error("E705", f"there is no checkpoint at `{path}`", help=help))
     for needed in (folder.spec, folder.recipe):
         if not needed.is_file():
             raise CompileError(
@@ -99,3 +125,11 @@ def _locate(path: Path) -> tuple[RunFolder, Path]:
                 )
             )
     return folder, checkpoint
+
+
+def _run_above(path: Path) -> str | None:
+    """Help that names the run which an export, or a file of it, lies in."""
+    for parent in path.parents[:2]:
+        if RunFolder(parent).started:
+            return f"name the run: `{parent}`"
+    return None

@@ -7,6 +7,7 @@ import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import click
 import pytest
@@ -97,8 +98,75 @@ def test_a_figure_into_a_file_of_any_name(format: str) -> None:
 def test_a_file_has_one_format() -> None:
     result = invoke("diagram", "tiny.toml", "-o", "a.svg", "--format", "svg,pdf", code=2)
     assert "-o a.svg is one file, of format svg" in result.output
-    invoke("diagram", "tiny.toml", "-o", "figures.d", "--format", "svg,pdf")
+    invoke("diagram", "tiny.toml", "-o", "figures.d/", "--format", "svg,pdf")
     assert len(list(Path("figures.d").iterdir())) == 2
+
+
+@pytest.mark.parametrize("format", ["svg", "pdf", "tikz", "json", "mermaid", "html"])
+def test_a_figure_to_the_standard_output(format: str) -> None:
+    invoke("diagram", "tiny.toml", "--format", format)
+    for stream in ("-", "/dev/stdout"):
+        piped = invoke("diagram", "tiny.toml", "--format", format, "-o", stream)
+        assert piped.stdout_bytes == Path(file_name("tiny", format)).read_bytes()
+    assert not Path("-").exists()
+
+
+def test_the_standard_output_is_one_file() -> None:
+    several = invoke("diagram", "tiny.toml", "--format", "svg,pdf", "-o", "-", code=2)
+    assert "-o - is one file, not 2" in several.output
+    assert invoke("diagram", "tiny.toml", "-o", "-").stdout.startswith("<svg ")
+
+
+def test_no_picture_goes_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archcompiler.cli.diagram.sys", Mock(**{"stdout.isatty": lambda: True}))
+    refused = invoke("diagram", "tiny.toml", "--format", "pdf", "-o", "-", code=2)
+    assert "pdf is nothing for a terminal" in refused.output
+
+
+def test_a_table_to_the_standard_output() -> None:
+    shown = invoke("flops", "tiny.toml", "--format", "csv").stdout
+    for stream in ("-", "/dev/stdout"):
+        assert invoke("flops", "tiny.toml", "--format", "csv", "-o", stream).stdout == shown
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("build tiny.toml -o net.txt", "in .py; a folder is `net.txt/`"),
+        ("diagram tiny.toml -o fig.jpg", "in .svg, .png, .pdf, .dot, .json, .html, .tex or .mmd"),
+        ("diagram tiny.toml -o f.eps", "a folder is `f.eps/`"),
+        ("flops tiny.toml -o costs.xls", "end it in .txt, .md, .csv, .json, .tex"),
+        ("flops tiny.toml -o costs/", "is a folder, and one file is written"),
+        ("predict run a.png -o a.xls", "end it in .txt, .csv, .json"),
+        ("masks run a.png -o m.jpg", "in .png"),
+        ("masks run a.png -o -", "`-`: this is not written to the standard output"),
+        ("export run -o x.zip", "a folder is `x.zip/`"),
+        ("export run -o -", "`-`: this is not written to the standard output"),
+        ("export run -o tiny.toml", "is a file, and a folder is written"),
+        ("eval run -o scores.json", "a folder is `scores.json/`"),
+        ("eval run -o /dev/stdout", "this is not written to the standard output"),
+        ("build tiny.toml -o tiny.toml", "does not end as a file that is written here, in .py"),
+        ("build tiny.toml -o /dev/null", "is neither a file nor a folder"),
+    ],
+)
+def test_what_no_file_of_a_command_is_called(words: str, reason: str) -> None:
+    before = {*Path().iterdir()}
+    assert reason in invoke(*words.split(), code=2).output
+    assert {*Path().iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["figures", "run-0.1", "figures.jpg/", "a.svg/", "there.svg"])
+def test_a_folder_is_known_by_its_name_or_is_there(name: str) -> None:
+    Path("there.svg").mkdir()
+    invoke("diagram", "tiny.toml", "-o", name)
+    invoke("build", "tiny.toml", "-o", name)
+    assert {path.name for path in Path(name).iterdir()} == {"tiny.svg", "tiny.py"}
+
+
+def test_the_cure_of_a_stale_file_names_the_folder_as_one() -> None:
+    stale = invoke("build", "--check", "tiny.toml", "-o", "nets.d/", code=1)
+    assert "rebuild with: archcompiler build tiny.toml -o nets.d/\n" in stale.stderr
 
 
 # Two specs of one name

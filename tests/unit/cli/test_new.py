@@ -113,12 +113,44 @@ def test_a_wrong_spec_is_not_written(arguments: list[str], code: str) -> None:
     assert list(Path().iterdir()) == []
 
 
-@pytest.mark.parametrize("size", ["", "x", "64x", "64x64x64x64", "64,64", "1x2x3x4x5"])
+@pytest.mark.parametrize(
+    "size", ["", "x", "64x", "64x64x64x64", "64,64", "1x2x3x4x5", "0", "0x32x32", "70000"]
+)
 def test_a_size_that_is_none(size: str) -> None:
     result = CliRunner().invoke(group, ["new", "my.toml", "--input", size])
     assert result.exit_code == 2
-    assert "--input" in result.output
+    assert result.output.count("--input") == 1
     assert list(Path().iterdir()) == []
+
+
+def test_a_size_that_the_start_is_too_deep_for() -> None:
+    with pytest.raises(CompileError) as caught:
+        run("new", "my.toml", "--from", "attention56", "--input", "20")
+    (problem,) = caught.value.diagnostics
+    assert problem.span is not None
+    assert (problem.code, problem.span.source.name) == ("E306", "--input")
+    assert problem.help == "`--input 31` is the smallest that works"
+    run("new", "my.toml", "--from", "attention56", "--input", "31")
+    assert refused("new", "other.toml", "--from", "attention56", "--input", "30") == ["E306"]
+
+
+def test_a_start_outside_of_a_project() -> None:
+    Path("below").mkdir()
+    Path("base.toml").write_text(tiny_toml())
+    words = ("new", "below/my.toml", "--from", "base.toml")
+    with pytest.raises(CompileError) as caught:
+        run(*words)
+    (problem,) = caught.value.diagnostics
+    assert (problem.code, problem.help) == (
+        "E208",
+        "put `pyproject.toml` or `.git` into the folder above both, or name that with `--root DIR`",
+    )
+    result = CliRunner().invoke(group, [*words, "--root", "."])
+    assert "note: other commands need `--root .` too" in result.stderr
+    Path("pyproject.toml").touch()
+    assert archcompiler.check("below/my.toml") == []
+    words = ("new", "below/other.toml", "--from", "base.toml", "--root", ".")
+    assert CliRunner().invoke(group, words).stderr == ""
 
 
 def test_what_is_listed_can_be_named() -> None:
@@ -133,5 +165,10 @@ def test_what_is_listed_can_be_named() -> None:
         assert [line.partition(" ")[0] for line in lines] == names
         assert json.loads(run("list", kind, "--format", "json")) == entries
         assert f"{kind} " in run("list")
+    assert not any(title.startswith((":", "#")) for title in _titles(found))
     assert {"se", "hourglass"} < {entry["name"] for entry in found["masks"]}
     assert {"name": "E206", "title": "a spec that extends itself"} in found["codes"]
+
+
+def _titles(found: dict[str, list[dict[str, str]]]) -> list[str]:
+    return [entry["title"] for entries in found.values() for entry in entries]

@@ -42,6 +42,7 @@ NEED = {
     "eval": ["run"],
     "predict": ["run", "a.png"],
     "masks": ["run", "a.png"],
+    "export": ["run"],
 }
 
 

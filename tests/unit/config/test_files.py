@@ -9,6 +9,7 @@ import archcompiler
 from archcompiler import shipped
 from archcompiler.config.files import Files, Kind
 from archcompiler.diagnostics import CompileError
+from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.spec import loader
 from archcompiler.spec.loader import load
 from archcompiler.spec.show import show
@@ -115,6 +116,25 @@ def test_a_name_that_is_none(name: str, help: str) -> None:
     assert problem.code == "E101"
     assert problem.help is not None
     assert problem.help.startswith(help)
+
+
+def test_a_base_by_the_path_that_a_checkout_has() -> None:
+    write("mine.toml", 'extends = "specs/attention92.toml"')
+    (problem,) = archcompiler.check("mine.toml")
+    assert (problem.code, problem.help) == (
+        "E207",
+        "`attention92`, without a folder and an extension, is a shipped spec",
+    )
+
+
+@pytest.mark.parametrize(("name", "kind"), [("spec", "spec"), ("recipe", "recipe")])
+def test_a_run_folder_has_a_spec_and_a_recipe(name: str, kind: str) -> None:
+    Path("run").mkdir()
+    write(f"run/{name}.toml", "")
+    with pytest.raises(CompileError) as refused:
+        load("./run") if kind == "spec" else load_recipe("./run")
+    (problem,) = refused.value.diagnostics
+    assert problem.help == f"`run/{name}.toml` is the {kind} of that run"
 
 
 def test_a_base_anywhere_in_the_project() -> None:

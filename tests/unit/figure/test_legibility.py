@@ -1,5 +1,6 @@
 """Every page of every spec: text of 7 pt or more, nothing over anything else, lines beside text."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,29 @@ def test_extreme_networks_fold_rather_than_shrink(
 def test_what_was_folded_is_said(make: Callable[..., CompiledNetwork]) -> None:
     assert draw(make(**EXTREME["many"]), Request()).page.notes
     assert any("mask" in note for note in draw(make(**EXTREME["deep"]), Request()).page.notes)
+
+
+@pytest.mark.parametrize("name", EXTREME)
+def test_what_was_folded_can_be_had(make: Callable[..., CompiledNetwork], name: str) -> None:
+    network = make(**EXTREME[name])
+    page = draw(network, Request()).page
+    said = " ".join(page.notes)
+    for level in re.findall(r"`--level (\w+)` draws more", said):
+        more = draw(network, Request(level=level)).page.panel
+        assert len(more.nodes) > len(page.panel.nodes)
+    for scope in re.findall(r"`--expand (\S+)` draws", said):
+        nodes = draw(network, Request(expand=(scope,))).page.panel.nodes
+        assert any(scope.replace("/", "-") in node.key for node in nodes)
+    assert "draws" in said or "`--level network`" in said or not page.notes
+
+
+def test_a_mask_that_is_one_card_can_be_drawn(make: Callable[..., CompiledNetwork]) -> None:
+    network = make(attention={"mask": "se"})
+    (note,) = draw(network, Request(level="module")).page.notes
+    assert "one card: `--expand stage1/attention1/mask` draws one" in note
+    request = Request(level="module", expand=("stage1/attention1/mask",))
+    assert draw(network, request).page.notes == []
+    assert draw(network, Request(level="unit")).page.notes == []
 
 
 @pytest.mark.parametrize("level", ["network", "stage", "module", "unit"])

@@ -101,7 +101,7 @@ SHAPES: list[tuple[Operator, tuple[TensorType, ...], str, TensorType, str, str |
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SHAPES, ids=lambda case: f"{case[0].kind}-{case[2][:24]}")
+@pytest.mark.parametrize("case", SHAPES, ids=lambda case: f"{case[0].kind}-{case[4]}")
 def test_inputs_that_are_refused(case: Any) -> None:
     op, inputs, words, recovered, code, help = case
     with pytest.raises(ShapeError) as caught:
@@ -129,7 +129,11 @@ ARGUMENTS: list[tuple[str, int, Mapping[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "dims", "given", "argument", "words"), ARGUMENTS)
+@pytest.mark.parametrize(
+    ("kind", "dims", "given", "argument", "words"),
+    ARGUMENTS,
+    ids=[f"{kind}-{argument}" for kind, _, _, argument, _ in ARGUMENTS],
+)
 def test_arguments_that_are_refused(
     kind: str, dims: int, given: Mapping[str, Any], argument: str, words: str
 ) -> None:

@@ -73,3 +73,12 @@ def test_a_font_of_the_system_is_taken_where_it_has_the_glyphs() -> None:
     except OSError:
         pytest.skip("there is no DejaVu Sans")
     assert lettering.written("éßЖΩ", lettering.lettering(20, ["éßЖΩ"])) == "éßЖΩ"
+
+
+def test_a_class_that_is_never_answered_is_a_column_too() -> None:
+    found = Confusion(3)
+    found.add(torch.tensor([0, 1, 2]), torch.tensor([0, 0, 0]))
+    pixels = np.asarray(draw_confusion(found, ["a", "b", "c"], "one answer"))
+    columns = (pixels == 222).all(-1).sum(0)
+    # A line on the left and one at the right of each of three columns, as high as three cells.
+    assert (columns > 2 * 56).sum() == 4

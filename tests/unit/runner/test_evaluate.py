@@ -17,6 +17,7 @@ from unit.runner.jobs import TINY, Jobs
 from archcompiler.cli.program import group
 from archcompiler.runner.data.crops import resized, single_crop, ten_crop
 from archcompiler.runner.data.embedded import read_embedded
+from archcompiler.runner.masks import captions
 from archcompiler.runner.training import train
 
 
@@ -124,7 +125,7 @@ def test_masks(run: Path, tmp_path: Path) -> None:
         Image.effect_noise(size, 90).save(path)
         paths.append(str(path))
     output = _invoke("masks", str(run / "checkpoints" / "last.pt"), *paths)
-    assert "2 images, 1 masks each" in output
+    assert "2 images, 1 mask each" in output
     with Image.open(run / "masks.png") as sheet:
         assert len(sheet.getcolors(1 << 20)) > 100
     (tmp_path / "no.png").write_text("not a picture")
@@ -155,3 +156,11 @@ def test_a_checkpoint_outside_its_folder_is_refused(run: Path, tmp_path: Path) -
     alone.write_bytes((run / "checkpoints" / "best.pt").read_bytes())
     refused = CliRunner().invoke(group, ["eval", str(alone)])
     assert "E705" in str(refused.exception)
+
+
+def test_captions_tell_images_apart() -> None:
+    assert captions(["a/0.jpg", "b/1.jpg"]) == ["0.jpg", "1.jpg"]
+    assert captions(["x/a/0.jpg", "x/b/0.jpg", "1.jpg"]) == ["a/0.jpg", "b/0.jpg", "1.jpg"]
+    deeper = ["x/a/0.jpg", "y/a/0.jpg", "y/b/0.jpg"]
+    assert captions(deeper) == ["x/a/0.jpg", "y/a/0.jpg", "b/0.jpg"]
+    assert captions(["0.jpg", "a/0.jpg", "0.jpg"]) == ["0.jpg", "a/0.jpg", "0.jpg"]

@@ -36,7 +36,10 @@ from archcompiler.runner.export import exporting, onnx_model
 from archcompiler.runner.export.folder import NAMES
 from archcompiler.runner.export.history import pathless
 from archcompiler.runner.export.markdown import code
+from archcompiler.runner.export.words import augmentation_words
+from archcompiler.runner.recipe.augment import Augment, ColourJitter, RandAugment
 from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.recipe.model import Embedded, Folder
 from archcompiler.runner.store.checkpoint import Checkpoints, read
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.training import Job, train
@@ -423,6 +426,19 @@ def test_exit_codes_and_json(run: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert found["code"] == "E402"
 
 
+@pytest.mark.parametrize("command", ["eval", "predict"])
+@pytest.mark.parametrize("what", ["export/model.safetensors", "export"])
+def test_an_export_is_no_run(
+    command: str, what: str, run: Path, images: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _exported(run)
+    words = [command, str(run / what), *([str(images[0])] if command == "predict" else ())]
+    assert run_program(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error[E705]: ")
+    assert f"help: name the run: `{run}`" in said
+
+
 def test_a_run_without_names(run: Path, images: list[Path]) -> None:
     _change(run, classes=())
     done = _invoke("export", run, "--no-onnx")
@@ -455,6 +471,42 @@ def test_results_are_of_these_weights_and_say_of_which_images(run: Path) -> None
     assert "75.00%" not in card
     assert f"| test | 30 | 1 crop, 32×32 pixels | {found['top1']:.2%} |" in card
     assert "| test | 20 | 10 crops, 32×32 pixels |" in card
+    # Of other images than the run's, as far as one can tell.
+    other = ("data.validation=0.5", "evaluation_batch=7")
+    settings = [word for setting in other for word in ("--set", setting)]
+    assert _invoke("eval", run, "--images", "30", *settings).exit_code == 0
+    assert json.loads((run / "eval.json").read_text())["settings"] == list(other)
+    card = (_exported(run, "--force") / "README.md").read_text(encoding="utf-8")
+    assert "| test | 30 |" not in card
+    assert _invoke("eval", run, "--images", "30", *settings[2:]).exit_code == 0
+    card = (_exported(run, "--force") / "README.md").read_text(encoding="utf-8")
+    assert "| test | 30 |" in card
+
+
+def test_augmentation_is_in_words() -> None:
+    """Each by its name, and of what is off nothing."""
+    embedded, folder = Embedded(), Folder(scale=(0.25, 1.0))
+    assert augmentation_words(Augment(), embedded) == "none"
+    crops = "random crops of 25 to 100 % of an image"
+    assert augmentation_words(Augment(), folder) == crops
+    values: dict[str, tuple[object, str]] = {
+        "flip": (True, "flip"),
+        "crop_padding": (4, "random crops after 4 pixels of padding"),
+        "randaugment": (RandAugment(layers=2), "RandAugment 2 × magnitude 9"),
+        "colour": (
+            ColourJitter(brightness=0.4, saturation=0.2),
+            "colour jitter 0.4/0/0.2 (brightness/contrast/saturation)",
+        ),
+        "lighting": (0.1, "lighting noise 0.1"),
+        "cutout": (8, "cutout 8×8"),
+        "erase": (0.25, "random erasing 0.25"),
+        "mixup": (0.2, "mixup 0.2"),
+        "cutmix": (1.0, "CutMix 1"),
+        "label_noise": (0.3, "label noise 0.3"),
+    }
+    assert values.keys() == Augment.model_fields.keys()
+    for name, (value, words) in values.items():
+        assert augmentation_words(Augment(**{name: value}), embedded) == words
 
 
 def test_few_classes_have_no_top5(trained: dict[str, Path], tmp_path: Path) -> None:

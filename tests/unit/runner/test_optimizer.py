@@ -154,8 +154,9 @@ def test_a_run_that_learns_no_more_ends(job: Jobs, tmp_path: Path) -> None:
     settings = ("optimizer.lr=1e-9", "evaluate_every=2", "early_stop.patience=2", "iterations=40")
     outcome = train(job("run", *settings, "seed=5"))
     rows = read_metrics(tmp_path / "run" / "metrics.jsonl")
-    found = [(row["iteration"], row["accuracy"]) for row in rows if row["split"] == "validation"]
-    best = max(found, key=lambda row: (row[1], -row[0]))
+    measured = [row for row in rows if row["split"] == "validation"]
+    found = [(row["iteration"], row["accuracy"], row["loss"]) for row in measured]
+    best = max(found, key=lambda row: (row[1], -row[2], -row[0]))
     assert outcome.finished
     assert outcome.iteration == best[0] + 2 * 2 == found[-1][0] < 40
     last = read(tmp_path / "run" / "checkpoints" / "last.pt")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-from unit.runner.jobs import TINY
+from unit.runner.jobs import TINY, same
 
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError, Source
@@ -149,20 +151,162 @@ def test_a_folder_and_no_other_word(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "`photos` has folders of classes alone, of which 20% are drawn to test on" in output
     first = Path("runs/tiny-photographs")
     assert load(first / "spec.toml").spec.classes == 2
-    printed = output.partition("results:\n")[2].partition("\nfirst step")[0]
+    printed, _, after = output.partition("results:\n")[2].partition("\nsaved as `printed.toml`")
     assert tomllib.loads(printed)["iterations"] == 12
-    Path("mine.toml").write_text(printed)
-    _run("train", "tiny.json", "--recipe", "mine.toml", "--set", "classes=2")
+    Path("printed.toml").write_text(printed)
+    command = after.partition("by `")[2].partition("`")[0]
+    assert command == "archcompiler train tiny.json --recipe printed.toml --set classes=2"
+    assert "12 steps are few: `--epochs 30` makes 120\n" in output
+    again = _run(*shlex.split(command)[1:])
+    assert "steps are few" not in again
+    same(first, Path("runs/tiny-printed"))
     curves = [
         [(row["iteration"], row["split"], row["loss"], row["accuracy"]) for row in rows]
         for rows in (
-            read_metrics(folder / "metrics.jsonl") for folder in (first, Path("runs/tiny-mine"))
+            read_metrics(folder / "metrics.jsonl") for folder in (first, Path("runs/tiny-printed"))
         )
     ]
     assert curves[0] == curves[1]
     assert curves[0][0][1] == "validation"
     assert curves[0][-1][2] < curves[0][0][2]
-    assert "8 test images" in _run("eval", first)
+    said = _run("eval", first)
+    assert "8 test images, top-1 " in said
+    assert "top-5" not in said
+    assert json.loads((first / "eval.json").read_text())["top5"] == 1.0
+
+
+def test_a_line_of_an_evaluation_has_fresh_numbers_alone(photos: Path) -> None:
+    _images(photos)
+    often = ("--set", "log_every=3", "--set", "evaluate_every=2", "--set", "iterations=6")
+    output = _run("train", "tiny.json", "--data", photos, *QUICK, *often)
+    lines = {int(line[10]): line for line in output.splitlines() if "validation loss" in line}
+    assert lines.keys() == {2, 4, 6}
+    for iteration in (2, 4):
+        assert re.fullmatch(
+            rf"iteration {iteration}/6  \d+ s left  validation loss \d\.\d+  accuracy \d+\.\d+%",
+            lines[iteration],
+        )
+    assert re.match(r"iteration 6/6  loss .* images/s  0 s left  validation loss", lines[6])
+
+
+def test_what_was_written_and_is_changed_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _images(tmp_path / "photos")
+    Path("tiny.json").write_text(json.dumps(TINY))
+    quick = ("device=cpu", "data.workers=0", "iterations=1")
+    words = [word for setting in quick for word in ("--set", setting)]
+
+    def changes(recipe: str, *more: str) -> list[str]:
+        Path("my.toml").write_text(recipe)
+        run = ("train", "tiny.json", "--data", "photos", "--recipe", "my.toml", *words, *more)
+        output = _run(*run, "--out", f"runs/{len(list(Path('runs').glob('*')))}")
+        return [line for line in output.splitlines() if " → " in line]
+
+    rate = "optimizer.lr 0.001 → 6.25e-05: 8 images a step, where the recipe is for 128"
+    assert changes("[optimizer]\nlr = 1e-3\n") == [rate]
+    assert changes("batch_size = 1024\n[optimizer]\nlr = 0.5\n") == [
+        "batch_size 1024 → 28: there are 28 training images",
+        "optimizer.lr 0.5 → 0.0136719: 28 images a step, where the recipe is for 1024",
+    ]
+    root = 'batch_size = 1024\n[optimizer]\ntype = "adamw"\n'
+    assert changes(root) == ["batch_size 1024 → 28: there are 28 training images"]
+    assert changes("[optimizer]\nlr = 1e-3\n", "--set", "optimizer.lr=1e-3") == []
+    assert changes("seed = 1\n") == []
+
+
+def _refused(*words: object, code: int = 2) -> str:
+    try:
+        done = CliRunner().invoke(group, [str(word) for word in words], catch_exceptions=False)
+    except CompileError as exc:
+        return str(exc)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where one stands, with the tiny network as `tiny.json`; the folder is yet to be filled."""
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.json").write_text(json.dumps(TINY))
+    return tmp_path / "photos"
+
+
+QUICK = ("--set", "device=cpu", "--set", "data.workers=0")
+
+
+def test_one_image_a_class_leaves_none_to_test_on(photos: Path) -> None:
+    _images(photos, 1)
+    words = ("train", "tiny.json", "--data", photos, *QUICK, "--epochs", 1)
+    for resume in ((), ("--resume",)):
+        refused = _refused(*words, *resume)
+        assert "E703" in refused
+        assert "there are no test images" in refused
+        assert "two images of a class are needed" in refused
+        assert not Path("runs").exists()
+
+
+def test_what_chose_the_best_weights_is_kept(photos: Path) -> None:
+    """Of two images a class one is tested on, and none is left to be held back."""
+    _images(photos, 2)
+    started = _run("train", "tiny.json", "--data", photos, *QUICK, "--epochs", 1)
+    assert "2 training, no validation and 2 test images" in started
+    run = Path("runs/tiny-photographs")
+    said = _run("eval", run)
+    assert "the run has chosen its best weights by these images" in said
+    assert json.loads((run / "eval.json").read_text())["best_chosen_on"] == "test"
+    held = _refused("eval", run, "--split", "validation")
+    assert "there are no validation images" in held
+    assert "no class has two images to train on" in held
+
+
+def test_a_run_is_looked_at_and_resumed_from_elsewhere(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _images(photos)
+    _run("train", "tiny.json", "--data", "photos", *QUICK, "--epochs", 1, "--out", "run")
+    run, elsewhere = photos.parent / "run", photos.parent / "elsewhere"
+    assert 'path = "photos"' in (run / "recipe.toml").read_text()
+    here = _run("eval", "run").partition(": ")[2].splitlines()[0]
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert here in _run("eval", run)
+    assert "iterations 4 to 8" in _run("train", "--resume", run, "--set", "iterations=8")
+    # What is said now is meant from here.
+    assert "`photos` is not a folder" in _refused("eval", run, "--set", "data.path=photos")
+    photos.rename(photos.parent / "gone")
+    (run / "run.json").write_text('{"starts": [null, {"folder": 7}, {"folder": "\\u0000"}]}')
+    assert "is not a folder" in _refused("eval", run)
+
+
+def test_one_class_is_warned_of(photos: Path) -> None:
+    _images(photos, 5)
+    (photos / "dog").rename(photos.parent / "dog")
+    output = _run("train", "tiny.json", "--data", photos, *QUICK, "--epochs", 1)
+    assert "warning[W734]: `cat` is the only class" in output
+
+
+def test_a_folder_without_images_says_what_to_do(photos: Path) -> None:
+    _images(photos, 5)
+    (photos / "empty").mkdir()
+    refused = _refused("train", "tiny.json", "--data", photos, *QUICK)
+    assert "note: files that are read end in .bmp, .gif" in refused
+    assert "help: remove the folder, or put images of its class in" in refused
+
+
+def test_an_evaluation_of_no_image_has_no_result(photos: Path) -> None:
+    _images(photos, 5)
+    skip = ("--set", "data.on_error=skip", "--set", "data.validation=0")
+    _run("train", "tiny.json", "--data", photos, *QUICK, *skip, "--epochs", 1)
+    run = Path("runs/tiny-photographs")
+    for image in photos.rglob("*.jpg"):
+        image.write_bytes(b"x")
+    refused = _refused("eval", run)
+    assert "E704" in refused
+    assert "not one of those to evaluate on can be read" in refused
+    assert "2 images were left out" in refused
+    assert not (run / "eval.json").exists()
 
 
 def test_classes_that_are_said_are_not_counted(

@@ -21,6 +21,7 @@ from unit.runner.standin import write_photographs
 import archcompiler
 from archcompiler.cli.program import group
 from archcompiler.cli.program import run as run_program
+from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.masks import MOST
 from archcompiler.runner.recipe.loading import load_recipe
@@ -126,6 +127,25 @@ def test_it_agrees_with_an_evaluation(photographs: tuple[Path, Path]) -> None:
     assert sum(right) / 8 == json.loads((run / "eval.json").read_text())["top1"]
 
 
+def test_images_of_which_none_can_be_read(photographs: tuple[Path, Path], tmp_path: Path) -> None:
+    run, data = photographs
+    bad = [tmp_path / name for name in ("a.jpg", "b.jpg")]
+    for path in bad:
+        path.write_bytes(b"x")
+    for command in ("predict", "masks"):
+        for said, paths in (("any of the 2 images", bad), ("the image", bad[:1])):
+            output = tmp_path / "out" / "masks.png"
+            out = ("-o", output) if command == "masks" else ()
+            with pytest.raises(CompileError, match=rf"E712.*cannot read {said}") as caught:
+                _output(command, run, *paths, "--on-error", "skip", *out)
+            assert "a.jpg`: " in str(caught.value)
+            assert not output.exists()
+    some = _invoke("predict", run, *bad, data / "val" / "dog" / "1.jpeg", "--on-error", "skip")
+    assert some.exit_code == 0
+    one = _output("masks", run, data / "val" / "dog" / "1.jpeg", "-o", tmp_path / "one.png")
+    assert "  1 image, 1 mask each" in one
+
+
 def test_formats_and_files(photographs: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = photographs
     paths = [data / "val" / "dog" / name for name in ("0.PNG", "1.jpeg")]
@@ -194,7 +214,7 @@ def test_a_checkpoint_without_names(grey: Path, tmp_path: Path) -> None:
 def test_masks_of_a_folder(photographs: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = photographs
     sheet, one = tmp_path / "all.png", tmp_path / "one.png"
-    assert "8 images, 1 masks each" in _output("masks", run, data / "val", "-o", sheet)
+    assert "8 images, 1 mask each" in _output("masks", run, data / "val", "-o", sheet)
     _output("masks", run, data / "val" / "cat" / "0.PNG", "-o", one)
     with Image.open(sheet) as all_rows, Image.open(one) as row:
         assert all_rows.height - row.height == 7 * (192 + 52 + 8)
@@ -206,6 +226,7 @@ def test_masks_of_a_folder(photographs: tuple[Path, Path], tmp_path: Path) -> No
         (tmp_path / "many" / f"{i}.png").touch()
     assert "E714" in str(_invoke("masks", run, tmp_path / "many").exception)
     assert "E712" in str(_invoke("masks", run, tmp_path / "many" / "0.png").exception)
-    skipped = _invoke("masks", run, tmp_path / "many" / "0.png", "--on-error", "skip")
+    mixed = (tmp_path / "many" / "0.png", data / "val" / "cat" / "0.PNG")
+    skipped = _invoke("masks", run, *mixed, "--on-error", "skip", "-o", one)
     assert skipped.exit_code == 0
     assert "W733" in skipped.stderr

@@ -107,6 +107,9 @@ def test_a_batch_that_nobody_chose_fits_the_data(images: int, batch: int) -> Non
 def test_a_rate_goes_with_the_batch_unless_it_is_said() -> None:
     assert _settled("batch_size = 512").optimizer.lr == 0.2
     assert _settled("batch_size = 512", 1000, "optimizer.lr=0.1").optimizer.lr == 0.1
+    root = 'batch_size = 64\noptimizer.scaling = "sqrt"\n'
+    assert _settled(root).optimizer.lr == 0.05
+    assert settle_recipe(load_recipe("photographs"), 28, 3).optimizer.lr == 0.1 * (8 / 256) ** 0.5
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import re
 import subprocess
 import sys
@@ -20,10 +21,12 @@ from unit.runner.standin import write_cifar10, write_idx, write_photographs
 import archcompiler
 from archcompiler import shipped
 from archcompiler.diagnostics import CompileError
+from archcompiler.runner.engine import loop
+from archcompiler.runner.engine.evaluate import Score
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, read_metrics, table_text
-from archcompiler.runner.store.checkpoint import read
+from archcompiler.runner.store.checkpoint import Checkpoints, read
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.training import Job, train
@@ -189,10 +192,60 @@ def test_data_that_do_not_fit_are_refused_before_the_first_step(
 
 def test_a_loss_that_is_no_number_ends_the_run(job: Jobs, tmp_path: Path) -> None:
     settings = ("optimizer.lr=1000", "optimizer.momentum=0.99", "schedule.warmup=0")
-    with pytest.raises(CompileError, match=r"E708.*(loss of|weight after) iteration \d+ is not a"):
+    with pytest.raises(CompileError, match=r"E708.*(loss of|after) iteration \d+ is not a"):
         train(job("run", *settings, "iterations=200", "checkpoint_every=2", "log_every=7"))
     for path in (tmp_path / "run" / "checkpoints").glob("iteration-*.pt"):
         assert all(t.isfinite().all() for t in read(path)["model"].values())
+
+
+def _scored(monkeypatch: pytest.MonkeyPatch, *scores: tuple[float, float]) -> None:
+    """Let evaluations have these accuracies and losses, one after the other."""
+    left = iter(scores)
+
+    def score(*_: object, **__: object) -> Score:
+        accuracy, loss = next(left)
+        return Score(loss, accuracy, 1.0, 50)
+
+    monkeypatch.setattr(loop, "evaluate", score)
+
+
+def test_of_equal_accuracies_the_lower_loss_is_better(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a run is taken up again, and for when it stops early."""
+    run = ("run", "evaluate_every=1", "checkpoint_every=1", "early_stop.patience=2")
+    _scored(monkeypatch, (0.5, 0.9), (1.0, 0.5), (1.0, 0.4))
+    train(job(*run, "iterations=3"))
+    assert read(tmp_path / "run" / "checkpoints" / "best.pt")["iteration"] == 3
+    _scored(monkeypatch, (1.0, 0.45), (1.0, 0.3), (1.0, 0.3), (0.9, 0.1), (1.0, 0.0))
+    assert train(job(*run, "iterations=9", resume=True)).iteration == 7
+    best = read(tmp_path / "run" / "checkpoints" / "best.pt")
+    assert best["best"] == {"accuracy": 1.0, "iteration": 5, "loss": 0.3}
+
+
+def test_a_checkpoint_without_the_best_loss_goes_on(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ("run", "evaluate_every=1", "checkpoint_every=1")
+    _scored(monkeypatch, (0.5, 0.9))
+    train(job(*run, "iterations=1"))
+    checkpoints = tmp_path / "run" / "checkpoints"
+    older = {k: v for k, v in read(checkpoints / "last.pt").items() if k != "checksum"}
+    del older["best"]["loss"]
+    Checkpoints(checkpoints).save(older, best=True)
+    _scored(monkeypatch, (0.5, 0.1), (0.6, 0.8))
+    train(job(*run, "iterations=3", resume=True))
+    best = read(checkpoints / "best.pt")["best"]
+    assert best == {"accuracy": 0.6, "iteration": 3, "loss": 0.8}
+
+
+def test_an_evaluation_that_is_no_number_ends_the_run(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _scored(monkeypatch, (0.5, 0.9), (0.5, math.nan))
+    with pytest.raises(CompileError, match=r"E708.*the validation loss after iteration 8 is not"):
+        train(job("run"))
+    assert read(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 4
 
 
 class Disk:

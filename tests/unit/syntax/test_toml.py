@@ -202,6 +202,8 @@ def test_spans_in_text_with_carriage_returns() -> None:
         ('a = """\nx\\"""\n\n', Location(1, 5), '"""', "close it"),
         ("'a = 1\nb = 2", Location(1, 1), "'a = 1", "close it"),
         ("a = 1 b = 2", Location(1, 7), "b", None),
+        ("a = 1\nb = [1, 2\nc = 3", Location(2, 5), "[", None),
+        ("[a]\nb = [[1], [']', 2 # ]\nc = 3]", Location(2, 11), "[", None),
     ],
 )
 def test_syntax_errors(text: str, place: Location, marked_text: str, help: str | None) -> None:
