@@ -29,6 +29,7 @@ LINES = {
     "explain": ["E101"],
     "flops": ["tiny.json", "--by", "module"],
     "list": ["recipes"],
+    "plan": ["tiny.json"],
     "schema": [],
     "show": ["tiny.json"],
     "verify": ["tiny.json"],

@@ -34,6 +34,7 @@ WORK = {
     "flops": ["attention56", "--by", "stage"],
     "diff": ["attention56", "attention92"],
     "diagram": ["attention56", "--format", "svg,pdf,png,html,tikz,mermaid,json,dot"],
+    "plan": ["attention56", "--recipe", "imagenet_modern", "--device", "h100"],
     "completion": ["bash"],
 }
 NEED = {
