@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -215,11 +218,52 @@ def commands_page() -> str:
     return _page(parts)
 
 
+def python_page() -> str:
+    """The public names of the package: signatures, and what their docstrings say."""
+    import archcompiler
+
+    parts = [
+        "# Python\n\nEverything that the commands do with a spec, from a notebook or a script. "
+        "`import archcompiler` imports nothing else until a name is asked for, and torch only "
+        "where a method says so."
+    ]
+    for name in archcompiler.__all__:
+        thing = getattr(archcompiler, name)
+        parts.append(f"## {name}\n\n{_signature(name, thing)}{_said(thing)}")
+        for member, value in _members(thing) if isinstance(thing, type) else ():
+            parts.append(f"### {name}.{member}\n\n{_signature(member, value)}{_said(value)}")
+    return _page(parts)
+
+
+def _members(cls: type) -> Iterator[tuple[str, Any]]:
+    """Documented public methods and properties that a class itself has."""
+    for name, value in vars(cls).items():
+        said = inspect.isfunction(value) or isinstance(value, property | cached_property)
+        if said and not name.startswith("_") and inspect.getdoc(value):
+            yield name, value
+
+
+def _signature(name: str, thing: Any) -> str:
+    """As it is called; a property and a class have none."""
+    if not inspect.isfunction(thing):
+        return ""
+    parameters = str(inspect.signature(thing)).replace("(self, ", "(").replace("(self)", "()")
+    # Annotations are texts, and would be printed with their quotes.
+    parameters = re.sub(r"(: |-> )'([^']*)'", r"\1\2", parameters)
+    return f"`{name}{parameters}`\n\n"
+
+
+def _said(thing: Any) -> str:
+    """A docstring without its examples, which are run where they stand."""
+    return (inspect.getdoc(thing) or "").partition(">>>")[0].strip()
+
+
 PAGES: Final[Mapping[Path, Callable[[], str]]] = {
     REFERENCE / "spec.md": spec_page,
     REFERENCE / "recipes.md": recipes_page,
     REFERENCE / "errors.md": errors_page,
     REFERENCE / "commands.md": commands_page,
+    REFERENCE / "python.md": python_page,
 }
 
 

@@ -6,14 +6,19 @@ from fractions import Fraction
 from math import prod
 
 import pytest
+from tiny import tiny_spec
 
 import archcompiler
+from archcompiler.analysis.costs import CostModel
 from archcompiler.analysis.demand import Demand, training_demand
+from archcompiler.analysis.receptive_field import ReceptiveField
 from archcompiler.analysis.roofline import Accelerator, roofline
 from archcompiler.analysis.sizes import ValidSizes, takes, valid_sizes
 from archcompiler.ir import TensorType
 from archcompiler.ops.cost import Cost
+from archcompiler.ops.join import Add, Maximum
 from archcompiler.ops.registry import operators
+from archcompiler.ops.resize import Interpolate
 
 MACHINE = Accelerator("m", "M", half=400e12, single=100e12, bandwidth=1e12, memory=80, source="")
 
@@ -70,3 +75,43 @@ def test_a_step_of_an_upsampled_map(scale: int | tuple[int, int]) -> None:
     steps = [op.step(x.size[axis], y.size[axis], axis) for axis in range(2)]
     assert steps == [Fraction(a, b) for a, b in zip(x.size, y.size, strict=True)]
     assert prod(y.size) * prod(steps) == x.pixels
+
+
+def test_what_a_step_of_training_moves() -> None:
+    """By hand: forward and backward pass each read and write, and what was kept is read again."""
+    graph = archcompiler.compile(tiny_spec({"channels": 16, "before": 2})).graph
+    cells = CostModel(graph).network
+    assert {kind.op for kind in cells} == {node.op.kind for node in graph.nodes()}
+    summed: dict[str, Cost] = {}
+    for kind, cost in cells.items():
+        summed[kind.op] = summed.get(kind.op, Cost()) + cost
+    # An activation reads a map and writes one; it keeps the second. A sum keeps nothing.
+    relu, add = summed["relu"], summed["add"]
+    assert relu.map_bytes == 4 * 2 * relu.elements
+    assert relu.train_map_bytes == 4 * (2 * 2 + 1) * relu.elements
+    assert add.map_bytes == 4 * 3 * add.elements
+    assert add.train_map_bytes == 4 * 2 * 3 * add.elements
+
+
+def test_elements_of_joined_maps() -> None:
+    x, small = TensorType(4, 6, 5), TensorType(4, 3, 2)
+    assert Add().work((x, x, x), x).elements == 2 * x.numel
+    assert Maximum().work((x, x, x), x).elements == 2 * x.numel
+    # A map that gives its size alone is not read.
+    assert Interpolate().moved((small, x), x) == small.numel + x.numel
+
+
+def test_attention_over_positions_sees_all_of_them() -> None:
+    attend = {
+        "weights": {"op": "dot", "from": ["x", "x"]},
+        "softmax": {"op": "softmax"},
+        "attend": {"op": "attend", "from": ["softmax", "x"]},
+        "conv": {"op": "conv", "channels": "c", "kernel": 1},
+    }
+    spec = tiny_spec({"channels": 16}, unit="own", blocks={"own": {"steps": attend}})
+    graph = archcompiler.compile(spec).graph
+    seen = ReceptiveField(graph, clip=True).network(0, "stage1")
+    assert (seen.first, seen.last, seen.step) == ([0] * 32, [31] * 32, 1)
+    # The convolution of the stem hangs over either edge by one.
+    beyond = ReceptiveField(graph).network(0, "stage1")
+    assert (set(beyond.first), set(beyond.last)) == ({-1}, {32})
