@@ -16,8 +16,12 @@ def main(*before: str) -> None:
 
     `before` stands before the arguments: the name of a command that has a program of its own.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupted)
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupted)
+    except KeyboardInterrupt:
+        # In the middle of that.
+        os._exit(130)
     _leave_the_folder()
     from archcompiler.cli.program import run
 

@@ -61,11 +61,17 @@ def test_a_compiled_run_is_the_plain_one(
     Inductor would write for them are its own affair, and take half a minute.
     """
     compile = nn.Module.compile
-    eager = {"backend": "aot_eager"}
-    monkeypatch.setattr(nn.Module, "compile", lambda self, mode=None: compile(self, **eager))
+    modes: list[str | None] = []
+
+    def by_operators(self: nn.Module, mode: str | None = None) -> None:
+        modes.append(mode)
+        compile(self, backend="aot_eager")
+
+    monkeypatch.setattr(nn.Module, "compile", by_operators)
     settings = ("iterations=3", "log_every=1", "optimizer.lr=0.01", "ema=0.9")
     train(job("plain", *settings))
-    train(job("compiled", *settings, "speed.compile=on"))
+    train(job("compiled", *settings, "speed.compile=reduce-overhead"))
+    assert modes == ["reduce-overhead"]
     plain, compiled = (
         [row["loss"] for row in read_metrics(tmp_path / name / "metrics.jsonl")]
         for name in ("plain", "compiled")
@@ -75,6 +81,15 @@ def test_a_compiled_run_is_the_plain_one(
         read(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("plain", "compiled")
     )
     assert list(one) == list(two)
+
+
+@pytest.mark.parametrize(
+    ("said", "compiled", "mode"),
+    [("off", False, None), ("on", True, None), ("max-autotune", True, "max-autotune")],
+)
+def test_the_modes_of_compile(switches: None, said: str, compiled: bool, mode: str | None) -> None:
+    settled = settle(load_recipe("smoke", [f"speed.compile={said}"]), torch.device("cpu"))
+    assert (settled.compile, settled.compile_mode) == (compiled, mode)
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_parts(job: Jobs, tmp_path: Path) -> None:
