@@ -72,7 +72,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     cls=Command,
     groups={
         **SPEC,
-        "Table": ("view", "depth", "sizes", "columns", "sort", "titles"),
+        "Table": ("view", "depth", "sizes", "batch", "columns", "sort", "titles"),
         "Comparison": ("origins", "devices", "precision", "verify"),
         "Output": ("format", "output", "caption", "label", "schema"),
     },
@@ -97,6 +97,14 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "--depth", type=click.IntRange(1, 64), metavar="N", help="Levels of --by module; 2 by default."
 )
 @click.option("--res", "sizes", callback=_sizes, metavar="SIZES", help="Input sizes: 224,320x480.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 1_000_000_000),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Images that what autograd keeps is of.",
+)
 @click.option("--columns", metavar="NAMES", help="Columns to show, as in the JSON; or `all`.")
 @click.option("--sort", metavar="COLUMN", help="Sort rows, largest first; or by `name`.")
 @click.option(
@@ -159,6 +167,7 @@ def command(
     view: View,
     depth: int | None,
     sizes: tuple[tuple[int, ...], ...] | None,
+    batch: int,
     columns: str | None,
     sort: str | None,
     origins: tuple[Origin, ...],
@@ -204,6 +213,7 @@ def command(
             precision,
             counts,
             order,
+            batch=batch,
         )
         for (network, graph), counts in zip(graphs, measured, strict=True)
     ]

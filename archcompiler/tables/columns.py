@@ -23,7 +23,7 @@ class Column:
     unit: str | None
     value: Callable[[Report, Row], Value]
     legend: str = ""
-    """What a reader has to know about it, below the table."""
+    """What a reader has to know about it, below the table; `{images}` and `{batch}` stand in it."""
     scaled: bool = True
     """Whether it takes an SI prefix."""
     digits: int | None = None
@@ -33,7 +33,13 @@ class Column:
 def _of(quantity: Quantity) -> Column:
     q = quantity
     return Column(
-        q.key, q.title, q.unit, lambda _, row: q.value(row.cost), q.legend, q.scaled, q.digits
+        q.key,
+        q.title,
+        q.unit,
+        lambda report, row: q.value(report.at_batch(row.cost)),
+        q.legend,
+        q.scaled,
+        q.digits,
     )
 
 

@@ -91,7 +91,12 @@ def cost_grid(reports: Sequence[Report], keys: Sequence[str]) -> Grid:
     fields = [_Field("network" if whole else first.view, None, list(names))]
     fields += [_field(column, lines) for column in columns]
     headings, rows = _rows(fields)
-    notes = tuple(column.legend for column in columns if column.legend)
+    images = "one image" if first.batch == 1 else f"{first.batch:,} images"
+    notes = tuple(
+        column.legend.format(images=images, batch=first.batch)
+        for column in columns
+        if column.legend
+    )
     if whole:
         return Grid(headings, (Section("", rows),), notes)
     sections, start = [], 0

@@ -13,7 +13,8 @@ class Quantity:
     """One number of a `Cost`.
 
     `key` is its name for programs, `title` its name in tables, `unit` its SI unit or "" for a
-    count, `legend` what a reader has to know about it, below a table.
+    count, `legend` what a reader has to know about it, below a table; in it `{images}` and
+    `{batch}` stand for those of the table.
     """
 
     key: str
@@ -89,7 +90,7 @@ QUANTITIES = (
         "saved",
         lambda cost: cost.saved_bytes,
         "B",
-        "saved: what autograd keeps of one image for the backward pass, float32, batch 1.",
+        "saved: what autograd keeps of {images} for the backward pass, float32, batch {batch}.",
     ),
     Quantity(
         "bytes_moved",

@@ -18,7 +18,8 @@ def record(report: Report) -> dict[str, Any]:
         "title": report.title,
         "input": [input.channels, *input.size],
         "classes": report.classes,
-        **_costs(cost),
+        "batch": report.batch,
+        **_costs(report.at_batch(cost)),
         # A checked graph has no operator off the way to its output, so nothing in it is dead.
         "params_trainable": cost.params,
         "params_live": cost.params,
@@ -43,7 +44,7 @@ def record(report: Report) -> dict[str, Any]:
     if report.rooflines:
         found["rooflines"] = _rooflines(report)
     found["view"] = report.view
-    found["rows"] = [_row(row) for row in report.rows]
+    found["rows"] = [_row(report, row) for row in report.rows]
     return found
 
 
@@ -51,12 +52,12 @@ def _costs(cost: Cost) -> dict[str, Any]:
     return {quantity.json_key: quantity.value(cost) for quantity in QUANTITIES}
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(report: Report, row: Row) -> dict[str, Any]:
     output = row.output
     return {
         "name": row.name,
         "level": row.level,
-        **_costs(row.cost),
+        **_costs(report.at_batch(row.cost)),
         "output": output and [output.channels, *output.size],
         "receptive_field": row.receptive_field,
     }

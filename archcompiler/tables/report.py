@@ -64,6 +64,8 @@ class Report:
     """What to sort rows by; None for their order in the network."""
     heading: str = ""
     """What people read in place of the name, if it is not that."""
+    batch: int = 1
+    """Images that what autograd keeps is of."""
 
     @property
     def name(self) -> str:
@@ -81,6 +83,11 @@ class Report:
     @property
     def classes(self) -> int:
         return self.network.spec.classes
+
+    def at_batch(self, cost: Cost) -> Cost:
+        """A cost with what autograd keeps of all images of the batch."""
+        shared = cost.saved_batch_bytes
+        return replace(cost, saved_bytes=(cost.saved_bytes - shared) * self.batch + shared)
 
     @cached_property
     def model(self) -> CostModel:

@@ -293,3 +293,17 @@ def test_verify_fails_on_a_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the counts are NOT those of the graph" in result.stderr
     assert "fvcore counts 0 in stage1.before.unit1.relu1" not in result.stderr
     assert "in stage1.before.unit1, the graph" in result.stderr
+
+
+def test_what_is_kept_of_a_batch() -> None:
+    """Statistics of BN are of the batch, all else of each image; the parts still add up."""
+    words = ("attention56_cifar", "--by", "stage")
+    one = json.loads(run(*words, "--format", "json").stdout)[0]
+    many = json.loads(run(*words, "--format", "json", "--batch", "64").stdout)[0]
+    shared = one["train_saved_batch_bytes"]
+    assert (one["batch"], many["batch"]) == (1, 64)
+    assert many["train_saved_bytes"] == 64 * (one["train_saved_bytes"] - shared) + shared
+    assert many["train_saved_bytes"] == sum(row["train_saved_bytes"] for row in many["rows"])
+    assert many["macs"] == one["macs"]
+    text = run("attention56_cifar", "--columns", "train_saved_bytes", "--batch", "64").stdout
+    assert "of 64 images for the backward pass, float32, batch 64." in " ".join(text.split())
