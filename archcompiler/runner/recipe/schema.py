@@ -26,9 +26,12 @@ def recipe_schema() -> dict[str, Any]:
     Nothing is required: every key has a default. Where there are several types, a word says one,
     and if/then has every validator report on the keys of the type that is said.
     """
+    models = {model.__name__: model for model in _submodels(Model)}
+    for model in models.values():
+        # Their defaults are written down, which older versions of pydantic do of built models only.
+        model.model_rebuild()
     schema = Recipe.model_json_schema()
     definitions = schema["$defs"]
-    models = {model.__name__: model for model in _submodels(Model)}
     for name, definition in (*definitions.items(), ("Recipe", schema)):
         for field, text in field_help(models[name]).items():
             definition["properties"][field].setdefault("description", text)
