@@ -18,6 +18,7 @@ from archcompiler.spec.model import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from archcompiler.analysis.recompute import Recomputation
     from archcompiler.emit.view import NetworkView
 
 
@@ -28,6 +29,10 @@ class CompiledNetwork:
     loaded: LoadedSpec = field(repr=False)
     graph: Graph = field(repr=False)
     warnings: tuple[Diagnostic, ...] = ()
+    plan: Recomputation | None = field(default=None, repr=False)
+    """What the emitted model makes again in a backward pass."""
+    options: tuple[str, ...] = ()
+    """Of the command that builds the file, beside settings."""
 
     @property
     def spec(self) -> Spec:
@@ -43,7 +48,8 @@ class CompiledNetwork:
         from archcompiler.emit.view import NetworkView
         from archcompiler.lower.network import dialect
 
-        return NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library))
+        words = dialect(self.spec, self.loaded.library)
+        return NetworkView(self.graph, self.spec, words, self.plan)
 
     @cached_property
     def source(self) -> str:
@@ -52,7 +58,19 @@ class CompiledNetwork:
         from archcompiler.emit.header import with_header
         from archcompiler.emit.render import render_network
 
-        return with_header(format_source(render_network(self._view)), self.loaded)
+        body = format_source(render_network(self._view))
+        return with_header(body, self.loaded, *self.options)
+
+    def recomputing(self, share: float) -> CompiledNetwork:
+        """The same network, whose emitted model keeps at most this share, from 0 to 1, of the maps
+        that autograd keeps for a backward pass, and makes the others again with the least work.
+
+        Raises TooLittle if it needs more.
+        """
+        from archcompiler.analysis.budget import keeping
+
+        options = ("--memory", f"{100 * share:g}%")
+        return replace(self, plan=keeping(self.graph, share), options=options)
 
     @property
     def classifiers(self) -> tuple[str, ...]:

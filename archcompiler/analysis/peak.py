@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
+from archcompiler.analysis.recompute import Recomputation, replays
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ir.kinds import STAGE
 from archcompiler.ops.cost import BYTES
@@ -83,6 +84,7 @@ def step_memory(
     *,
     half: bool = False,
     checkpointing: bool = False,
+    plan: Recomputation | None = None,
     accumulated: bool = False,
     shards: int = 1,
     in_place: bool = True,
@@ -91,11 +93,12 @@ def step_memory(
 
     In float32, or by autocast (`half`): maps in 16 bits, and copies of the weights that are
     multiplied with. With `checkpointing` the blocks of stages keep their input alone, and are run
-    again when their turn comes. With gradients that are `accumulated`, all are there from the
-    first moment. Of several `shards` of the gradients one is counted. Autograd adds up gradients
-    `in_place` unless a dispatch mode is on, as one is that looks at memory.
+    again when their turn comes; with a `plan` it is as that says. With gradients that are
+    `accumulated`, all are there from the first moment. Of several `shards` of the gradients one is
+    counted. Autograd adds up gradients `in_place` unless a dispatch mode is on, as one is that
+    looks at memory.
     """
-    return _Step(graph, half, checkpointing, accumulated, shards, in_place).run()
+    return _Step(graph, half, checkpointing, plan, accumulated, shards, in_place).run()
 
 
 @dataclass
@@ -138,6 +141,7 @@ class _Step:
         graph: Graph,
         half: bool,
         checkpointing: bool,
+        plan: Recomputation | None,
         accumulated: bool,
         shards: int,
         in_place: bool,
@@ -158,6 +162,11 @@ class _Step:
         """Whether a map has a gradient."""
         self.arrived: dict[str, Hashable] = {}
         """The gradient of each map that is not used up, so far."""
+        self.plan = plan
+        self.unmade: dict[Hashable, int] = {}
+        """Maps that are to be made again, by how many wait for each."""
+        self.sources: dict[Hashable, list[Hashable]] = {}
+        """What each of them is made from."""
         for node in self.nodes:
             first = self.storage[node.inputs[0]]
             self.storage[node.path] = first if node.op.view else node.path
@@ -191,7 +200,17 @@ class _Step:
 
     def _keep(self, segment: _Segment) -> None:
         for node in segment.nodes:
+            if self.plan is not None and self.plan.maps[node.path] == "again":
+                self.unmade[node.path] = 0
+                self.sources[node.path] = list(self._made_from(node))
             segment.keeps[node.path] = list(self._kept_by(node))
+
+    def _made_from(self, node: Node) -> Iterator[Hashable]:
+        """Hold what the output of an operator is made from."""
+        for i in replays(node.op, len(node.inputs)):
+            name = self.storage[node.inputs[i]]
+            if name != INPUT:
+                yield self._keeps(name, self._size(name))
 
     def _kept_by(self, node: Node) -> Iterator[Hashable]:
         """Hold what an operator keeps for its derivative."""
@@ -207,8 +226,30 @@ class _Step:
 
     def _keeps(self, what: Hashable, size: Amount) -> Hashable:
         self.sizes[what] = size
-        self.kept.hold(what, size)
+        if what in self.unmade:
+            self.unmade[what] += 1
+        else:
+            self.kept.hold(what, size)
         return what
+
+    def _drop(self, what: Hashable) -> None:
+        if what in self.unmade:
+            self.unmade[what] -= 1
+        else:
+            self.kept.drop(what)
+
+    def _make(self, what: Hashable) -> Iterator[Moment]:
+        """Make a map again, after those that it is made from."""
+        stack = [what]
+        while stack:
+            before = [source for source in self.sources[stack[-1]] if source in self.unmade]
+            stack += before
+            if not before and (made := stack.pop()) in self.unmade:
+                for _ in range(self.unmade.pop(made)):
+                    self.kept.hold(made, self.sizes[made])
+                yield Moment(str(made), self.kept.amount, self.gradients, self.passing.amount)
+                for source in self.sources[made]:
+                    self._drop(source)
 
     def _passed(self) -> Iterator[Moment]:
         """The forward pass again, with the maps that nothing keeps."""
@@ -221,9 +262,11 @@ class _Step:
             for node in segment.nodes:
                 if self.storage[node.path] == node.path:
                     alive.hold(node.path, self._size(node.path))
-                for what in () if segment.recomputed else segment.keeps[node.path]:
-                    alive.hold(what, self.sizes[what])
-                    kept.hold(what, self.sizes[what])
+                held = () if segment.recomputed else segment.keeps[node.path]
+                for what in (*held, *self.sources.get(node.path, ())):
+                    if what not in self.unmade:
+                        alive.hold(what, self.sizes[what])
+                        kept.hold(what, self.sizes[what])
                 image, batch = alive.amount
                 passing = Amount(image - kept.image, batch - kept.batch)
                 yield Moment(node.path, kept.amount, 0, passing)
@@ -259,6 +302,9 @@ class _Step:
             self._keep(segment)
         for node in reversed(segment.nodes):
             gradient = self.arrived.pop(node.path, None)
+            for what in segment.keeps[node.path]:
+                if what in self.unmade:
+                    yield from self._make(what)
             made = []
             if gradient is not None:
                 inputs = zip(node.inputs, node.op.roles(len(node.inputs)), strict=True)
@@ -269,7 +315,7 @@ class _Step:
                 yield self._moment(node)
                 self.passing.drop(gradient)
             for what in segment.keeps[node.path]:
-                self.kept.drop(what)
+                self._drop(what)
             for name, new in made:
                 yield from self._arrive(name, new)
 

@@ -12,6 +12,7 @@ from archcompiler.cli.command import SPEC, Command
 from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, shown
 from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import (
+    Percent,
     diagnostic_format_option,
     root_option,
     set_option,
@@ -30,11 +31,12 @@ FOLDER = Path("generated")
 @click.command(
     "build",
     cls=Command,
-    groups={**SPEC, "Output": ("output", "force", "check", "diagnostic_format")},
+    groups={**SPEC, "Output": ("output", "memory", "force", "check", "diagnostic_format")},
     examples=[
         "build attention452",
         "build my.toml --set classes=100 -o models/net.py",
         "build --check my.toml",
+        "build --memory 40% my.toml",
     ],
 )
 @specs_argument
@@ -49,6 +51,13 @@ FOLDER = Path("generated")
 )
 @set_option
 @root_option
+@click.option(
+    "--memory",
+    type=Percent(),
+    metavar="SHARE",
+    help="Keep this share of what autograd keeps for the backward pass, as 40%, and make the rest "
+    "again with the least work.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff if a file is stale.")
 @click.option("--force", is_flag=True, help="Overwrite files that another has written.")
 @watch_option
@@ -58,6 +67,7 @@ def command(
     output: Destination,
     settings: tuple[str, ...],
     root: Path | None,
+    memory: float | None,
     check: bool,
     force: bool,
     watch: bool,
@@ -72,6 +82,8 @@ def command(
     def run(files: Files) -> None:
         networks = compile_all(specs, settings, files, diagnostic_format)
         _require_distinct(networks)
+        if memory is not None:
+            networks = [_recomputing(network, memory) for network in networks]
         if output.is_stream:
             terminal.raw(networks[0].source)
         elif check:
@@ -80,6 +92,19 @@ def command(
             _write(networks, output, force, diagnostic_format)
 
     perform(run, root, watch, diagnostic_format)
+
+
+def _recomputing(network: CompiledNetwork, share: float) -> CompiledNetwork:
+    from archcompiler.analysis.budget import least_share
+    from archcompiler.analysis.recompute import TooLittle
+
+    try:
+        return network.recomputing(share)
+    except TooLittle as exc:
+        raise click.UsageError(
+            f"--memory {share:.3%} is too little for {network.name}, which keeps at least "
+            f"{least_share(network.graph, exc):.1%}"
+        ) from None
 
 
 def _require_distinct(networks: Sequence[CompiledNetwork]) -> None:
@@ -157,6 +182,7 @@ def _check(
         words += ["-o", str(output)]
     for setting in settings:
         words += ["--set", setting]
+    words += targets[0][0].options
     # A plain build would refuse.
     words += ["--force"] * bool(kept)
     for refused in kept:

@@ -78,6 +78,20 @@ class RunPath(UserPath):
         return path
 
 
+class Percent(click.ParamType):
+    """A share of a whole, as `40%`."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%", str(value), re.ASCII)
+        if found is None or not 0 < float(found[1]) <= 100:
+            self.fail(f"{value!r} is no share from 0% to 100%, such as 40%", param, ctx)
+        return float(found[1]) / 100
+
+
 def choice(words: object) -> click.Choice[str]:
     """The words of a `Literal` as those that an option takes, so that they are listed once."""
     return click.Choice(get_args(words))

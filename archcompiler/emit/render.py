@@ -22,9 +22,14 @@ TEMPLATES = Path(__file__).with_name("templates")
 STANDARD: Final = {
     "Callable": "from collections.abc import Callable",
     "Iterator": "from collections.abc import Iterator",
+    "Mapping": "from collections.abc import Mapping",
     "contextmanager": "from contextlib import contextmanager",
     "nullcontext": "from contextlib import nullcontext",
     "dataclass": "from dataclasses import dataclass",
+    "field": "from dataclasses import field",
+    "fnmatchcase": "from fnmatch import fnmatchcase",
+    "getitem": "from operator import getitem",
+    "Any": "from typing import Any",
     "replace": "from dataclasses import replace",
     "partial": "from functools import partial",
     "ClassVar": "from typing import ClassVar",
@@ -35,6 +40,8 @@ FRAMEWORK: Final = {
     "F": "import torch.nn.functional as F",
     "Tensor": "from torch import Tensor",
     "nn": "from torch import nn",
+    "saved_tensors_hooks": "from torch.autograd.graph import saved_tensors_hooks",
+    "TorchFunctionMode": "from torch.overrides import TorchFunctionMode",
     "is_compiling": "from torch.compiler import is_compiling",
     "checkpoint": "from torch.utils.checkpoint import checkpoint",
 }

@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.parameters import parameter_count
+from archcompiler.analysis.recompute import Recomputation
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.classes import AXES, ClassPrinter
+from archcompiler.emit.kept import RecomputeView
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ir.kinds import ATTENTION, HEAD, STAGE, STEM, UNIT
@@ -52,8 +54,11 @@ class StageView:
 class NetworkView:
     """The whole file."""
 
-    def __init__(self, graph: Graph, spec: Spec, dialect: Dialect) -> None:
+    def __init__(
+        self, graph: Graph, spec: Spec, dialect: Dialect, plan: Recomputation | None = None
+    ) -> None:
         self.graph, self.spec = graph, spec
+        self.recompute = None if plan is None else RecomputeView(graph, plan)
         self.class_name = class_name(spec)
         self.title = spec.title or self.class_name
         self.input, self.depth = graph.input, trunk_depth(graph)

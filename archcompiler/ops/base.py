@@ -113,6 +113,11 @@ class Operator:
         return self.simplified is None
 
     @property
+    def random(self) -> bool:
+        """Whether it gives something else each time: its output cannot be made again."""
+        return False
+
+    @property
     def isotropic(self) -> bool:
         """Whether it treats all axes of a map alike."""
         return not any(isinstance(getattr(self, f.name), tuple) for f in fields(self))

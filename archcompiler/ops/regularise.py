@@ -57,6 +57,10 @@ class Dropout(Pointwise):
     def simplified(self) -> Operator | None:
         return self if self.probability else None
 
+    @property
+    def random(self) -> bool:
+        return self.probability > 0
+
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work()  # the identity in inference
 

@@ -30,8 +30,10 @@ FEW = ("attention56_cifar", "resnet50")
 class Tracker(TorchDispatchMode):
     """The most bytes of storages that were made and are alive: MemTracker's, and much quicker."""
 
-    def __init__(self) -> None:
+    def __init__(self, *there: torch.Tensor) -> None:
         super().__init__()
+        # What is there already may be looked at by another name.
+        self.there = {tensor.untyped_storage()._cdata for tensor in there}
         self.alive: dict[int, int] = {}
         self.peak = 0
         self.now = 0
@@ -44,7 +46,7 @@ class Tracker(TorchDispatchMode):
         for value in tree_leaves(result):
             if isinstance(value, torch.Tensor):
                 storage = value.untyped_storage()
-                if storage._cdata not in self.alive:
+                if storage._cdata not in self.alive and storage._cdata not in self.there:
                     self.alive[storage._cdata] = storage.nbytes()
                     self.now += storage.nbytes()
                     weakref.finalize(storage, self.gone, storage._cdata)
@@ -77,8 +79,11 @@ class Measured:
     @property
     def state(self) -> int:
         """Bytes of what is there before and after."""
-        there = [*self.model.parameters(), *self.model.buffers(), self.x, self.labels]
-        return sum(tensor.nbytes for tensor in there)
+        return sum(tensor.nbytes for tensor in self.there)
+
+    @property
+    def there(self) -> list[torch.Tensor]:
+        return [*self.model.parameters(), *self.model.buffers(), self.x, self.labels]
 
     def by_torch(self) -> int:
         tracker = MemTracker()
@@ -89,7 +94,7 @@ class Measured:
         return found["Total"]
 
     def by_us(self) -> int:
-        with Tracker() as tracker:
+        with Tracker(*self.there) as tracker:
             self.step()
         return self.state + tracker.peak
 

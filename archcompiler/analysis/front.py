@@ -1,0 +1,197 @@
+"""Pairs of bytes and work that no other pair beats in both, and the choices behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Numbers = np.ndarray[Any, np.dtype[np.int64]]
+
+Name = tuple[str, ...]
+"""A path, seen from some block."""
+CHUNK: Final = 1 << 20
+"""Pairs that are looked at together."""
+SMALLEST: Final = 1e9
+"""Work that a byte is worth where bytes alone count: no operator does more for one."""
+ROUNDING: Final = 1e-9
+"""Of sums in double precision, as a share."""
+FIRST: Final = 1 / 256
+"""Of the widest gap, the one that is tried first."""
+WIDER: Final = 4
+"""By how much the gap grows with each trial."""
+
+
+class Front:
+    """Pairs by rising bytes and falling work."""
+
+    def __init__(
+        self, sizes: Numbers, works: Numbers, names: Callable[[int], Iterator[Name]]
+    ) -> None:
+        self.sizes, self.works = sizes, works
+        self.names = names
+        """What one of the pairs chooses."""
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @classmethod
+    def point(cls, size: int = 0, work: int = 0, *names: Name) -> Front:
+        """One pair."""
+        import numpy as np
+
+        return cls(np.array([size], np.int64), np.array([work], np.int64), lambda _: iter(names))
+
+    @classmethod
+    def empty(cls) -> Front:
+        """No pair: what cannot be."""
+        import numpy as np
+
+        none = np.array([], np.int64)
+        return cls(none, none, lambda _: iter(()))
+
+    def at(self, i: int) -> Front:
+        """One of the pairs alone."""
+        return Front(self.sizes[i : i + 1], self.works[i : i + 1], lambda _: self.names(i))
+
+    def under(self, name: str) -> Front:
+        """The same, seen from the block around."""
+
+        def names(i: int) -> Iterator[Name]:
+            return ((name, *path) for path in self.names(i))
+
+        return Front(self.sizes, self.works, names)
+
+    def named(self, name: Name) -> Front:
+        """The same, by a choice more."""
+
+        def names(i: int) -> Iterator[Name]:
+            yield name
+            yield from self.names(i)
+
+        return Front(self.sizes, self.works, names)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which pairs need no further look."""
+
+    most: int | None = None
+    """Bytes."""
+    rate: float = 0.0
+    """Work that a byte is worth."""
+    gap: float | None = None
+    """How much worse than the best of its front a pair may be at this rate."""
+
+
+class Fronts:
+    """Sums and unions of fronts, without the pairs that are over the limits."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    def sum(self, a: Front, b: Front) -> Front:
+        """Each choice of one with each of the other."""
+        import numpy as np
+
+        if not len(a) or not len(b):
+            return Front.empty()
+        rows = max(1, CHUNK // len(b))
+        parts = []
+        for start in range(0, len(a), rows):
+            sizes = np.add.outer(a.sizes[start : start + rows], b.sizes).ravel()
+            works = np.add.outer(a.works[start : start + rows], b.works).ravel()
+            best = self._best(sizes, works)
+            parts.append((sizes[best], works[best], best + start * len(b)))
+        sizes, works, places = (np.concatenate(column) for column in zip(*parts, strict=True))
+        if len(parts) > 1:
+            best = self._best(sizes, works)
+            sizes, works, places = sizes[best], works[best], places[best]
+        first, second = np.divmod(places, len(b))
+
+        def names(i: int) -> Iterator[Name]:
+            yield from a.names(int(first[i]))
+            yield from b.names(int(second[i]))
+
+        return Front(sizes, works, names)
+
+    def union(self, *fronts: Front) -> Front:
+        """Each choice of any; of equals that of the first."""
+        import numpy as np
+
+        some = [front for front in fronts if len(front)]
+        if not some:
+            return Front.empty()
+        sizes = np.concatenate([front.sizes for front in some])
+        works = np.concatenate([front.works for front in some])
+        best = self._best(sizes, works)
+        starts = np.cumsum([0, *map(len, some)])
+
+        def names(i: int) -> Iterator[Name]:
+            which = int(np.searchsorted(starts, best[i], "right")) - 1
+            return some[which].names(int(best[i] - starts[which]))
+
+        return Front(sizes[best], works[best], names)
+
+    def _best(self, sizes: Numbers, works: Numbers) -> Numbers:
+        """Places of the pairs that no other beats, by rising bytes."""
+        import numpy as np
+
+        most, rate, gap = self.limits.most, self.limits.rate, self.limits.gap
+        fit = np.arange(len(sizes))
+        if gap is not None:
+            scores = works + rate * sizes
+            fit = fit[scores <= scores.min() + gap]
+        if most is not None:
+            fit = fit[sizes[fit] <= most]
+        order = fit[np.lexsort((works[fit], sizes[fit]))]
+        rising = works[order]
+        first = np.ones(len(order), bool)
+        first[1:] = rising[1:] < np.minimum.accumulate(rising)[:-1]
+        return order[first]
+
+
+def within(most: int, front: Callable[[Limits], Front]) -> Front:
+    """The pair of least work with at most so many bytes, of a front that is made with limits.
+
+    Single rates find the two corners of its hull beside `most`. At the rate of the line between
+    them, a pair in any part of the network that is worse than the best of its kind by some gap
+    makes the whole worse than the line by as much. So a whole that is found among pairs within a
+    gap is the one that is sought if its work with `most` bytes is within that gap of the line, as
+    any better one's is then. Empty if nothing is as small.
+    """
+    large, little = _corner(front, 0.0)
+    small, much = _corner(front, SMALLEST)
+    if small > most:
+        return Front.empty()
+    while True:
+        rate = (much - little) / (large - small) if large > small else 0.0
+        size, work = _corner(front, rate)
+        floor = work + rate * size
+        if floor >= (much + rate * small) * (1 - ROUNDING):
+            break
+        if size <= most:
+            small, much = size, work
+        else:
+            large, little = size, work
+    rounding = ROUNDING * floor
+    off = gap = rate * (most - small) + rounding
+    gap *= FIRST
+    while True:
+        found = front(Limits(most, rate, gap))
+        if len(found):
+            last = len(found) - 1
+            off = float(found.works[last]) + rate * most - floor + rounding
+            if off <= gap:
+                return found.at(last)
+        gap = min(off, WIDER * gap)
+
+
+def _corner(front: Callable[[Limits], Front], rate: float) -> tuple[int, int]:
+    """The best pair at a rate."""
+    found = front(Limits(rate=rate, gap=0.0))
+    best = int((found.works + rate * found.sizes).argmin())
+    return int(found.sizes[best]), int(found.works[best])

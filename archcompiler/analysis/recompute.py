@@ -1,0 +1,310 @@
+"""Which maps to keep for the backward pass when not all can be: the least work within a budget.
+
+Inside a block that *recomputes*, autograd keeps nothing but maps that are named. Every other map
+that a derivative needs is made again, once, from the maps before it. What can be named is what has
+a name in a `state_dict`: the output of a convolution, of a linear layer, of a block. The image is
+there anyway.
+
+The plan is exact: a dynamic programme over the steps of each block, in order. A state says which of
+the maps that are still to be read can be had in the backward pass; it has every pair of bytes and
+work that no other choice beats in both. Equal blocks are looked at once. Work is what is computed
+again: multiply-accumulates, and one for each element of an operator that has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from archcompiler.analysis.front import SMALLEST, Front, Fronts, Limits, within
+from archcompiler.analysis.memory import input_types, storages
+from archcompiler.ir import INPUT, Block, Graph, Node, Step, TensorType
+from archcompiler.ir.fold import fold
+from archcompiler.ir.kinds import STAGE
+from archcompiler.ops import Operator
+from archcompiler.ops.cost import BYTES
+
+Status = Literal["kept", "again", "gone"]
+"""What becomes of a map after the forward pass."""
+STATUSES: Final[tuple[Status, ...]] = ("kept", "again", "gone")
+Choices = Mapping[tuple[bool, Status], Front]
+"""Of a block that recomputes: by whether its input can be had, and what becomes of its output."""
+State = frozenset[tuple[str, Status]]
+"""Maps that can be had, by the step that makes them."""
+NAMED: Final = ("conv", "linear")
+"""Roles of the operators whose outputs can be named."""
+RECOMPUTES: Final = "*"
+"""In place of the name of a map that is kept: the block recomputes."""
+
+
+@dataclass(frozen=True)
+class Recomputation:
+    """What a network keeps of a forward pass, and what it makes again."""
+
+    blocks: Mapping[str, frozenset[str]]
+    """Paths of the blocks that recompute, and for each those of the maps in it that it keeps."""
+    maps: Mapping[str, Status]
+    """What becomes of each map, by the path of the operator that makes it, and of the image."""
+    image_bytes: int
+    """Kept for each image, in float32."""
+    macs: int
+    """Computed again for each image."""
+    elements: int
+    """Computed again by operators without multiply-accumulates."""
+
+    @property
+    def work(self) -> int:
+        return self.macs + self.elements
+
+
+class TooLittle(Exception):
+    """No choice keeps so few bytes."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__(least)
+        self.least = least
+        """Bytes an image that the smallest choice keeps."""
+
+
+def plan_recomputation(graph: Graph, image_bytes: int) -> Recomputation:
+    """The least work for keeping at most so many bytes an image. Raises TooLittle."""
+    usual = recomputed(graph, {})
+    if usual.image_bytes <= image_bytes:
+        return usual
+    # What is kept beyond maps stays.
+    maps = (node for node in graph.nodes() if usual.maps[node.path] == "kept")
+    beyond = usual.image_bytes - sum(BYTES * node.type.numel for node in maps)
+    planner = _Planner(graph)
+    best = within(image_bytes - beyond, planner.front)
+    if not len(best):
+        smallest = planner.front(Limits(rate=SMALLEST, gap=0.0))
+        raise TooLittle(beyond + int(smallest.sizes[0]))
+    return recomputed(graph, _blocks(best.names(0)))
+
+
+def chain(graph: Graph) -> Iterator[tuple[str, Block]]:
+    """What a network runs one after the other: stem, the blocks of the stages, head."""
+    for step in graph.root.steps:
+        block = step.body
+        assert isinstance(block, Block)
+        if block.kind != STAGE:
+            yield step.name, block
+            continue
+        for inner in block.steps:
+            assert isinstance(inner.body, Block)
+            yield f"{step.name}/{inner.name}", inner.body
+
+
+def recomputed(graph: Graph, blocks: Mapping[str, frozenset[str]]) -> Recomputation:
+    """What comes of a choice: blocks that recompute, with the maps that they keep."""
+    return _Outcome(graph, blocks).found()
+
+
+def replays(op: Operator, count: int) -> tuple[int, ...]:
+    """Inputs, by position, from which an operator's output is made again; of others a size."""
+    return tuple(i for i, role in enumerate(op.roles(count)) if role != "size")
+
+
+def work_again(op: Operator, inputs: tuple[TensorType, ...], output: TensorType) -> tuple[int, int]:
+    """Multiply-accumulates, and elements where there are none."""
+    work = op.work(inputs, output)
+    return work.macs, 0 if work.macs else output.numel
+
+
+class _Planner:
+    """The choices of a network."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.storages = fold(storages)
+        self.inside = fold(self._inside)
+
+    def front(self, limits: Limits) -> Front:
+        """Every best pair within the limits. A name is the path of a block and a name in it."""
+        self.fronts = Fronts(limits)
+        self.choices = fold(self._choices)
+        states: dict[Status, Front] = {"kept": Front.point()}
+        for path, block in chain(self.graph):
+            if self.storages(block).passes_through:
+                continue
+            found: dict[Status, list[Front]] = {status: [] for status in STATUSES}
+            for before, front in states.items():
+                for after in STATUSES:
+                    again = self.choices(block)[before != "gone", after]
+                    ways = self.fronts.union(
+                        self._usual(block, before, after),
+                        again.under(path).named((path, RECOMPUTES)),
+                    )
+                    found[after].append(self.fronts.sum(front, ways))
+            states = {status: self.fronts.union(*fronts) for status, fronts in found.items()}
+        return self.fronts.union(*states.values())
+
+    def _usual(self, block: Block, before: Status, after: Status) -> Front:
+        """A block whose maps autograd keeps as it always does."""
+        known = self.storages(block)
+        if known.keeps_input and before != "kept":
+            return Front.empty()
+        if after == "again" or (after == "gone" and known.keeps_output):
+            return Front.empty()
+        output = BYTES * block.output_type.numel if after == "kept" else 0
+        return Front.point(self.inside(block) + output)
+
+    def _inside(self, inside: Callable[[Block], int], block: Block) -> int:
+        """Bytes of the maps that a block keeps inside of it: a rule for `fold`."""
+        known = self.storages(block)
+        between = known.kept - {INPUT, known.output}
+        own = sum(BYTES * block.type_of(name).numel for name in between)
+        return own + sum(inside(step.body) for step in block.steps if isinstance(step.body, Block))
+
+    def _choices(self, choices: Callable[[Block], Choices], block: Block) -> Choices:
+        """The choices of a block that recomputes: a rule for `fold`."""
+        known = self.storages(block)
+        last = {known.of[name]: at for at, step in enumerate(block.steps) for name in step.inputs}
+        last[known.output] = len(block.steps)
+        found: dict[tuple[bool, Status], Front] = {}
+        for given in (False, True):
+            states = {_state({INPUT: "kept"} if given else {}): Front.point()}
+            for at, step in enumerate(block.steps):
+                after: dict[State, list[Front]] = {}
+                for state, front in states.items():
+                    for status, ways in self._ways(choices, block, step, dict(state)):
+                        have = dict(state)
+                        if status in ("kept", "again"):
+                            # It matters to the blocks around alone which of both it is.
+                            have[step.name] = status if known.output == step.name else "kept"
+                        left = {name: s for name, s in have.items() if last.get(name, -1) > at}
+                        after.setdefault(_state(left), []).append(self.fronts.sum(front, ways))
+                states = {state: self.fronts.union(*fronts) for state, fronts in after.items()}
+            for status in STATUSES:
+                ends = (f for s, f in states.items() if dict(s).get(known.output, "gone") == status)
+                found[given, status] = self.fronts.union(*ends)
+        return found
+
+    def _ways(
+        self,
+        choices: Callable[[Block], Choices],
+        block: Block,
+        step: Step,
+        have: Mapping[str, Status],
+    ) -> Iterator[tuple[Status | None, Front]]:
+        """What can become of the map that a step makes; None where it makes none of its own."""
+        known = self.storages(block)
+        sources = [known.of[name] for name in step.inputs]
+        if isinstance(step.body, Block):
+            if known.of[step.name] != step.name:
+                yield None, Front.point()
+                return
+            inner = choices(step.body)
+            for status in STATUSES:
+                yield status, inner[sources[0] in have, status].under(step.name)
+            return
+        op, types = step.body, input_types(block, step)
+        saved = op.saved(types, step.type)
+        if any(sources[i] not in have for i in saved.inputs):
+            return
+        if op.view:
+            yield None, Front.point()
+            return
+        if not saved.output:
+            yield "gone", Front.point()
+        if not op.random and all(sources[i] in have for i in replays(op, len(sources))):
+            yield "again", Front.point(0, sum(work_again(op, types, step.type)))
+        size = BYTES * step.type.numel
+        if op.random:
+            yield "kept", Front.point(size)
+        elif op.role in NAMED:
+            yield "kept", Front.point(size, 0, (step.name,))
+        elif known.output == step.name:
+            yield "kept", Front.point(size, 0, ())
+
+
+def _state(have: Mapping[str, Status]) -> State:
+    return frozenset(have.items())
+
+
+def _blocks(names: Iterator[tuple[str, ...]]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for block, *path in names:
+        kept = found.setdefault(block, set())
+        if path != [RECOMPUTES]:
+            kept.add("/".join([block, *path]))
+    return {block: frozenset(kept) for block, kept in found.items()}
+
+
+class _Outcome:
+    """A choice, followed operator by operator from the end."""
+
+    def __init__(self, graph: Graph, blocks: Mapping[str, frozenset[str]]) -> None:
+        self.graph, self.blocks = graph, blocks
+        self.nodes = list(graph.nodes())
+        self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
+        self.storage = {INPUT: INPUT}
+        for node in self.nodes:
+            first = self.storage[node.inputs[0]]
+            self.storage[node.path] = first if node.op.view else node.path
+        self.kept = self._named()
+
+    def _named(self) -> set[str]:
+        """Maps that a block is told to keep, as their operators' paths."""
+        made = outputs(self.graph)
+        names = {name for kept in self.blocks.values() for name in kept}
+        return {self.storage[made[name]] for name in names}
+
+    def found(self) -> Recomputation:
+        maps: dict[str, Status] = {node.path: "gone" for node in self.nodes}
+        needed: set[str] = set()
+        beyond = macs = elements = 0
+        for node in reversed(self.nodes):
+            inputs = tuple(self.types[name] for name in node.inputs)
+            sources = [self.storage[name] for name in node.inputs]
+            recomputes = chain_path(node) in self.blocks
+            saved = node.op.saved(inputs, node.type)
+            beyond += saved.image_bytes
+            wanted = {sources[i] for i in saved.inputs}
+            wanted |= {self.storage[node.path]} if saved.output else set()
+            if recomputes:
+                needed |= wanted
+            else:
+                maps |= dict.fromkeys(wanted, "kept")
+            if node.path not in needed or self.storage[node.path] != node.path:
+                continue
+            if not recomputes or node.op.random or node.path in self.kept:
+                maps[node.path] = "kept"
+                continue
+            if maps[node.path] == "gone":
+                maps[node.path] = "again"
+            more = work_again(node.op, inputs, node.type)
+            macs, elements = macs + more[0], elements + more[1]
+            needed |= {sources[i] for i in replays(node.op, len(sources))}
+        if INPUT in needed:
+            maps[INPUT] = "kept"
+        kept = sum(BYTES * self.types[name].numel for name, s in maps.items() if s == "kept")
+        return Recomputation(self.blocks, maps, kept + beyond, macs, elements)
+
+
+def chain_path(node: Node) -> str:
+    """The path of the block of the chain that an operator is in."""
+    depth = 2 if len(node.kinds) > 1 and node.kinds[1] == STAGE else 1
+    return "/".join(node.path.split("/")[:depth])
+
+
+def outputs(graph: Graph) -> dict[str, str]:
+    """The operator that makes the output of what can be named, by its path."""
+    found: dict[str, str] = {}
+    _outputs(graph.root, "", INPUT, found)
+    return found
+
+
+def _outputs(block: Block, path: str, source: str, found: dict[str, str]) -> str:
+    made = {INPUT: source}
+    for step in block.steps:
+        inner = f"{path}/{step.name}" if path else step.name
+        if isinstance(step.body, Block):
+            made[step.name] = _outputs(step.body, inner, made[step.inputs[0]], found)
+        else:
+            made[step.name] = inner
+            if step.body.role in NAMED:
+                found[inner] = inner
+    found[path] = made[block.output]
+    return found[path]
