@@ -1,8 +1,7 @@
-"""How much memory training may take: `40%` of what autograd keeps as usual, or `8GB` in all."""
+"""Plans of what to make again for a share of the maps, or for the room that a step has."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -14,28 +13,17 @@ from archcompiler.analysis.recompute import (
 )
 from archcompiler.ir import Graph
 
-SHARE: Final = r"(100|[0-9]{1,2}(\.[0-9]{1,3})?) ?%"
-SIZE: Final = r"[0-9]{1,6}(\.[0-9]{1,3})? ?[MGT]i?B"
-SHARES: Final = tuple(percent / 100 for percent in (100, *range(95, 0, -5)))
-"""What is tried for a size, the least work first."""
+SHARES: Final = tuple(percent / 100 for percent in range(100, 0, -5))
+"""What is tried for a room, the least work first."""
 
 
-def share(text: str) -> float | None:
-    """The share that a text says, from 0 to 1; None if it says a size."""
-    return float(text.rstrip("% ")) / 100 if text.endswith("%") else None
+def keeping(graph: Graph, share: float, *, apart: bool = False) -> Recomputation:
+    """The least work for keeping a share of what autograd keeps as usual; see `plan_recomputation`.
 
-
-def size(text: str) -> int:
-    """The bytes that a text says: 1000 to a kB, 1024 to a KiB."""
-    found = re.fullmatch(r"([0-9.]+) ?([MGT])(i?)B", text, re.ASCII)
-    assert found is not None
-    base = 1024 if found[3] else 1000
-    return round(float(found[1]) * base ** " kMGT".index(found[2]))
-
-
-def keeping(graph: Graph, share: float) -> Recomputation:
-    """The least work for keeping a share of what autograd keeps as usual. Raises TooLittle."""
-    return plan_recomputation(graph, int(share * recomputed(graph, {}).image_bytes))
+    Raises TooLittle.
+    """
+    usual = recomputed(graph, {}).image_bytes
+    return plan_recomputation(graph, int(share * usual), apart=apart)
 
 
 def least_share(graph: Graph, found: TooLittle) -> float:
@@ -44,7 +32,7 @@ def least_share(graph: Graph, found: TooLittle) -> float:
 
 
 def fitting(
-    graph: Graph, room: int, peak: Callable[[Recomputation], int]
+    graph: Graph, room: int, peak: Callable[[Recomputation], int], *, apart: bool = False
 ) -> Recomputation | None:
     """The least work for a step whose peak has room; None if no plan does.
 
@@ -53,7 +41,7 @@ def fitting(
     """
     for share in SHARES:
         try:
-            plan = keeping(graph, share)
+            plan = keeping(graph, share, apart=apart)
         except TooLittle:
             return None
         if peak(plan) <= room:

@@ -36,21 +36,25 @@ def training_demand(
     average: bool,
     half: bool = False,
     recomputed: bool = False,
+    kept: int | None = None,
     shards: int = 1,
 ) -> Demand:
     """The demand of a network, by its summed cost, with so many images at a time.
 
     The optimizer keeps so many `averages` of each gradient. In float32 what is kept of activations
-    is exact. With autocast (`half`) no map is smaller than half of that; what is `recomputed`, by
-    checkpointing or a compiler, is taken for none. Of several `shards` it is one.
+    is exact; it is `kept` bytes an image where a plan says so. With autocast (`half`) no map is
+    smaller than half of that; what is `recomputed`, by checkpointing or a compiler, is taken for
+    none. Of several `shards` it is one.
     """
     parameters = -(-cost.params // shards) * BYTES
     state = parameters + cost.buffers * BYTES
-    kept = (cost.saved_bytes - cost.saved_batch_bytes) * images + cost.saved_batch_bytes
+    if kept is None:
+        kept = cost.saved_bytes - cost.saved_batch_bytes
+    activations = kept * images + cost.saved_batch_bytes
     return Demand(
         state,
         parameters,
         parameters * averages,
         state if average else 0,
-        0 if recomputed else kept // 2 if half else kept,
+        0 if recomputed else activations // 2 if half else activations,
     )

@@ -67,15 +67,18 @@ class TooLittle(Exception):
         """Bytes an image that the smallest choice keeps."""
 
 
-def plan_recomputation(graph: Graph, image_bytes: int) -> Recomputation:
-    """The least work for keeping at most so many bytes an image. Raises TooLittle."""
+def plan_recomputation(graph: Graph, image_bytes: int, *, apart: bool = False) -> Recomputation:
+    """The least work for keeping at most so many bytes an image.
+
+    With blocks `apart` none makes a map again from those of another. Raises TooLittle.
+    """
     usual = recomputed(graph, {})
     if usual.image_bytes <= image_bytes:
         return usual
     # What is kept beyond maps stays.
     maps = (node for node in graph.nodes() if usual.maps[node.path] == "kept")
     beyond = usual.image_bytes - sum(BYTES * node.type.numel for node in maps)
-    planner = _Planner(graph)
+    planner = _Planner(graph, apart)
     best = within(image_bytes - beyond, planner.front)
     if not len(best):
         smallest = planner.front(Limits(rate=SMALLEST, gap=0.0))
@@ -115,8 +118,8 @@ def work_again(op: Operator, inputs: tuple[TensorType, ...], output: TensorType)
 class _Planner:
     """The choices of a network."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, apart: bool) -> None:
+        self.graph, self.apart = graph, apart
         self.storages = fold(storages)
         self.inside = fold(self._inside)
 
@@ -131,6 +134,8 @@ class _Planner:
             found: dict[Status, list[Front]] = {status: [] for status in STATUSES}
             for before, front in states.items():
                 for after in STATUSES:
+                    if after == "again" and self.apart:
+                        continue
                     again = self.choices(block)[before != "gone", after]
                     ways = self.fronts.union(
                         self._usual(block, before, after),

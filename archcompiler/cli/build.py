@@ -102,7 +102,7 @@ def _recomputing(network: CompiledNetwork, share: float) -> CompiledNetwork:
         return network.recomputing(share)
     except TooLittle as exc:
         raise click.UsageError(
-            f"--memory {share:.3%} is too little for {network.name}, which keeps at least "
+            f"--memory {100 * share:g}% is too little for {network.name}, which keeps at least "
             f"{least_share(network.graph, exc):.1%}"
         ) from None
 

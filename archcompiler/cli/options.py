@@ -78,7 +78,7 @@ class RunPath(UserPath):
         return path
 
 
-class Percent(click.ParamType):
+class Percent(click.ParamType):  # type: ignore[type-arg]
     """A share of a whole, as `40%`."""
 
     name = "share"

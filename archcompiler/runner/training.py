@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.recompute import Recomputation
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import unreadable
@@ -19,6 +20,7 @@ from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
 from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.batches import require_several_values, require_whole_parts
+from archcompiler.runner.engine.keeping import kept_share, planned
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
@@ -105,14 +107,15 @@ def train(job: Job) -> Outcome:
         require_several_values(job.loaded, settled, job.network.graph, here)
         recipe = _on_hardware(settled, hardware)
         cost = total(CostModel(job.network.graph).network)
-        scarce = require_memory(recipe, cost, data.train.shape, hardware, here, job.strategy)
+        plan = planned(job.loaded, recipe, job.network.graph, hardware, here, job.strategy)
+        scarce = require_memory(recipe, plan, cost, data.train.shape, hardware, here, job.strategy)
         goes_on = job.resume and job.folder.started
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
         with explained(recipe, here.size), _alone(job, world) as warnings:
             large = large_batch(job.loaded, recipe.batch_size, len(data.train))
             warnings += [*scarce, *hardware.unknown(), *large]
             run, loop = _Run.start(
-                job, recipe, data, initial, cost.macs, hardware, world, start, warnings
+                job, recipe, plan, data, initial, cost.macs, hardware, world, start, warnings
             )
             return run.train(loop, signals, settled)
 
@@ -146,6 +149,7 @@ class _Run:
         cls,
         job: Job,
         recipe: SettledRecipe,
+        plan: Recomputation | None,
         data: OpenedData,
         initial: Beginning | None,
         macs: int,
@@ -181,7 +185,7 @@ class _Run:
             }
             of["chosen_on"] = data.split
             folder.prepare(job.network, recipe, of, here)
-        state, model = _built(job, recipe, initial, hardware, world)
+        state, model = _built(job, recipe, plan, initial, hardware, world)
         if contents is not None:
             try:
                 require_fit(contents, state.network)
@@ -353,12 +357,20 @@ def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, lis
 
 
 def _built(
-    job: Job, recipe: SettledRecipe, initial: Beginning | None, hardware: Hardware, world: World
+    job: Job,
+    recipe: SettledRecipe,
+    plan: Recomputation | None,
+    initial: Beginning | None,
+    hardware: Hardware,
+    world: World,
 ) -> tuple[TrainingState, torch.nn.Module]:
     """A new run's state, and the module to call in it."""
     device = hardware.device
     torch.manual_seed(word(recipe.seed, Stream.INIT, 0, 0))
-    network = job.network.module(checkpointing=recipe.speed.checkpointing)
+    if plan is None or hardware.compile:
+        network = job.network.module(checkpointing=recipe.speed.checkpointing)
+    else:
+        network = replace(job.network, plan=plan).module()
     if initial is not None:
         network.load_state_dict(initial.taken, strict=False)
     # fully_shard takes parameters in the plain memory order only; activations have their own.
@@ -368,6 +380,9 @@ def _built(
     if recipe.speed.sync_bn:
         network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
     if hardware.compile:
+        # The compiler has a plan of its own, for a share.
+        share = kept_share(job.network.graph, plan)
+        torch._functorch.config.activation_memory_budget = share
         network.compile(mode=hardware.compile_mode)
     model = distribute(network, world, job.strategy, device)
     optimizer = make_optimizer(network, recipe.optimizer, device)

@@ -7,6 +7,7 @@ import math
 import torch
 
 from archcompiler.analysis.demand import Demand, training_demand
+from archcompiler.analysis.recompute import Recomputation
 from archcompiler.diagnostics import Diagnostic
 from archcompiler.ops.cost import Cost
 from archcompiler.runner.recipe.choices import Strategy
@@ -25,6 +26,7 @@ from archcompiler.runner.system.place import Place
 
 def require_memory(
     recipe: Recipe,
+    plan: Recomputation | None,
     cost: Cost,
     image: tuple[int, int, int],
     hardware: Hardware,
@@ -43,6 +45,7 @@ def require_memory(
             averages=recipe.optimizer.averages,
             average=recipe.ema > 0,
             half=hardware.precision is not torch.float32,
+            kept=None if plan is None else plan.image_bytes,
             recomputed=recipe.speed.checkpointing or hardware.compile,
             shards=place.size if strategy == "fully_shard" else 1,
         )

@@ -166,6 +166,14 @@ def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
                 notes=("its kernels on CUDA need not repeat to the bit",),
                 help="`auto` is off where `deterministic` is on",
             )
+    if recipe.speed.checkpointing and recipe.speed.memory != "auto":
+        yield error(
+            "E702",
+            "`memory` and `checkpointing` cannot be combined",
+            loaded.span(("speed", "checkpointing")),
+            notes=("both say what is kept for the backward pass",),
+            help="leave one of them out: `memory` does less again for the same room",
+        )
     if recipe.speed.sync_bn and recipe.speed.checkpointing:
         yield error(
             "E702",

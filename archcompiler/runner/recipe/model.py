@@ -14,6 +14,7 @@ from archcompiler.config.base import Count, Model
 from archcompiler.runner.recipe.augment import Augment
 from archcompiler.runner.recipe.choices import Device, OnError
 from archcompiler.runner.recipe.lengths import LENGTH, is_length
+from archcompiler.runner.recipe.limits import LIMIT
 from archcompiler.runner.recipe.numbers import Amount, Natural, Probability, Rate, Share, Tiny
 
 EPOCHS: Final = 20
@@ -40,6 +41,7 @@ def _length(least: int) -> tuple[PlainValidator, WithJsonSchema]:
     return PlainValidator(length), WithJsonSchema(schema)
 
 
+MemoryLimit = Annotated[str, Field(pattern=LIMIT, max_length=20)]
 Length = Annotated[int | str, *_length(0)]
 """Iterations, or a text that says them by what they are a part of: see `recipe.lengths`."""
 Interval = Annotated[int | str, *_length(1)]
@@ -278,8 +280,14 @@ class Speed(Model):
     """Memory order of images; auto: on CUDA and the CPU, unless `deterministic`."""
     compile: Literal["auto", "on", "off", "reduce-overhead", "max-autotune"] = "auto"
     """`torch.compile`, in its default mode or the one that is named; auto: on, on CUDA."""
+    memory: MemoryLimit = "auto"
+    """What autograd may keep for the backward pass, as a share of what it keeps as usual, `40%`; or
+    what a whole step may take, `8GB`. The rest is made again, with the least work that there is.
+    auto is 75%, for which BN and activations alone are computed twice; with `compile`, whose
+    kernels have plans of their own, 100%."""
     checkpointing: bool = False
-    """Recompute activations in the backward pass instead of keeping them."""
+    """Run each block of a stage again in the backward pass, and keep its input alone; in place of
+    `memory`."""
     accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
     """Parts that a batch is computed in; BN sees one part at a time."""
     deterministic: bool = False
