@@ -42,6 +42,7 @@ class Apart:
 
     own: Located
     """Its values but for `extends`."""
+    extends: str
     base: Located
     base_path: Path
     base_source: Source
@@ -93,9 +94,10 @@ def read_apart(name: str | Path | Source, kind: Kind, base: Kind, files: Files) 
         message = f"missing key `extends` in the {kind.word}"
         help = f"`extends`: the {base.word} that is changed, by its name or path"
         raise CompileError(error("E202", message, own.span("table"), help=help))
+    extends = own.value["extends"].value
     extended = _base_of(own, path, _How(base, merge), scope, (), MAX_BYTES - _size(source))
     assert extended is not None
-    return Apart(own, *extended, source, word)
+    return Apart(own, extends, *extended, source, word)
 
 
 def with_settings(values: Located, settings: Sequence[str], lay: Lay = merge) -> Located:

@@ -124,9 +124,14 @@ def _block_classes(loaded: LoadedSpec, blocks: list[Definition]) -> Iterator[Dia
         yield error("E205", f"a class cannot be called `{cls}`: that is {why}", span, help=help)
 
 
-def rules_of_stage(loaded: LoadedSpec, index: int, channels: int | None) -> Iterator[Diagnostic]:
-    """Those about a stage that gets so many channels; None where that cannot be told."""
-    stage, path, number = loaded.spec.stages[index], ("stages", index), index + 1
+def rules_of_stage(
+    loaded: LoadedSpec, index: int, channels: int | None, number: int | None = None
+) -> Iterator[Diagnostic]:
+    """Those about a stage that gets so many channels; None where that cannot be told.
+
+    Messages call it by its `number`, by default the one that it has in the spec.
+    """
+    stage, path, number = loaded.spec.stages[index], ("stages", index), number or index + 1
     if stage.before:
         return
     if not stage.modules and not stage.after:

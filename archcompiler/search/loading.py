@@ -1,0 +1,146 @@
+"""A space file → what is searched, with located diagnostics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Final, Literal, TypeAlias
+
+from archcompiler import shipped
+from archcompiler.compiler import CompiledNetwork, compile_loaded
+from archcompiler.config.extending import read_apart
+from archcompiler.config.files import Files, Kind
+from archcompiler.config.located import Located, merge
+from archcompiler.config.path import SpecPath
+from archcompiler.config.problems import validate
+from archcompiler.config.wording import Wording
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
+from archcompiler.search.axes import Axis, combined, read_axes
+from archcompiler.search.model import NAMES, QuantityName, Space
+from archcompiler.spec.bounds import EXAMPLE, Bound, parse_bounds
+from archcompiler.spec.loader import SPECS, load_values
+
+SPACES: Final = Kind("space", shipped.SPACES, shipped.spaces)
+Better: TypeAlias = Literal["less", "more"]
+
+
+@dataclass(frozen=True)
+class LoadedSpace:
+    """A valid space: a spec that compiles, and what of it is varied."""
+
+    name: str
+    """What the specs that are written are called, with a number."""
+    space: Space
+    own: Located = field(repr=False)
+    """The values of the file."""
+    values: Located = field(repr=False)
+    """Those of the spec that is changed."""
+    base: CompiledNetwork
+    base_path: Path
+    axes: tuple[Axis, ...]
+    bounds: Mapping[QuantityName, tuple[Bound, ...]]
+    """What the budget says of quantities, or else what the spec expects of its network."""
+    better: Mapping[QuantityName, Better]
+    """The objectives, in their order."""
+
+    @property
+    def size(self) -> int:
+        """How many specs there are in the space."""
+        return prod(len(axis.choices) for axis in self.axes)
+
+    @property
+    def key_values(self) -> Iterator[tuple[str, tuple[Axis, ...]]]:
+        """Axes by the keys that the space has for them."""
+        for key in dict.fromkeys(axis.key for axis in self.axes):
+            yield key, tuple(axis for axis in self.axes if axis.key == key)
+
+    def span(self, path: SpecPath) -> Span:
+        return self.own.nearest(path)
+
+
+def load_space(name: str | Path | Source, files: Files | None = None) -> LoadedSpace:
+    """Read and check a space, given by its name, as a path or as a text.
+
+    Raises CompileError with everything that is wrong with it, or with the spec that it extends.
+    """
+    files = files or Files()
+    apart = read_apart(name, SPACES, SPECS, files)
+    word = _shipped_word(apart.extends, apart.base_path)
+    base = compile_loaded(load_values(apart.base, apart.base_source, (), word))
+    space = validate(apart.own, Space, Wording("the space"))
+    problems: list[Diagnostic] = []
+    axes: tuple[Axis, ...] = ()
+    node = apart.own.child("space")
+    assert node is not None
+    try:
+        axes = read_axes(node, len(base.spec.stages))
+        # That there are such places in the spec is so for all values, or for none.
+        first = [(axis, axis.choices[0]) for axis in axes]
+        merge(apart.base, combined(first, node.text))
+    except CompileError as wrong:
+        problems += wrong.diagnostics
+    problems += [*_broken_budget(apart.own, space), *_broken_objective(apart.own, space)]
+    if problems:
+        raise CompileError(*dict.fromkeys(problems))
+    stem = Path(apart.word or apart.source.name).stem
+    return LoadedSpace(
+        space.name or _identifier(stem),
+        space,
+        apart.own,
+        apart.base,
+        base,
+        apart.base_path,
+        axes,
+        dict(_bounds(space, base)),
+        {
+            **dict.fromkeys(space.objective.minimise, "less"),
+            **dict.fromkeys(space.objective.maximise, "more"),
+        },
+    )
+
+
+def _shipped_word(extends: str, path: Path) -> str | None:
+    """What the spec that is changed is called, if it is a shipped one."""
+    return extends if shipped.specs().get(extends) == path else None
+
+
+def _bounds(
+    space: Space, base: CompiledNetwork
+) -> Iterator[tuple[QuantityName, tuple[Bound, ...]]]:
+    for name in NAMES:
+        value = getattr(space.budget, name)
+        if value is None and base.spec.expect is not None:
+            value = getattr(base.spec.expect, name)
+        found = () if value is None else parse_bounds(value)
+        if found:
+            yield name, found
+
+
+def _broken_budget(own: Located, space: Space) -> Iterator[Diagnostic]:
+    for name in NAMES:
+        value = getattr(space.budget, name)
+        if value is not None and parse_bounds(value) is None:
+            message = f"`{name}` must be a number or a comparison"
+            yield error("E204", message, own.nearest(("budget", name)), help=EXAMPLE)
+
+
+def _broken_objective(own: Located, space: Space) -> Iterator[Diagnostic]:
+    objective = space.objective
+    every = (*objective.minimise, *objective.maximise)
+    if not every:
+        message = "`objective` says of nothing whether less or more is better"
+        help = 'for example `minimise = ["macs"]`'
+        yield error("E204", message, own.nearest(("objective",)), help=help)
+    twice = next((name for name in every if every.count(name) > 1), None)
+    if twice is not None:
+        message = f"`{twice}` is an objective twice"
+        yield error("E204", message, own.nearest(("objective",)))
+
+
+def _identifier(stem: str) -> str:
+    """The name of networks for a file of any name."""
+    words = "_".join(re.findall(r"[a-z0-9]+", stem.lower()))
+    return words if words[:1].isalpha() else f"found_{words}".rstrip("_")

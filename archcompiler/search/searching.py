@@ -1,0 +1,131 @@
+"""From a space to all of its specs that keep to the budget and that no other beats."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, NamedTuple
+
+from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.lower.context import MAX_STEPS
+from archcompiler.lower.network import MAX_OPERATORS
+from archcompiler.search.front import Aims, Found, TooMany, ends, front, reach
+from archcompiler.search.loading import LoadedSpace
+from archcompiler.search.model import QuantityName
+from archcompiler.search.parts import Costs, Measure
+from archcompiler.search.states import Chosen, Walk, variants, walks
+
+MOST_VARIANTS: Final = 200_000
+"""Variants of stages that are compiled, at a few milliseconds each."""
+
+
+class Candidate(NamedTuple):
+    """A spec of the space."""
+
+    chosen: Chosen
+    """What it changes, in the order of the space."""
+    costs: Costs
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a search found."""
+
+    space: LoadedSpace
+    base: Costs
+    """Of the spec that is changed."""
+    compiled: int
+    """How many specs of the space compile."""
+    misfits: Counter[tuple[str, str]]
+    """How many do not, by the code and words of their first error."""
+    ranges: dict[QuantityName, tuple[int, int]]
+    """What bounded quantities are at least and at most in the space, by each stage's extremes."""
+    front: tuple[Found, ...]
+
+    @property
+    def count(self) -> int:
+        """How many specs were found, ties included."""
+        return sum(found.end.count for found in self.front)
+
+    def candidates(self, most: int | None = None) -> Iterator[Candidate]:
+        """The specs that were found, best first by the first objective, then by the second."""
+        order = {axis: i for i, axis in enumerate(self.space.axes)}
+        every = (
+            Candidate(
+                tuple(sorted((*found.shared, *chosen), key=lambda pair: order[pair[0]])), costs
+            )
+            for found in self.front
+            for chosen, costs in found.end.networks()
+        )
+        return islice(every, most)
+
+
+def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Result:
+    """Find the specs; `tick` is called for each of the `variants` of the space.
+
+    Raises CompileError: E803 for a space that is too large, E805 where none of it compiles.
+    """
+    wanted = variants(space)
+    if wanted > MOST_VARIANTS:
+        raise CompileError(_too_large(space, f"{wanted:,} variants of stages", MOST_VARIANTS))
+    aims = Aims(space.better, space.bounds)
+    found: list[Found] = []
+    misfits: Counter[tuple[str, str]] = Counter()
+    compiled = 0
+    ranges: dict[QuantityName, tuple[int, int]] = {}
+    for walk in walks(space, tick):
+        misfits += walk.misfits
+        compiled += walk.networks
+        if not walk.networks:
+            continue
+        _require_bounded(space, walk)
+        for name, (low, high) in reach(walk, aims).items():
+            least, most = ranges.get(name, (low, high))
+            ranges[name] = min(least, low), max(most, high)
+        try:
+            found = front([*found, *ends(walk, aims)])
+        except TooMany as exc:
+            raise CompileError(_too_large(space, "beginnings that none beats", exc.most)) from None
+    if not compiled:
+        raise CompileError(_nothing(space, misfits))
+    base = Measure().part(space.base.graph.root)
+    # The image is the network's own, and so is what it gives.
+    costs = base.costs.plus(Costs(memory=base.image_bytes))
+    return Result(space, costs, compiled, misfits, ranges, tuple(found))
+
+
+def _require_bounded(space: LoadedSpace, walk: Walk) -> None:
+    """Raise CompileError E803 unless no network of a walk comes near what may be compiled.
+
+    That depends on all parts of a network together, and on which of them are equal.
+    """
+    for number, what, bound in (
+        (walk.steps, "different steps", MAX_STEPS),
+        (walk.operators, "operators", MAX_OPERATORS),
+    ):
+        if number > bound:
+            raise CompileError(_too_large(space, f"networks of up to {number:,} {what}", bound))
+
+
+def _too_large(space: LoadedSpace, what: str, bound: int) -> Diagnostic:
+    return error(
+        "E803",
+        f"a space of {space.size:,} specs that is too large",
+        space.span(("space",)),
+        notes=(f"it has {what}; the bound is {bound:,}",),
+        help="fewer values, or a narrower budget",
+    )
+
+
+def _nothing(space: LoadedSpace, misfits: Counter[tuple[str, str]]) -> Diagnostic:
+    notes = [f"{count:,}: {message} ({code})" for (code, message), count in misfits.most_common(3)]
+    return error(
+        "E805",
+        f"none of the {space.size:,} specs compiles",
+        space.span(("space",)),
+        notes=notes,
+    )
+
+
