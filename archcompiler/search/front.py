@@ -185,9 +185,7 @@ def _objectives(vector: Vector, aims: Aims) -> Vector:
     places = [place for place, _ in aims.ordered] + list(aims.equal)
     signs = dict(aims.ordered)
     by_place = dict(zip(places, vector, strict=True))
-    return tuple(
-        by_place[place] * sign * signs.get(place, 1) for place, sign in aims.objectives
-    )
+    return tuple(by_place[place] * sign * signs.get(place, 1) for place, sign in aims.objectives)
 
 
 def _kept(there: dict[Vector, Beginning], aims: Aims) -> dict[Vector, Beginning]:

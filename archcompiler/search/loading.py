@@ -38,8 +38,11 @@ class LoadedSpace:
     """The values of the file."""
     values: Located = field(repr=False)
     """Those of the spec that is changed."""
+    extends: str
     base: CompiledNetwork
     base_path: Path
+    root: Path | None
+    """What nothing that is extended may leave, where the command line says."""
     axes: tuple[Axis, ...]
     bounds: Mapping[QuantityName, tuple[Bound, ...]]
     """What the budget says of quantities, or else what the spec expects of its network."""
@@ -50,12 +53,6 @@ class LoadedSpace:
     def size(self) -> int:
         """How many specs there are in the space."""
         return prod(len(axis.choices) for axis in self.axes)
-
-    @property
-    def key_values(self) -> Iterator[tuple[str, tuple[Axis, ...]]]:
-        """Axes by the keys that the space has for them."""
-        for key in dict.fromkeys(axis.key for axis in self.axes):
-            yield key, tuple(axis for axis in self.axes if axis.key == key)
 
     def span(self, path: SpecPath) -> Span:
         return self.own.nearest(path)
@@ -91,14 +88,13 @@ def load_space(name: str | Path | Source, files: Files | None = None) -> LoadedS
         space,
         apart.own,
         apart.base,
+        apart.extends,
         base,
         apart.base_path,
+        files.root,
         axes,
         dict(_bounds(space, base)),
-        {
-            **dict.fromkeys(space.objective.minimise, "less"),
-            **dict.fromkeys(space.objective.maximise, "more"),
-        },
+        dict(_better(apart.own, space)),
     )
 
 
@@ -117,6 +113,15 @@ def _bounds(
         found = () if value is None else parse_bounds(value)
         if found:
             yield name, found
+
+
+def _better(own: Located, space: Space) -> Iterator[tuple[QuantityName, Better]]:
+    """The objectives in the order of the text."""
+    written = own.child("objective")
+    keys = list(written.value) if written is not None else []
+    for key in sorted(("minimise", "maximise"), key=lambda key: key in keys and keys.index(key)):
+        for name in getattr(space.objective, key):
+            yield name, "less" if key == "minimise" else "more"
 
 
 def _broken_budget(own: Located, space: Space) -> Iterator[Diagnostic]:

@@ -28,8 +28,7 @@ class Budget(Model):
 
 
 class Objective(Model):
-    """What is better: a spec is found unless another is as good in all of this and better in one
-    of it."""
+    """What is better: a spec is found unless another is as good in all of it and better in one."""
 
     minimise: Names = ()
     """Quantities of which less is better."""

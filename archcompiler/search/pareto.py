@@ -42,9 +42,7 @@ def unbeaten(points: Sequence[tuple[int, ...]], strict: int) -> list[int]:
     return found
 
 
-def _beaten(
-    points: NDArray[np.int64], rivals: NDArray[np.int64], strict: int
-) -> NDArray[np.bool_]:
+def _beaten(points: NDArray[np.int64], rivals: NDArray[np.int64], strict: int) -> NDArray[np.bool_]:
     """Whether each of some points is beaten by one of its rivals."""
     import numpy as np
 

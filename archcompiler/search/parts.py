@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from archcompiler.analysis.costs import CostModel, Place, total
 from archcompiler.analysis.depth import depth_of
 from archcompiler.analysis.memory import Storages, storages
-from archcompiler.diagnostics import Severity
+from archcompiler.diagnostics import Severity, Span
 from archcompiler.ir import Block, Graph, fold
 from archcompiler.passes import run_passes
 
@@ -30,16 +30,15 @@ class Costs(NamedTuple):
 class Misfit(Exception):
     """No network has such a part there."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code, message)
-        self.code, self.message = code, message
+    def __init__(self, code: str, message: str, span: Span | None = None) -> None:
+        super().__init__(code, message, span)
+        self.code, self.message, self.span = code, message, span
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
     """A stem, a stage or a head, as its neighbours see it."""
 
-    block: Block
     costs: Costs
     """Without the maps that are shared with neighbours, unless the part keeps them itself."""
     keeps_input: bool
@@ -47,8 +46,6 @@ class Part:
     """Whether what it gives is the memory of what it gets."""
     output_bytes: int
     """What more it keeps where an operator after it keeps its output."""
-    image_bytes: int
-    """What more it keeps where its input is the image and no part before it keeps that."""
 
 
 class Measure:
@@ -69,15 +66,18 @@ class Measure:
         if self._model is None:
             # Whose graph it is means nothing to the costs of a block at a place.
             self._model = CostModel(graph)
-        cells, memory = self._model.cells, self._storages(block)
-        alone = total(cells(block, Place()))
-        kept = total(cells(block, Place(output_kept=True)))
-        first = total(cells(block, Place(owns_input=True)))
+        memory = self._storages(block)
+        alone = self._model.block(block)
+        kept = total(self._model.cells(block, Place(output_kept=True)))
         return Part(
-            block,
             Costs(alone.params, alone.macs, alone.saved_bytes, self._depth(block)),
             memory.keeps_input,
             memory.passes_through,
             kept.saved_bytes - alone.saved_bytes,
-            first.saved_bytes - alone.saved_bytes,
         )
+
+    def image_bytes(self, block: Block) -> int:
+        """What more a measured part keeps of the image, where it is the first to keep it."""
+        assert self._model is not None
+        first = total(self._model.cells(block, Place(owns_input=True)))
+        return first.saved_bytes - self._model.block(block).saved_bytes

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.depth import trunk_depth
+from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
+from archcompiler.ir import Graph
 from archcompiler.lower.context import MAX_STEPS
 from archcompiler.lower.network import MAX_OPERATORS
 from archcompiler.search.front import Aims, Found, TooMany, ends, front, reach
 from archcompiler.search.loading import LoadedSpace
 from archcompiler.search.model import QuantityName
-from archcompiler.search.parts import Costs, Measure
+from archcompiler.search.parts import Costs
 from archcompiler.search.states import Chosen, Walk, variants, walks
 
-MOST_VARIANTS: Final = 200_000
+MOST_VARIANTS: Final = 100_000
 """Variants of stages that are compiled, at a few milliseconds each."""
 
 
@@ -37,7 +40,9 @@ class Result:
     base: Costs
     """Of the spec that is changed."""
     compiled: int
-    """How many specs of the space compile."""
+    """How many specs of the space compile, and"""
+    networks: int
+    """how many networks they are: of those that differ in nothing but words, one is looked at."""
     misfits: Counter[tuple[str, str]]
     """How many do not, by the code and words of their first error."""
     ranges: dict[QuantityName, tuple[int, int]]
@@ -46,11 +51,11 @@ class Result:
 
     @property
     def count(self) -> int:
-        """How many specs were found, ties included."""
+        """How many networks were found, ties included."""
         return sum(found.end.count for found in self.front)
 
     def candidates(self, most: int | None = None) -> Iterator[Candidate]:
-        """The specs that were found, best first by the first objective, then by the second."""
+        """A spec of each network that was found, best first by the first objective, then by the second."""
         order = {axis: i for i, axis in enumerate(self.space.axes)}
         every = (
             Candidate(
@@ -73,11 +78,14 @@ def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Resul
     aims = Aims(space.better, space.bounds)
     found: list[Found] = []
     misfits: Counter[tuple[str, str]] = Counter()
-    compiled = 0
+    places: dict[tuple[str, str], Span | None] = {}
+    compiled = networks = 0
     ranges: dict[QuantityName, tuple[int, int]] = {}
     for walk in walks(space, tick):
         misfits += walk.misfits
-        compiled += walk.networks
+        places = walk.places | places
+        compiled += walk.compiled
+        networks += walk.networks
         if not walk.networks:
             continue
         _require_bounded(space, walk)
@@ -89,11 +97,16 @@ def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Resul
         except TooMany as exc:
             raise CompileError(_too_large(space, "beginnings that none beats", exc.most)) from None
     if not compiled:
-        raise CompileError(_nothing(space, misfits))
-    base = Measure().part(space.base.graph.root)
-    # The image is the network's own, and so is what it gives.
-    costs = base.costs.plus(Costs(memory=base.image_bytes))
-    return Result(space, costs, compiled, misfits, ranges, tuple(found))
+        raise CompileError(_nothing(space, misfits, places))
+    return Result(
+        space, _costs(space.base.graph), compiled, networks, misfits, ranges, tuple(found)
+    )
+
+
+def _costs(graph: Graph) -> Costs:
+    """What a whole network costs, as tables have it."""
+    cost = total(CostModel(graph).network)
+    return Costs(cost.params, cost.macs, cost.saved_bytes, trunk_depth(graph))
 
 
 def _require_bounded(space: LoadedSpace, walk: Walk) -> None:
@@ -119,13 +132,14 @@ def _too_large(space: LoadedSpace, what: str, bound: int) -> Diagnostic:
     )
 
 
-def _nothing(space: LoadedSpace, misfits: Counter[tuple[str, str]]) -> Diagnostic:
-    notes = [f"{count:,}: {message} ({code})" for (code, message), count in misfits.most_common(3)]
-    return error(
-        "E805",
-        f"none of the {space.size:,} specs compiles",
-        space.span(("space",)),
-        notes=notes,
-    )
-
-
+def _nothing(
+    space: LoadedSpace,
+    misfits: Counter[tuple[str, str]],
+    places: Mapping[tuple[str, str], Span | None],
+) -> Diagnostic:
+    """E805 at what is most often to blame."""
+    usual = misfits.most_common(3)
+    notes = [f"{code}, of {count:,}: {message}" for (code, message), count in usual]
+    span = next((span for reason, _ in usual if (span := places[reason])), None)
+    message = f"none of the {space.size:,} specs compiles"
+    return error("E805", message, span or space.span(("space",)), notes=notes)

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias
 
 from archcompiler.analysis.sizes import Size, size_after
 from archcompiler.config.located import Located, merge
-from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics import CompileError, Span
 from archcompiler.ir import Block, TensorType
 from archcompiler.ir.strides import stride
 from archcompiler.lower.context import Context, EndlessBlocks, TooLarge
@@ -63,10 +63,14 @@ class Walk:
     start: State
     layers: list[dict[State, list[Move]]] = field(default_factory=list)
     """For each stage, the moves from each state before it."""
+    compiled: int = 0
+    """How many specs they are, all of which compile, and"""
     networks: int = 0
-    """How many there are, all of which compile."""
+    """how many networks: what changes nothing makes no other."""
     misfits: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many others there are, by the code and words of the first error."""
+    places: dict[tuple[str, str], Span | None] = field(default_factory=dict)
+    """Where such an error was first told."""
     steps: int = 0
     """More different steps than these has none of them, and"""
     operators: int = 0
@@ -107,7 +111,8 @@ class _Walker:
         stages = self.values.child("stages")
         assert stages is not None
         self.stages = stages
-        self.count = len(stages.value) if isinstance(stages.value, list) else 1
+        # What is no list of stages is told of its first.
+        self.count = max(1, len(stages.value)) if isinstance(stages.value, list) else 1
 
     def _laid(self, more: Chosen) -> Located:
         return merge(self.space.values, combined((*self.chosen, *more), self.space.own.text))
@@ -115,35 +120,44 @@ class _Walker:
     def walk(self) -> Walk:
         base = self.space.base
         walk = Walk(self.chosen, State(base.graph.input, None))
-        counts = {walk.start: 1}
+        counts = {walk.start: (1, 1)}
         variants = [list(self._variants(index)) for index in range(self.count)]
         for index, every in enumerate(variants):
             rest = 1
             for later in variants[index + 1 :]:
                 rest *= len(later)
             layer: dict[State, list[Move]] = {state: [] for state in counts}
-            after: Counter[State] = Counter()
+            after: dict[State, tuple[int, int]] = {}
+            seen: set[object] = set()
             steps = operators = 0
             for chosen in every:
                 loaded = self._alone(index, chosen)
-                for state, count in counts.items():
+                for state, (specs, networks) in counts.items():
                     try:
                         if isinstance(loaded, Misfit):
                             raise loaded
                         made = _Variant(self, loaded, index, state)
                         costs, end = made.run()
                     except Misfit as misfit:
-                        walk.misfits[misfit.code, misfit.message] += count * rest
+                        reason = misfit.code, misfit.message
+                        walk.misfits[reason] += specs * rest
+                        walk.places.setdefault(reason, misfit.span)
                         continue
+                    before = after.get(end, (0, 0))
+                    twin = (state, made.seal) in seen
+                    after[end] = before[0] + specs, before[1] + (0 if twin else networks)
+                    if twin:
+                        continue
+                    seen.add((state, made.seal))
                     layer[state].append(Move(chosen, costs, end))
-                    after[end] += count
                     steps, operators = max(steps, made.steps), max(operators, made.operators)
                 self.tick()
             walk.layers.append(layer)
             walk.steps += steps
             walk.operators += operators
-            counts = dict(after)
-        walk.networks = sum(counts.values())
+            counts = after
+        walk.compiled = sum(specs for specs, _ in counts.values())
+        walk.networks = sum(networks for _, networks in counts.values())
         return walk
 
     def _variants(self, index: int) -> Iterator[Chosen]:
@@ -155,7 +169,7 @@ class _Walker:
         """The spec with this variant of a stage for its only one, or why there is none."""
         values = self._laid(chosen)
         stages = values.child("stages")
-        if stages is not None and isinstance(stages.value, list):
+        if stages is not None and isinstance(stages.value, list) and stages.value:
             alone = Located([stages.value[index]], stages.text, stages.path)
             values = Located({**values.value, "stages": alone}, values.text, values.path)
         source = self.space.base.loaded.source
@@ -187,6 +201,8 @@ class _Variant:
         self.context, self.measure = walker.made(loaded)
         self.costs = Costs()
         self.operators = self.steps = 0
+        self.seal: tuple[object, ...] = ()
+        """What it is made of: equal from one state for variants that are the same."""
 
     def run(self) -> tuple[Costs, State]:
         """What it costs, and where it leads. Raises Misfit."""
@@ -210,11 +226,12 @@ class _Variant:
         spec = spec.model_copy(update={"stages": (stage,) * (index + 1)})
         parts = Parts(self.context, spec)
         parts.dilations[index - 1] = state.dilation
-        passed, channels = state.passed, state.type.channels
+        passed = state.passed
+        channels: int | None = state.type.channels
         if index == 0:
             passed, channels = self._begin(parts), stem_channels(loaded)
         for problem in rules_of_stage(loaded, 0, channels, index + 1):
-            raise Misfit(problem.code, problem.message)
+            raise Misfit(problem.code, problem.message, problem.span)
         settled = parts.stride(index, passed)
         self._add(parts.stage(index, self.state.type))
         if spec.output_stride is not None:
@@ -242,26 +259,34 @@ class _Variant:
     def _add(self, block: Block) -> None:
         part, state = self.measure.part(block), self.state
         self.operators += block.operator_count
+        self.seal += (_seal(block),)
         if self.operators > MAX_OPERATORS:
             raise Misfit("E310", "the network is too large")
         kept, pending = 0, state.pending
         if part.keeps_input and pending != 0:
-            kept, pending = part.image_bytes if pending is None else pending, 0
+            kept = self.measure.image_bytes(block) if pending is None else pending
+            pending = 0
         if not part.passes_through:
             pending = part.output_bytes
-        sizes = tuple(size_after(block, size) for size in state.sizes)
-        if None in sizes:
+        sizes = tuple(found for size in state.sizes if (found := size_after(block, size)))
+        if len(sizes) < len(state.sizes):
             raise Misfit("E320", "the network does not take a size that is expected to be valid")
         self.costs = self.costs.plus(part.costs).plus(Costs(memory=kept))
-        self.state = state._replace(
-            type=block.output_type,
-            pending=pending,
-            sizes=tuple(size for size in sizes if size is not None),
-        )
+        self.state = state._replace(type=block.output_type, pending=pending, sizes=sizes)
+
+
+def _seal(block: Block) -> object:
+    """What tells a block from others that are made in one context, which makes equal ones once;
+    stages and rows are made anew of them.
+    """
+    if block.use is not None:
+        return block
+    return tuple(
+        (step.name, step.inputs, _seal(step.body) if isinstance(step.body, Block) else step.body)
+        for step in block.steps
+    )
 
 
 def _misfit(wrong: CompileError) -> Misfit:
     first = wrong.diagnostics[0]
-    return Misfit(first.code, first.message)
-
-
+    return Misfit(first.code, first.message, first.span)

@@ -22,9 +22,7 @@ def specs() -> Mapping[str, Path]:
     found: dict[str, Path] = {}
     for pattern in ("*.json", "*.toml"):
         found |= {
-            path.stem: path
-            for path in SPECS.rglob(pattern)
-            if path.parent not in (RECIPES, SPACES)
+            path.stem: path for path in SPECS.rglob(pattern) if path.parent not in (RECIPES, SPACES)
         }
     return dict(sorted(found.items()))
 
