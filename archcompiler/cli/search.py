@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST: Final = 100_000
 """Specs that are listed; there may be any number of equal cost."""
+SHOWN: Final = 20
+"""Those that a table has, where nobody says how many."""
 PLOTS: Final = (".svg", ".pdf", ".png")
 
 
@@ -40,9 +42,9 @@ PLOTS: Final = (".svg", ".pdf", ".png")
 @click.option(
     "--top",
     type=click.IntRange(1, MOST),
-    default=MOST,
     metavar="N",
-    help="No more than the first N specs, by the first objective, then by the second.",
+    help=f"The first N specs, by the first objective, then by the second; by default {SHOWN} in a "
+    "table, and all elsewhere.",
 )
 @click.option(
     "--format",
@@ -68,12 +70,13 @@ PLOTS: Final = (".svg", ".pdf", ".png")
     "folder",
     type=UserPath(file_okay=False),
     metavar="FOLDER",
-    help="Write each spec as a file that extends the one changed, with its costs as `[expect]`.",
+    help="Write each spec that is shown as a file that extends the one changed, with its costs as "
+    "`[expect]`.",
 )
 def command(
     space: SpecArgument,
     root: Path | None,
-    top: int,
+    top: int | None,
     format: TableFormat | None,
     output: Destination | None,
     plot: Destination | None,
@@ -103,9 +106,10 @@ def command(
             progress.step(done)
 
         result = search(loaded, tick)
-    candidates = list(result.candidates(top))
+    candidates = list(result.candidates(top or MOST))
+    shown = candidates[: top or (SHOWN if format == "table" else MOST)]
     color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    text = _render(result, candidates, format, color=color)
+    text = _render(result, shown, format, color=color)
     if output is None or output.is_stream:
         terminal.page(text, styled=color)
     else:
@@ -121,7 +125,7 @@ def command(
     if folder is not None:
         from archcompiler.search.writing import write_specs
 
-        for path in write_specs(result, candidates, folder):
+        for path in write_specs(result, shown, folder):
             terminal.line(path)
 
 

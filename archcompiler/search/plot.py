@@ -28,7 +28,7 @@ LIFT: Final = 0.06
 
 
 def plot(result: Result, candidates: Sequence[Candidate]) -> Figure:
-    """The first objective to the right, the second upwards, in any format of `PLOTS`."""
+    """The specs that were found by two objectives, in any format of `PLOTS`."""
     x, y = _axes(result)
     panel = _panel(result, candidates, x, y)
     words = " ".join(summary(result, len(candidates)))
@@ -48,11 +48,12 @@ def plot(result: Result, candidates: Sequence[Candidate]) -> Figure:
 
 
 def _axes(result: Result) -> tuple[QuantityName, QuantityName]:
-    """Two objectives; beside a single one, what else is most asked for."""
-    names = list(result.space.better)
-    others: tuple[QuantityName, ...] = ("params", "macs")
+    """What is to be less to the right, what is to be more upwards, as far as there are both."""
+    better = result.space.better
+    names = sorted(better, key=lambda name: better[name] == "more")
+    others: tuple[QuantityName, ...] = ("macs", "params")
     names += [name for name in others if name not in names]
-    return names[0], names[1]
+    return names[0], names[-1] if better.get(names[-1]) == "more" else names[1]
 
 
 def _panel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from archcompiler.config.located import Located
@@ -14,7 +14,8 @@ from archcompiler.search.axes import Axis
 from archcompiler.search.loading import LoadedSpace
 from archcompiler.search.model import NAMES, QuantityName
 from archcompiler.search.searching import Candidate, Result
-from archcompiler.tables.grid import Field, Grid, Section, as_rows
+from archcompiler.spec.resolved import resolved
+from archcompiler.tables.grid import NOTHING, Field, Grid, Section, as_rows
 
 TITLES: dict[QuantityName, tuple[str, str, bool]] = {
     "params": ("params", "", True),
@@ -23,6 +24,12 @@ TITLES: dict[QuantityName, tuple[str, str, bool]] = {
     "depth": ("depth", "", False),
 }
 """Title, unit, and whether it takes an SI prefix."""
+_MORE = {
+    **{(name, "more"): "more" for name in NAMES},
+    **{(name, "less"): "less" for name in NAMES},
+    ("params", "less"): "fewer",
+    ("macs", "less"): "fewer",
+}
 _LEGENDS = (
     "MACs: multiply-accumulates of convolutions and the classifier, one image.",
     "memory: what autograd keeps of one image for the backward pass, float32.",
@@ -44,18 +51,58 @@ def as_grid(result: Result, candidates: Sequence[Candidate]) -> Grid:
     for name, column in zip(NAMES, zip(*costs, strict=True), strict=True):
         title, unit, scaled = TITLES[name]
         fields.append(Field(title, unit, list(column), scaled))
-    for key, axes in space.by_key:
+    legends = list(_LEGENDS)
+    for key, axes in _by_key(space):
         cells = [_words(candidate, axes) for candidate in candidates]
-        fields.append(Field(key, None, [None, *cells]))
+        fields.append(Field(key, None, [_base_words(space, axes), *cells]))
+        if axes[0].stage is not None:
+            legends.append(f"{key}: {_stage_words(axes)}.")
     headings, rows = as_rows(fields)
-    return Grid(headings, (Section("", rows),), (*summary(result, len(candidates)), *_LEGENDS))
+    notes = (*summary(result, len(candidates)), *legends)
+    return Grid(headings, (Section("", rows),), notes)
+
+
+def _by_key(space: LoadedSpace) -> list[tuple[str, list[Axis]]]:
+    """Axes that are one value of several stages, or of the whole network."""
+    found: dict[str, list[Axis]] = {}
+    for axis in space.axes:
+        whole = axis.stage is None or len(axis.path) < 3
+        found.setdefault(".".join(axis.path if whole else axis.path[2:]), []).append(axis)
+    return [(key, sorted(axes, key=lambda axis: axis.stage or 0)) for key, axes in found.items()]
+
+
+def _stage_words(axes: Sequence[Axis]) -> str:
+    numbers = [str((axis.stage or 0) + 1) for axis in axes]
+    if len(numbers) == 1:
+        return f"of stage {numbers[0]}"
+    return f"of stages {', '.join(numbers[:-1])} and {numbers[-1]}"
+
+
+def _base_words(space: LoadedSpace, axes: Sequence[Axis]) -> str:
+    """The same values of the spec that is changed."""
+    loaded = space.base.loaded
+    values = resolved(loaded.spec, loaded.library)
+    return " ".join(_at(values, axis.path) for axis in axes)
+
+
+def _at(value: Any, path: Sequence[str]) -> str:
+    for step in path:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            value = None
+    return NOTHING if value is None else _text(value)
 
 
 def summary(result: Result, shown: int) -> Iterator[str]:
     """What was looked through, and what it came to."""
     space = result.space
     yield f"{space.size:,} specs like {space.base.name}: {_compiled(result)}."
-    aims = ", ".join(f"{how} {TITLES[name][0]}" for name, how in space.better.items())
+    if result.networks < result.compiled:
+        yield f"They are {result.networks:,} networks: some values make no difference to others."
+    aims = ", ".join(f"{_MORE[name, how]} {TITLES[name][0]}" for name, how in space.better.items())
     within = "; ".join(
         f"{TITLES[name][0]} {' and '.join(map(str, bounds))}"
         for name, bounds in space.bounds.items()
@@ -102,6 +149,7 @@ def as_json(result: Result, candidates: Sequence[Candidate]) -> str:
         "extends": space.base.name,
         "specs": space.size,
         "compiled": result.compiled,
+        "networks": result.networks,
         "refused": [
             {"code": code, "message": message, "specs": count}
             for (code, message), count in result.misfits.most_common()
@@ -129,5 +177,8 @@ def _words(candidate: Candidate, axes: Sequence[Axis]) -> str:
 
 
 def _word(choice: Located) -> str:
-    value: Any = choice.plain()
+    return _text(choice.plain())
+
+
+def _text(value: Any) -> str:
     return value if isinstance(value, str) else toml_value(value)

@@ -57,8 +57,10 @@ def spec_text(result: Result, candidate: Candidate, number: int, folder: Path) -
         "extends": word or Path(os.path.relpath(space.base_path, folder)).as_posix(),
         "name": name,
         "class_name": cls if base.class_name else None,
-        "title": cls if base.title else None,
-        "description": f"{base.title or base.name}, changed." if base.description else None,
+        "title": f"{base.title}, variant {number}" if base.title else None,
+        "description": f"{base.title or base.name}, found by a search."
+        if base.description
+        else None,
         **plain(candidate.chosen),
         "expect": candidate.costs._asdict(),
     }
