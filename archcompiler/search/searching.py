@@ -55,7 +55,7 @@ class Result:
         return sum(found.end.count for found in self.front)
 
     def candidates(self, most: int | None = None) -> Iterator[Candidate]:
-        """A spec of each network that was found, best first by the first objective, then by the second."""
+        """A spec of each network that was found, the best by the first objective first."""
         order = {axis: i for i, axis in enumerate(self.space.axes)}
         every = (
             Candidate(
