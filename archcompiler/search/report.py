@@ -51,15 +51,17 @@ def as_grid(result: Result, candidates: Sequence[Candidate]) -> Grid:
     for name, column in zip(NAMES, zip(*costs, strict=True), strict=True):
         title, unit, scaled = TITLES[name]
         fields.append(Field(title, unit, list(column), scaled))
-    legends = list(_LEGENDS)
+    of_stages: list[str] = []
     for key, axes in _by_key(space):
         cells = [_words(candidate, axes) for candidate in candidates]
         fields.append(Field(key, None, [_base_words(space, axes), *cells]))
         if axes[0].stage is not None:
-            legends.append(f"{key}: {_stage_words(axes)}.")
+            of_stages.append(f"{key} of {_stage_words(axes)}")
     headings, rows = as_rows(fields)
-    notes = (*summary(result, len(candidates)), *legends)
-    return Grid(headings, (Section("", rows),), notes)
+    notes = [*summary(result, len(candidates)), *_LEGENDS]
+    if of_stages:
+        notes.append(f"Values of several stages stand beside each other: {'; '.join(of_stages)}.")
+    return Grid(headings, (Section("", rows),), tuple(notes))
 
 
 def _by_key(space: LoadedSpace) -> list[tuple[str, list[Axis]]]:
@@ -74,8 +76,8 @@ def _by_key(space: LoadedSpace) -> list[tuple[str, list[Axis]]]:
 def _stage_words(axes: Sequence[Axis]) -> str:
     numbers = [str((axis.stage or 0) + 1) for axis in axes]
     if len(numbers) == 1:
-        return f"of stage {numbers[0]}"
-    return f"of stages {', '.join(numbers[:-1])} and {numbers[-1]}"
+        return f"stage {numbers[0]}"
+    return f"stages {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
 def _base_words(space: LoadedSpace, axes: Sequence[Axis]) -> str:

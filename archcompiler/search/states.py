@@ -144,11 +144,11 @@ class _Walker:
                         walk.places.setdefault(reason, misfit.span)
                         continue
                     before = after.get(end, (0, 0))
-                    twin = (state, made.seal) in seen
+                    twin = (state, end, made.seal) in seen
                     after[end] = before[0] + specs, before[1] + (0 if twin else networks)
                     if twin:
                         continue
-                    seen.add((state, made.seal))
+                    seen.add((state, end, made.seal))
                     layer[state].append(Move(chosen, costs, end))
                     steps, operators = max(steps, made.steps), max(operators, made.operators)
                 self.tick()

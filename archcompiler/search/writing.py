@@ -58,9 +58,7 @@ def spec_text(result: Result, candidate: Candidate, number: int, folder: Path) -
         "name": name,
         "class_name": cls if base.class_name else None,
         "title": f"{base.title}, variant {number}" if base.title else None,
-        "description": f"{base.title or base.name}, found by a search."
-        if base.description
-        else None,
+        "description": f"A variant of {base.name}." if base.description else None,
         **plain(candidate.chosen),
         "expect": candidate.costs._asdict(),
     }
