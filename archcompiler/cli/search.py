@@ -93,12 +93,11 @@ def command(
     from archcompiler.search.loading import load_space
     from archcompiler.search.report import nearest
     from archcompiler.search.searching import search
-    from archcompiler.search.states import variants
 
     with space_wanted(space):
         loaded = load_space(space, Files(root))
     done = 0
-    with Progress(variants(loaded), what="variant", err=True) as progress:
+    with Progress(loaded.variants, what="variant", err=True) as progress:
 
         def tick() -> None:
             nonlocal done

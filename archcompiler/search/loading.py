@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import prod
+from math import log10, prod
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -24,6 +24,10 @@ from archcompiler.spec.bounds import EXAMPLE, Bound, parse_bounds
 from archcompiler.spec.loader import SPECS, load_values
 
 SPACES: Final = Kind("space", shipped.SPACES, shipped.spaces)
+MOST_VARIANTS: Final = 100_000
+"""Variants of stages, which are compiled at a few milliseconds each, for each map that they get."""
+MOST_SPECS: Final = 10**100
+"""Nobody needs the number of more."""
 Better: TypeAlias = Literal["less", "more"]
 
 
@@ -54,6 +58,19 @@ class LoadedSpace:
         """How many specs there are in the space."""
         return prod(len(axis.choices) for axis in self.axes)
 
+    @property
+    def variants(self) -> int:
+        """How many variants of stages there are, each to be compiled at least once."""
+        stages: dict[int | None, int] = {None: 1, **dict.fromkeys(range(self.stages), 1)}
+        for axis in self.axes:
+            stages[axis.stage] = stages.get(axis.stage, 1) * len(axis.choices)
+        return stages.pop(None) * sum(stages.values())
+
+    @property
+    def stages(self) -> int:
+        """Stages of the spec that is changed."""
+        return len(self.base.spec.stages)
+
     def span(self, path: SpecPath) -> Span:
         return self.own.nearest(path)
 
@@ -83,7 +100,7 @@ def load_space(name: str | Path | Source, files: Files | None = None) -> LoadedS
     if problems:
         raise CompileError(*dict.fromkeys(problems))
     stem = Path(apart.word or apart.source.name).stem
-    return LoadedSpace(
+    loaded = LoadedSpace(
         space.name or _identifier(stem),
         space,
         apart.own,
@@ -96,6 +113,27 @@ def load_space(name: str | Path | Source, files: Files | None = None) -> LoadedS
         dict(_bounds(space, base)),
         dict(_better(apart.own, space)),
     )
+    if loaded.variants > MOST_VARIANTS or loaded.size > MOST_SPECS:
+        raise CompileError(too_large(loaded, f"{_words(loaded.variants)} variants of stages"))
+    return loaded
+
+
+def too_large(space: LoadedSpace, what: str) -> Diagnostic:
+    """E803 for a space that has so much of something."""
+    return error(
+        "E803",
+        f"the space is too large: it has {what}",
+        space.span(("space",)),
+        notes=(
+            f"specs: {_words(space.size)}",
+            f"variants of stages that are compiled: at most {MOST_VARIANTS:,}",
+        ),
+        help="give fewer values, above all to what acts on the whole network",
+    )
+
+
+def _words(number: int) -> str:
+    return f"{number:,}" if number < 10**15 else f"more than 10^{int(log10(number))}"
 
 
 def _shipped_word(extends: str, path: Path) -> str | None:

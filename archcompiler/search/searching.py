@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.depth import trunk_depth
@@ -15,13 +15,10 @@ from archcompiler.ir import Graph
 from archcompiler.lower.context import MAX_STEPS
 from archcompiler.lower.network import MAX_OPERATORS
 from archcompiler.search.front import Aims, Found, TooMany, ends, front, reach
-from archcompiler.search.loading import LoadedSpace
+from archcompiler.search.loading import LoadedSpace, too_large
 from archcompiler.search.model import QuantityName
 from archcompiler.search.parts import Costs
-from archcompiler.search.states import Chosen, Walk, variants, walks
-
-MOST_VARIANTS: Final = 100_000
-"""Variants of stages that are compiled, at a few milliseconds each."""
+from archcompiler.search.states import Chosen, Walk, walks
 
 
 class Candidate(NamedTuple):
@@ -68,13 +65,10 @@ class Result:
 
 
 def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Result:
-    """Find the specs; `tick` is called for each of the `variants` of the space.
+    """Find the specs; `tick` is called for each variant of a stage.
 
-    Raises CompileError: E803 for a space that is too large, E805 where none of it compiles.
+    Raises CompileError: E803 where too much is looked at, E805 where none of the space compiles.
     """
-    wanted = variants(space)
-    if wanted > MOST_VARIANTS:
-        raise CompileError(_too_large(space, f"{wanted:,} variants of stages", MOST_VARIANTS))
     aims = Aims(space.better, space.bounds)
     found: list[Found] = []
     misfits: Counter[tuple[str, str]] = Counter()
@@ -95,7 +89,8 @@ def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Resul
         try:
             found = front([*found, *ends(walk, aims)])
         except TooMany as exc:
-            raise CompileError(_too_large(space, "beginnings that none beats", exc.most)) from None
+            what = f"more than {exc.most:,} beginnings that may lead to the best"
+            raise CompileError(too_large(space, what)) from None
     if not compiled:
         raise CompileError(_nothing(space, misfits, places))
     return Result(
@@ -119,17 +114,8 @@ def _require_bounded(space: LoadedSpace, walk: Walk) -> None:
         (walk.operators, "operators", MAX_OPERATORS),
     ):
         if number > bound:
-            raise CompileError(_too_large(space, f"networks of up to {number:,} {what}", bound))
-
-
-def _too_large(space: LoadedSpace, what: str, bound: int) -> Diagnostic:
-    return error(
-        "E803",
-        f"a space of {space.size:,} specs that is too large",
-        space.span(("space",)),
-        notes=(f"it has {what}; the bound is {bound:,}",),
-        help="fewer values, or a narrower budget",
-    )
+            what = f"networks of up to {number:,} {what}, where {bound:,} are the most"
+            raise CompileError(too_large(space, what))
 
 
 def _nothing(

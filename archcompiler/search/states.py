@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from archcompiler.analysis.sizes import Size, size_after
 from archcompiler.config.located import Located, merge
@@ -77,25 +77,16 @@ class Walk:
     """no more operators."""
 
 
+MANY: Final = 5_000
+"""Variants after which what was made for them is made anew: it takes 30 kB of each."""
+
+
 def walks(space: LoadedSpace, tick: Callable[[], None]) -> Iterator[Walk]:
     """All networks of a space, in walks; `tick` is called for each variant of a stage."""
     shared = [axis for axis in space.axes if axis.stage is None]
-    known: dict[object, tuple[Context, Measure]] = {}
+    known = _Known()
     for values in product(*(axis.choices for axis in shared)):
         yield _Walker(space, tuple(zip(shared, values, strict=True)), known, tick).walk()
-
-
-def variants(space: LoadedSpace) -> int:
-    """How many variants of stages are to be compiled at least once."""
-    shared = 1
-    stages: Counter[int] = Counter()
-    for axis in space.axes:
-        if axis.stage is None:
-            shared *= len(axis.choices)
-        else:
-            stages[axis.stage] = (stages[axis.stage] or 1) * len(axis.choices)
-    of_stages = sum(stages.values()) + len(space.base.spec.stages) - len(stages)
-    return shared * of_stages
 
 
 class _Walker:
@@ -103,7 +94,7 @@ class _Walker:
         self,
         space: LoadedSpace,
         chosen: Chosen,
-        known: dict[object, tuple[Context, Measure]],
+        known: _Known,
         tick: Callable[[], None],
     ) -> None:
         self.space, self.chosen, self.known, self.tick = space, chosen, known, tick
@@ -136,6 +127,7 @@ class _Walker:
                     try:
                         if isinstance(loaded, Misfit):
                             raise loaded
+                        self.known.count += 1
                         made = _Variant(self, loaded, index, state)
                         costs, end = made.run()
                     except Misfit as misfit:
@@ -152,6 +144,7 @@ class _Walker:
                     layer[state].append(Move(chosen, costs, end))
                     steps, operators = max(steps, made.steps), max(operators, made.operators)
                 self.tick()
+            self.known.forget()
             walk.layers.append(layer)
             walk.steps += steps
             walk.operators += operators
@@ -178,16 +171,30 @@ class _Walker:
         except CompileError as wrong:
             return _misfit(wrong)
 
-    def made(self, loaded: LoadedSpec) -> tuple[Context, Measure]:
+
+class _Known:
+    """Blocks that were made, and what they measure."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._made: dict[str, tuple[Context, Measure]] = {}
+
+    def forget(self) -> None:
+        """Begin anew, if there is much."""
+        if self.count > MANY:
+            self.count = 0
+            self._made.clear()
+
+    def of(self, loaded: LoadedSpec) -> tuple[Context, Measure]:
         """What was made for the same meaning of words, by other choices as well."""
         spec, blocks = loaded.spec, loaded.values.child("blocks")
         key = repr(
             (len(spec.input), spec.norm, spec.activation, blocks and sorted(blocks.plain().items()))
         )
-        if key not in self.known:
+        if key not in self._made:
             context = Context(dialect(spec, loaded.library), MAX_OPERATORS)
-            self.known[key] = context, Measure()
-        return self.known[key]
+            self._made[key] = context, Measure()
+        return self._made[key]
 
 
 class _Variant:
@@ -198,7 +205,7 @@ class _Variant:
     def __init__(self, walker: _Walker, loaded: LoadedSpec, index: int, state: State) -> None:
         self.loaded, self.index, self.state = loaded, index, state
         self.is_last = index == walker.count - 1
-        self.context, self.measure = walker.made(loaded)
+        self.context, self.measure = walker.known.of(loaded)
         self.costs = Costs()
         self.operators = self.steps = 0
         self.seal: tuple[object, ...] = ()
