@@ -54,12 +54,31 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
         {"objective": {"minimise": ["memory", "macs"]}},
     ),
     "what is dilated in place of strides": (
-        {**TWO, "output_stride": 2, "unit": "basic"},
+        {
+            **TWO,
+            "output_stride": 2,
+            "unit": "basic",
+            "blocks": {
+                # What it is dilated by changes what it costs.
+                "plain": {
+                    "options": {"dilation": {"type": "int", "default": 1}},
+                    "steps": {
+                        "conv": {
+                            "op": "conv",
+                            "channels": "c",
+                            "kernel": 3,
+                            "stride": "stride",
+                            "groups": "dilation",
+                        }
+                    },
+                },
+            },
+        },
         {
             "output_stride": [1, 2, 4],
             "stages.0.stride": [1, 2],
             "stages.1.stride": [1, 2, 4],
-            "stages.1.before": [1, 2],
+            "stages.1.unit": ["basic", "plain"],
         },
         {"objective": {"minimise": ["macs", "memory"], "maximise": ["depth"]}},
     ),
@@ -107,6 +126,13 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
         },
         {"objective": {"minimise": ["memory", "params"], "maximise": ["macs"]}},
     ),
+    "two stages of which either may be the wider": (
+        # Parameters are the same either way, which is a tie whatever else is not.
+        tiny_spec({"channels": 16}, {"channels": 16}, {"channels": 16}, head="none"),
+        {f"stages.{i}.{key}": [0, 2] for i in (0, 1, 2) for key in ("after", "modules")}
+        | {"stages.0.attention.mask": ["local"]},
+        {"objective": {"minimise": ["depth"], "maximise": ["params"]}},
+    ),
     "sizes that are expected to be valid": (
         {**TWO, "expect": {"valid": [6, 24], "depth": "< 30"}},
         {"stages.0.stride": [1, 2, 4], "stages.1.depth": [1, 2], "stages.1.modules": [0, 1, 2]},
@@ -146,6 +172,11 @@ def agree(folder: Path, spec: dict[str, Any], axes: dict[str, list[Any]], aims: 
             assert every.costs[values] == candidate.costs
             found.add(every.network[values])
         assert found == every.front({**space, "budget": {**expected, **budget}})
+        # An idle unit is one of its own in what is emitted, though it has no operator.
+        if all(key.startswith("stages.") for key in axes) and "idle" not in str(axes):
+            # Values of a stage that change nothing in it are looked at once.
+            assert result.networks == len(set(every.network.values()))
+            assert result.count == len(found)
 
 
 def budgets(every: Enumerated) -> list[dict[str, Any]]:
