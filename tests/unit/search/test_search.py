@@ -80,7 +80,7 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
             "stages.1.stride": [1, 2, 4],
             "stages.1.unit": ["basic", "plain"],
         },
-        {"objective": {"minimise": ["macs", "memory"], "maximise": ["depth"]}},
+        {"objective": {"minimise": ["params"], "maximise": ["memory"]}},
     ),
     "no stem and no head": (
         tiny_spec({"channels": 3}, {"channels": 8}, unit="basic"),
