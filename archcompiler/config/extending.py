@@ -42,7 +42,7 @@ class Apart:
 
     own: Located
     """Its values but for `extends`."""
-    extends: str
+    extends: Located
     base: Located
     base_path: Path
     base_source: Source
@@ -94,7 +94,7 @@ def read_apart(name: str | Path | Source, kind: Kind, base: Kind, files: Files) 
         message = f"missing key `extends` in the {kind.word}"
         help = f"`extends`: the {base.word} that is changed, by its name or path"
         raise CompileError(error("E202", message, own.span("table"), help=help))
-    extends = own.value["extends"].value
+    extends = own.value["extends"]
     extended = _base_of(own, path, _How(base, merge), scope, (), MAX_BYTES - _size(source))
     assert extended is not None
     return Apart(own, extends, *extended, source, word)

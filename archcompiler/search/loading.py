@@ -42,7 +42,7 @@ class LoadedSpace:
     """The values of the file."""
     values: Located = field(repr=False)
     """Those of the spec that is changed."""
-    extends: str
+    extends: Located
     base: CompiledNetwork
     base_path: Path
     root: Path | None
@@ -82,7 +82,7 @@ def load_space(name: str | Path | Source, files: Files | None = None) -> LoadedS
     """
     files = files or Files()
     apart = read_apart(name, SPACES, SPECS, files)
-    word = _shipped_word(apart.extends, apart.base_path)
+    word = _shipped_word(apart.extends.value, apart.base_path)
     base = compile_loaded(load_values(apart.base, apart.base_source, (), word))
     space = validate(apart.own, Space, Wording("the space"))
     problems: list[Diagnostic] = []

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from archcompiler.config.path import SpecPath
+from archcompiler.config.located import Located
 from archcompiler.config.showing import show_values
 from archcompiler.search.loading import LoadedSpace
 
 
 def show_space(space: LoadedSpace) -> str:
-    """The values of the file, with the objectives that it has by default."""
-    values = space.own.plain()
-    values = {"extends": space.extends, "name": space.name, **values}
-    objective = space.space.objective
-    values["objective"] = {
-        "minimise": list(objective.minimise),
-        "maximise": list(objective.maximise),
-    }
-
-    def inline(path: SpecPath) -> bool:
-        """Values may be tables too, and stand in their array."""
-        return path[0] == "space" and len(path) > 1
-
-    return show_values(values, space.own, inline=inline)
+    """The values of the file, with its name and the objectives that it has by default."""
+    own = space.own
+    written = Located({"extends": space.extends, **own.value}, own.text, own.path)
+    objective: dict[str, list[str]] = {"minimise": [], "maximise": []}
+    for name, how in space.better.items():
+        objective["minimise" if how == "less" else "maximise"].append(name)
+    asked = own.child("objective")
+    order = list(asked.value) if asked is not None else []
+    values = {"extends": None, "name": space.name, **written.plain()}
+    values["objective"] = {key: objective[key] for key in order or objective}
+    # Choices may be tables, and stand in their array.
+    leaves = {axis.choices[0].path for axis in space.axes}
+    leaves = {path[:-1] if isinstance(path[-1], int) else path for path in leaves}
+    return show_values(values, written, inline=leaves.__contains__)

@@ -31,6 +31,7 @@ LINES = {
     "list": ["recipes"],
     "plan": ["tiny.json"],
     "schema": [],
+    "search": ["space.toml"],
     "show": ["tiny.json"],
     "verify": ["tiny.json"],
 }
@@ -46,6 +47,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="streams of Linux")
 def folder(tmp_path: Path) -> Path:
     spec = tiny_spec(title=HOSTILE)
     (tmp_path / "tiny.json").write_text(json.dumps(spec), encoding="utf-8")
+    space = 'extends = "tiny.json"\n[space]\nstages.0.before = "1..3"\n'
+    (tmp_path / "space.toml").write_text(space, encoding="utf-8")
     (tmp_path / f"{HOSTILE}.json").write_text(json.dumps(spec | {"classes": "x"}))
     return tmp_path
 
