@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from archcompiler.config.located import Located
-from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.syntax.document import Written
+from archcompiler.config.path import SpecPath
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
+from archcompiler.syntax.document import Part, Written
 
 EACH: Final = "each"
 """Stands for the number of a stage: every stage has such a value of its own."""
@@ -59,15 +60,53 @@ def read_axes(space: Located, stages: int) -> tuple[Axis, ...]:
     return tuple(axes)
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The text of one value of an axis, which is at another path in the space than in the spec."""
+
+    document: Written
+    at: SpecPath
+    """Where it is in the space, and"""
+    path: tuple[str, ...]
+    """in the spec."""
+
+    @property
+    def source(self) -> Source:
+        return self.document.source
+
+    def span(self, path: Sequence[str | int], part: Part = "value") -> Span:
+        """The place of what is at a path of the spec; of a table or key before it, the key."""
+        inside = len(path) - len(self.path)
+        if inside > 0 or (inside == 0 and part == "value"):
+            return self.document.span((*self.at, *path[len(self.path) :]), part)
+        return self.document.span(key_path(self.at), "key")
+
+
 def combined(chosen: Iterable[tuple[Axis, Located]], text: Written) -> Located:
     """Values at their paths as one table, to be laid upon a spec."""
     root = Located({}, text, ("space",))
     for axis, choice in chosen:
-        table = root.value
-        for step in axis.path[:-1]:
-            table = table.setdefault(step, Located({}, choice.text, choice.path)).value
-        table[axis.path[-1]] = choice
+        table, written = root.value, Choice(choice.text, choice.path, axis.path)
+        for depth, step in enumerate(axis.path[:-1], 1):
+            table = table.setdefault(step, Located({}, written, axis.path[:depth])).value
+        table[axis.path[-1]] = _placed(choice, written, axis.path)
     return root
+
+
+def _placed(choice: Located, written: Choice, path: SpecPath) -> Located:
+    """A value, and what is in it, as it is written in the space."""
+    value = choice.value
+    match value:
+        case dict():
+            value = {key: _placed(child, written, (*path, key)) for key, child in value.items()}
+        case list():
+            value = [_placed(child, written, (*path, i)) for i, child in enumerate(value)]
+    return Located(value, written, path)
+
+
+def key_path(path: SpecPath) -> SpecPath:
+    """The path of a key of the space, from that of one of its values."""
+    return path[:-1] if path and isinstance(path[-1], int) else path
 
 
 def plain(chosen: Iterable[tuple[Axis, Located]]) -> dict[str, Any]:
@@ -145,10 +184,7 @@ def _conflicts(axes: list[Axis]) -> Iterator[Diagnostic]:
         other = next((found for found in inside if found is not None), None)
         if other is not None:
             message = f"`{axis.key}` and `{other.key}` set the same value"
-            yield error("E802", message, axis.choices[0].text.span(_key_of(axis), "key"))
+            yield error(
+                "E802", message, axis.choices[0].text.span(key_path(axis.choices[0].path), "key")
+            )
         seen[axis.path] = axis
-
-
-def _key_of(axis: Axis) -> tuple[str | int, ...]:
-    """The place of an axis in the text."""
-    return tuple(step for step in axis.choices[0].path if isinstance(step, str))

@@ -95,6 +95,8 @@ def _at(value: Any, path: Sequence[str]) -> str:
             value = value[int(step)]
         else:
             value = None
+    if isinstance(value, Mapping) and "type" in value:
+        value = value["type"]
     return NOTHING if value is None else _text(value)
 
 

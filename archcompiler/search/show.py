@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from archcompiler.config.located import Located
 from archcompiler.config.showing import show_values
+from archcompiler.search.axes import key_path
 from archcompiler.search.loading import LoadedSpace
 
 
@@ -19,6 +20,5 @@ def show_space(space: LoadedSpace) -> str:
     values = {"extends": None, "name": space.name, **written.plain()}
     values["objective"] = {key: objective[key] for key in order or objective}
     # Choices may be tables, and stand in their array.
-    leaves = {axis.choices[0].path for axis in space.axes}
-    leaves = {path[:-1] if isinstance(path[-1], int) else path for path in leaves}
+    leaves = {key_path(axis.choices[0].path) for axis in space.axes}
     return show_values(values, written, inline=leaves.__contains__)

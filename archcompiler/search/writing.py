@@ -25,6 +25,26 @@ def write_specs(result: Result, candidates: Sequence[Candidate], folder: Path) -
     Raises CompileError: E403 where one cannot be written, E407 where another file is, and what is
     wrong with a spec.
     """
+    is_new = not folder.exists()
+    try:
+        # A path that leads out of a folder is read only where there is that folder.
+        make_folder(folder)
+        contents = _contents(result, candidates, folder)
+        sweep(folder)
+        write_together(contents)
+    except OSError as exc:
+        reason = (exc.strerror or str(exc)).lower()
+        problem = error("E403", f"cannot write `{exc.filename or folder}`: {reason}")
+        raise CompileError(problem) from None
+    except CompileError:
+        if is_new:
+            folder.rmdir()
+        raise
+    return list(contents)
+
+
+def _contents(result: Result, candidates: Sequence[Candidate], folder: Path) -> dict[Path, bytes]:
+    """The files, each of which compiles. Raises CompileError and OSError."""
     files = Files(result.space.root)
     contents: dict[Path, bytes] = {}
     for number, candidate in enumerate(candidates, 1):
@@ -32,19 +52,9 @@ def write_specs(result: Result, candidates: Sequence[Candidate], folder: Path) -
         text = spec_text(result, candidate, number, folder)
         compile_from(files, Source(path.as_posix(), text, "toml", path))
         contents[path] = text.encode()
-    try:
-        for path, content in contents.items():
-            if path.exists() and path.read_bytes() != content:
-                raise CompileError(error("E407", f"`{path}` is there already, and is left alone"))
-        make_folder(folder)
-        sweep(folder)
-        write_together(contents)
-    except OSError as exc:
-        reason = (exc.strerror or str(exc)).lower()
-        raise CompileError(
-            error("E403", f"cannot write `{exc.filename or folder}`: {reason}")
-        ) from None
-    return list(contents)
+        if path.exists() and path.read_bytes() != contents[path]:
+            raise CompileError(error("E407", f"`{path}` is there already, and is left alone"))
+    return contents
 
 
 def spec_text(result: Result, candidate: Candidate, number: int, folder: Path) -> str:
