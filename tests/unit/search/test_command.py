@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tomllib
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -115,7 +116,7 @@ def test_a_plot_has_a_point_for_each_cost(folder: Path) -> None:
     places = {g.get("id"): (float(r.get("x", 0)), float(r.get("y", 0))) for g, r in zip(
         groups, rects, strict=True)}  # fmt: skip
     shown = [each for each in found if each["name"] in places]
-    for one, other in zip(shown, shown[1:], strict=False):
+    for one, other in pairwise(shown):
         right = places[one["name"]][0] - places[other["name"]][0]
         down = places[one["name"]][1] - places[other["name"]][1]
         assert (right > 0) == (one["macs"] > other["macs"])
@@ -153,7 +154,7 @@ def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
         ("[space]\nstages.each.before = [1]\n[budget]\nmacs = '~3'\n", "E204", "4:8"),
         ("[space]\nstages.each.before = [1]\n[objective]\nminimise = ['time']\n", "E211", "4:13"),
         ("[space]\nstages.each.before = [1]\n[objective]\n", "E204", "3:"),
-        ("[space]\nstages.each.before = [1]\n[objective]\nminimise = ['macs', 'macs']\n", "E204", ""),
+        ("[space]\nunit = ['basic']\n[objective]\nminimise = ['macs', 'macs']\n", "E204", "3:"),
         ("[space]\n", "E204", "1:1"),
         ("[space]\n" + "".join(f"stages.0.{k} = '1..99'\n" for k in ("before", "after", "modules")),
          "E803", "1:1"),
