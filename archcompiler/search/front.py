@@ -23,18 +23,16 @@ from archcompiler.search.parts import Costs
 from archcompiler.search.states import Chosen, Move, State, Walk
 from archcompiler.spec.bounds import Bound
 
-MOST: Final = 2_000_000
-"""Different beginnings that are looked at after one stage."""
+MOST: Final = 1_000_000
+"""Different beginnings that are kept after one stage, and"""
+MOST_WAYS: Final = 4 * MOST
+"""how many ways to them."""
 Vector: TypeAlias = tuple[int, ...]
 """What counts of some costs, so that less is better or none is."""
 
 
 class TooMany(Exception):
-    """More beginnings than are looked at after one stage."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(most)
-        self.most = most
+    """More beginnings, or ways to them, than are kept after one stage."""
 
 
 @dataclass(eq=False, slots=True)
@@ -132,7 +130,7 @@ class Aims:
         )
 
 
-def ends(walk: Walk, aims: Aims, *, most: int = MOST) -> Iterator[Found]:
+def ends(walk: Walk, aims: Aims) -> Iterator[Found]:
     """The networks of a walk that keep to the budget and that no other of the walk beats.
 
     Raises TooMany.
@@ -142,7 +140,7 @@ def ends(walk: Walk, aims: Aims, *, most: int = MOST) -> Iterator[Found]:
     layer: dict[State, dict[Vector, Beginning]] = {walk.start: {(0,) * size: Beginning(1)}}
     for index, moves in enumerate(walk.layers):
         after: dict[State, dict[Vector, Beginning]] = {}
-        made = 0
+        made = ways = 0
         for state, beginnings in layer.items():
             for move in moves[state]:
                 added = aims.vector(move.costs)
@@ -157,8 +155,9 @@ def ends(walk: Walk, aims: Aims, *, most: int = MOST) -> Iterator[Found]:
                         known = there[reached] = Beginning()
                         made += 1
                     known.add(before, move)
-                if made > most:
-                    raise TooMany(most)
+                    ways += 1
+                if made > MOST or ways > MOST_WAYS:
+                    raise TooMany
         layer = {state: _kept(there, aims) for state, there in after.items() if there}
     for there in layer.values():
         for vector, end in there.items():

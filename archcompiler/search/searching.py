@@ -14,7 +14,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.ir import Graph
 from archcompiler.lower.context import MAX_STEPS
 from archcompiler.lower.network import MAX_OPERATORS
-from archcompiler.search.front import Aims, Found, TooMany, ends, front, reach
+from archcompiler.search.front import MOST, Aims, Found, TooMany, ends, front, reach
 from archcompiler.search.loading import LoadedSpace, too_large
 from archcompiler.search.model import QuantityName
 from archcompiler.search.parts import Costs
@@ -88,8 +88,8 @@ def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Resul
             ranges[name] = min(least, low), max(most, high)
         try:
             found = front([*found, *ends(walk, aims)])
-        except TooMany as exc:
-            what = f"more than {exc.most:,} beginnings that may lead to the best"
+        except TooMany:
+            what = f"more than {MOST:,} beginnings of networks that may lead to the best"
             raise CompileError(too_large(space, what)) from None
     if not compiled:
         raise CompileError(_nothing(space, misfits, places))

@@ -18,6 +18,7 @@ from tiny import tiny_spec
 import archcompiler
 from archcompiler import shipped
 from archcompiler.config.toml import toml_text
+from archcompiler.search import front
 
 SPACE = """\
 extends = "base.toml"
@@ -173,6 +174,23 @@ def test_a_wrong_space_is_a_diagnostic(text: str, code: str, place: str, folder:
     # Only a search compiles; and without the table `[space]` a file looks like a spec.
     if code != "E805" and "[space]" in text:
         assert run("check", "wrong.toml", code=2).stderr == stderr
+
+
+def test_a_search_has_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Either stage may be so long by itself, but no network has both.
+    write(SPACE.replace('"1..3"', "[1, 11000]"))
+    stderr = run("search", "space.toml", code=2).stderr
+    assert "error[E803]: the space is too large: it has networks of up to 22," in stderr
+    settings = [f"stages.{i}.before=11000" for i in (0, 1)]
+    assert [d.code for d in archcompiler.check("base.toml", settings)] == ["E310"]
+    write(SPACE)
+    for name in ("MOST", "MOST_WAYS"):
+        with monkeypatch.context() as patched:
+            patched.setattr(front, name, 5)
+            stderr = run("search", "space.toml", code=2).stderr
+        assert "E803" in stderr
+        assert "beginnings of networks that may lead to the best" in stderr
+    run("search", "space.toml")
 
 
 def test_what_is_no_space_is_said(folder: Path) -> None:
