@@ -12,6 +12,7 @@ from archcompiler.config.located import Located
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.syntax.document import Part, Written
+from archcompiler.syntax.limits import MAX_DEPTH
 
 EACH: Final = "each"
 """Stands for the number of a stage: every stage has such a value of its own."""
@@ -135,6 +136,9 @@ def _axes(steps: tuple[str, ...], node: Located, stages: int) -> Iterator[Axis]:
     if not all(steps):
         message = "a path has the form `key.key`"
         raise CompileError(error("E801", message, node.span("key"), help=_EXAMPLE))
+    if len(steps) > MAX_DEPTH:
+        message = f"a path of more than {MAX_DEPTH} keys"
+        raise CompileError(error("E801", message, node.span("key")))
     if steps[0] in _UNSEARCHED:
         message = f"`{steps[0]}` makes no other network"
         help = "`[budget]` says what is expected" if steps[0] == "expect" else None

@@ -25,7 +25,7 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
         TWO,
         {
             "attention.t": [1, 2],
-            "stages.0.modules": [0, 1, 2],
+            "stages.0.modules": [0, 2],
             "stages.0.depth": [0, 1],
             "stages.1.modules": [0, 1, 2],
             "stages.1.attention.p": [0, 1],
@@ -46,8 +46,8 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
     "depths that run out of pixels": (
         TWO,
         {
-            "stages.0.stride": [1, 2, 4],
-            "stages.1.stride": [1, 2, 4],
+            "stages.0.stride": [1, 4],
+            "stages.1.stride": [1, 4],
             "stages.1.depth": [1, 2, 3, 4],
             "stages.1.modules": [0, 1],
         },
@@ -118,7 +118,7 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
     "words that mean another operator": (
         TWO,
         {
-            "norm": ["batch", "none", {"type": "group", "groups": 8}],
+            "norm": ["batch", {"type": "group", "groups": 8}],
             "activation": ["relu", "sigmoid"],
             "input": [[3, 32, 32], [3, 24, 24]],
             "stages.0.channels": [8, 12],
@@ -222,7 +222,7 @@ VALUES: dict[str, list[Any]] = {
 AIMS = st.lists(st.sampled_from(QUANTITIES), min_size=1, max_size=4, unique=True)
 
 
-@settings(max_examples=settings.get_profile("ci").max_examples // 3)
+@settings(max_examples=settings.get_profile("ci").max_examples // 4)
 @given(st.data())
 def test_any_space_is_searched_like_that(tmp_path_factory: Any, data: st.DataObject) -> None:
     keys = data.draw(st.lists(st.sampled_from(sorted(VALUES)), min_size=2, max_size=4, unique=True))
