@@ -16,7 +16,7 @@ from archcompiler.syntax.limits import MAX_DEPTH
 
 EACH: Final = "each"
 """Stands for the number of a stage: every stage has such a value of its own."""
-MOST_VALUES: Final = 10_000
+MOST_VALUES: Final = 2_000
 """Of one path."""
 _RANGE: Final = re.compile(r"\s*(\d{1,9})\s*\.\.\s*(\d{1,9})\s*", re.ASCII)
 _UNSEARCHED: Final = ("name", "class_name", "title", "description", "expect", "extends", "$schema")
