@@ -117,10 +117,14 @@ def compile(
 
 def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> CompiledNetwork:
     """Compile a spec of these files."""
+    return compile_loaded(load(spec, settings, files=files))
+
+
+def compile_loaded(loaded: LoadedSpec) -> CompiledNetwork:
+    """Compile a spec that is read and valid."""
     from archcompiler.lower import lower
     from archcompiler.passes.expect import check_expected
 
-    loaded = load(spec, settings, files=files)
     graph = lower(loaded)
     found = diagnose(loaded, graph)
     if not any(d.severity is Severity.ERROR for d in found):

@@ -36,6 +36,7 @@ FAMILIES: Final = {
     "E5": "Tables",
     "E6": "Figures",
     "E7": "Training",
+    "E8": "Search",
     "W": "Warnings",
 }
 PLACES: Final = (

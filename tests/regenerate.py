@@ -38,15 +38,17 @@ def generated() -> None:
 
 
 def schema() -> None:
-    """The JSON Schemas of specs and of recipes, at the top of the repository."""
+    """The JSON Schemas of specs, recipes and spaces, at the top of the repository."""
     from test_golden import ROOT
 
     from archcompiler.runner.recipe.schema import RECIPE_SCHEMA_FILE, recipe_schema_text
+    from archcompiler.search.schema import SPACE_SCHEMA_FILE, space_schema_text
     from archcompiler.spec.schema import SCHEMA_FILE, schema_text
 
     for name, text in (
         (SCHEMA_FILE, schema_text()),
         (RECIPE_SCHEMA_FILE, recipe_schema_text()),
+        (SPACE_SCHEMA_FILE, space_schema_text()),
     ):
         (ROOT / name).write_text(text, encoding="utf-8", newline="\n")
 

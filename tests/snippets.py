@@ -152,6 +152,8 @@ class Walk:
             return
         if values.keys() & ONLY_RECIPES:
             name = "mine"
+        elif isinstance(values.get("space"), dict):
+            name = "space"
         else:
             name = values.get("name", "shown")
             if "extends" not in values and "stages" not in values:
@@ -165,7 +167,7 @@ class Walk:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
         run("check", str(file))
-        if name != "mine":
+        if name not in ("mine", "space"):
             self.specs.append(file)
 
     def _yaml(self, text: str) -> None:

@@ -30,6 +30,7 @@ NOT_BY_ITSELF: Final = {
     "E315": "is about an installed package",
     "E316": "is about an installed package",
     "E703": "is about images and a network too",
+    "E805": "is told by a search",
     "W731": "is about images and a network too",
     "W732": "is about images and a network too",
     "W734": "is about a folder of images",

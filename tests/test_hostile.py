@@ -23,6 +23,7 @@ from archcompiler.cli import program
 
 FOLDER = Path(__file__).parent / "hostile"
 HEAD = 'name = "net"\ninput = [3, 32, 32]\nclasses = 10\nstem = "conv"\n'
+SPACE = 'extends = "attention56"\n[space]\n'
 ONE = f"{HEAD}[[stages]]\nchannels = 16\n"
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 """Whatever acts on a terminal, but for line ends and tabs."""
@@ -99,6 +100,13 @@ INPUTS = [
     Input("dots.toml", "E113", "1:1", text("a." * 100 + "b = 1")),
     Input("long.toml", "E204", "1:9", text(f'title = "{"a" * 3000}"\n{ONE}')),
     Input("large.toml", "E105", "", text("#" * ((1 << 18) + 1))),
+    # Spaces of specs.
+    Input("path.toml", "E801", "3:1", text(f'{SPACE}"{"a." * 100}b" = [1]\n')),
+    Input("keys.toml", "E801", "3:16", text(f'{SPACE}"\\u001b[31m" = 1\n')),
+    Input("many.toml", "E803", "2:1", text(
+        SPACE + "".join(f"classes.k{i} = '1..1999'\n" for i in range(99)))),
+    Input("range.toml", "E801", "3:11", text(f"{SPACE}classes = '1..999999999'\n")),
+    Input("space.toml", "E208", "1:11", text('extends = "/etc/passwd"\n[space]\nclasses = [1]\n')),
     # Files that are none, and files of others.
     Input("gone.toml", "E101"),
     Input("folder.toml", "E101", "", Path.mkdir),

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 
 from archcompiler import shipped
+from archcompiler.runner.recipe.schema import RECIPE_SCHEMA_FILE
+from archcompiler.search.schema import SPACE_SCHEMA_FILE
+from archcompiler.spec.schema import SCHEMA_FILE
 
 ROOT = Path(__file__).parents[1]
 
@@ -45,8 +48,8 @@ def test_a_wheel_has_what_a_checkout_has(installed: Path) -> None:
     inside = {path.relative_to(ROOT) for path in shipped.SPECS.rglob("*") if path.is_file()}
     home = installed / "archcompiler" / "shipped"
     assert all((home / path).read_bytes() == (ROOT / path).read_bytes() for path in inside)
-    # Specs and recipes point at these from where they are.
-    for schema in ("archcompiler.schema.json", "archcompiler.recipe.schema.json"):
+    # Specs, recipes and spaces point at these from where they are.
+    for schema in (SCHEMA_FILE, RECIPE_SCHEMA_FILE, SPACE_SCHEMA_FILE):
         assert (home / schema).read_bytes() == (ROOT / schema).read_bytes()
 
 
@@ -54,6 +57,7 @@ def test_an_installed_package_finds_them(installed: Path) -> None:
     entries = json.loads(run(installed, "list", "--format", "json"))
     assert [entry["name"] for entry in entries["specs"]] == list(shipped.specs())
     assert [entry["name"] for entry in entries["recipes"]] == list(shipped.recipes())
+    assert [entry["name"] for entry in entries["spaces"]] == list(shipped.spaces())
     assert all(Path(e["path"]).is_relative_to(installed) for e in entries["specs"])
     run(installed, "build", "attention56_cifar", "-o", "out")
     built = (installed.parent / "out" / "attention56_cifar.py").read_text(encoding="utf-8")

@@ -13,10 +13,11 @@ def trunk_depth(graph: Graph) -> int:
 
     20 + 3·M·(p + t + p) for M attention modules of bottleneck units (paper, section 4.1).
     """
-    return fold(_depth)(graph.root)
+    return fold(depth_of)(graph.root)
 
 
-def _depth(below: Callable[[Block], int], block: Block) -> int:
+def depth_of(below: Callable[[Block], int], block: Block) -> int:
+    """That of one block, given those of the blocks in it: for `fold`."""
     beside = beside_trunk(block)
     depth = {INPUT: 0}
     for step in block.steps:

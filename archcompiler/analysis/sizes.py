@@ -61,8 +61,13 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
 
 def takes(graph: Graph, size: Size) -> bool:
     """Whether a network takes an input of these sides."""
-    (found,) = fold(_Sizes().output)(graph.root, Column((size,))).sizes
-    return found is not None
+    return size_after(graph.root, size) is not None
+
+
+def size_after(block: Block, size: Size) -> Size | None:
+    """Size of what a block makes of an input of these sides; None if it does not take that."""
+    (found,) = fold(_Sizes().output)(block, Column((size,))).sizes
+    return found
 
 
 @dataclass(frozen=True, eq=False)

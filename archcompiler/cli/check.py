@@ -8,7 +8,14 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
-from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, is_recipe, shown
+from archcompiler.cli.compiling import (
+    SpecArgument,
+    compile_all,
+    conclude,
+    is_recipe,
+    is_space,
+    shown,
+)
 from archcompiler.cli.options import (
     diagnostic_format_option,
     root_option,
@@ -45,14 +52,16 @@ def command(
 ) -> None:
     """Check each SPEC as a graph and report every mistake with its line.
 
-    Recipes are recognised and checked as such.
+    Recipes and spaces are recognised and checked as such.
     """
 
     def run(files: Files) -> None:
         recipes = [spec for spec in specs if is_recipe(spec)]
-        others = [spec for spec in specs if spec not in recipes]
+        spaces = [spec for spec in specs if spec not in recipes and is_space(spec)]
+        others = [spec for spec in specs if spec not in (*recipes, *spaces)]
         of_specs, of_recipes = _split(settings, others, recipes)
         found = [d for recipe in recipes for d in _wrong(recipe, of_recipes, files)]
+        found += [d for space in spaces for d in _wrong_space(space, files)]
         networks = compile_all(others, of_specs, files, diagnostic_format, found)
         conclude(networks, diagnostic_format)
         if diagnostic_format == "text":
@@ -60,6 +69,8 @@ def command(
                 terminal.line(_summary(network))
             for recipe in recipes:
                 terminal.line(f"{shown(recipe)}: a recipe without a mistake")
+            for space in spaces:
+                terminal.line(f"{shown(space)}: a space without a mistake")
         if strict and any(network.warnings for network in networks):
             sys.exit(1)
 
@@ -83,6 +94,16 @@ def _wrong(recipe: SpecArgument, settings: Sequence[str], files: Files) -> Itera
 
     try:
         load_recipe(recipe, settings, files=files)
+    except CompileError as wrong:
+        yield from wrong.diagnostics
+
+
+def _wrong_space(space: SpecArgument, files: Files) -> Iterator[Diagnostic]:
+    """What is wrong with a space."""
+    from archcompiler.search.loading import load_space
+
+    try:
+        load_space(space, files)
     except CompileError as wrong:
         yield from wrong.diagnostics
 

@@ -58,19 +58,23 @@ def compile_all(
 
 
 def compile_one(spec: SpecArgument, settings: Sequence[str], files: Files) -> CompiledNetwork:
-    """Compile a spec. Raises CompileError, which is E215 for a recipe."""
+    """Compile a spec. Raises CompileError, which is E215 for a recipe or a space."""
     with wanted(spec):
         return compile_from(files, spec, settings)
 
 
 @contextmanager
 def wanted(spec: SpecArgument) -> Iterator[None]:
-    """Have what is wrong with a spec be E215 if it is a recipe."""
+    """Have what is wrong with a spec be E215 if it is a recipe or a space."""
     try:
         yield
     except CompileError:
         if is_recipe(spec):
-            raise CompileError(_no_spec(spec)) from None
+            help = f"`archcompiler train SPEC --recipe {shown(spec)}` trains a network by it"
+            raise CompileError(_another(spec, "recipe", "spec", help)) from None
+        if is_space(spec):
+            help = f"`archcompiler search {shown(spec)}` finds specs in it"
+            raise CompileError(_another(spec, "space", "spec", help)) from None
         raise
 
 
@@ -81,9 +85,21 @@ def recipe_wanted(recipe: SpecArgument) -> Iterator[None]:
         yield
     except CompileError:
         if _kind(recipe) == "spec":
-            message = f"`{shown(recipe)}` is a spec, not a recipe"
             help = "`archcompiler list recipes` names those that come with the package"
-            raise CompileError(error("E215", message, help=help)) from None
+            raise CompileError(_another(recipe, "spec", "recipe", help)) from None
+        raise
+
+
+@contextmanager
+def space_wanted(space: SpecArgument) -> Iterator[None]:
+    """Have what is wrong with a space be E215 if it is a spec or a recipe."""
+    try:
+        yield
+    except CompileError:
+        kind = "recipe" if is_recipe(space) else "spec" if _is_spec(space) else None
+        if kind is not None:
+            help = "a space `extends` a spec, and has a table `[space]`"
+            raise CompileError(_another(space, kind, "space", help)) from None
         raise
 
 
@@ -93,6 +109,21 @@ def is_recipe(spec: SpecArgument) -> bool:
 
     is_name = str(spec) in shipped.recipes() and not Path(str(spec)).exists()
     return is_name or _kind(spec) == "recipe"
+
+
+def is_space(spec: SpecArgument) -> bool:
+    """Whether a file says in what specs differ, and not what a network is."""
+    from archcompiler import shipped
+
+    is_name = str(spec) in shipped.spaces() and not Path(str(spec)).exists()
+    return is_name or _kind(spec) == "space"
+
+
+def _is_spec(spec: SpecArgument) -> bool:
+    from archcompiler import shipped
+
+    is_name = str(spec) in shipped.specs() and not Path(str(spec)).exists()
+    return is_name or _kind(spec) == "spec"
 
 
 def _kind(file: SpecArgument, depth: int = MAX_EXTENDS) -> str | None:
@@ -117,6 +148,8 @@ def _kind(file: SpecArgument, depth: int = MAX_EXTENDS) -> str | None:
         if base in shipped.specs():
             return "spec"
         return _kind((source.path or Path()).parent / base, depth - 1)
+    if isinstance(values.get("space"), dict):
+        return "space"
     if 2 * len(keys & Spec.model_fields.keys()) > len(keys):
         return "spec"
     from archcompiler.runner.recipe.model import Recipe
@@ -129,12 +162,9 @@ def shown(spec: SpecArgument) -> str:
     return "-" if isinstance(spec, Source) else spec.as_posix()
 
 
-def _no_spec(spec: SpecArgument) -> Diagnostic:
-    return error(
-        "E215",
-        f"`{shown(spec)}` is a recipe, not a spec",
-        help=f"`archcompiler train SPEC --recipe {shown(spec)}` trains a network by it",
-    )
+def _another(file: SpecArgument, kind: str, wanted: str, help: str) -> Diagnostic:
+    """E215 for a file of another kind."""
+    return error("E215", f"`{shown(file)}` is a {kind}, not a {wanted}", help=help)
 
 
 def facts(network: CompiledNetwork) -> dict[str, Any]:

@@ -35,6 +35,10 @@ def recipes(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comp
     return starting([*shipped.recipes(), *_files(incomplete, (".toml",))], incomplete)
 
 
+def spaces(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return starting([*shipped.spaces(), *_files(incomplete, (".toml", ".json"))], incomplete)
+
+
 def codes(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from archcompiler.diagnostics.codes import all_codes
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, get_args
 
 import click
@@ -10,7 +11,7 @@ from archcompiler import shipped, terminal
 from archcompiler.cli.command import Command
 from archcompiler.cli.options import choice
 
-Kind = Literal["specs", "blocks", "masks", "recipes", "accelerators", "codes"]
+Kind = Literal["specs", "blocks", "masks", "recipes", "spaces", "accelerators", "codes"]
 Entry: TypeAlias = dict[str, Any]
 
 
@@ -18,7 +19,7 @@ Entry: TypeAlias = dict[str, Any]
 @click.argument("kind", required=False, type=choice(Kind))
 @click.option("--format", type=choice(Literal["text", "json"]), default="text", show_default=True)
 def command(kind: Kind | None, format: str) -> None:
-    """List what can be named: shipped specs and recipes, blocks, accelerators, codes.
+    """List what can be named: shipped specs, recipes and spaces, blocks, accelerators, codes.
 
     Without KIND, say how many there are of each; in JSON, all of them.
     """
@@ -63,7 +64,15 @@ def _specs() -> Iterator[Entry]:
 
 
 def _recipes() -> Iterator[Entry]:
-    for name, path in shipped.recipes().items():
+    yield from _said(shipped.recipes())
+
+
+def _spaces() -> Iterator[Entry]:
+    yield from _said(shipped.spaces())
+
+
+def _said(files: Mapping[str, Path]) -> Iterator[Entry]:
+    for name, path in files.items():
         yield {"name": name, "title": _first_sentence(path.read_text("utf-8")), "path": str(path)}
 
 
@@ -124,6 +133,7 @@ LISTS: Final[Mapping[Kind, Callable[[], Iterator[Entry]]]] = {
     "blocks": _blocks,
     "masks": _masks,
     "recipes": _recipes,
+    "spaces": _spaces,
     "accelerators": _accelerators,
     "codes": _codes,
 }

@@ -12,15 +12,27 @@ from archcompiler.cli.command import Command
     examples=[
         "schema > archcompiler.schema.json",
         "schema --recipe > archcompiler.recipe.schema.json",
+        "schema --space > archcompiler.space.schema.json",
     ],
 )
 @click.option("--recipe", is_flag=True, help="That of recipes.")
-def command(recipe: bool) -> None:
-    """Print the JSON Schema of specs, with the unit types that are installed, or of recipes."""
+@click.option("--space", is_flag=True, help="That of spaces.")
+def command(recipe: bool, space: bool) -> None:
+    """Print the JSON Schema of specs, with the unit types that are installed.
+
+    Those of recipes and of spaces are two others.
+    """
+    if recipe and space:
+        raise click.UsageError("--recipe and --space are two schemas")
     if recipe:
         from archcompiler.runner.recipe.schema import recipe_schema_text
 
         terminal.page(recipe_schema_text())
+        return
+    if space:
+        from archcompiler.search.schema import space_schema_text
+
+        terminal.page(space_schema_text())
         return
     from archcompiler.spec.schema import schema_text
 

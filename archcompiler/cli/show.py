@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
-from archcompiler.cli.compiling import SpecArgument, is_recipe
+from archcompiler.cli.compiling import SpecArgument, is_recipe, is_space
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
@@ -22,16 +22,20 @@ from archcompiler.cli.options import root_option, set_option, spec_argument
 def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) -> None:
     """Print SPEC as it is compiled: every value, and the file and line that it comes from.
 
-    A recipe is printed as it is before it knows its images.
+    A recipe is printed as it is before it knows its images, a space with its objectives.
     """
     from archcompiler.config.files import Files
     from archcompiler.runner.recipe.loading import load_recipe
     from archcompiler.runner.recipe.showing import show_recipe
+    from archcompiler.search.loading import load_space
+    from archcompiler.search.show import show_space
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
 
     files = Files(root)
     if is_recipe(spec):
         terminal.page(show_recipe(load_recipe(spec, settings, files=files)))
+    elif is_space(spec):
+        terminal.page(show_space(load_space(spec, files)))
     else:
         terminal.page(show(load(spec, settings, files=files)))

@@ -36,6 +36,21 @@ class _How:
     lay: Lay
 
 
+@dataclass(frozen=True)
+class Apart:
+    """A file and what it extends, not laid upon one another."""
+
+    own: Located
+    """Its values but for `extends`."""
+    extends: Located
+    base: Located
+    base_path: Path
+    base_source: Source
+    source: Source
+    word: str | None
+    """Its name, if that is no path."""
+
+
 def read_extended(
     name: str | Path | Source, kind: Kind, files: Files, lay: Lay = merge
 ) -> tuple[Located, Source, str | None]:
@@ -43,11 +58,17 @@ def read_extended(
 
     A text without a path is taken to be in the current folder. Raises CompileError.
     """
-    how = _How(kind, lay)
+    source, path, scope, word = _read(name, kind, files)
+    return _extended(source, path, _How(kind, lay), scope), source, word
+
+
+def _read(
+    name: str | Path | Source, kind: Kind, files: Files
+) -> tuple[Source, Path, Scope, str | None]:
+    """A text, its path, what it may read, and its name if it is no path."""
     if isinstance(name, Source):
         path = name.path or Path("-")
-        values = _extended(name, path, how, scope_of(path.parent, files))
-        return values, name, None if name.path else "-"
+        return name, path, scope_of(path.parent, files), None if name.path else "-"
     path = Path(name)
     found = find_shipped(kind, str(path), path.parent, files)
     scope = scope_of(path.parent, files) if found is None else shipped_scope(kind, files)
@@ -57,7 +78,26 @@ def read_extended(
         raise CompileError(
             *(explained(kind, d, path, files) for d in unreadable.diagnostics)
         ) from None
-    return _extended(source, found or path, how, scope), source, str(path) if found else None
+    return source, found or path, scope, str(path) if found else None
+
+
+def read_apart(name: str | Path | Source, kind: Kind, base: Kind, files: Files) -> Apart:
+    """A file of one kind and the file of another that it `extends`, each by itself.
+
+    Raises CompileError, which is E202 where it extends nothing.
+    """
+    source, path, scope, word = _read(name, kind, files)
+    document = parse(source)
+    own = locate(document.values, document)
+    own.value.pop("$schema", None)
+    if "extends" not in own.value:
+        message = f"missing key `extends` in the {kind.word}"
+        help = f"`extends`: the {base.word} that is changed, by its name or path"
+        raise CompileError(error("E202", message, own.span("table"), help=help))
+    extends = own.value["extends"]
+    extended = _base_of(own, path, _How(base, merge), scope, (), MAX_BYTES - _size(source))
+    assert extended is not None
+    return Apart(own, extends, *extended, source, word)
 
 
 def with_settings(values: Located, settings: Sequence[str], lay: Lay = merge) -> Located:
@@ -85,27 +125,38 @@ def _extended(
 
     All of them together may have `room` bytes.
     """
-    room -= len(source.text.encode())
     document = parse(source)
     values = locate(document.values, document)
     # Editors find the schema of a JSON file by this key.
     values.value.pop("$schema", None)
+    extended = _base_of(values, path, how, scope, chain, room - _size(source))
+    return values if extended is None else how.lay(extended[0], values)
+
+
+def _size(source: Source) -> int:
+    return len(source.text.encode())
+
+
+def _base_of(
+    values: Located, path: Path, how: _How, scope: Scope, chain: tuple[Path, ...], room: int
+) -> tuple[Located, Path, Source] | None:
+    """What `extends` names, which is taken out of the values; None where there is none."""
     target = values.value.pop("extends", None)
     if target is None:
-        return values
+        return None
     if not isinstance(target.value, str):
         message = f"`extends` must be a string, not {kind_of(target.value)}"
         raise CompileError(error("E203", message, target.span()))
     chain = (*chain, scope.files.resolve(path))
     base_path, scope = _resolve_extends(target, path, how.kind, scope, chain)
     try:
-        base = _extended(scope.read(base_path, room), base_path, how, scope, chain, room)
+        source = scope.read(base_path, room)
+        return _extended(source, base_path, how, scope, chain, room), base_path, source
     except CompileError as exc:
         unreadable = [d for d in exc.diagnostics if d.span is None]
         if unreadable:
             raise CompileError(_no_base(target, base_path, how.kind, unreadable[0])) from None
         raise
-    return how.lay(base, values)
 
 
 def _resolve_extends(

@@ -39,7 +39,7 @@ def toml_lines(
     headers = {k for k, v in present.items() if _headed(v, (*path, k), inline)}
     for key, value in present.items():
         if key not in headers:
-            yield Line(f"{_key(key)} = {_value(value)}", (*path, key))
+            yield Line(f"{_key(key)} = {toml_value(value)}", (*path, key))
     for key, value in present.items():
         if key not in headers:
             continue
@@ -74,7 +74,8 @@ def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else quoted(key)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value on one line. Raises TypeError for what TOML has no notation for."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -83,10 +84,10 @@ def _value(value: Any) -> str:
         case str():
             return quoted(value)
         case Mapping():
-            entries = (f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None)
+            entries = (f"{_key(k)} = {toml_value(v)}" for k, v in value.items() if v is not None)
             return f"{{ {', '.join(entries)} }}"
         case _ if _is_array(value):
-            return f"[{', '.join(map(_value, value))}]"
+            return f"[{', '.join(map(toml_value, value))}]"
     raise TypeError(f"TOML has no {type(value).__name__}")
 
 

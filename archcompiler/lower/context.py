@@ -61,7 +61,10 @@ class Context:
         self._operators = 0
         self.made = 0
         """Steps so far."""
+        self.named = 0
+        """The same, had nothing been made before: a block that is there already counts again."""
         self._blocks: dict[tuple[Any, ...], Block] = {}
+        self._steps_of: dict[Block, int] = {}
         self._nesting = 0
 
     def spend(self, operators: int, *origins: SpecPath) -> None:
@@ -77,6 +80,7 @@ class Context:
     def enter(self, steps: int, *origins: SpecPath) -> None:
         """Count steps before there is a list of them. Raises TooLarge beyond the bound."""
         self.made += steps
+        self.named += steps
         if self.made > MAX_STEPS:
             raise TooLarge("different steps", self.made, MAX_STEPS, *origins)
 
@@ -106,9 +110,17 @@ class Context:
             use.classes,
             use.origin,
         )
-        if key not in self._blocks:
-            self._blocks[key] = self._lower(use, input)
-        return self._blocks[key]
+        if key in self._blocks:
+            self.named += self._steps_of[self._blocks[key]]
+            return self._blocks[key]
+        before = self.named
+        self._blocks[key] = block = self._lower(use, input)
+        self._steps_of[block] = self.named - before
+        return block
+
+    def restart(self) -> None:
+        """Count anew, for another network of the same blocks."""
+        self.made = self.named = self._operators = 0
 
     def row(
         self,

@@ -40,7 +40,7 @@ def lower(
     input = TensorType(channels, *(size or own_size))
     context = Context(dialect(spec, loaded.library), max_operators)
     try:
-        root = _Network(context, spec).lower(input)
+        root = Parts(context, spec).network(input)
         if root.operator_count > max_operators:
             raise TooLarge("operators", root.operator_count, max_operators, ("stages",))
     except TooLarge as refused:
@@ -79,8 +79,8 @@ def _reference(written: Written, origin: SpecPath) -> Reference:
     return Reference(written.type, written.model_extra or {}, origin)
 
 
-class _Network:
-    """The parts of one spec on their way to scopes."""
+class Parts:
+    """The parts of one spec on their way to scopes, together or each by itself."""
 
     def __init__(self, context: Context, spec: Spec) -> None:
         self.context, self.spec = context, spec
@@ -88,20 +88,23 @@ class _Network:
         self.dilations = [1] * len(spec.stages)
         """What stages have in place of strides, for `output_stride`."""
 
-    def lower(self, input: TensorType) -> Block:
+    def network(self, input: TensorType) -> Block:
+        """All of them, one after the other."""
         block = BlockBuilder(NETWORK, input)
         x = block.x
-        if self.spec.stem.type != NONE:
-            x = block.add("stem", self._stem(input), x)
+        stem = self.stem(input)
+        if stem is not None:
+            x = block.add("stem", stem, x)
         passed = stride(block.build(x))
-        for index, stage in enumerate(self.spec.stages):
-            passed *= self._stride(index, passed)
-            x = block.add(f"stage{index + 1}", self._stage(stage, index, x.type), x)
-        if self.spec.head.type != NONE:
-            x = block.add("head", self._head(x.type), x)
+        for index in range(len(self.spec.stages)):
+            passed *= self.stride(index, passed)
+            x = block.add(f"stage{index + 1}", self.stage(index, x.type), x)
+        head = self.head(x.type)
+        if head is not None:
+            x = block.add("head", head, x)
         return block.build(x)
 
-    def _stride(self, index: int, passed: int) -> int:
+    def stride(self, index: int, passed: int) -> int:
         """Stride of a stage after others that have `passed`: 1 where its units are dilated."""
         wanted, bound = self.spec.stages[index].stride, self.spec.output_stride
         before = self.dilations[index - 1] if index else 1
@@ -111,8 +114,11 @@ class _Network:
         self.dilations[index] = before * wanted
         return 1
 
-    def _stem(self, input: TensorType) -> Block:
+    def stem(self, input: TensorType) -> Block | None:
+        """What comes before the stages; None for a spec without."""
         stem = self.spec.stem
+        if stem.type == NONE:
+            return None
         definition = self._find(stem.type, "stems")
         use = bind(
             definition,
@@ -127,8 +133,11 @@ class _Network:
         )
         return self.context.block(use, input)
 
-    def _head(self, input: TensorType) -> Block:
+    def head(self, input: TensorType) -> Block | None:
+        """What comes after the stages; None for a spec without."""
         head = self.spec.head
+        if head.type == NONE:
+            return None
         last = len(self.spec.stages) - 1
         use = bind(
             self._find(head.type, "heads"),
@@ -143,7 +152,9 @@ class _Network:
         )
         return self.context.block(use, input)
 
-    def _stage(self, stage: Stage, index: int, input: TensorType) -> Block:
+    def stage(self, index: int, input: TensorType) -> Block:
+        """One stage, with the stride that was settled for it."""
+        stage = self.spec.stages[index]
         origin: SpecPath = ("stages", index)
         block = BlockBuilder(STAGE, input, origin=origin)
         unit = self._unit(index)

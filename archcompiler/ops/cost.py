@@ -6,7 +6,9 @@ operator says otherwise (the indices of a max pooling are int64).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from archcompiler.diagnostics import CompileError, error
 
@@ -74,10 +76,10 @@ class Cost:
     """The same in training: forward, kept maps read again, gradients read and written."""
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+        return Cost(*map(int.__add__, _values(self), _values(other)))
 
     def __mul__(self, times: int) -> Cost:
-        return Cost(*(times * value for value in _values(self)))
+        return Cost(*map(times.__mul__, _values(self)))
 
     @property
     def flops(self) -> int:
@@ -100,8 +102,4 @@ class Cost:
         return self.flops / self.bytes_moved if self.bytes_moved else 0.0
 
 
-_NAMES = tuple(field.name for field in fields(Cost))
-
-
-def _values(cost: Cost) -> tuple[int, ...]:
-    return tuple(getattr(cost, name) for name in _NAMES)
+_values: Callable[[Cost], tuple[int, ...]] = attrgetter(*(field.name for field in fields(Cost)))

@@ -1,4 +1,4 @@
-"""The specs and recipes that come with the package, each by its name."""
+"""The specs, recipes and spaces that come with the package, each by its name."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _TOP: Final = _HERE if (_HERE / "specs").is_dir() else _HERE.parents[1]
 SPECS: Final = _TOP / "specs"
 """Folder of the specs, some of them in folders of their own."""
 RECIPES: Final = SPECS / "recipes"
+SPACES: Final = SPECS / "spaces"
 
 
 @cache
@@ -20,7 +21,9 @@ def specs() -> Mapping[str, Path]:
     """The file of each spec; in TOML where there are two of one network."""
     found: dict[str, Path] = {}
     for pattern in ("*.json", "*.toml"):
-        found |= {path.stem: path for path in SPECS.rglob(pattern) if path.parent != RECIPES}
+        found |= {
+            path.stem: path for path in SPECS.rglob(pattern) if path.parent not in (RECIPES, SPACES)
+        }
     return dict(sorted(found.items()))
 
 
@@ -28,3 +31,9 @@ def specs() -> Mapping[str, Path]:
 def recipes() -> Mapping[str, Path]:
     """The file of each recipe."""
     return {path.stem: path for path in sorted(RECIPES.glob("*.toml"))}
+
+
+@cache
+def spaces() -> Mapping[str, Path]:
+    """The file of each space."""
+    return {path.stem: path for path in sorted(SPACES.glob("*.toml"))}

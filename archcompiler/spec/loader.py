@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from math import inf
 from pathlib import Path
@@ -40,14 +40,22 @@ def load(spec: SpecLike, settings: Sequence[str] = (), *, files: Files | None = 
         values, source, word = _from_mapping(spec)
     else:
         values, source, word = read_extended(spec, SPECS, files)
-    values = _with_stage_attention(with_settings(values, settings))
-    return _checked(values, source, tuple(settings), word)
+    return load_values(with_settings(values, settings), source, tuple(settings), word)
 
 
-def _checked(
-    values: Located, source: Source, settings: tuple[str, ...], word: str | None
+def load_values(
+    values: Located,
+    source: Source,
+    settings: tuple[str, ...] = (),
+    word: str | None = None,
+    *,
+    rules: Callable[[LoadedSpec, bool], Iterator[Diagnostic]] = broken_rules,
 ) -> LoadedSpec:
-    """The spec of these values. Raises CompileError with all that is wrong with them."""
+    """The spec of values that are merged already.
+
+    Raises CompileError with all that is wrong with them, and with what breaks the `rules`.
+    """
+    values = _with_stage_attention(values)
     blocks, wording = values.child("blocks"), SpecWording("the spec")
     if blocks is not None and isinstance(blocks.value, dict):
         excess = beyond(blocks)
@@ -69,7 +77,7 @@ def _checked(
         more += invalid.more
         raise CompileError(*_in_order([*found, *problems]), more=more) from None
     loaded = LoadedSpec(spec, values, source, library, settings, word)
-    problems += broken_rules(loaded, sound=not problems)
+    problems += rules(loaded, not problems)
     if problems:
         raise CompileError(*_in_order(problems), more=more)
     return loaded

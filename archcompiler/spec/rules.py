@@ -16,20 +16,24 @@ from archcompiler.spec.resolved import used
 
 if TYPE_CHECKING:
     from archcompiler.spec.loaded import LoadedSpec
-    from archcompiler.spec.model import Stage
 
 
 def broken_rules(loaded: LoadedSpec, sound: bool) -> Iterator[Diagnostic]:
     """Every broken rule of a spec; those about its blocks only if these are `sound`."""
+    yield from rules_of_all(loaded, sound)
+    channels = stem_channels(loaded)
+    for index, stage in enumerate(loaded.spec.stages):
+        yield from rules_of_stage(loaded, index, channels)
+        channels = stage.channels
+
+
+def rules_of_all(loaded: LoadedSpec, sound: bool) -> Iterator[Diagnostic]:
+    """Those that are not about one stage after another."""
     found = list(used(loaded.spec, loaded.library)) if sound else []
     yield from _outside(loaded, found)
     yield from _names(loaded, [loaded.library.find(name, home) for home, name in found])
     yield from _outputs(loaded)
     yield from _expectations(loaded)
-    channels = _stem_channels(loaded)
-    for index, stage in enumerate(loaded.spec.stages):
-        yield from _stage(loaded, index, stage, channels)
-        channels = stage.channels
 
 
 def _expectations(loaded: LoadedSpec) -> Iterator[Diagnostic]:
@@ -120,10 +124,14 @@ def _block_classes(loaded: LoadedSpec, blocks: list[Definition]) -> Iterator[Dia
         yield error("E205", f"a class cannot be called `{cls}`: that is {why}", span, help=help)
 
 
-def _stage(
-    loaded: LoadedSpec, index: int, stage: Stage, channels: int | None
+def rules_of_stage(
+    loaded: LoadedSpec, index: int, channels: int | None, number: int | None = None
 ) -> Iterator[Diagnostic]:
-    path, number = ("stages", index), index + 1
+    """Those about a stage that gets so many channels; None where that cannot be told.
+
+    Messages call it by its `number`, by default the one that it has in the spec.
+    """
+    stage, path, number = loaded.spec.stages[index], ("stages", index), number or index + 1
     if stage.before:
         return
     if not stage.modules and not stage.after:
@@ -147,7 +155,7 @@ def _stage(
         )
 
 
-def _stem_channels(loaded: LoadedSpec) -> int | None:
+def stem_channels(loaded: LoadedSpec) -> int | None:
     """Channels that the stem gives; None if that cannot be told."""
     stem = loaded.spec.stem
     if stem.channels is not None:

@@ -41,7 +41,7 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Field:
     """A column on its way to strings."""
 
     title: str
@@ -88,9 +88,9 @@ def cost_grid(reports: Sequence[Report], keys: Sequence[str]) -> Grid:
         report.heading or row.name if whole else _name(row, tree=first.view == "module")
         for report, row in lines
     ]
-    fields = [_Field("network" if whole else first.view, None, list(names))]
+    fields = [Field("network" if whole else first.view, None, list(names))]
     fields += [_field(column, lines) for column in columns]
-    headings, rows = _rows(fields)
+    headings, rows = as_rows(fields)
     images = "one image" if first.batch == 1 else f"{first.batch:,} images"
     notes = tuple(
         column.legend.format(images=images, batch=first.batch)
@@ -113,13 +113,13 @@ def reference_grid(reports: Sequence[Report]) -> Grid:
     notes: list[str] = []
     for quantity, name in (("params", "params"), ("macs", "MACs")):
         ours: list[int] = [getattr(report.cost, quantity) for report in reports]
-        fields.append(_Field(name, "", list(ours)))
+        fields.append(Field(name, "", list(ours)))
         for origin in reports[0].origins:
             theirs = [getattr(report.references[origin], quantity, None) for report in reports]
             off = [t and deviation(o, t) for o, t in zip(ours, theirs, strict=True)]
             fields += [
-                _Field(origin, "", list(theirs), as_published=True),
-                _Field("Δ", "%", list(off), scaled=False, digits=2, signed=True),
+                Field(origin, "", list(theirs), as_published=True),
+                Field("Δ", "%", list(off), scaled=False, digits=2, signed=True),
             ]
     for origin in reports[0].origins:
         source = publication(origin)
@@ -128,7 +128,7 @@ def reference_grid(reports: Sequence[Report]) -> Grid:
             found = report.references[origin]
             if found is not None and found.note:
                 notes.append(f"{report.name}: {found.note}.")
-    headings, rows = _rows(fields)
+    headings, rows = as_rows(fields)
     return Grid(headings, (Section("", rows),), tuple(dict.fromkeys(notes)))
 
 
@@ -139,14 +139,12 @@ def roofline_grid(reports: Sequence[Report]) -> Grid:
     precision = reports[0].precision
     ridges = [line.accelerator.ridge(precision) for _, line in lines]
     fields += [
-        _Field("device", None, [line.accelerator.name for _, line in lines]),
-        _Field(
-            "intensity", "FLOP/B", [line.intensity for _, line in lines], scaled=False, digits=1
-        ),
-        _Field("ridge", "FLOP/B", list(ridges), scaled=False, digits=1),
-        _Field("bound by", None, [line.bound for _, line in lines]),
-        _Field("inference", "µs", [1e6 * line.inference_s for _, line in lines], scaled=False),
-        _Field("training", "µs", [1e6 * line.training_s for _, line in lines], scaled=False),
+        Field("device", None, [line.accelerator.name for _, line in lines]),
+        Field("intensity", "FLOP/B", [line.intensity for _, line in lines], scaled=False, digits=1),
+        Field("ridge", "FLOP/B", list(ridges), scaled=False, digits=1),
+        Field("bound by", None, [line.bound for _, line in lines]),
+        Field("inference", "µs", [1e6 * line.inference_s for _, line in lines], scaled=False),
+        Field("training", "µs", [1e6 * line.training_s for _, line in lines], scaled=False),
     ]
     words = "16-bit floats" if precision == "half" else "float32"
     notes = [
@@ -158,7 +156,7 @@ def roofline_grid(reports: Sequence[Report]) -> Grid:
         f"{a.bandwidth / 1e12:,.3g} TB/s ({a.source})."
         for a in reports[0].accelerators
     ]
-    headings, rows = _rows(fields)
+    headings, rows = as_rows(fields)
     return Grid(headings, (Section("", rows),), tuple(notes))
 
 
@@ -167,10 +165,10 @@ def title(report: Report) -> str:
     return f"{report.heading or report.name} · {report.input} · {report.classes} classes"
 
 
-def _network_fields(reports: Sequence[Report]) -> list[_Field]:
+def _network_fields(reports: Sequence[Report]) -> list[Field]:
     return [
-        _Field("network", None, [report.heading or report.name for report in reports]),
-        _Field("input", None, [r.input.pixel_words for r in reports]),
+        Field("network", None, [report.heading or report.name for report in reports]),
+        Field("input", None, [r.input.pixel_words for r in reports]),
     ]
 
 
@@ -180,12 +178,13 @@ def _name(row: Row, *, tree: bool) -> str:
     return "  " * (row.level - 1) + row.label if tree else row.name
 
 
-def _field(column: Column, lines: Iterable[tuple[Report, Row]]) -> _Field:
+def _field(column: Column, lines: Iterable[tuple[Report, Row]]) -> Field:
     values = [column.value(report, row) for report, row in lines]
-    return _Field(column.title, column.unit, values, column.scaled, column.digits)
+    return Field(column.title, column.unit, values, column.scaled, column.digits)
 
 
-def _rows(fields: Sequence[_Field]) -> tuple[tuple[Heading, ...], tuple[Cells, ...]]:
+def as_rows(fields: Sequence[Field]) -> tuple[tuple[Heading, ...], tuple[Cells, ...]]:
+    """Columns of equal length side by side."""
     rendered = [field.render() for field in fields]
     headings = tuple(heading for heading, _ in rendered)
     return headings, tuple(zip(*(cells for _, cells in rendered), strict=True))

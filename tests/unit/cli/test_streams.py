@@ -31,6 +31,7 @@ LINES = {
     "list": ["recipes"],
     "plan": ["tiny.json"],
     "schema": [],
+    "search": ["space.toml"],
     "show": ["tiny.json"],
     "verify": ["tiny.json"],
 }
@@ -46,6 +47,8 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="streams of Linux")
 def folder(tmp_path: Path) -> Path:
     spec = tiny_spec(title=HOSTILE)
     (tmp_path / "tiny.json").write_text(json.dumps(spec), encoding="utf-8")
+    space = 'extends = "tiny.json"\n[space]\nstages.0.before = "1..3"\n'
+    (tmp_path / "space.toml").write_text(space, encoding="utf-8")
     (tmp_path / f"{HOSTILE}.json").write_text(json.dumps(spec | {"classes": "x"}))
     return tmp_path
 
@@ -140,8 +143,7 @@ def test_nothing_of_a_spec_or_of_its_name_acts_on_a_terminal(
 
 @pytest.mark.parametrize("command", LIGHT)
 def test_a_working_folder_that_is_gone(command: str, folder: Path) -> None:
-    spec = folder / "tiny.json"
-    words = [str(spec) if w == "tiny.json" else w for w in LINES[command]]
+    words = [str(folder / w) if (folder / w).is_file() else w for w in LINES[command]]
     code = f"import os; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); {ENTRY}"
     done = subprocess.run(
         [sys.executable, "-c", code, command, *words], cwd=folder, capture_output=True, text=True

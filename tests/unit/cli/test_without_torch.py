@@ -25,7 +25,7 @@ main()
 """
 WORK = {
     "new": ["new.toml", "--from", "attention56_cifar"],
-    "check": ["attention56", "smoke"],
+    "check": ["attention56", "smoke", "like92"],
     "show": ["attention56"],
     "list": [],
     "explain": ["E410"],
@@ -33,6 +33,7 @@ WORK = {
     "build": ["attention56"],
     "flops": ["attention56", "--by", "stage"],
     "diff": ["attention56", "attention92"],
+    "search": ["like92", "--plot", "front.svg", "--write", "found", "--top", "1"],
     "diagram": ["attention56", "--format", "svg,pdf,png,html,tikz,mermaid,json,dot"],
     "plan": ["attention56", "--recipe", "imagenet_modern", "--device", "h100"],
     "completion": ["bash"],

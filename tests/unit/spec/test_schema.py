@@ -14,6 +14,7 @@ from shipped import ROOT, SPECS
 
 from archcompiler import shipped
 from archcompiler.runner.recipe.schema import RECIPE_SCHEMA_FILE, recipe_schema_text
+from archcompiler.search.schema import SPACE_SCHEMA_FILE, space_schema, space_schema_text
 from archcompiler.spec.schema import SCHEMA_FILE, schema_text, spec_schema
 
 VALIDATOR = jsonschema.Draft202012Validator(spec_schema())
@@ -56,6 +57,7 @@ def test_the_files_are_up_to_date() -> None:
     """Else: `python tests/regenerate.py schema`."""
     assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
     assert (ROOT / RECIPE_SCHEMA_FILE).read_text(encoding="utf-8") == recipe_schema_text()
+    assert (ROOT / SPACE_SCHEMA_FILE).read_text(encoding="utf-8") == space_schema_text()
 
 
 def test_the_command_prints_it() -> None:
@@ -159,9 +161,10 @@ def test_every_field_has_a_description() -> None:
                     yield from undescribed(entry, f"{path}/{key}")
 
     assert list(undescribed(spec_schema(), "")) == []
+    assert list(undescribed(space_schema(), "")) == []
 
 
-@pytest.mark.parametrize("kind", ["specs", "recipes"])
+@pytest.mark.parametrize("kind", ["specs", "recipes", "spaces"])
 @pytest.mark.parametrize(
     "command",
     [
@@ -172,9 +175,12 @@ def test_every_field_has_a_description() -> None:
     ids=lambda command: command[0],
 )
 def test_the_tools_of_editors_have_nothing_to_say(command: list[str], kind: str) -> None:
-    schema = ROOT / (SCHEMA_FILE if kind == "specs" else RECIPE_SCHEMA_FILE)
-    files = [*(SPECS if kind == "specs" else shipped.recipes().values())]
-    files = [path for path in files if path.suffix == ".toml"]
+    name, shown = {
+        "specs": (SCHEMA_FILE, SPECS),
+        "recipes": (RECIPE_SCHEMA_FILE, shipped.recipes().values()),
+        "spaces": (SPACE_SCHEMA_FILE, shipped.spaces().values()),
+    }[kind]
+    schema, files = ROOT / name, [path for path in shown if path.suffix == ".toml"]
     # Whatever finds the schema by itself has to be led to this one.
     assert all((path.parent / pointed(path)).resolve() == schema for path in files)
     program = Path(sys.executable).with_name(command[0])

@@ -1,0 +1,83 @@
+"""What one part of a network adds to its costs, by itself: compiled once, used in many networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from archcompiler.analysis.costs import CostModel, Place, total
+from archcompiler.analysis.depth import depth_of
+from archcompiler.analysis.memory import Storages, storages
+from archcompiler.diagnostics import Severity, Span
+from archcompiler.ir import Block, Graph, fold
+from archcompiler.passes import run_passes
+
+
+class Costs(NamedTuple):
+    """What a network is judged by; each is a sum over its parts."""
+
+    params: int = 0
+    macs: int = 0
+    memory: int = 0
+    """Bytes that autograd keeps of one image."""
+    depth: int = 0
+
+    def plus(self, other: Costs) -> Costs:
+        return Costs(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+class Misfit(Exception):
+    """No network has such a part there."""
+
+    def __init__(self, code: str, message: str, span: Span | None = None) -> None:
+        super().__init__(code, message, span)
+        self.code, self.message, self.span = code, message, span
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A stem, a stage or a head, as its neighbours see it."""
+
+    costs: Costs
+    """Without the maps that are shared with neighbours, unless the part keeps them itself."""
+    keeps_input: bool
+    passes_through: bool
+    """Whether what it gives is the memory of what it gets."""
+    output_bytes: int
+    """What more it keeps where an operator after it keeps its output."""
+
+
+class Measure:
+    """Parts of blocks, each measured once."""
+
+    def __init__(self) -> None:
+        self.part: Callable[[Block], Part] = fold(self._part)
+        self._storages: Callable[[Block], Storages] = fold(storages)
+        self._depth = fold(depth_of)
+        self._model: CostModel | None = None
+
+    def _part(self, _: Any, block: Block) -> Part:
+        """Raises Misfit for a block with an error in it."""
+        graph = Graph("", block)
+        for finding in run_passes(graph):
+            if finding.severity is Severity.ERROR:
+                raise Misfit(finding.code, finding.message)
+        if self._model is None:
+            # Whose graph it is means nothing to the costs of a block at a place.
+            self._model = CostModel(graph)
+        memory = self._storages(block)
+        alone = self._model.block(block)
+        kept = total(self._model.cells(block, Place(output_kept=True)))
+        return Part(
+            Costs(alone.params, alone.macs, alone.saved_bytes, self._depth(block)),
+            memory.keeps_input,
+            memory.passes_through,
+            kept.saved_bytes - alone.saved_bytes,
+        )
+
+    def image_bytes(self, block: Block) -> int:
+        """What more a measured part keeps of the image, where it is the first to keep it."""
+        assert self._model is not None
+        first = total(self._model.cells(block, Place(owns_input=True)))
+        return first.saved_bytes - self._model.block(block).saved_bytes

@@ -1,0 +1,216 @@
+"""`archcompiler search`: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from command_line import run
+from PIL import Image
+from tiny import tiny_spec
+
+import archcompiler
+from archcompiler import shipped
+from archcompiler.config.toml import toml_text
+from archcompiler.search import front
+
+SPACE = """\
+extends = "base.toml"
+
+[space]
+stages.each.before = "1..3"
+"stages.1.channels" = [16, 32]
+unit = ["basic", { type = "resnext", groups = 16 }]
+
+[objective]
+maximise = ["depth"]
+minimise = ["macs"]
+"""
+BUDGET = '[budget]\nmacs = "<= 20M"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    spec = tiny_spec({"channels": 16}, {"channels": 32, "stride": 2}, unit="basic")
+    (tmp_path / "base.toml").write_text(toml_text(spec), encoding="utf-8")
+    (tmp_path / "space.toml").write_text(SPACE + BUDGET, encoding="utf-8")
+    (tmp_path / "pyproject.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(text: str) -> None:
+    Path("space.toml").write_text(text, encoding="utf-8")
+
+
+def test_every_format_has_the_same_specs(folder: Path) -> None:
+    found = json.loads(run("search", "space.toml", "--format", "json").stdout)
+    assert found["specs"] == 36
+    assert found["compiled"] + sum(each["specs"] for each in found["refused"]) == 36
+    rows = list(csv.DictReader(io.StringIO(run("search", "space.toml", "--format", "csv").stdout)))
+    assert [int(row["macs"]) for row in rows] == [each["macs"] for each in found["front"]]
+    assert [row["name"] for row in rows] == [f"space_{i}" for i in range(1, len(rows) + 1)]
+    assert [row["stages.1.before"] for row in rows] == [
+        str(each["set"]["stages.1.before"]) for each in found["front"]
+    ]
+    run("search", "space.toml", "-o", "front.json")
+    assert json.loads(Path("front.json").read_text(encoding="utf-8")) == found
+    table = run("search", "space.toml").stdout
+    markdown = run("search", "space.toml", "--format", "md").stdout
+    assert f"{found['found']} are beaten by no other (more depth, fewer MACs)" in table
+    for number in range(1, len(rows) + 1):
+        assert f"\n{number} " in table
+        assert f"\n| {number} |" in markdown
+    assert r"\begin{tabular}" in run("search", "space.toml", "--format", "latex").stdout
+
+
+def test_the_objectives_are_in_the_order_of_the_text(folder: Path) -> None:
+    def column(name: str) -> list[int]:
+        out = run("search", "space.toml", "--format", "json").stdout
+        return [each[name] for each in json.loads(out)["front"]]
+
+    assert column("depth") == sorted(column("depth"), reverse=True)
+    write(SPACE.replace('maximise = ["depth"]\n', "") + 'maximise = ["depth"]\n' + BUDGET)
+    assert column("macs") == sorted(column("macs"))
+
+
+def test_specs_that_are_written_cost_what_was_said(folder: Path) -> None:
+    found = json.loads(run("search", "space.toml", "--format", "json").stdout)["front"]
+    printed = run("search", "space.toml", "--write", "found", "--top", "2").stdout
+    assert printed.splitlines()[-2:] == ["found/space_1.toml", "found/space_2.toml"]
+    for each in found[:2]:
+        network = archcompiler.compile(f"found/{each['name']}.toml")
+        assert network.name == each["name"]
+        assert network.flops()["macs"] == each["macs"]
+        assert network.flops()["params"] == each["params"]
+        assert network.flops()["train_saved_bytes"] == each["memory"]
+        assert network.flops()["trunk_depth"] == each["depth"]
+    # It is a promise: what is changed by hand does not keep it.
+    path = Path("found/space_1.toml")
+    text = path.read_text(encoding="utf-8")
+    assert tomllib.loads(text)["extends"] == "../base.toml"
+    path.write_text(text.replace("before = 3", "before = 4"), encoding="utf-8")
+    assert "E320" in run("check", str(path), code=2).stderr
+    # Another file of that name is left alone, and so is everything beside it.
+    Path("found/space_2.toml").unlink()
+    assert "E407" in run("search", "space.toml", "--write", "found", "--top", "2", code=2).stderr
+    assert [file.name for file in Path("found").iterdir()] == ["space_1.toml"]
+
+
+def test_a_plot_has_a_point_for_each_cost(folder: Path) -> None:
+    found = json.loads(run("search", "space.toml", "--format", "json").stdout)["front"]
+    names = ("front.svg", "front.pdf", "front.png")
+    for name in names:
+        run("search", "space.toml", "--plot", name)
+    root = ElementTree.fromstring(Path("front.svg").read_bytes())
+    groups = [g for g in root.iter("{http://www.w3.org/2000/svg}g") if g.get("role") == "img"]
+    costs = {(each["params"], each["macs"], each["memory"], each["depth"]) for each in found}
+    assert len(groups) == len(costs) + 1  # and the spec that is changed
+    rects = [next(iter(g.iter("{http://www.w3.org/2000/svg}rect"))) for g in groups]
+    # More MACs are further right, more depth is further up.
+    places = {g.get("id"): (float(r.get("x", 0)), float(r.get("y", 0))) for g, r in zip(
+        groups, rects, strict=True)}  # fmt: skip
+    shown = [each for each in found if each["name"] in places]
+    for one, other in pairwise(shown):
+        right = places[one["name"]][0] - places[other["name"]][0]
+        down = places[one["name"]][1] - places[other["name"]][1]
+        assert (right > 0) == (one["macs"] > other["macs"])
+        assert (down < 0) == (one["depth"] > other["depth"])
+    assert Path("front.pdf").read_bytes().startswith(b"%PDF")
+    with Image.open("front.png") as image:
+        assert image.width > 1000
+
+
+def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
+    write(SPACE + '[budget]\ndepth = ">= 400"\n')
+    printed = run("search", "space.toml", "--write", "found", "--plot", "front.svg", code=1)
+    assert "no spec of the space keeps to its budget" in printed.stderr
+    assert "depth: from 6 to 14, wanted at least 400" in printed.stderr
+    assert not Path("found").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "place"),
+    [
+        ("[space]\nunit = []\n", "E801", "2:8"),
+        ('[space]\nstages.0.before = "3..1"\n', "E801", "2:19"),
+        ("[space]\nclasses = [10, 20, 10]\n", "E801", "2:20"),
+        ("[space]\nclasses = 10\n", "E801", "2:11"),
+        ("[space]\nstages = {}\n", "E801", "2:10"),
+        ('[space]\n"stages..before" = [1]\n', "E801", "2:1"),
+        ('[space]\nclasses = "1..99999"\n', "E801", "2:11"),
+        ("[space]\nunit = ['basic']\n'unit.type' = ['basic']\n", "E802", "3:1"),
+        ("[space]\nstages.each.before = [1]\n'stages.1' = [{}]\n", "E802", "2:13"),
+        ("[space]\nname = ['a', 'b']\n", "E804", "2:1"),
+        ("[space]\nexpect.params = ['<= 3M']\n", "E804", "2:8"),
+        ("[space]\nstages.7.before = [1]\n", "E210", "2:10"),
+        ("[space]\nstages.each.befor = [1]\n", "E805", "2:13"),
+        ("[space]\nstages.each.before = [1]\n[budget]\nmac = 3\n", "E201", "4:1"),
+        ("[space]\nstages.each.before = [1]\n[budget]\nmacs = '~3'\n", "E204", "4:8"),
+        ("[space]\nstages.each.before = [1]\n[objective]\nminimise = ['time']\n", "E211", "4:13"),
+        ("[space]\nstages.each.before = [1]\n[objective]\n", "E204", "3:"),
+        ("[space]\nunit = ['basic']\n[objective]\nminimise = ['macs', 'macs']\n", "E204", "3:"),
+        ("[space]\n", "E204", "1:1"),
+        ("[space]\n" + "".join(f"stages.0.{k} = '1..99'\n" for k in ("before", "after", "modules")),
+         "E803", "1:1"),
+        ("[budget]\nmacs = 3\n[objective]\nminimise = ['macs']\n", "E202", ""),
+    ],
+)  # fmt: skip
+def test_a_wrong_space_is_a_diagnostic(text: str, code: str, place: str, folder: Path) -> None:
+    base = 'extends = "base.toml"\n'
+    Path("wrong.toml").write_text(base + text, encoding="utf-8")
+    stderr = run("search", "wrong.toml", code=2).stderr
+    assert f"error[{code}]: " in stderr
+    line, _, column = place.partition(":")
+    if line:
+        assert f"wrong.toml:{int(line) + 1}:{column}" in stderr
+    assert stderr.count("error[") == 1
+    # Only a search compiles; and without the table `[space]` a file looks like a spec.
+    if code != "E805" and "[space]" in text:
+        assert run("check", "wrong.toml", code=2).stderr == stderr
+
+
+def test_a_search_has_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Either stage may be so long by itself, but no network has both.
+    write(SPACE.replace('"1..3"', "[1, 11000]"))
+    stderr = run("search", "space.toml", code=2).stderr
+    assert "error[E803]: the space is too large: it has networks of up to 22," in stderr
+    settings = [f"stages.{i}.before=11000" for i in (0, 1)]
+    assert [d.code for d in archcompiler.check("base.toml", settings)] == ["E310"]
+    write(SPACE)
+    for name in ("MOST", "MOST_WAYS"):
+        with monkeypatch.context() as patched:
+            patched.setattr(front, name, 5)
+            stderr = run("search", "space.toml", code=2).stderr
+        assert "E803" in stderr
+        assert "beginnings of networks that may lead to the best" in stderr
+    run("search", "space.toml")
+
+
+def test_what_is_no_space_is_said(folder: Path) -> None:
+    assert "`base.toml` is a spec, not a space" in run("search", "base.toml", code=2).stderr
+    assert "`smoke` is a recipe, not a space" in run("search", "smoke", code=2).stderr
+    assert "`space.toml` is a space, not a spec" in run("build", "space.toml", code=2).stderr
+    assert "there is no file" not in run("search", "nowhere.toml", code=2).stdout
+    write('[space]\nunit = ["basic"]\n')
+    assert "missing key `extends`" in run("search", "space.toml", code=2).stderr
+
+
+def test_a_space_is_checked_and_shown(folder: Path) -> None:
+    assert run("check", "space.toml").stdout == "space.toml: a space without a mistake\n"
+    shown = run("show", "space.toml").stdout
+    Path("shown.toml").write_text(shown, encoding="utf-8")
+    assert tomllib.loads(shown)["name"] == "space"
+    one = json.loads(run("search", "space.toml", "--format", "json").stdout)
+    assert json.loads(run("search", "shown.toml", "--format", "json").stdout) == one
+
+
+def test_the_shipped_spaces_are_without_a_mistake() -> None:
+    for name in shipped.spaces():
+        assert run("check", name).stdout == f"{name}: a space without a mistake\n"
