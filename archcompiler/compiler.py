@@ -18,6 +18,7 @@ from archcompiler.spec.model import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from archcompiler.analysis.batch_norms import BatchNorms
     from archcompiler.emit.view import NetworkView
 
 
@@ -28,6 +29,8 @@ class CompiledNetwork:
     loaded: LoadedSpec = field(repr=False)
     graph: Graph = field(repr=False)
     warnings: tuple[Diagnostic, ...] = ()
+    trained: CompiledNetwork | None = field(default=None, repr=False)
+    """Of a network for inference, the one that is trained."""
 
     @property
     def spec(self) -> Spec:
@@ -43,7 +46,31 @@ class CompiledNetwork:
         from archcompiler.emit.view import NetworkView
         from archcompiler.lower.network import dialect
 
-        return NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library))
+        trained = None if self.trained is None else self.trained.name
+        return NetworkView(self.graph, self.spec, dialect(self.spec, self.loaded.library), trained)
+
+    @cached_property
+    def deployed(self) -> CompiledNetwork:
+        """The same function for inference alone, `NAME_deploy`: batch norms are folded into the
+        layers before them, those that follow none are an affine, and nothing acts in training.
+
+        Its emitted model has a `load_trained` for the weights of this one. Raises CompileError
+        E205 if its name is taken.
+        """
+        from archcompiler.lower import lower
+        from archcompiler.spec.deployed import deployed
+
+        if self.trained is not None:
+            return self
+        loaded = deployed(self.loaded)
+        return CompiledNetwork(loaded, lower(loaded), self.warnings, self)
+
+    @property
+    def batch_norms(self) -> BatchNorms | None:
+        """Of a network for inference, what has become of its batch norms."""
+        from archcompiler.analysis.batch_norms import batch_norms
+
+        return None if self.trained is None else batch_norms(self.trained.graph, self.graph)
 
     @cached_property
     def source(self) -> str:
@@ -52,7 +79,10 @@ class CompiledNetwork:
         from archcompiler.emit.header import with_header
         from archcompiler.emit.render import render_network
 
-        return with_header(format_source(render_network(self._view)), self.loaded)
+        body = format_source(render_network(self._view))
+        if self.trained is not None:
+            return with_header(body, self.trained.loaded, "--deploy")
+        return with_header(body, self.loaded)
 
     @property
     def classifiers(self) -> tuple[str, ...]:

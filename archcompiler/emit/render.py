@@ -27,7 +27,11 @@ STANDARD: Final = {
     "dataclass": "from dataclasses import dataclass",
     "replace": "from dataclasses import replace",
     "partial": "from functools import partial",
+    "Mapping": "from collections.abc import Mapping",
+    "Path": "from pathlib import Path",
+    "Any": "from typing import Any",
     "ClassVar": "from typing import ClassVar",
+    "NamedTuple": "from typing import NamedTuple",
     "math": "import math",
 }
 FRAMEWORK: Final = {

@@ -23,7 +23,7 @@ def broken_rules(loaded: LoadedSpec, sound: bool) -> Iterator[Diagnostic]:
     """Every broken rule of a spec; those about its blocks only if these are `sound`."""
     found = list(used(loaded.spec, loaded.library)) if sound else []
     yield from _outside(loaded, found)
-    yield from _names(loaded, [loaded.library.find(name, home) for home, name in found])
+    yield from broken_names(loaded, [loaded.library.find(name, home) for home, name in found])
     yield from _outputs(loaded)
     yield from _expectations(loaded)
     channels = _stem_channels(loaded)
@@ -78,7 +78,8 @@ def _outside(loaded: LoadedSpec, found: list[tuple[Home, str]]) -> Iterator[Diag
                 break
 
 
-def _names(loaded: LoadedSpec, blocks: list[Definition | None]) -> Iterator[Diagnostic]:
+def broken_names(loaded: LoadedSpec, blocks: list[Definition | None]) -> Iterator[Diagnostic]:
+    """What is wrong (E205) with the names that a network of these blocks would give."""
     name, cls = loaded.spec.name, class_name(loaded.spec)
     used_blocks = [block for block in blocks if block is not None]
     yield from _block_classes(loaded, used_blocks)
