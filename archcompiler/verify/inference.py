@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from archcompiler.compiler import CompiledNetwork
 
@@ -49,9 +50,9 @@ def compare(network: CompiledNetwork, size: tuple[int, ...] | None = None) -> Ag
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         module = trained.module().double().eval()
-        randomise(module)
         channels, *own = trained.spec.input
         images = torch.randn(_IMAGES, channels, *(size or own), dtype=torch.float64)
+        randomise(module, images)
         deployed: Any = network.deployed.module().double()
     deployed.load_trained(module.state_dict())
     with torch.inference_mode():
@@ -64,14 +65,24 @@ def apart(wanted: Tensor, found: Tensor) -> float:
     return float((wanted - found).abs().max() / wanted.abs().max().clamp_min(1e-300))
 
 
-def randomise(module: nn.Module) -> None:
-    """Give every batch norm statistics, scales and shifts as of training."""
-    for part in module.modules():
-        if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
-            assert part.running_mean is not None
-            assert part.running_var is not None
-            with torch.no_grad():
-                part.running_mean.normal_(std=0.5)
-                part.running_var.uniform_(0.5, 2.0)
-                part.weight.uniform_(0.5, 1.5)
-                part.bias.normal_(std=0.5)
+def randomise(module: nn.Module, images: Tensor) -> None:
+    """Give every batch norm random scales, shifts and statistics, of the size that `images` have.
+
+    Where numbers grew from layer to layer, a deep network would make much of every rounding.
+    """
+
+    def hook(norm: _BatchNorm, inputs: tuple[Tensor]) -> None:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
+        power = float(inputs[0].square().mean()) + norm.eps
+        norm.running_mean.normal_(std=0.5 * power**0.5)
+        norm.running_var.uniform_(0.5 * power, 2.0 * power)
+        norm.weight.uniform_(0.5, 1.5)
+        norm.bias.normal_(std=0.5)
+
+    norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
+    hooks = [norm.register_forward_pre_hook(hook) for norm in norms]
+    with torch.no_grad():
+        module(images)
+    for each in hooks:
+        each.remove()
