@@ -6,49 +6,59 @@ printed class come of it as of any other block.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 from archcompiler.language.definition import Definition, Fold, Rule
 
+Steps: TypeAlias = tuple[Rule, ...]
+
 LAYERS: Final = {"conv": False, "linear": True}
 """Operators that take a batch norm in, and whether they have a bias where a step says nothing."""
+
+TRAINING: Final = ("dropout", "drop_path")
+"""Operators that hand their input on in inference."""
 
 
 def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
     """The block without the batch norms, steps of these operators, that a layer takes in.
 
-    A layer does if it is one wherever its batch norm is, and nothing else reads it.
+    A layer does if it is there wherever its batch norm is, and nothing else reads it. Steps that
+    act in training alone are left out first.
     """
-    steps = list(definition.steps)
+    steps = definition.steps
+    for rule in definition.steps:
+        if _named(definition, rule, TRAINING) and rule.otherwise == rule.inputs[0]:
+            steps = _without(steps, rule, rule.otherwise) or steps
     folds: dict[str, Fold] = {}
-    for norm in definition.steps:
-        if norm.op not in batch_norms or norm.op in definition.slots:
+    for norm in steps:
+        if not _named(definition, norm, batch_norms):
             continue
-        at = next((i for i, rule in enumerate(steps) if rule.name in norm.inputs), None)
-        if at is None or not _takes(definition, steps[at], norm):
+        # As it stands by now: what it reads may have another name.
+        norm = next(rule for rule in steps if rule.name == norm.name)
+        layer = next((rule for rule in steps if rule.name in norm.inputs), None)
+        if layer is None or layer.name in folds or not _named(definition, layer, LAYERS):
             continue
-        layer = steps[at]
-        bias: Any = True
-        if layer.when is None and norm.when is not None:
-            bias = norm.when.text
+        rest = _without(steps, norm, layer.name) if _fits(layer, norm, steps) else None
+        if rest is None:
+            continue
         folds[layer.name] = Fold(layer, norm)
-        steps[at] = replace(layer, arguments={**layer.arguments, "bias": bias})
-        steps = [_renamed(r, norm.name, layer.name) for r in steps if r.name != norm.name]
-    return replace(definition, steps=tuple(steps), folds=folds) if folds else definition
+        bias = True if norm.when is None or layer.when is not None else norm.when.text
+        biased = replace(layer, arguments={**layer.arguments, "bias": bias})
+        steps = tuple(biased if rule.name == layer.name else rule for rule in rest)
+    return replace(definition, steps=steps, folds=folds)
 
 
-def _takes(definition: Definition, layer: Rule, norm: Rule) -> bool:
+def _named(definition: Definition, rule: Rule, operators: Container[str]) -> bool:
+    """Whether a step is one of these operators, and no slot of that name."""
+    return rule.op in operators and rule.op not in definition.slots
+
+
+def _fits(layer: Rule, norm: Rule, steps: Steps) -> bool:
     """Whether a layer can take a batch norm in."""
-    if layer.op not in LAYERS or layer.op in definition.slots:
-        return False
-    readers = [r for r in definition.steps if layer.name in (*r.inputs, r.otherwise)]
-    if readers != [norm] or norm.inputs != (layer.name,):
-        return False
-    *_, before, last = definition.steps
-    if norm is last and layer.name != before.name:
-        return False  # what a block gives is its last step
-    if norm.otherwise not in (layer.name, layer.otherwise):
+    readers = [rule.name for rule in steps if layer.name in (*rule.inputs, rule.otherwise)]
+    if readers != [norm.name] or norm.otherwise not in (layer.name, layer.otherwise):
         return False
     if _text(layer) == _text(norm):
         return True
@@ -59,6 +69,16 @@ def _takes(definition: Definition, layer: Rule, norm: Rule) -> bool:
 
 def _text(rule: Rule) -> str | None:
     return None if rule.when is None else rule.when.text
+
+
+def _without(steps: Steps, gone: Rule, other: str) -> Steps | None:
+    """The steps but for one, whose readers read another; None if the block then gives no longer
+    what it gave, the last of them.
+    """
+    rest = tuple(_renamed(rule, gone.name, other) for rule in steps if rule.name != gone.name)
+    if steps[-1].name == gone.name and (not rest or rest[-1].name != other):
+        return None
+    return rest
 
 
 def _renamed(rule: Rule, old: str, new: str) -> Rule:
