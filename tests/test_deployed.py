@@ -11,12 +11,11 @@ import torch
 from click.testing import CliRunner
 from drawn_blocks import block_specs
 from hypothesis import assume, given, settings
-from runtimes import onnx_runtime, open_vino
+from runtimes import RUNTIMES
 from shipped import ALL_TOML_SPECS, EVERY_SPEC, ROOT
 from strategies import compiles, valid_specs
 from test_drawn_blocks import assert_linted
 from tiny import tiny_spec
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 import archcompiler
@@ -30,7 +29,7 @@ from archcompiler.verify.inference import apart, compare, randomise
 QUICK = {"attention56_cifar", "attention56_volume", "densenet121", "efficientnet_b0"}
 SPECS = [path for path in ALL_TOML_SPECS if EVERY_SPEC or path.stem in QUICK]
 """Units, masks, stems and heads unlike each other; EVERY_SPEC=1 has all that are shipped."""
-FEW = settings().max_examples // 5
+FEW = settings().max_examples // 10
 """Each of a second: the nightly tests draw more."""
 
 
@@ -186,10 +185,9 @@ def test_other_weights_are_refused_in_one_message(cifar: archcompiler.CompiledNe
         assert torch.equal(model.head.classifier.weight, before)
 
 
-def test_the_training_file_is_as_before(cifar: archcompiler.CompiledNetwork) -> None:
+def test_it_is_for_inference_already(cifar: archcompiler.CompiledNetwork) -> None:
     assert cifar.deployed.deployed is cifar.deployed
-    assert cifar.source == (ROOT / "generated" / "attention56_cifar.py").read_text()
-    assert any(isinstance(part, _BatchNorm) for part in cifar.module().modules())
+    assert cifar.batch_norms is None
 
 
 def run(*words: object) -> Any:
@@ -258,7 +256,7 @@ def test_runtimes_give_the_same_logits(cifar: archcompiler.CompiledNetwork) -> N
         images = torch.randn(batch, 3, 32, 32)
         with torch.inference_mode():
             wanted = trained(images)
-        for runtime in (onnx_runtime, open_vino):
+        for runtime in RUNTIMES:
             assert apart(wanted, runtime(data, images)) < 1e-4, runtime.__name__
 
 
