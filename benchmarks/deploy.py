@@ -2,24 +2,22 @@
 
 `python benchmarks/deploy.py [SPEC]` times one network at its own input size on the CPU, for batches
 of 1 and 4: the emitted training file in evaluation, as it is and channels-last, the file for
-inference the same two ways, and its ONNX in ONNX Runtime and in OpenVINO, all in float32. Each has
-a process of its own, as the threads of one runtime wait actively and would slow the next one down.
-They take turns, so that what else the machine does falls on all of them; in each turn the first
-pass does not count. The median of all passes does. Beside it stands the largest difference of a
-logit from that of the training file in float64, as a share of the largest. Prints Markdown.
+inference the same two ways, and its ONNX in ONNX Runtime and in OpenVINO, all in float32. They take
+turns, so that what else the machine does falls on all of them. In each turn the first pass does not
+count: threads of the runtime before it wait actively, and slow it down by three to ten. The median
+of the others does. Beside it stands the largest difference of a logit from that of the training
+file in float64, as a share of the largest. Prints Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import multiprocessing
 import os
 import platform
 import statistics
 import time
 from collections.abc import Callable
-from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
@@ -30,7 +28,7 @@ from archcompiler.runner.export.onnx_model import INPUT, OPSET, onnx_bytes
 from archcompiler.verify.inference import apart, randomise
 
 Predict = Callable[[Tensor], Any]
-PASSES = 3
+PASSES = 1
 """Of each turn, that count."""
 
 
@@ -94,62 +92,43 @@ CANDIDATES = {
 SHAPE = (3, 224, 224)
 
 
-def serve(name: str, spec: str, threads: int, connection: Connection) -> None:
-    """Answer batches with the seconds of each pass, and with how far the logits are off."""
-    global SHAPE
-    torch.set_num_threads(threads)
-    network = archcompiler.compile(spec)
-    SHAPE = network.spec.input
-    trained, deployed = networks(network)
-    with torch.inference_mode():
-        exact = {b: trained.double()(images(b).double()) for b in (1, 4)}
-        predict = CANDIDATES[name](trained.float(), deployed)
-        connection.send(None)
-        while (batch := connection.recv()) is not None:
-            x = images(batch)
-            seconds = []
-            for _ in range(PASSES + 1):
-                start = time.perf_counter()
-                found = predict(x)
-                seconds.append(time.perf_counter() - start)
-            error = apart(exact[batch], torch.as_tensor(found).double())
-            connection.send((seconds[1:], error))
-
-
 def images(batch: int) -> Tensor:
     return torch.randn(batch, *SHAPE, generator=torch.Generator().manual_seed(1))
 
 
 def main() -> None:
+    global SHAPE
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("spec", nargs="?", default="attention56")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     arguments = parser.parse_args()
-    spawn = multiprocessing.get_context("spawn")
-    lines: dict[str, Connection] = {}
-    for name in CANDIDATES:
-        lines[name], other = spawn.Pipe()
-        given = (name, arguments.spec, arguments.threads, other)
-        spawn.Process(target=serve, args=given, daemon=True).start()
-        lines[name].recv()
+    torch.set_num_threads(arguments.threads)
     print(f"{arguments.spec}, {arguments.threads} threads, torch {torch.__version__}, ", end="")
-    print(f"{platform.machine()}, ONNX opset {OPSET}, {arguments.rounds} rounds")
-    for batch in (1, 4):
-        report(batch, lines, arguments.rounds)
-    for line in lines.values():
-        line.send(None)
+    print(f"{platform.machine()}, ONNX opset {OPSET}, {arguments.rounds} rounds", flush=True)
+    network = archcompiler.compile(arguments.spec)
+    SHAPE = network.spec.input
+    made = {name: make(*networks(network)) for name, make in CANDIDATES.items()}
+    trained, _ = networks(network)
+    with torch.inference_mode():
+        for batch in (1, 4):
+            x = images(batch)
+            exact = trained.double()(x.double())
+            report(batch, x, exact, made, arguments.rounds)
 
 
-def report(batch: int, lines: dict[str, Connection], rounds: int) -> None:
+def report(batch: int, x: Tensor, exact: Tensor, made: dict[str, Predict], rounds: int) -> None:
     """Time every candidate in turns, and print a table."""
-    times: dict[str, list[float]] = {name: [] for name in lines}
+    times: dict[str, list[float]] = {name: [] for name in made}
     errors = {}
     for _ in range(rounds):
-        for name, line in lines.items():
-            line.send(batch)
-            seconds, errors[name] = line.recv()
-            times[name] += seconds
+        for name, predict in made.items():
+            for turn in range(PASSES + 1):
+                start = time.perf_counter()
+                found = predict(x)
+                if turn:
+                    times[name].append(time.perf_counter() - start)
+            errors[name] = apart(exact, torch.as_tensor(found).double())
     median = {name: statistics.median(each) for name, each in times.items()}
     print(f"\n| batch {batch} | ms | fastest | times eager | error |")
     print("| :-- | --: | --: | --: | --: |")
