@@ -18,6 +18,7 @@ from archcompiler.spec.model import Spec
 if TYPE_CHECKING:
     from torch import nn
 
+    from archcompiler.analysis.batch_norms import BatchNorms
     from archcompiler.analysis.recompute import Recomputation
     from archcompiler.emit.view import NetworkView
 
@@ -33,6 +34,8 @@ class CompiledNetwork:
     """What the emitted model makes again in a backward pass."""
     options: tuple[str, ...] = ()
     """Of the command that builds the file, beside settings."""
+    trained: CompiledNetwork | None = field(default=None, repr=False)
+    """Of a network for inference, the one that is trained."""
 
     @property
     def spec(self) -> Spec:
@@ -49,7 +52,33 @@ class CompiledNetwork:
         from archcompiler.lower.network import dialect
 
         words = dialect(self.spec, self.loaded.library)
-        return NetworkView(self.graph, self.spec, words, self.plan)
+        trained = None if self.trained is None else self.trained.name
+        return NetworkView(self.graph, self.spec, words, trained, self.plan)
+
+    @cached_property
+    def deployed(self) -> CompiledNetwork:
+        """The same function for inference alone, `NAME_deploy`: batch norms are folded into the
+        layers before them, those that follow none are an affine, and nothing acts in training.
+
+        Its emitted model has a `load_trained` for the weights of this one. Raises CompileError
+        E205 if its name is taken.
+        """
+        from archcompiler.lower import lower
+        from archcompiler.spec.deployed import deployed
+
+        if self.trained is not None:
+            return self
+        loaded = deployed(self.loaded)
+        return CompiledNetwork(
+            loaded, lower(loaded), self.warnings, options=("--deploy",), trained=self
+        )
+
+    @property
+    def batch_norms(self) -> BatchNorms | None:
+        """Of a network for inference, what has become of its batch norms."""
+        from archcompiler.analysis.batch_norms import batch_norms
+
+        return None if self.trained is None else batch_norms(self.trained.graph, self.graph)
 
     @cached_property
     def source(self) -> str:
@@ -59,7 +88,8 @@ class CompiledNetwork:
         from archcompiler.emit.render import render_network
 
         body = format_source(render_network(self._view))
-        return with_header(body, self.loaded, *self.options)
+        written = self if self.trained is None else self.trained
+        return with_header(body, written.loaded, *self.options)
 
     def recomputing(self, share: float) -> CompiledNetwork:
         """The same network, whose emitted model keeps at most this share, from 0 to 1, of the maps

@@ -153,6 +153,7 @@ EXAMPLES = (
     Example("drop_path", {"probability": 0.0}),
     Example("flatten", {"size": [7, 6, 5]}),
     Example("flatten", {"size": 1}, sizes=(PIXEL,)),
+    Example("affine"),
     Example("layer_scale"),
     Example("layer_scale", {"init": 1.0}),
     Example("maximum", channels=(4, 4), sizes=(SIZE, SIZE)),

@@ -26,7 +26,9 @@ SIGNATURES = {
 }
 TINY = tiny_spec()
 MEMBERS = {
+    "batch_norms": "property",
     "classifiers": "property",
+    "deployed": "property",
     "graph": "field",
     "loaded": "field",
     "module": "(self, **overrides: 'float') -> 'nn.Module'",
@@ -34,6 +36,7 @@ MEMBERS = {
     "path": "(self, directory: 'str | Path' = 'generated') -> 'Path'",
     "source": "property",
     "spec": "property",
+    "trained": "field",
     "warnings": "field",
     "write": "(self, directory: 'str | Path' = 'generated', *, force: 'bool' = False) -> 'Path'",
 }

@@ -35,6 +35,9 @@ SMOKE: Final = {
 }
 PLACEHOLDER: Final = "SPEC and RECIPE stand for others"
 LAUNCHER: Final = "needs several machines; tests/unit/runner/ starts processes of its own"
+EXPORTED: Final = (
+    "tests/unit/runner/test_export.py::test_an_export_for_inference_has_the_weights_folded"
+)
 SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
 
 MISTAKEN: Final = """\
@@ -152,6 +155,12 @@ PAGES: Final[Mapping[str, Page]] = {
     ),
     "docs/guides/images.md": Page(photographs, swaps=IMAGES),
     "docs/guides/backbone.md": Page(needs=("lightning", "accelerate")),
+    "docs/guides/deployment.md": Page(
+        skips={
+            "archcompiler export runs/smoke --deploy": EXPORTED,
+            "import openvino": EXPORTED,
+        }
+    ),
     "docs/guides/training.md": Page(
         run_folder,
         swaps={

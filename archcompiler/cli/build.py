@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,12 +32,16 @@ FOLDER = Path("generated")
 @click.command(
     "build",
     cls=Command,
-    groups={**SPEC, "Output": ("output", "memory", "force", "check", "diagnostic_format")},
+    groups={
+        **SPEC,
+        "Output": ("output", "memory", "deploy", "force", "check", "diagnostic_format"),
+    },
     examples=[
         "build attention452",
         "build my.toml --set classes=100 -o models/net.py",
         "build --check my.toml",
         "build --memory 40% my.toml",
+        "build --deploy my.toml",
     ],
 )
 @specs_argument
@@ -58,6 +63,12 @@ FOLDER = Path("generated")
     help="Keep this share of what autograd keeps for the backward pass, as 40%, and make the rest "
     "again with the least work.",
 )
+@click.option(
+    "--deploy",
+    is_flag=True,
+    help="The file for inference, <name>_deploy.py: batch norms are folded into the layers before "
+    "them, nothing is left of training, and load_trained takes trained weights.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 with a diff if a file is stale.")
 @click.option("--force", is_flag=True, help="Overwrite files that another has written.")
 @watch_option
@@ -68,6 +79,7 @@ def command(
     settings: tuple[str, ...],
     root: Path | None,
     memory: float | None,
+    deploy: bool,
     check: bool,
     force: bool,
     watch: bool,
@@ -79,11 +91,16 @@ def command(
     if output.is_stream and (check or diagnostic_format != "text"):
         raise click.UsageError("-o - writes the module, and nothing else, to the standard output")
 
+    if deploy and memory is not None:
+        raise click.UsageError("--deploy has no backward pass, for which --memory is")
+
     def run(files: Files) -> None:
         networks = compile_all(specs, settings, files, diagnostic_format)
         _require_distinct(networks)
         if memory is not None:
             networks = [_recomputing(network, memory) for network in networks]
+        if deploy:
+            networks = [network.deployed for network in networks]
         if output.is_stream:
             terminal.raw(networks[0].source)
         elif check:
@@ -142,14 +159,18 @@ def _write(
 ) -> None:
     from archcompiler.emit.writer import write_emitted
 
-    told = []
+    told: list[dict[str, Any]] = []
     targets = [(*target, target[0].source) for target in _targets(networks, output)]
-    for _, path, source in targets:
+    for network, path, source in targets:
         what = write_emitted(path, source, force=force)
         lines = source.count("\n")
+        norms = network.batch_norms
         told.append({"file": path.as_posix(), "written": what.value, "lines": lines})
+        if norms is not None:
+            told[-1]["batch_norms"] = {"folded": norms.folded, "affine": norms.affine}
         if format == "text":
-            terminal.line(f"{path}  {what}, {lines} lines")
+            more = "" if norms is None else f", {norms}"
+            terminal.line(f"{path}  {what}, {lines} lines{more}")
     conclude([network for network, _, _ in targets], format, told)
 
 

@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from archcompiler.backends.torch import Value, expression, helper_of, torch_op
+from archcompiler.emit.batch_norms import batch_norm
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
 from archcompiler.emit.plan import ClassPlan, ClassPlans
@@ -106,8 +107,15 @@ class Bodies:
         if called is None:
             return None
         if isinstance(called, OperatorTarget):
-            op = called.make(widths, self.dialect.dims)
+            written = called.make(widths, self.dialect.dims)
+            op = self.dialect.kept(written)
+            if op is None:
+                return None
             channels[rule.name] = op.out(widths)
+            norm = batch_norm(use, rule, written, widths, self.dialect)
+            fold = use.definition.folds.get(rule.name)
+            if norm and (fold is None or self._condition(plan, use, fold.norm) is not False):
+                body.batch_norms[rule.name] = norm
             return self._operator(rule.name, op, inputs, body, plan)
         inner = called.use(widths[0], self.dialect.library, ())
         channels[rule.name] = self._width(inner)

@@ -17,6 +17,9 @@ def constructor(body: Body) -> list[str]:
                 made.append(f"self.{item.name} = {item.module}")
         else:
             made += _conditional(item)
+    if body.batch_norms:
+        entries = (f'"{name}": {norm}' for name, norm in body.batch_norms.items())
+        made.append(f"self.batch_norms = {{{', '.join(entries)}}}")
     lets: list[str] = []
     for name, text in reversed(body.lets.items()):
         if reads("\n".join([*made, *lets]), name):

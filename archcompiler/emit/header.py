@@ -52,7 +52,7 @@ def with_header(body: str, loaded: LoadedSpec, *options: str) -> str:
 
 
 def rebuild_command(loaded: LoadedSpec, *options: str) -> str:
-    """`archcompiler build SPEC [--memory 50%] [--set …]`, on one printable line."""
+    """`archcompiler build SPEC [--deploy] [--set …]`, on one printable line."""
     path = loaded.source.path
     words = ["archcompiler", "build", loaded.word or _shown(path or Path(loaded.source.name))]
     words += options

@@ -39,5 +39,8 @@ class Body:
     kept: dict[str, str] = field(default_factory=dict)
     """Numbers that `forward` reads, by their attributes: arguments of the class and its lets."""
     helpers: dict[str, Helper] = field(default_factory=dict)
+    batch_norms: dict[str, str] = field(default_factory=dict)
+    """In a network for inference, what layers stand for: the batch norms that they have taken in,
+    as expressions, by the attributes of the layers."""
     classifiers: list[tuple[str, str]] = field(default_factory=list)
     """In a head, the attributes that depend on the number of classes, with their constructors."""

@@ -32,7 +32,9 @@ STANDARD: Final = {
     "Any": "from typing import Any",
     "replace": "from dataclasses import replace",
     "partial": "from functools import partial",
+    "Path": "from pathlib import Path",
     "ClassVar": "from typing import ClassVar",
+    "NamedTuple": "from typing import NamedTuple",
     "math": "import math",
 }
 FRAMEWORK: Final = {

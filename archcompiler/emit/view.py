@@ -55,9 +55,16 @@ class NetworkView:
     """The whole file."""
 
     def __init__(
-        self, graph: Graph, spec: Spec, dialect: Dialect, plan: Recomputation | None = None
+        self,
+        graph: Graph,
+        spec: Spec,
+        dialect: Dialect,
+        trained: str | None = None,
+        plan: Recomputation | None = None,
     ) -> None:
         self.graph, self.spec = graph, spec
+        self.trained = trained
+        """Of a file for inference, the name of the network that is trained."""
         self.recompute = None if plan is None else RecomputeView(graph, plan)
         self.class_name = class_name(spec)
         self.title = spec.title or self.class_name
@@ -115,7 +122,9 @@ class NetworkView:
     @property
     def has_dropout(self) -> bool:
         """Whether the head lets its dropout be changed."""
-        return self.head is not None and "dropout" in self.head.definition.options
+        if self.head is None or self.trained is not None:
+            return False
+        return "dropout" in self.head.definition.options
 
     @property
     def dropout(self) -> float:
@@ -165,6 +174,11 @@ class NetworkView:
             steps = " or ".join(f'name.endswith(".{name}")' for name in sorted(self.masks))
             test += f" and ({steps})" if len(self.masks) > 1 else f" and {steps}"
         return test
+
+    @property
+    def folds(self) -> bool:
+        """Whether layers have taken in batch norms."""
+        return any(body.batch_norms for body in self.bodies.bodies.values())
 
     @property
     def norms(self) -> bool:

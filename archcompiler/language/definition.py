@@ -65,6 +65,14 @@ class Rule:
     repeat: Expression | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A layer that has taken in the batch norm after it, both as they were written."""
+
+    layer: Rule
+    norm: Rule
+
+
 @dataclass(frozen=True, eq=False)
 class Definition:
     """A block. Made by `read_definition` from a table of a spec or of the library."""
@@ -85,6 +93,8 @@ class Definition:
     """The folder of the library that it stands in: what it is meant for."""
     origin: SpecPath | None = None
     """Where it is written in the spec; None for a block of the library."""
+    folds: Mapping[str, Fold] = field(default_factory=dict)
+    """For inference, the layers that have taken in a batch norm, by the names of their steps."""
 
     @property
     def class_name(self) -> str:

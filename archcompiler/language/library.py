@@ -12,6 +12,7 @@ from archcompiler.config.located import Located, locate, merge
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.diagnostics.read import read_source
 from archcompiler.language.definition import Definition
+from archcompiler.language.folding import folded
 from archcompiler.language.reading import read_block, read_definition
 from archcompiler.ops import Operator
 from archcompiler.ops.registry import find_operator, operators
@@ -36,6 +37,16 @@ class Library:
             self._own = dict(blocks.value)
         self._known: dict[tuple[str, Home], Definition | None] = {}
         self._glanced: dict[tuple[str, Home], Definition | None] = {}
+        self.batch_norms: frozenset[str] | None = None
+        """In a library for inference, what steps call a batch norm."""
+
+    def for_inference(self, batch_norms: frozenset[str]) -> Library:
+        """The same blocks as they are in inference: layers have taken in the batch norms after
+        them, and what is left is read by `Dialect.kept`.
+        """
+        other = Library()
+        other._own, other.batch_norms = self._own, batch_norms
+        return other
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -49,7 +60,10 @@ class Library:
         """
         key = name, home
         if key not in self._known:
-            self._known[key] = self._read(name, home)
+            found = self._read(name, home)
+            if found is not None and self.batch_norms is not None:
+                found = folded(found, self.batch_norms)
+            self._known[key] = found
         return self._known[key]
 
     def operator(self, name: str) -> type[Operator] | None:

@@ -11,7 +11,7 @@ from archcompiler.language.expression import FUNCTIONS
 EMITTED: Final = frozenset(
     {
         *("self", "device", "dtype", "config", "nn", "torch", "math", "row", "partial", "replace"),
-        *("checkpoint", "super", "range", "int", "float", NONE),
+        *("batch_norms", "checkpoint", "super", "range", "int", "float", NONE),
     }
 )
 """What the code around them is made of."""

@@ -43,6 +43,10 @@ class Dialect:
         meanings = {NORM: self.norm, ACT: self.activation}
         object.__setattr__(self, "meanings", meanings)
 
+    def kept(self, op: Operator) -> Operator | None:
+        """What an operator is in this network; None for one that does nothing in inference."""
+        return op if self.library.batch_norms is None else op.inference
+
 
 @dataclass(frozen=True)
 class BlockTarget:

@@ -200,8 +200,10 @@ class Context:
             return inputs[0]
         x = inputs[0].type
         if isinstance(called, OperatorTarget):
-            op = called.make(tuple(value.type.channels for value in inputs), x.dims)
-            simplified = op.simplified
+            op = self.dialect.kept(
+                called.make(tuple(value.type.channels for value in inputs), x.dims)
+            )
+            simplified = None if op is None else op.simplified
             if simplified is None:
                 return inputs[0]
             return builder.add(rule.name, simplified, *inputs, origin=origin)

@@ -108,6 +108,11 @@ class Operator:
         return self
 
     @property
+    def inference(self) -> Operator | None:
+        """The operator that does in inference what this one does then; None if that is nothing."""
+        return self
+
+    @property
     def view(self) -> bool:
         """Whether the output is memory of the first input."""
         return self.simplified is None

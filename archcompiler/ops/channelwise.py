@@ -111,6 +111,32 @@ class LayerScale(Elementwise):
 
 
 @dataclass(frozen=True)
+class Affine(Elementwise):
+    """A scale and a shift for each channel, which are learnt: a batch norm in inference."""
+
+    kind: ClassVar[str] = "affine"
+
+    channels: int
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        return cls(inputs[0], **cls.complete(dims, arguments))
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        x = self.only(inputs)
+        if x.channels != self.channels:
+            raise ShapeError(f"affine expects {self.channels} channels, but gets {x.channels}", x)
+        return x
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0,))
+
+    @property
+    def parameters(self) -> int:
+        return 2 * self.channels
+
+
+@dataclass(frozen=True)
 class Scale(Elementwise):
     """Every element times a constant."""
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.channelwise import Affine
 from archcompiler.ops.cost import BYTES, Saved, Work
 
 EPS = "added to the variance"
@@ -54,6 +55,10 @@ class BatchNorm(Operator):
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return position, position
+
+    @property
+    def inference(self) -> Operator:
+        return Affine(self.channels)
 
     @property
     def parameters(self) -> int:

@@ -31,6 +31,10 @@ class DropPath(Pointwise):
     def simplified(self) -> Operator | None:
         return self if self.probability else None
 
+    @property
+    def inference(self) -> None:
+        return None
+
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work()  # the identity in inference
 
@@ -60,6 +64,10 @@ class Dropout(Pointwise):
     @property
     def random(self) -> bool:
         return self.probability > 0
+
+    @property
+    def inference(self) -> None:
+        return None
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work()  # the identity in inference

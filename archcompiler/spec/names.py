@@ -18,13 +18,14 @@ EMITTED: Final = frozenset(
         *("annotations", "checkpoint", "contextmanager", "dataclass", "nullcontext", "partial"),
         *("replace", "torch", "nn", "F", "Tensor", "Callable", "Iterator", "ClassVar"),
         *("row", "frozen_statistics", "is_compiling", "Stage"),
+        *("Any", "Mapping", "NamedTuple", "Path", "FoldedNorm", "folded"),
     }
 )
 """What emitted files define or import at the top, whatever the spec; a test reads it off them."""
 
 HELPERS: Final = frozenset(
     {
-        *("BlurPool", "ChannelConv", "ChannelLayerNorm", "DropPath", "LayerScale"),
+        *("Affine", "BlurPool", "ChannelConv", "ChannelLayerNorm", "DropPath", "LayerScale"),
         *("dot_products", "softmax_over_positions", "weighted_sums"),
     }
 )

@@ -31,7 +31,7 @@ def rules_of_all(loaded: LoadedSpec, sound: bool) -> Iterator[Diagnostic]:
     """Those that are not about one stage after another."""
     found = list(used(loaded.spec, loaded.library)) if sound else []
     yield from _outside(loaded, found)
-    yield from _names(loaded, [loaded.library.find(name, home) for home, name in found])
+    yield from broken_names(loaded, [loaded.library.find(name, home) for home, name in found])
     yield from _outputs(loaded)
     yield from _expectations(loaded)
 
@@ -82,7 +82,8 @@ def _outside(loaded: LoadedSpec, found: list[tuple[Home, str]]) -> Iterator[Diag
                 break
 
 
-def _names(loaded: LoadedSpec, blocks: list[Definition | None]) -> Iterator[Diagnostic]:
+def broken_names(loaded: LoadedSpec, blocks: list[Definition | None]) -> Iterator[Diagnostic]:
+    """What is wrong (E205) with the names that a network of these blocks would give."""
     name, cls = loaded.spec.name, class_name(loaded.spec)
     used_blocks = [block for block in blocks if block is not None]
     yield from _block_classes(loaded, used_blocks)

@@ -43,7 +43,7 @@ class Card:
     trained: Trained
     """As the run has it: no setting of its recipe is another."""
     network: CompiledNetwork
-    """Of the spec that is exported."""
+    """Of the spec that is exported, perhaps for inference."""
     preprocessing: Preprocessing
     history: History
     onnx: bool
@@ -70,6 +70,10 @@ class Card:
             inline=markdown.inline, code=markdown.code, scalar=markdown.scalar, percent=_percent
         )
         return environment.get_template("card.md.jinja").render(card=self)
+
+    @property
+    def spec_sha256(self) -> str:
+        return (self.network.trained or self.network).loaded.sha256
 
     @property
     def title(self) -> str:

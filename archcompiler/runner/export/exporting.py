@@ -16,15 +16,18 @@ from archcompiler.runner.export.folder import WrittenFile, require_own, write_ex
 from archcompiler.runner.export.history import History
 from archcompiler.runner.export.onnx_model import (
     INSTALL,
-    deviation,
     missing,
     onnx_bytes,
     require_packages,
+    runtime_deviation,
 )
 from archcompiler.runner.export.preprocessing import Preprocessing
 from archcompiler.runner.export.weights import (
+    deviation,
     example,
     exported_module,
+    folded_module,
+    logits,
     require_equal,
     weights_bytes,
 )
@@ -42,13 +45,15 @@ class Export:
     """What was written, and what is known of it."""
 
     network: CompiledNetwork
-    """Of the exported spec."""
+    """Of the exported spec; for inference, where that was asked for."""
     files: list[WrittenFile]
     left_out: str | None
     """Why there is no `model.onnx`, if nobody asked for that."""
-    deviation: float | None
+    onnx_deviation: float | None
     """Of the logits of `model.onnx`, as a share of the largest; None if it is unchecked or is not
     there."""
+    folded_deviation: float | None
+    """Of those of `model.py` for inference; None for the training file, which is equal."""
 
     @property
     def onnx(self) -> bool:
@@ -61,12 +66,14 @@ def export(
     folder: Path,
     *,
     onnx: bool | None,
+    deploy: bool = False,
     force: bool = False,
     say: Callable[[str], object] = lambda _: None,
 ) -> Export:
     """Write a trained network, which is on the CPU, into a folder, once it is known to be right.
 
-    `onnx` None writes `model.onnx` where the packages for it are installed. `say` is told of what
+    `onnx` None writes `model.onnx` where the packages for it are installed. With `deploy` it is the
+    network for inference, its batch norms folded into the weights. `say` is told of what
     takes long. Raises CompileError:
     E703 for a network whose input is no image, E760 if what would be written computes something
     else, E761 if an ONNX model that is asked for cannot be made, and what `write_export` raises.
@@ -77,15 +84,23 @@ def export(
     preprocessing = Preprocessing.of(trained)
     text = spec_text(trained.compiled)
     network = _recompiled(trained, text)
+    module = trained.module
+    if deploy:
+        network = network.deployed
+        module = folded_module(network, module)
     metadata = {
         "name": network.name,
         "classes": json.dumps(preprocessing.classes),
-        "spec_sha256": network.loaded.sha256,
+        "spec_sha256": (network.trained or network).loaded.sha256,
     }
-    weights = weights_bytes(trained.module, metadata)
+    weights = weights_bytes(module, metadata)
     exported = exported_module(network, weights)
     shape = preprocessing.input
-    require_equal(trained.module, exported, example(shape, _EXAMPLES))
+    images = example(shape, _EXAMPLES)
+    require_equal(module, exported, images)
+    folded = None
+    if deploy:
+        folded = deviation(trained.module, images, logits(exported, images), "`model.py`")
     card = Card(trained, network, preprocessing, History.of(trained), wanted)
     contents = {
         "model.py": network.source.encode(),
@@ -102,14 +117,16 @@ def export(
         if operators >= _MANY:
             say(f"model.onnx of {operators:,} operators takes torch some minutes")
         contents["model.onnx"] = onnx_bytes(exported, shape, metadata)
-        apart = deviation(contents["model.onnx"], trained.module, shape)
+        apart = runtime_deviation(contents["model.onnx"], trained.module, shape)
     files = write_export(folder, contents, force=force)
-    return Export(network, files, INSTALL if onnx is None and not wanted else None, apart)
+    return Export(network, files, INSTALL if onnx is None and not wanted else None, apart, folded)
 
 
-def default_folder(trained: Trained, run: Path) -> Path:
-    """`RUN/export`, or for a checkpoint `RUN/export-CHECKPOINT`: both may be wanted."""
-    name = "export" if run.is_dir() else f"export-{trained.checkpoint.resolve().stem}"
+def default_folder(trained: Trained, run: Path, *, deploy: bool = False) -> Path:
+    """`RUN/export`, `RUN/deploy`, or of a checkpoint with its name behind: all may be wanted."""
+    name = "deploy" if deploy else "export"
+    if not run.is_dir():
+        name += f"-{trained.checkpoint.resolve().stem}"
     return trained.folder.path / name
 
 

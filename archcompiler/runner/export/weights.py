@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any, Final, cast
 
 import torch
 from safetensors.torch import load, save
@@ -12,6 +14,13 @@ from torch import Tensor, nn
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.emit.load import load_module
+
+TOLERANCE: Final = 1e-4
+"""Of a logit, as a share of the largest one: what adds up float32 in another order may be so far
+off."""
+_TIMES: Final = 10
+"""How much further than PyTorch from what float64 gives that may be, if it is more: weights that
+have hardly been trained make much of every rounding."""
 
 
 def weights_bytes(module: nn.Module, metadata: Mapping[str, str]) -> bytes:
@@ -56,6 +65,37 @@ def require_equal(module: nn.Module, exported: nn.Module, images: Tensor) -> Non
         raise CompileError(
             error("E760", "`model.py` with `model.safetensors` gives other logits than the run")
         )
+
+
+def folded_module(network: CompiledNetwork, module: nn.Module) -> nn.Module:
+    """The network for inference with the weights of its trained module."""
+    deployed: Any = network.module()
+    deployed.load_trained(module.state_dict())
+    return cast("nn.Module", deployed.eval())
+
+
+def deviation(module: nn.Module, images: Tensor, found: Tensor, what: str, help: str = "") -> float:
+    """How far logits are from the module's, as a share of the largest one.
+
+    Raises CompileError E760, of `what` gives them, if that is more than the tolerance, or than
+    float32 allows of such a network.
+    """
+    wanted = logits(module, images)
+    exact = logits(deepcopy(module).double(), images.double())
+    scale = max(float(exact.abs().max()), 1e-30)
+    apart = float((wanted - found).abs().max()) / scale
+    allowed = max(TOLERANCE, _TIMES * float((wanted - exact).abs().max()) / scale)
+    # Not the other way round: what is no number is no agreement.
+    if not apart <= allowed:
+        raise CompileError(
+            error(
+                "E760",
+                f"{what} gives other logits than the run",
+                notes=(f"they differ by {apart:.1e} of the largest one; {allowed:.0e} would do",),
+                help=help or None,
+            )
+        )
+    return apart
 
 
 def _bits(values: Tensor) -> Tensor:

@@ -138,6 +138,7 @@ def test_a_helper_is_known_by_its_source(kind: str) -> None:
     """The same code under other comments and line breaks is the helper; other code is not."""
     helper = HELPED[kind].helper(2)  # type: ignore[misc]
     calls = {
+        "affine": "Affine(4)",
         "blur_pool": "BlurPool()",
         "dot": "dot_products(x, x)",
         "drop_path": "DropPath(0.5)",

@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from documents import fences
 from markdown_it import MarkdownIt
 from PIL import Image
+from runtimes import RUNTIMES
 from safetensors import safe_open
 from safetensors.torch import load_file
 from unit.runner.jobs import QUICK, TINY
@@ -31,8 +32,9 @@ from archcompiler.cli.program import group
 from archcompiler.cli.program import run as run_program
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics.render.visible import visible
+from archcompiler.emit.load import load_module
 from archcompiler.runner.data.embedded import read_embedded
-from archcompiler.runner.export import exporting, onnx_model
+from archcompiler.runner.export import exporting, onnx_model, weights
 from archcompiler.runner.export.folder import NAMES
 from archcompiler.runner.export.history import pathless
 from archcompiler.runner.export.markdown import code
@@ -43,6 +45,7 @@ from archcompiler.runner.recipe.model import Embedded, Folder
 from archcompiler.runner.store.checkpoint import Checkpoints, read
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.training import Job, train
+from archcompiler.verify.inference import apart
 
 ALONE = """
 import sys
@@ -256,6 +259,54 @@ def test_onnx_is_the_network_for_any_batch(run: Path) -> None:
     assert not path.exists()
 
 
+def test_an_export_for_inference_has_the_weights_folded(
+    run: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = json.loads(_export(run, "--deploy", "--onnx", "--format", "json"))["networks"][0]
+    assert (done["name"], done["onnx_opset"]) == ("tiny_deploy", 18)
+    folder = run / "deploy"
+    source = (folder / "model.py").read_text()
+    assert "BatchNorm" not in source
+    model = load_module("exported", source).tiny_deploy()
+    folded = load_file(folder / "model.safetensors")
+    model.load_state_dict(folded)
+    # The emitted loader makes the same of the checkpoint.
+    other = load_module("exported", source).tiny_deploy()
+    other.load_trained(run / "checkpoints" / "best.pt")
+    assert all(torch.equal(tensor, folded[name]) for name, tensor in other.state_dict().items())
+    trained = archcompiler.compile(run / "spec.toml").module().eval()
+    trained.load_state_dict(read(run / "checkpoints" / "best.pt")["model"])
+    x = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        wanted = trained(x)
+        assert apart(wanted, model(x)) < 1e-5
+    for runtime in RUNTIMES:
+        assert apart(wanted, runtime((folder / "model.onnx").read_bytes(), x)) < 1e-4
+    done = _invoke("predict", run, images[0], "--format", "json", "--device", "cpu")
+    (predicted,) = json.loads(done.stdout)["images"]
+    (lines,) = _said(folder, images[:1])
+    assert [line.split(" ", 1)[1] for line in lines] == [c["class"] for c in predicted["classes"]]
+    monkeypatch.chdir(folder)
+    assert _invoke("build", "spec.toml", "--deploy", "-o", "built.py").exit_code == 0
+    assert (folder / "built.py").read_text() == source
+
+
+def test_an_export_for_inference_that_computes_something_else_is_not_written(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = exporting.folded_module
+
+    def changed(*given: Any) -> Any:
+        module = original(*given)
+        with torch.no_grad():
+            module.head.classifier.bias += 1e-3
+        return module
+
+    monkeypatch.setattr(exporting, "folded_module", changed)
+    assert "E760" in _refused(run, "--deploy", "--no-onnx")
+    assert not (run / "deploy").exists()
+
+
 def test_onnx_where_its_packages_are_not(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = onnx_model.find_spec
     monkeypatch.setattr(onnx_model, "find_spec", lambda n: None if n == "onnxscript" else found(n))
@@ -277,7 +328,7 @@ def test_onnx_that_nothing_can_run_is_unchecked(run: Path, monkeypatch: pytest.M
 def test_what_takes_long_is_said(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "_MANY", 1)
     monkeypatch.setattr(exporting, "onnx_bytes", lambda *_: b"")
-    monkeypatch.setattr(exporting, "deviation", lambda *_: 0.0)
+    monkeypatch.setattr(exporting, "runtime_deviation", lambda *_: 0.0)
     done = _invoke("export", run, "--onnx")
     assert done.exit_code == 0, done.output
     assert re.fullmatch(r"model\.onnx of \d+ operators takes torch some minutes\n", done.stderr)
@@ -299,9 +350,9 @@ def test_what_float32_cannot_tell_apart_is_the_same(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As weights for which no tolerance that is said beforehand is large enough.
-    monkeypatch.setattr(onnx_model, "TOLERANCE", 0.0)
+    monkeypatch.setattr(weights, "TOLERANCE", 0.0)
     assert "model.onnx gives them" in _export(run, "--onnx")
-    monkeypatch.setattr(onnx_model, "_TIMES", 0)
+    monkeypatch.setattr(weights, "_TIMES", 0)
     assert "E760" in _refused(run, "--onnx", "-o", run / "other")
 
 

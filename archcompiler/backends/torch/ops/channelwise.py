@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.torch.python import atom, called, text
 from archcompiler.backends.torch.record import Helper, Reader, TorchOp
-from archcompiler.ops.channelwise import ChannelConv, KernelOf, LayerScale, Scale
+from archcompiler.ops.channelwise import Affine, ChannelConv, KernelOf, LayerScale, Scale
 
 if TYPE_CHECKING:
     from torch import fx, nn
@@ -76,6 +76,33 @@ def _read_layer_scale() -> Iterable[Reader]:
     yield Reader("LayerScale", read)
 
 
+def _affine_helper(dims: int) -> Helper:
+    source = f'''
+class Affine(nn.Module):
+    """A scale and a shift for each channel."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels, {", ".join("1" * dims)}))
+        self.bias = nn.Parameter(torch.zeros(channels, {", ".join("1" * dims)}))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.addcmul(self.bias, x, self.weight)
+'''
+    return Helper("Affine", source.strip())
+
+
+def _affine(op: Affine, dims: int) -> str:
+    return called("Affine", text(op.channels))
+
+
+def _read_affine() -> Iterable[Reader]:
+    def read(seen: Seen, module: Any, x: fx.Node) -> Reading:
+        return Affine(module.weight.numel()), [x]
+
+    yield Reader("Affine", read)
+
+
 def _scale(op: Scale, x: Sequence[str], dims: int) -> str:
     return f"{atom(x[0])} * {text(op.factor)}"
 
@@ -108,6 +135,12 @@ RECORDS: Final = {
         helper=_layer_scale_helper,
         readers=_read_layer_scale,
         uncounted=frozenset({"aten::mul"}),
+    ),
+    "affine": TorchOp(
+        module=_affine,
+        helper=_affine_helper,
+        readers=_read_affine,
+        uncounted=frozenset({"aten::addcmul"}),
     ),
     "scale": TorchOp(
         call=_scale, readers=_read_scale, flat="kept", uncounted=frozenset({"aten::mul"})

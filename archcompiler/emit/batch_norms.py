@@ -1,0 +1,45 @@
+"""What a file for inference says of the batch norms that its layers have taken in."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from archcompiler.backends.torch.python import called, text
+from archcompiler.language.definition import Rule
+from archcompiler.language.target import Dialect, OperatorTarget, target
+from archcompiler.language.use import Use
+from archcompiler.ops import Operator
+from archcompiler.ops.conv import Conv
+from archcompiler.ops.linear import Linear
+from archcompiler.ops.norm import BatchNorm
+
+EPS: Final = BatchNorm.arguments["eps"].default
+"""What `FoldedNorm` has where its text says nothing."""
+
+
+def batch_norm(
+    use: Use, rule: Rule, op: Operator, widths: tuple[Any, ...], dialect: Dialect
+) -> str | None:
+    """The text of a `FoldedNorm` for the layer that a step is in inference; None without one.
+
+    `op` is the operator that the step is written as, for inputs of these `widths`.
+    """
+    if dialect.library.batch_norms is None:
+        return None
+    if isinstance(op, BatchNorm):
+        return called("FoldedNorm", text(rule.name), eps=(op.eps, EPS))
+    fold = use.definition.folds.get(rule.name)
+    if fold is None:
+        return None
+    layer = _made(use, fold.layer, widths, dialect)
+    norm = _made(use, fold.norm, (op.out(widths),), dialect)
+    assert isinstance(layer, Conv | Linear)
+    assert isinstance(norm, BatchNorm)
+    return called("FoldedNorm", text(fold.norm.name), eps=(norm.eps, EPS), bias=(layer.bias, False))
+
+
+def _made(use: Use, rule: Rule, widths: tuple[Any, ...], dialect: Dialect) -> Operator:
+    """The operator that a step is written as."""
+    found = target(use, rule, dialect)
+    assert isinstance(found, OperatorTarget)
+    return found.make(widths, dialect.dims)

@@ -1,0 +1,87 @@
+"""A block as it is in inference: batch norms are folded into the layers before them.
+
+This is done where the block is written, before it has numbers, so that the graph, the proof and the
+printed class come of it as of any other block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from archcompiler.language.definition import Definition, Fold, Rule
+
+Steps: TypeAlias = tuple[Rule, ...]
+
+LAYERS: Final = {"conv": False, "linear": True}
+"""Operators that take a batch norm in, and whether they have a bias where a step says nothing."""
+
+TRAINING: Final = ("dropout", "drop_path")
+"""Operators that hand their input on in inference."""
+
+
+def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
+    """The block without the batch norms, steps of these operators, that a layer takes in.
+
+    A layer does if it is there wherever its batch norm is, and nothing else reads it. Steps that
+    act in training alone are left out first.
+    """
+    steps = definition.steps
+    for rule in definition.steps:
+        if _named(definition, rule, TRAINING) and rule.otherwise == rule.inputs[0]:
+            steps = _without(steps, rule, rule.otherwise) or steps
+    folds: dict[str, Fold] = {}
+    for norm in steps:
+        if not _named(definition, norm, batch_norms):
+            continue
+        # As it stands by now: what it reads may have another name.
+        norm = next(rule for rule in steps if rule.name == norm.name)
+        layer = next((rule for rule in steps if rule.name in norm.inputs), None)
+        if layer is None or layer.name in folds or not _named(definition, layer, LAYERS):
+            continue
+        rest = _without(steps, norm, layer.name) if _fits(layer, norm, steps) else None
+        if rest is None:
+            continue
+        folds[layer.name] = Fold(layer, norm)
+        bias = True if norm.when is None or layer.when is not None else norm.when.text
+        biased = replace(layer, arguments={**layer.arguments, "bias": bias})
+        steps = tuple(biased if rule.name == layer.name else rule for rule in rest)
+    return replace(definition, steps=steps, folds=folds)
+
+
+def _named(definition: Definition, rule: Rule, operators: Container[str]) -> bool:
+    """Whether a step is one of these operators, and no slot of that name."""
+    return rule.op in operators and rule.op not in definition.slots
+
+
+def _fits(layer: Rule, norm: Rule, steps: Steps) -> bool:
+    """Whether a layer can take a batch norm in."""
+    readers = [rule.name for rule in steps if layer.name in (*rule.inputs, rule.otherwise)]
+    if readers != [norm.name] or norm.otherwise not in (layer.name, layer.otherwise):
+        return False
+    if _text(layer) == _text(norm):
+        return True
+    # The bias is then there where the batch norm is, which one of its own need not be.
+    own = layer.arguments.get("bias", LAYERS[layer.op])
+    return layer.when is None and norm.otherwise == layer.name and own is False
+
+
+def _text(rule: Rule) -> str | None:
+    return None if rule.when is None else rule.when.text
+
+
+def _without(steps: Steps, gone: Rule, other: str) -> Steps | None:
+    """The steps but for one, whose readers read another; None if the block then gives no longer
+    what it gave, the last of them.
+    """
+    rest = tuple(_renamed(rule, gone.name, other) for rule in steps if rule.name != gone.name)
+    if steps[-1].name == gone.name and (not rest or rest[-1].name != other):
+        return None
+    return rest
+
+
+def _renamed(rule: Rule, old: str, new: str) -> Rule:
+    """A step that reads `new` in place of `old`."""
+    inputs = tuple(new if name == old else name for name in rule.inputs)
+    return replace(rule, inputs=inputs, otherwise=new if rule.otherwise == old else rule.otherwise)
