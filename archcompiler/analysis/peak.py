@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import NamedTuple
 
-from archcompiler.analysis.recompute import Recomputation, replays
+from archcompiler.analysis.recompute import Recomputation, chain_path, replays
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ir.kinds import STAGE
 from archcompiler.ops.cost import BYTES
@@ -220,9 +220,16 @@ class _Step:
             # The image is there anyway; autocast makes a copy of it.
             if name != INPUT or self.half:
                 yield self._keeps(name, self._size(name))
-        own = Amount(saved.image_bytes, saved.batch_bytes + self._copies(node))
+        beyond = 0 if self._recalled(node) else saved.image_bytes
+        own = Amount(beyond, saved.batch_bytes + self._copies(node))
         if any(own):
             yield self._keeps((node.path,), own)
+
+    def _recalled(self, node: Node) -> int:
+        """Bytes an image, beyond maps, that are made again when it is differentiated."""
+        if self.plan is None or not node.op.recalled or chain_path(node) not in self.plan.blocks:
+            return 0
+        return node.op.saved(self._inputs(node), node.type).image_bytes
 
     def _keeps(self, what: Hashable, size: Amount) -> Hashable:
         self.sizes[what] = size
@@ -326,7 +333,7 @@ class _Step:
             extra += BYTES * node.op.parameters
         image, batch = self.passing.amount
         scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
-        passing = Amount(image + scratch, batch + extra)
+        passing = Amount(image + scratch + self._recalled(node), batch + extra)
         return Moment(node.path, self.kept.amount, self.gradients, passing)
 
     def _inputs(self, node: Node) -> tuple[TensorType, ...]:

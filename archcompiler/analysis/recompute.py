@@ -1,9 +1,8 @@
 """Which maps to keep for the backward pass when not all can be: the least work within a budget.
 
 Inside a block that *recomputes*, autograd keeps nothing but maps that are named. Every other map
-that a derivative needs is made again, once, from the maps before it. What can be named is what has
-a name in a `state_dict`: the output of a convolution, of a linear layer, of a block. The image is
-there anyway.
+that a derivative needs is made again, once, from the maps before it. A map is named after a layer
+or a block that makes it, or else that reads it. The image is there anyway.
 
 The plan is exact: a dynamic programme over the steps of each block, in order. A state says which of
 the maps that are still to be read can be had in the backward pass; it has every pair of bytes and
@@ -32,8 +31,8 @@ Choices = Mapping[tuple[bool, Status], Front]
 """Of a block that recomputes: by whether its input can be had, and what becomes of its output."""
 State = frozenset[tuple[str, Status]]
 """Maps that can be had, by the step that makes them."""
-NAMED: Final = ("conv", "linear")
-"""Roles of the operators whose outputs can be named."""
+READ: Final = ">"
+"""Before the path of what reads a map that is named after it."""
 RECOMPUTES: Final = "*"
 """In place of the name of a map that is kept: the block recomputes."""
 
@@ -75,10 +74,8 @@ def plan_recomputation(graph: Graph, image_bytes: int, *, apart: bool = False) -
     usual = recomputed(graph, {})
     if usual.image_bytes <= image_bytes:
         return usual
-    # What is kept beyond maps stays.
-    maps = (node for node in graph.nodes() if usual.maps[node.path] == "kept")
-    beyond = usual.image_bytes - sum(BYTES * node.type.numel for node in maps)
     planner = _Planner(graph, apart)
+    beyond = usual.image_bytes - planner.usual
     best = within(image_bytes - beyond, planner.front)
     if not len(best):
         smallest = planner.front(Limits(rate=SMALLEST, gap=0.0))
@@ -123,6 +120,20 @@ class _Planner:
         self.storages = fold(storages)
         self.inside = fold(self._inside)
 
+    @property
+    def usual(self) -> int:
+        """Bytes of what there is a choice about, where nothing recomputes."""
+        total, last = 0, False
+        for _, block in chain(self.graph):
+            known = self.storages(block)
+            if known.passes_through:
+                continue
+            total += self.inside(block)
+            # The map between two blocks is kept by either.
+            total += BYTES * block.input.numel * (known.keeps_input or last)
+            last = known.keeps_output
+        return total
+
     def front(self, limits: Limits) -> Front:
         """Every best pair within the limits. A name is the path of a block and a name in it."""
         self.fronts = Fronts(limits)
@@ -160,6 +171,7 @@ class _Planner:
         known = self.storages(block)
         between = known.kept - {INPUT, known.output}
         own = sum(BYTES * block.type_of(name).numel for name in between)
+        own += sum(_recalled(block, step) for step in block.steps)
         return own + sum(inside(step.body) for step in block.steps if isinstance(step.body, Block))
 
     def _choices(self, choices: Callable[[Block], Choices], block: Block) -> Choices:
@@ -211,17 +223,40 @@ class _Planner:
         if op.view:
             yield None, Front.point()
             return
+        again = sum(work_again(op, types, step.type))
+        # What it is kept with is computed again even if the map is not.
+        more = again * op.recalled
         if not saved.output:
-            yield "gone", Front.point()
+            yield "gone", Front.point(0, more)
         if not op.random and all(sources[i] in have for i in replays(op, len(sources))):
-            yield "again", Front.point(0, sum(work_again(op, types, step.type)))
+            yield "again", Front.point(0, again + more)
         size = BYTES * step.type.numel
         if op.random:
-            yield "kept", Front.point(size)
-        elif op.role in NAMED:
-            yield "kept", Front.point(size, 0, (step.name,))
+            yield "kept", Front.point(size, more)
+        elif op.parameters:
+            yield "kept", Front.point(size, more, (step.name,))
         elif known.output == step.name:
-            yield "kept", Front.point(size, 0, ())
+            yield "kept", Front.point(size, more, ())
+        elif (reader := _reader(block, step.name)) is not None:
+            yield "kept", Front.point(size, more, (READ + reader,))
+
+
+def _recalled(block: Block, step: Step) -> int:
+    """Bytes beyond maps that autograd keeps of a step unless its block recomputes."""
+    if isinstance(step.body, Block) or not step.body.recalled:
+        return 0
+    return step.body.saved(input_types(block, step), step.type).image_bytes
+
+
+def _reader(block: Block, name: str) -> str | None:
+    """A layer or a block whose input is the output of a step."""
+    readers = (step for step in block.steps if step.inputs[0] == name and _is_module(step))
+    return next((step.name for step in readers), None)
+
+
+def _is_module(step: Step) -> bool:
+    """Whether a step has a name in a `state_dict`."""
+    return isinstance(step.body, Block) or step.body.parameters > 0
 
 
 def _state(have: Mapping[str, Status]) -> State:
@@ -232,8 +267,10 @@ def _blocks(names: Iterator[tuple[str, ...]]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for block, *path in names:
         kept = found.setdefault(block, set())
-        if path != [RECOMPUTES]:
-            kept.add("/".join([block, *path]))
+        if path == [RECOMPUTES]:
+            continue
+        reads = path and path[-1].startswith(READ)
+        kept.add(READ * bool(reads) + "/".join([block, *path]).replace(READ, ""))
     return {block: frozenset(kept) for block, kept in found.items()}
 
 
@@ -252,7 +289,7 @@ class _Outcome:
 
     def _named(self) -> set[str]:
         """Maps that a block is told to keep, as their operators' paths."""
-        made = outputs(self.graph)
+        made = names_of_maps(self.graph)
         names = {name for kept in self.blocks.values() for name in kept}
         return {self.storage[made[name]] for name in names}
 
@@ -265,7 +302,11 @@ class _Outcome:
             sources = [self.storage[name] for name in node.inputs]
             recomputes = chain_path(node) in self.blocks
             saved = node.op.saved(inputs, node.type)
-            beyond += saved.image_bytes
+            more = work_again(node.op, inputs, node.type)
+            if recomputes and node.op.recalled:
+                macs, elements = macs + more[0], elements + more[1]
+            else:
+                beyond += saved.image_bytes
             wanted = {sources[i] for i in saved.inputs}
             wanted |= {self.storage[node.path]} if saved.output else set()
             if recomputes:
@@ -279,7 +320,6 @@ class _Outcome:
                 continue
             if maps[node.path] == "gone":
                 maps[node.path] = "again"
-            more = work_again(node.op, inputs, node.type)
             macs, elements = macs + more[0], elements + more[1]
             needed |= {sources[i] for i in replays(node.op, len(sources))}
         if INPUT in needed:
@@ -294,22 +334,23 @@ def chain_path(node: Node) -> str:
     return "/".join(node.path.split("/")[:depth])
 
 
-def outputs(graph: Graph) -> dict[str, str]:
-    """The operator that makes the output of what can be named, by its path."""
+def names_of_maps(graph: Graph) -> dict[str, str]:
+    """The operator that makes a map, by what the map can be named after."""
     found: dict[str, str] = {}
-    _outputs(graph.root, "", INPUT, found)
+    _name_maps(graph.root, "", INPUT, found)
     return found
 
 
-def _outputs(block: Block, path: str, source: str, found: dict[str, str]) -> str:
+def _name_maps(block: Block, path: str, source: str, found: dict[str, str]) -> str:
     made = {INPUT: source}
     for step in block.steps:
-        inner = f"{path}/{step.name}" if path else step.name
+        inner, read = f"{path}/{step.name}" if path else step.name, made[step.inputs[0]]
         if isinstance(step.body, Block):
-            made[step.name] = _outputs(step.body, inner, made[step.inputs[0]], found)
+            made[step.name] = _name_maps(step.body, inner, read, found)
         else:
             made[step.name] = inner
-            if step.body.role in NAMED:
-                found[inner] = inner
-    found[path] = made[block.output]
-    return found[path]
+        if _is_module(step):
+            found[inner] = made[step.name]
+            if read != INPUT:
+                found[READ + inner] = read
+    return made[block.output]

@@ -9,7 +9,7 @@ from itertools import combinations
 from textwrap import wrap
 
 from archcompiler.analysis.costs import CostModel, total
-from archcompiler.analysis.recompute import Recomputation, outputs, recomputed
+from archcompiler.analysis.recompute import READ, Recomputation, names_of_maps, recomputed
 from archcompiler.ir import Graph
 
 
@@ -20,7 +20,7 @@ class RecomputeView:
         self.plan = plan
         self.usual = recomputed(graph, {}).image_bytes
         self.macs = total(CostModel(graph).network).macs
-        names = outputs(graph)
+        names = names_of_maps(graph)
         last = graph.root.steps[-1].name
         self.blocks: Mapping[str, list[str]] = {
             path.replace("/", "."): _patterns(path, names, plan, ends=path == last)
@@ -32,7 +32,8 @@ class RecomputeView:
         """How much it keeps, and how much it does again."""
         share = f"{self.plan.macs / self.macs:.1%}" if self.plan.macs else "none"
         text = (
-            'In a name `*` is any part, and "" is the block itself. Autograd keeps '
+            'Of a name that begins with ">" it is the input; `*` is any part, and "" the block '
+            "itself. Autograd keeps "
             f"{self.plan.image_bytes / 1e6:,.1f} MB of an image in place of "
             f"{self.usual / 1e6:,.1f}, and {share} of the multiply-accumulates of a forward pass "
             f"{'are' if self.plan.macs else 'is'} done again."
@@ -47,15 +48,22 @@ def _patterns(block: str, names: dict[str, str], plan: Recomputation, *, ends: b
     """
     maps: dict[str, set[str]] = {}
     again = set()
-    for path, operator in (names | {name: name for name in plan.maps}).items():
-        if path == block or path.startswith(f"{block}/"):
-            name = path[len(block) + 1 :].replace("/", ".")
-            if plan.maps[operator] == "again":
-                again.add(name)
-            elif plan.maps[operator] == "kept" and path in names:
-                maps.setdefault(operator, set()).add(name)
-    found = few_patterns(list(maps.values()), again)
+    for path, operator in names.items():
+        reads, inner = path.startswith(READ), path.removeprefix(READ)
+        if inner != block and not inner.startswith(f"{block}/"):
+            continue
+        name = READ * reads + inner[len(block) + 1 :].replace("/", ".")
+        if plan.maps[operator] == "again":
+            again.add(name)
+        elif plan.maps[operator] == "kept" and name != READ:
+            maps.setdefault(operator, set()).add(name)
+    inside = {operator: found for operator, found in maps.items() if _is_below(operator, block)}
+    found = few_patterns(list(inside.values()), again)
     return found if not ends or "" in found else ["", *found]
+
+
+def _is_below(operator: str, block: str) -> bool:
+    return operator.startswith(f"{block}/")
 
 
 def few_patterns(maps: list[set[str]], others: set[str]) -> list[str]:
@@ -74,14 +82,16 @@ def few_patterns(maps: list[set[str]], others: set[str]) -> list[str]:
 
 
 def _match(pattern: str, names: set[str]) -> bool:
-    return any(fnmatchcase(name, pattern) for name in names)
+    reads = pattern.startswith(READ)
+    return any(name.startswith(READ) is reads and fnmatchcase(name, pattern) for name in names)
 
 
 def _forms(name: str) -> Iterator[str]:
     """A name, and patterns of it: any digits, any part in front or behind."""
     yield name
-    parts = name.split(".")
+    reads = READ * name.startswith(READ)
+    parts = name.removeprefix(READ).split(".")
     for start, end in combinations(range(len(parts) + 1), 2):
         inner = ".".join(parts[start:end])
         for form in (inner, re.sub(r"\d", "?", inner)):
-            yield f"{'*.' if start else ''}{form}{'.*' if end < len(parts) else ''}"
+            yield f"{reads}{'*.' if start else ''}{form}{'.*' if end < len(parts) else ''}"

@@ -23,6 +23,7 @@ from archcompiler.ir.strides import stride
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
+from archcompiler.ops.pool import MaxPool
 from archcompiler.spec.model import Init, Spec
 from archcompiler.spec.names import class_name
 
@@ -184,6 +185,10 @@ class NetworkView:
     def norms(self) -> bool:
         """Whether there are running statistics."""
         return any(op.buffers for op in _operators(self.graph))
+
+    @property
+    def max_pools(self) -> bool:
+        return any(isinstance(op, MaxPool) for op in _operators(self.graph))
 
     @property
     def feature_info(self) -> dict[str, dict[str, int]]:

@@ -123,6 +123,11 @@ class Operator:
         return False
 
     @property
+    def recalled(self) -> bool:
+        """Whether what autograd keeps of it beyond maps comes again when it is computed again."""
+        return False
+
+    @property
     def isotropic(self) -> bool:
         """Whether it treats all axes of a map alike."""
         return not any(isinstance(getattr(self, f.name), tuple) for f in fields(self))

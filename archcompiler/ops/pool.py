@@ -106,6 +106,10 @@ class MaxPool(WindowPool):
     def extent(self, axis: int) -> int:
         return along(self.dilation, axis) * (along(self.kernel, axis) - 1) + 1
 
+    @property
+    def recalled(self) -> bool:
+        return True
+
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,), image_bytes=INDEX_BYTES * output.numel)
 
