@@ -73,6 +73,22 @@ def test_build_check() -> None:
     assert diff.stderr.endswith("rebuild with: archcompiler build tiny.toml --set classes=11\n")
 
 
+def test_build_with_a_plan() -> None:
+    file = "small.py"
+    build = ("build", "tiny.toml", "-o", file)
+    run(*build, "--memory", "40%")
+    text = Path(file).read_text(encoding="utf-8")
+    assert "archcompiler build tiny.toml --memory 40%" in text
+    assert "RECOMPUTE: Mapping" in text
+    run(*build, "--memory", "40%", "--check")
+    stale = run(*build, "--check", code=1)
+    assert "out of date" in stale.stderr
+    assert "keeps at least" in run(*build, "--memory", "0.01%", code=2).stderr
+    for wrong in ("0%", "101%", "40", "-1%", "8GB"):
+        assert "no share" in run(*build, "--memory", wrong, code=2).stderr
+    assert "--deploy" in run(*build, "--memory", "40%", "--deploy", code=2).stderr
+
+
 def test_the_command_that_check_prints_is_the_cure() -> None:
     stale = run("build", "--check", "tiny.toml", "-o", "other", "--set", "stem.channels=8", code=1)
     command = stale.stderr.partition("rebuild with: archcompiler ")[2].split()

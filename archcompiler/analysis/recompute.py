@@ -129,8 +129,9 @@ class _Planner:
             if known.passes_through:
                 continue
             total += self.inside(block)
-            # The map between two blocks is kept by either.
-            total += BYTES * block.input.numel * (known.keeps_input or last)
+            # The map between two blocks is kept by either; the image is there anyway.
+            between = block is not self.graph.root.steps[0].body
+            total += BYTES * block.input.numel * (between and (known.keeps_input or last))
             last = known.keeps_output
         return total
 

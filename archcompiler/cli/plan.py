@@ -29,7 +29,7 @@ PlanFormat = Literal["text", "json"]
     examples=[
         "plan attention56 --recipe imagenet_modern --device h100 --gpus 8",
         "plan attention92 --batch 64 --device rtx-4090",
-        "plan my.toml --recipe mine.toml --set speed.checkpointing=true",
+        "plan my.toml --recipe mine.toml --set speed.memory=40%",
     ],
     epilog="Exit codes: 0 it fits, or no accelerator was named, 1 it does not fit, 2 bad usage, "
     "spec or recipe.",
@@ -129,7 +129,7 @@ def command(
     machines = Machines(processes, strategy, machine)
     plan = make_plan(network, loaded, machines, images=images)
     recomputed = None
-    if not plan.recipe.speed.checkpointing:
+    if not plan.recipe.speed.checkpointing and plan.again is None:
         recomputed = make_plan(network, loaded, machines, images=images, checkpointing=True)
     if format == "json":
         terminal.page(json.dumps(record(plan, recomputed), indent=2) + "\n")

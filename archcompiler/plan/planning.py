@@ -7,11 +7,13 @@ from typing import Final
 
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.peak import Moment, StepMemory, step_memory
+from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import Accelerator, roofline
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir.kinds import STAGE
 from archcompiler.ops.cost import BYTES, Cost
 from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.recipe.keeping import plan_for
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe, SettledRecipe
 from archcompiler.runner.recipe.settling import settle_recipe
@@ -62,6 +64,8 @@ class Plan:
     images: int
     """Of a part, and their labels."""
     step: StepMemory
+    again: Recomputation | None
+    """What is made again in a backward pass."""
     seconds: float | None
     """Of a step, by the roofline; None where no accelerator was named."""
     iterations: int | None
@@ -110,12 +114,13 @@ def make_plan(
     """The plan of a run with `images` training images, where the recipe's data do not say.
 
     `checkpointing` stands in place of the recipe's. Raises CompileError E702 for too many
-    iterations.
+    iterations, or for `speed.memory` that is too little.
     """
     recipe, iterations = _settled(network, loaded, machines, images)
     size = recipe.batch_size
     if checkpointing is None:
         checkpointing = recipe.speed.checkpointing
+    limit = recipe.speed.memory
     parts = recipe.speed.accumulate
     part = max(1, size // (machines.processes * parts))
     precision = recipe.speed.precision
@@ -124,21 +129,43 @@ def make_plan(
     )
     graph, cost = network.graph, total(CostModel(network.graph).network)
     shards = machines.processes if machines.sharded else 1
-    step = step_memory(
-        graph,
-        half=half,
-        checkpointing=checkpointing,
-        # Buckets of `ddp` are there from the start, and gradients are views of them.
-        accumulated=parts > 1 or (machines.processes > 1 and not machines.sharded),
-        shards=shards,
-    )
     parameters = -(-BYTES * cost.params // shards)
     state = parameters + BYTES * cost.buffers
+    weights = state + (_gathered(network) if machines.sharded else 0)
+    optimizer = parameters * recipe.optimizer.averages
+    average = state if recipe.ema else 0
+    held = part * (BYTES * graph.input.numel + 8)
+
+    def step_with(plan: Recomputation | None) -> StepMemory:
+        return step_memory(
+            graph,
+            half=half,
+            checkpointing=checkpointing,
+            plan=plan,
+            # Buckets of `ddp` are there from the start, and gradients are views of them.
+            accumulated=parts > 1 or (machines.processes > 1 and not machines.sharded),
+            shards=shards,
+        )
+
+    again = None
+    # What a run keeps by default is for its hardware to say.
+    if not checkpointing and limit != "auto":
+        fixed = weights + optimizer + average + held
+        again = plan_for(
+            loaded,
+            graph,
+            limit,
+            lambda plan: fixed + step_with(plan).peak(part),
+            apart=machines.sharded,
+        )
+    step = step_with(again)
     seconds = None
     if machines.accelerator is not None:
         found = roofline(cost, machines.accelerator, "half" if half else "single")
-        again = found.inference_s if checkpointing else 0.0
-        seconds = (found.training_s + again) * part * parts
+        more = found.inference_s if checkpointing else 0.0
+        if again is not None:
+            more = found.inference_s * again.macs / cost.macs if cost.macs else 0.0
+        seconds = (found.training_s + more) * part * parts
     return Plan(
         network,
         recipe,
@@ -147,11 +174,12 @@ def make_plan(
         part,
         parts,
         half,
-        state + (_gathered(network) if machines.sharded else 0),
-        parameters * recipe.optimizer.averages,
-        state if recipe.ema else 0,
-        part * (BYTES * graph.input.numel + 8),
+        weights,
+        optimizer,
+        average,
+        held,
         step,
+        again,
         seconds,
         iterations,
     )

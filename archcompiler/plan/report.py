@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from archcompiler.analysis.costs import CostModel, total
 from archcompiler.plan.planning import GB, Plan
 from archcompiler.runner.report.progress import duration
 from archcompiler.runner.system.memory import size
@@ -55,6 +56,11 @@ def _memory(plan: Plan) -> Iterator[Row]:
         size(moment.kept.of(part)),
         f"kept then; {one} an image at first",
     )
+    if plan.again is not None:
+        macs = total(CostModel(plan.network.graph).network).macs
+        share = plan.again.macs / macs if macs else 0.0
+        words = f"speed.memory = {plan.recipe.speed.memory}: {share:.1%} of a forward pass's MACs"
+        yield "made again", f"{plan.again.macs / 1e6:,.1f} M", f"{words}, an image"
     yield "gradients", size(moment.gradients), "of parameters, as far as they are there"
     yield "passing", size(moment.passing.of(part)), "gradients of maps on their way"
     yield "peak", size(plan.peak), f"while {moment.where} is differentiated"
@@ -124,6 +130,7 @@ def record(plan: Plan, recomputed: Plan | None) -> dict[str, Any]:
         "peak_bytes": plan.peak,
         "peak_at": moment.where,
         "kept_bytes_per_image": plan.step.forward.image,
+        "again_macs_per_image": None if plan.again is None else plan.again.macs,
         "kept_bytes_per_batch": plan.step.forward.batch,
         "fits": plan.fits if accelerator is not None else None,
         "most_images": plan.most,

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from archcompiler.analysis.budget import fitting, keeping, least_share
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.demand import training_demand
 from archcompiler.analysis.peak import step_memory
-from archcompiler.analysis.recompute import Recomputation, TooLittle, recomputed
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.analysis.recompute import Recomputation, recomputed
 from archcompiler.ir import Graph
 from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.choices import Strategy
-from archcompiler.runner.recipe.limits import share, size
+from archcompiler.runner.recipe.keeping import plan_for
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import SettledRecipe
 from archcompiler.runner.system.hardware import Hardware
 from archcompiler.runner.system.place import Place
-
-CHEAP = 0.75
-"""Share that is kept by default: for it no convolution is computed twice."""
 
 
 def planned(
@@ -40,37 +35,10 @@ def planned(
         return None
     # The parameters of a block that is sharded are whole in its own backward pass alone.
     apart = strategy == "fully_shard" and place.size > 1
-    wanted = CHEAP if limit == "auto" else share(limit)
-    try:
-        if wanted is not None:
-            plan = keeping(graph, wanted, apart=apart)
-        else:
-            found = _fitting(recipe, graph, hardware, place, apart)
-            if found is None:
-                raise _too_little(loaded, limit, "no plan of what to make again fits into it")
-            plan = found
-    except TooLittle as exc:
-        if limit == "auto":
-            return None
-        least = f"this network keeps at least {least_share(graph, exc):.1%}"
-        raise _too_little(loaded, limit, least) from None
-    return plan if plan.blocks else None
-
-
-def kept_share(graph: Graph, plan: Recomputation | None) -> float:
-    """The share of the usual that a plan keeps."""
-    return 1.0 if plan is None else plan.image_bytes / recomputed(graph, {}).image_bytes
-
-
-def _fitting(
-    recipe: SettledRecipe, graph: Graph, hardware: Hardware, place: Place, apart: bool
-) -> Recomputation | None:
-    cost = total(CostModel(graph).network)
-    parts = recipe.speed.accumulate
+    parts, shards = recipe.speed.accumulate, place.size if apart else 1
     images = recipe.batch_size // (place.size * parts)
-    shards = place.size if apart else 1
     still = training_demand(
-        cost,
+        total(CostModel(graph).network),
         images=0,
         averages=recipe.optimizer.averages,
         average=recipe.ema > 0,
@@ -89,17 +57,9 @@ def _fitting(
         )
         return there + step.peak(images)
 
-    return fitting(graph, size(recipe.speed.memory), peak, apart=apart)
+    return plan_for(loaded, graph, limit, peak, apart=apart)
 
 
-def _too_little(loaded: LoadedRecipe, limit: str, why: str) -> CompileError:
-    return CompileError(
-        error(
-            "E702",
-            f"`memory` of {limit} is too little",
-            loaded.span(("speed", "memory")),
-            notes=(why,),
-            help="`archcompiler plan` says what a step takes; fewer images at a time take less: "
-            "`speed.accumulate`",
-        )
-    )
+def kept_share(graph: Graph, plan: Recomputation | None) -> float:
+    """The share of the usual that a plan keeps."""
+    return 1.0 if plan is None else plan.image_bytes / recomputed(graph, {}).image_bytes

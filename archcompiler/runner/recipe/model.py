@@ -5,6 +5,7 @@ The strings below the fields are what the diagnostics and the documentation say 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
@@ -41,7 +42,17 @@ def _length(least: int) -> tuple[PlainValidator, WithJsonSchema]:
     return PlainValidator(length), WithJsonSchema(schema)
 
 
-MemoryLimit = Annotated[str, Field(pattern=LIMIT, max_length=20)]
+def _limit(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(LIMIT, value, re.ASCII):
+        return value
+    raise PydanticCustomError(
+        "limit", 'must be a share, such as "40%", a size, such as "8GB", or "auto"'
+    )
+
+
+MemoryLimit = Annotated[
+    str, PlainValidator(_limit), WithJsonSchema({"type": "string", "pattern": LIMIT})
+]
 Length = Annotated[int | str, *_length(0)]
 """Iterations, or a text that says them by what they are a part of: see `recipe.lengths`."""
 Interval = Annotated[int | str, *_length(1)]

@@ -63,11 +63,12 @@ class Measured:
         images: int,
         *,
         half: bool = False,
-        checkpointing: bool = False,
+        checkpointing: bool | None = None,
     ) -> None:
         device = "cpu" if half else "meta"
         self.half = half
-        self.model = network.module(checkpointing=checkpointing).to(device).train()
+        options = {} if checkpointing is None else {"checkpointing": checkpointing}
+        self.model = network.module(**options).to(device).train()
         self.x = torch.randn(images, *network.spec.input, device=device)
         self.labels = torch.zeros(images, dtype=torch.long, device=device)
 
@@ -99,7 +100,7 @@ class Measured:
         return self.state + tracker.peak
 
 
-def predicted(network: CompiledNetwork, images: int, **options: bool) -> int:
+def predicted(network: CompiledNetwork, images: int, **options: Any) -> int:
     return step_memory(network.graph, in_place=False, **options).peak(images)
 
 

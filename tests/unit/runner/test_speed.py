@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,12 +17,13 @@ from torch import nn
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.runner import training
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.system import hardware
 from archcompiler.runner.system.hardware import Hardware, settle, unrepeatable
-from archcompiler.runner.training import train
+from archcompiler.runner.training import Job, train
 
 
 @pytest.mark.parametrize(
@@ -29,6 +31,8 @@ from archcompiler.runner.training import train
     [
         ("speed.deterministic=true", 1e-4),
         ("speed.checkpointing=true", 0.0),
+        # BN as one multiply-add of the batch's statistics may round otherwise.
+        ("speed.memory=20%", 1e-4),
         ("speed.channels_last=off", 1e-4),
         ("speed.precision=bfloat16", 0.05),
     ],
@@ -52,6 +56,58 @@ def test_the_run_stays_the_same(job: Jobs, tmp_path: Path, setting: str, toleran
         )
         # The statistics of BN too: a recomputed batch does not count twice.
         assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_what_a_run_keeps(job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default no convolution is computed twice; a size is for all of a step."""
+    plans = []
+    built = training._built
+
+    def look(job: Job, recipe: Any, plan: Any, *more: Any) -> Any:
+        plans.append(plan)
+        return built(job, recipe, plan, *more)
+
+    monkeypatch.setattr(training, "_built", look)
+    settings = ("iterations=1", "log_every=1")
+    for i, limit in enumerate(("auto", "40 %", "100%", "0.7MB", "4GiB")):
+        train(job(f"run{i}", *settings, f"speed.memory={limit}"))
+    auto, share, whole, small, large = plans
+    usual = auto.image_bytes / 0.75
+    assert auto.macs == 0 < auto.elements
+    assert share.image_bytes <= 0.4 * usual * 1.01
+    assert share.work > auto.work
+    assert whole is large is None
+    assert small.work > 0
+    train(job("checkpointed", *settings, "speed.checkpointing=true"))
+    assert plans[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (("speed.memory=0.001%",), r"E702.*`memory` of 0.001% is too little.*keeps at least"),
+        (("speed.memory=0.1MB",), r"E702.*`memory` of 0.1MB is too little"),
+        (("speed.memory=50%", "speed.checkpointing=true"), r"E702.*cannot be combined"),
+        (("speed.memory=101%",), "`memory` must be a share"),
+        (("speed.memory=40",), "`memory` must be a share"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept(job: Jobs, settings: tuple[str, ...], said: str) -> None:
+    with pytest.raises(CompileError, match=f"(?s){said}"):
+        train(job("run", *settings))
+
+
+def test_a_compiler_is_told_the_share(job: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets = []
+    config = torch._functorch.config
+
+    def plain(self: nn.Module, mode: str | None = None) -> None:
+        budgets.append(config.activation_memory_budget)
+
+    monkeypatch.setattr(nn.Module, "compile", plain)
+    for limit in ("30%", "auto"):
+        train(job(f"run{limit[0]}", "iterations=1", "speed.compile=on", f"speed.memory={limit}"))
+    assert budgets == [pytest.approx(0.3, abs=0.02), 1.0]
 
 
 def test_a_compiled_run_is_the_plain_one(

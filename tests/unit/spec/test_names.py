@@ -62,7 +62,8 @@ def emitted() -> Iterator[tuple[set[str], str, list[Definition]]]:
     ]
     for first in (stages, stages[::-1]):
         network = compile(stages=first, head={"dropout": 0.5}, norm={"eps": 1e-3})
-        yield {"Net", "NetConfig", "net"}, network.source, blocks()
+        for form in (network, network.recomputing(0.5)):
+            yield {"Net", "NetConfig", "net"}, form.source, blocks()
         deployed = {"NetDeploy", "NetDeployConfig", "net_deploy"}
         yield deployed, network.deployed.source, blocks()
 
