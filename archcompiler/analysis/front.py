@@ -15,6 +15,8 @@ Name = tuple[str, ...]
 """A path, seen from some block."""
 CHUNK: Final = 1 << 20
 """Pairs that are looked at together."""
+ALL: Final = 1 << 62
+"""A grain that leaves one pair of those that are equally good at a rate."""
 SMALLEST: Final = 1e9
 """Work that a byte is worth where bytes alone count: no operator does more for one."""
 ROUNDING: Final = 1e-9
@@ -85,6 +87,8 @@ class Limits:
     """Work that a byte is worth."""
     gap: float | None = None
     """How much worse than the best of its front a pair may be at this rate."""
+    grain: int = 0
+    """Bytes of which a front has one pair, where not all are looked at."""
 
 
 class Fronts:
@@ -99,6 +103,8 @@ class Fronts:
 
         if not len(a) or not len(b):
             return Front.empty()
+        if len(b) == 1:
+            return self._moved(a, b)
         rows = max(1, CHUNK // len(b))
         parts = []
         for start in range(0, len(a), rows):
@@ -118,6 +124,20 @@ class Fronts:
 
         return Front(sizes, works, names)
 
+    def _moved(self, a: Front, b: Front) -> Front:
+        """The sum with a single pair, which changes nothing in the order of the others."""
+        import numpy as np
+
+        sizes, works = a.sizes + b.sizes[0], a.works + b.works[0]
+        most = self.limits.most
+        count = len(a) if most is None else int(np.searchsorted(sizes, most, "right"))
+
+        def names(i: int) -> Iterator[Name]:
+            yield from a.names(i)
+            yield from b.names(0)
+
+        return Front(sizes[:count], works[:count], names)
+
     def union(self, *fronts: Front) -> Front:
         """Each choice of any; of equals that of the first."""
         import numpy as np
@@ -125,6 +145,8 @@ class Fronts:
         some = [front for front in fronts if len(front)]
         if not some:
             return Front.empty()
+        if len(some) == 1:
+            return some[0]
         sizes = np.concatenate([front.sizes for front in some])
         works = np.concatenate([front.works for front in some])
         best = self._best(sizes, works)
@@ -151,11 +173,16 @@ class Fronts:
         rising = works[order]
         first = np.ones(len(order), bool)
         first[1:] = rising[1:] < np.minimum.accumulate(rising)[:-1]
-        return order[first]
+        best: Numbers = order[first]
+        if self.limits.grain:
+            grains = sizes[best] // self.limits.grain
+            best = best[np.append(grains[1:] != grains[:-1], True)] if len(best) else best
+        return best
 
 
-def within(most: int, front: Callable[[Limits], Front]) -> Front:
-    """The pair of least work with at most so many bytes, of a front that is made with limits.
+def within(most: int, front: Callable[[Limits], Front], close: float = 0.0) -> Front:
+    """The pair of least work with at most so many bytes, of a front that is made with limits; or
+    one that is about as `close` to it, as a share of its work.
 
     Single rates find the two corners of its hull beside `most`. At the rate of the line between
     them, a pair in any part of the network that is worse than the best of its kind by some gap
@@ -181,17 +208,17 @@ def within(most: int, front: Callable[[Limits], Front]) -> Front:
     off = gap = rate * (most - small) + rounding
     gap *= FIRST
     while True:
-        found = front(Limits(most, rate, gap))
+        found = front(Limits(most, rate, gap, int(close * most)))
         if len(found):
             last = len(found) - 1
             off = float(found.works[last]) + rate * most - floor + rounding
-            if off <= gap:
+            if off <= max(gap, close * float(found.works[last])):
                 return found.at(last)
         gap = min(off, WIDER * gap)
 
 
 def _corner(front: Callable[[Limits], Front], rate: float) -> tuple[int, int]:
     """The best pair at a rate."""
-    found = front(Limits(rate=rate, gap=0.0))
+    found = front(Limits(rate=rate, gap=0.0, grain=ALL))
     best = int((found.works + rate * found.sizes).argmin())
     return int(found.sizes[best]), int(found.works[best])

@@ -33,6 +33,9 @@ State = frozenset[tuple[str, Status]]
 """Maps that can be had, by the step that makes them."""
 READ: Final = ">"
 """Before the path of what reads a map that is named after it."""
+LARGE: Final = 1500
+"""Operators beyond which the last half per cent of work is not looked for: it takes minutes."""
+CLOSE: Final = 0.005
 RECOMPUTES: Final = "*"
 """In place of the name of a map that is kept: the block recomputes."""
 
@@ -69,14 +72,15 @@ class TooLittle(Exception):
 def plan_recomputation(graph: Graph, image_bytes: int, *, apart: bool = False) -> Recomputation:
     """The least work for keeping at most so many bytes an image.
 
-    With blocks `apart` none makes a map again from those of another. Raises TooLittle.
+    For a network of more than `LARGE` operators, about within `CLOSE` of it. With blocks `apart` none makes a map again from those of another. Raises TooLittle.
     """
     usual = recomputed(graph, {})
     if usual.image_bytes <= image_bytes:
         return usual
     planner = _Planner(graph, apart)
     beyond = usual.image_bytes - planner.usual
-    best = within(image_bytes - beyond, planner.front)
+    large = graph.root.operator_count > LARGE
+    best = within(image_bytes - beyond, planner.front, CLOSE if large else 0.0)
     if not len(best):
         smallest = planner.front(Limits(rate=SMALLEST, gap=0.0))
         raise TooLittle(beyond + int(smallest.sizes[0]))
