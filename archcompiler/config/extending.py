@@ -20,7 +20,6 @@ from archcompiler.config.files import (
 )
 from archcompiler.config.located import Located, locate, merge
 from archcompiler.config.problems import kind_of
-from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import MAX_BYTES
 from archcompiler.syntax import parse
@@ -102,6 +101,10 @@ def read_apart(name: str | Path | Source, kind: Kind, base: Kind, files: Files) 
 
 def with_settings(values: Located, settings: Sequence[str], lay: Lay = merge) -> Located:
     """`--set` after `--set` laid upon the values. Raises CompileError with all that are wrong."""
+    if not settings:
+        return values
+    from archcompiler.config.settings import parse_setting
+
     problems: list[Diagnostic] = []
     for argument in settings:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import NamedTuple
 
 from archcompiler.diagnostics import CompileError, error
 
@@ -24,8 +25,7 @@ class MissingRule(CompileError):
         super().__init__(error("E315", message, help="define it beside its shape rule"))
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """Arithmetic of one operator in inference."""
 
     macs: int = 0
@@ -38,8 +38,7 @@ class Work:
     """Output elements of convolutions and linear layers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(NamedTuple):
     """What autograd keeps of one operator's forward pass for its backward pass."""
 
     inputs: tuple[int, ...] = ()

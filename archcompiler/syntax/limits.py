@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from math import isfinite
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from archcompiler.diagnostics import Diagnostic, Source, Span, error
-from archcompiler.syntax.document import Written
-from archcompiler.syntax.place import MAX_REPORTS
 from archcompiler.syntax.tokens import TOKENS
+
+if TYPE_CHECKING:
+    from archcompiler.syntax.document import Written
 
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 64
+# To place a report takes time that grows with the text; nobody reads more of one cause.
+MAX_REPORTS: Final = 20
 # Python may refuse to read longer integers: this is the least its own bound can be set to.
 MAX_DIGITS: Final = 640
 _INT64: Final = range(-(1 << 63), 1 << 63)
