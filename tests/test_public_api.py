@@ -166,7 +166,6 @@ def test_imports_no_more_than_it_needs(statement: str, tmp_path: Path) -> None:
 
 UNUSED = (
     "networkx",
-    "difflib",
     "tree_sitter",
     *("archcompiler.analysis.costs", "archcompiler.analysis.sizes"),
     *("archcompiler.config.settings", "archcompiler.language.checking", "archcompiler.spec.bounds"),
