@@ -177,6 +177,23 @@ UNUSED = (
 """What has to say something of another spec than a sound one, or is an operator of another."""
 
 
+def test_help_waits_for_nothing_but_click() -> None:
+    imported = "import sys; before = set(sys.modules); {}; print('|', *set(sys.modules) - before)"
+    names = []
+    for statement in ("import click, click.shell_completion", CLI.format("['--help']")):
+        result = subprocess.run(
+            [sys.executable, "-c", imported.format(statement)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        names.append(set(result.stdout.rpartition("|")[2].split()))
+    ours = {name for name in names[1] if name.split(".")[0] == "archcompiler"}
+    assert "archcompiler.cli.program" in ours
+    assert not ours & {"archcompiler.diagnostics", "archcompiler.shipped", "archcompiler.compiler"}
+    assert not (names[1] - names[0]) & {"dataclasses", "json", "pathlib", "typing_extensions"}
+
+
 def test_a_sound_spec_waits_for_nothing_that_it_does_not_use(tmp_path: Path) -> None:
     # Looking for entry points opens every installed package.
     statement = (
