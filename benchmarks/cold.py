@@ -41,7 +41,7 @@ def _start(course: Course, folder: str) -> Iterator[Comparison]:
     taken = in_turns({name: partial(_processor, c) for name, c in commands.items()}, course.rounds)
     yield compared("`--help`", taken["help"], "`python -c pass`", taken["pass"], goal=5.0)
     torch = ("`import torch`", taken["torch"])
-    yield compared("`build attention452`", taken["build"], *torch, goal=0.2)
+    yield compared("`build attention452`", taken["build"], *torch, goal=0.15)
     yield compared("`check attention452`", taken["check"], *torch)
     yield compared("`import click, jinja2, pydantic`", taken["libraries"], *torch)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from archcompiler.config.files import (
     Files,
@@ -29,8 +29,7 @@ Lay = Callable[[Located, Located], Located]
 """How one layer of values is laid upon another: `merge`, or by more rules than that."""
 
 
-@dataclass(frozen=True)
-class _How:
+class _How(NamedTuple):
     kind: Kind
     lay: Lay
 
