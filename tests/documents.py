@@ -116,7 +116,9 @@ def benchmarks_table() -> str:
         places.setdefault(f"{place}, commit {found['commit']}", []).append(f"`{part}`")
         for r in found["results"]:
             value, other = (_amount(r[key], r["unit"]) for key in ("value", "other"))
-            ratio = f"{r['ratio']:.3g}" + f", of {r['goal']:.3g} at most" * (r["goal"] is not None)
+            ratio = f"{r['ratio']:.3g}"
+            if r["goal"] is not None:
+                ratio += f" ({r['goal']:.3g} at most)"
             spread = f"{r['low']:.3g} to {r['high']:.3g}"
             rows.append((f"`{part}`", r["what"], value, r["against"], other, ratio, spread))
     head = ("part", "", "takes", "against", "which takes", "ratio", "middle half")
