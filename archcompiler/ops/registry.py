@@ -1,7 +1,7 @@
 """Operators by name: those built in, and those that other packages register.
 
-An operator is imported when its name is asked for: a start would wait for the classes of all. That
-a broken outside package touches no spec that does not use it follows.
+Each is imported when its name is asked for: a start need not wait for the classes of all, and a
+broken outside package touches no spec that does not use it.
 """
 
 from __future__ import annotations
