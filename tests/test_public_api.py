@@ -167,7 +167,7 @@ def test_imports_no_more_than_it_needs(statement: str, tmp_path: Path) -> None:
 UNUSED = (
     "networkx",
     "tree_sitter",
-    *("archcompiler.analysis.costs", "archcompiler.analysis.sizes"),
+    "archcompiler.analysis.sizes",
     *("archcompiler.config.settings", "archcompiler.language.checking", "archcompiler.spec.bounds"),
     *("archcompiler.diagnostics.render.text", "archcompiler.syntax.place"),
     *("archcompiler.ops.attend", "archcompiler.ops.blur", "archcompiler.ops.channelwise"),

@@ -37,6 +37,8 @@ def recipes(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comp
 
 
 def spaces(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from archcompiler import shipped
+
     return starting([*shipped.spaces(), *_files(incomplete, (".toml", ".json"))], incomplete)
 
 

@@ -34,8 +34,7 @@ class _How(NamedTuple):
     lay: Lay
 
 
-@dataclass(frozen=True)
-class Apart:
+class Apart(NamedTuple):
     """A file and what it extends, not laid upon one another."""
 
     own: Located

@@ -29,7 +29,7 @@ _KINDS: Final = {
     ),
     "attend": ("attend", "dot"),
     "blur": ("blur_pool",),
-    "channelwise": ("channel_conv", "layer_scale", "scale"),
+    "channelwise": ("affine", "channel_conv", "layer_scale", "scale"),
     "conv": ("conv",),
     "join": ("add", "concat", "gate", "maximum", "mul"),
     "linear": ("linear",),
