@@ -170,7 +170,7 @@ UNUSED = (
     "archcompiler.analysis.sizes",
     *("archcompiler.config.settings", "archcompiler.language.checking", "archcompiler.spec.bounds"),
     *("archcompiler.diagnostics.render.text", "archcompiler.syntax.place"),
-    *("archcompiler.ops.attend", "archcompiler.ops.blur", "archcompiler.ops.channelwise"),
+    *("archcompiler.ops.attend", "archcompiler.ops.blur"),
     *("archcompiler.ops.reduce", "archcompiler.ops.split"),
     *(f"archcompiler.backends.torch.ops.{name}" for name in ("attend", "blur", "reduce", "split")),
 )
