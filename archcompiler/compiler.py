@@ -153,13 +153,15 @@ def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> 
 def compile_loaded(loaded: LoadedSpec) -> CompiledNetwork:
     """Compile a spec that is read and valid."""
     from archcompiler.lower import lower
-    from archcompiler.passes.expect import check_expected
 
     graph = lower(loaded)
     found = diagnose(loaded, graph)
-    if not any(d.severity is Severity.ERROR for d in found):
-        # What a network with errors measures means nothing.
-        expected = check_expected(graph, loaded.spec.expect)
+    expect = loaded.spec.expect
+    # What a network with errors measures means nothing.
+    if expect is not None and not any(d.severity is Severity.ERROR for d in found):
+        from archcompiler.passes.expect import check_expected
+
+        expected = check_expected(graph, expect)
         found += tuple(finding.diagnostic(loaded.written, loaded.span) for finding in expected)
     if any(d.severity is Severity.ERROR for d in found):
         raise CompileError(*found)

@@ -13,10 +13,10 @@ import os
 import re
 import sys
 from contextlib import suppress
-from typing import Final, TextIO
+from typing import TYPE_CHECKING, Final, TextIO
 
-from archcompiler.diagnostics import CompileError, error
-from archcompiler.diagnostics.render.visible import visible
+if TYPE_CHECKING:
+    from archcompiler.diagnostics import CompileError
 
 _PLAINER: Final = {"─": "-", "–": "-", "−": "-", "…": "~", "·": "|", "×": "x", "→": ">", "Δ": "D"}
 """What is printed of our own signs where the encoding of a stream lacks them, as wide as they."""
@@ -27,14 +27,14 @@ _STYLE: Final = re.compile(r"(\x1b\[[0-9;]*m|[\n\t])")
 
 def line(text: object, *, err: bool = False) -> None:
     """Print one line; a line break in the text, such as that of a file name, is no other."""
-    _write(visible(str(text)) + "\n", err=err)
+    _write(_visible(str(text)) + "\n", err=err)
 
 
 def page(text: str, *, err: bool = False, styled: bool = False) -> None:
     """Print lines that are our own, with colours only if they are `styled` by us."""
     parts = _STYLE.split(text)
     kept = ("\n", "\t", "\x1b") if styled else ("\n", "\t")
-    _write("".join(p if p.startswith(kept) else visible(p) for p in parts), err=err)
+    _write("".join(p if p.startswith(kept) else _visible(p) for p in parts), err=err)
 
 
 def raw(content: str | bytes) -> None:
@@ -154,6 +154,14 @@ def _lose(stream: TextIO) -> None:
     os.close(null)
 
 
+def _visible(text: str) -> str:
+    if text.isprintable():
+        return text  # `--help` waits for no diagnostics
+    from archcompiler.diagnostics.render.visible import visible
+
+    return visible(text)
+
+
 def _write(text: str, *, err: bool) -> None:
     stream: TextIO | None = sys.stderr if err else sys.stdout
     if stream is None:
@@ -170,6 +178,8 @@ def _write(text: str, *, err: bool) -> None:
 
 
 def _unwritten(stream: TextIO, problem: OSError) -> CompileError:
+    from archcompiler.diagnostics import CompileError, error
+
     _lose(stream)  # or what is still in its buffer would be the same error once more
     reason = (problem.strerror or str(problem)).lower()
     return CompileError(error("E406", f"cannot write the output: {reason}"))

@@ -1,92 +1,78 @@
-"""Speed of the analytic costs, as ratios within one run: `python benchmarks/costs.py`.
-
-Imports are excluded on both sides, medians are taken of alternating repetitions, and torch is held
-to one thread. Exit 1 if a bound is broken.
-"""
+"""How fast the analytic costs are; imports are excluded on both sides, torch has one thread."""
 
 from __future__ import annotations
 
-import sys
-import time
 import warnings
-from collections.abc import Callable
-from statistics import median
+from collections.abc import Iterator
+from functools import partial
 
-import torch
+from benchmarks.timing import Comparison, Course, bounded, compared, in_turns, seconds
 
-import archcompiler
-from archcompiler.tables.grid import cost_grid
-from archcompiler.tables.report import Report
-from archcompiler.tables.text import render
-
-warnings.simplefilter("ignore")
-from fvcore.nn import FlopCountAnalysis  # noqa: E402 - warns when imported
-
-SPEC = "specs/attention452.toml"
-LEAST_RATIO = 50
-MOST_SECONDS = 3.0
-MOST_GROWTH = 1.5
+SPEC = "attention452"
 
 
-def seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def measure(course: Course) -> Iterator[Comparison]:
+    """The table of Attention-452 against fvcore's trace; ten times the modules."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield _against_fvcore(course)
+    finally:
+        torch.set_num_threads(threads)
+    yield from _growth(course)
 
 
-def table(network: archcompiler.CompiledNetwork) -> str:
+def table(network: object) -> str:
     """What `archcompiler flops` prints, computed anew."""
+    import archcompiler
+    from archcompiler.tables.grid import cost_grid
+    from archcompiler.tables.report import Report
+    from archcompiler.tables.text import render
+
+    assert isinstance(network, archcompiler.CompiledNetwork)
     return render([cost_grid([Report(network, network.graph)], [])])
 
 
 def whole(modules: int) -> str:
     """From a spec to its table."""
+    import archcompiler
+
     return table(archcompiler.compile(SPEC, [f"stages.0.modules={modules}"]))
 
 
-def against_fvcore() -> float:
-    """The table of Attention-452 against one trace of the same model by fvcore."""
-    network = archcompiler.compile(SPEC)
+def _against_fvcore(course: Course) -> Comparison:
+    import torch
+
+    import archcompiler
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns when imported
+        from fvcore.nn import FlopCountAnalysis
+    network = archcompiler.compile("attention56_cifar" if course.quick else SPEC)
     x = network.graph.input
     model = network.module().eval()
-    image = torch.zeros(1, x.channels, x.height, x.width)
+    image = torch.zeros(1, x.channels, *x.size)
 
     def trace() -> None:
-        with torch.no_grad():
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             analysis = FlopCountAnalysis(model, image)
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             analysis.total()
 
-    table(network), trace()
-    ours, theirs = [], []
-    for _ in range(5):
-        ours.append(seconds(lambda: table(network)))
-        theirs.append(seconds(trace))
-    ratio = median(theirs) / median(ours)
-    print(f"attention452: table {median(ours) * 1e3:.1f} ms, fvcore {median(theirs) * 1e3:.0f} ms")
-    print(f"  fvcore takes {ratio:.0f} times as long (bound: {LEAST_RATIO})")
-    return ratio
+    runs = {"ours": partial(seconds, partial(table, network)), "fvcore": partial(seconds, trace)}
+    taken = in_turns(runs, min(course.rounds, 7))
+    what = f"cost table of {network.name}"
+    return compared(what, taken["ours"], "fvcore's trace", taken["fvcore"], goal=1 / 50)
 
 
-def growth() -> tuple[float, float]:
-    """Spec to table for growing networks; the last against ten times the one before."""
-    times = {}
-    for modules in (100, 1_000, 10_000):
-        times[modules] = median(seconds(lambda n=modules: whole(n)) for _ in range(3))
-        print(f"{modules:>6,} + 12 modules: spec to table {times[modules]:.2f} s")
-    linear = times[10_000] / (10 * times[1_000])
-    print(f"  10,000 against ten times 1,000: {linear:.2f} (bound: {MOST_GROWTH})")
-    return linear, times[10_000]
-
-
-def main() -> int:
-    torch.set_num_threads(1)
-    ratio = against_fvcore()
-    linear, longest = growth()
-    held = ratio >= LEAST_RATIO and linear <= MOST_GROWTH and longest < MOST_SECONDS
-    print("bounds hold" if held else "A BOUND IS BROKEN")
-    return 0 if held else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _growth(course: Course) -> Iterator[Comparison]:
+    small, large = (10, 100) if course.quick else (1000, 10_000)
+    sizes = {n: partial(seconds, partial(whole, n)) for n in (small, large)}
+    taken = in_turns({str(n): run for n, run in sizes.items()}, 1 if course.quick else 3)
+    what = f"spec to table, {large:,} modules"
+    ten = [10 * value for value in taken[str(small)]]
+    yield compared(what, taken[str(large)], f"ten times {small:,}", ten, goal=1.5)
+    yield bounded(what, taken[str(large)], 3.0)

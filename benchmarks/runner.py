@@ -1,26 +1,26 @@
 """The runner against a bare loop: images a second on resident data, and start to first step.
 
-    python benchmarks/runner.py [--spec SPEC] [--device cpu] [--batch 32] [--steps 20]
-    python benchmarks/runner.py --list [--classes 1000] [--images 100]
+    python -m benchmarks.runner [--spec SPEC] [--device cpu] [--batch 32] [--steps 20]
+    python -m benchmarks.runner --list [--classes 1000] [--images 100]
 
 Both train the same network with the same optimizer on the same bytes on the device. The bare loop
 slices the data in order and does nothing else: no augmentation, no order, no log, no checkpoint.
-Rounds of both take turns, so that a busy machine slows both, and the median of the rounds counts.
 
 With `--list`: what a start on image folders of ImageNet's shape takes to find its files, against
 `os.walk` over the same ones. They are empty: none is opened before the first step.
+`python -m benchmarks runner` measures all of this, on the CPU.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -40,6 +40,9 @@ from archcompiler.runner.report.metrics import Row
 from archcompiler.runner.system.distributed import World
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle
 from archcompiler.runner.system.signals import StopSignals
+from benchmarks.timing import Comparison, Course, compared, in_turns, seconds
+
+SPEC, RECIPE = "specs/attention56_cifar.toml", "smoke"
 
 
 class Silent:
@@ -50,10 +53,17 @@ class Silent:
     def save(self, loop: Loop, *, best: bool) -> None: ...
 
 
+def measure(course: Course) -> Iterator[Comparison]:
+    """Steps against the bare loop, files found against a walk."""
+    steps, batch = (1, 4) if course.quick else (5, 32)
+    yield speed(SPEC, RECIPE, "cpu", batch, steps, min(course.rounds, 9))
+    yield listing(*((10, 2) if course.quick else (1000, 100)), course.rounds)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--spec", default="specs/attention56_cifar.toml")
-    parser.add_argument("--recipe", default="smoke")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--spec", default=SPEC)
+    parser.add_argument("--recipe", default=RECIPE)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20)
@@ -61,38 +71,52 @@ def main() -> None:
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--images", type=int, default=100)
-    arguments = parser.parse_args()
-    if arguments.list:
-        listing(arguments.classes, arguments.images, arguments.rounds)
+    given = parser.parse_args()
+    if given.list:
+        found = listing(given.classes, given.images, given.rounds)
+        print(f"{found.what}: {found.value:.2f} s, {found.ratio:.2f} of {found.against}")
         return
+    found = speed(given.spec, given.recipe, given.device, given.batch, given.steps, given.rounds)
+    images = given.batch * given.steps
+    print(f"{found.what}, torch {torch.__version__}")
+    print(f"bare loop  {images / found.other:10.1f} images/s")
+    print(
+        f"runner     {images / found.value:10.1f} images/s, {1 / found.ratio:.3f} of the bare loop"
+    )
+    settings = _settings(given.device, given.batch, given.steps * (given.rounds + 1))
+    print(f"start to first step {first_step(given.spec, given.recipe, settings):.1f} s")
 
-    steps, batch = arguments.steps, arguments.batch
-    settings = [
-        f"device={arguments.device}",
+
+def _settings(device: str, batch: int, iterations: int) -> list[str]:
+    return [
+        f"device={device}",
         f"batch_size={batch}",
-        f"iterations={(arguments.rounds + 1) * steps}",
+        f"iterations={iterations}",
         "checkpoint_every=1000000",
         "log_every=50",
     ]
-    network = archcompiler.compile(arguments.spec)
-    loaded = load_recipe(arguments.recipe, settings)
-    device = resolve_device(arguments.device)
+
+
+def speed(
+    spec: str, recipe: str, device_name: str, batch: int, steps: int, rounds: int
+) -> Comparison:
+    """Steps of the runner against the bare loop's.
+
+    Nothing of the first round counts: it compiles, tunes and allocates.
+    """
+    network = archcompiler.compile(spec)
+    loaded = load_recipe(recipe, _settings(device_name, batch, (rounds + 1) * steps))
+    device = resolve_device(device_name)
     hardware = settle(loaded, device)
     data = open_data(loaded, network.spec, device)
-    runner = runner_steps(network, loaded, hardware, data)
-    bare = bare_steps(network, loaded, hardware, data)
-    rounds = []
-    for i in range(arguments.rounds + 1):
-        # Whichever goes first finds the caches as the other has left them.
-        turns = [(0, bare), (1, runner)][:: -1 if i % 2 else 1]
-        times = {which: timed(run, steps, device) for which, run in turns}
-        rounds.append([times[0], times[1]])
-    # The first round compiles, tunes and allocates.
-    speeds = [statistics.median(batch * steps / r[i] for r in rounds[1:]) for i in (0, 1)]
-    print(f"{network.name}, {arguments.recipe}, {device}, torch {torch.__version__}, batch {batch}")
-    print(f"bare loop  {speeds[0]:10.1f} images/s")
-    print(f"runner     {speeds[1]:10.1f} images/s, {speeds[1] / speeds[0]:.3f} of the bare loop")
-    print(f"start to first step {first_step(arguments.spec, arguments.recipe, settings):.1f} s")
+    loops = {
+        "bare": bare_steps(network, loaded, hardware, data),
+        "runner": runner_steps(network, loaded, hardware, data),
+    }
+    runs = {name: partial(timed, loop, steps, device) for name, loop in loops.items()}
+    taken = in_turns(runs, rounds)
+    what = f"{network.name}, {recipe}, {device}, {steps} steps of {batch}"
+    return compared(what, taken["runner"], "a bare loop", taken["bare"])
 
 
 def timed(run: Callable[[int], None], steps: int, device: torch.device) -> float:
@@ -178,8 +202,8 @@ def bare_steps(
     return run
 
 
-def listing(classes: int, images: int, rounds: int) -> None:
-    """Files a second that a start finds, and that a plain walk does."""
+def listing(classes: int, images: int, rounds: int) -> Comparison:
+    """Files that a start finds, against a plain walk."""
     with tempfile.TemporaryDirectory() as root:
         for name in range(classes):
             for split, count in (("train", images), ("val", 1)):
@@ -188,18 +212,19 @@ def listing(classes: int, images: int, rounds: int) -> None:
                 for i in range(count):
                     (inner / f"n{name:08d}_{i}.JPEG").touch()
         data = Folder(type="folder", path=root, mean=(0.5,) * 3, std=(0.5,) * 3)
-        took = []
-        for _ in range(rounds):
-            start = time.perf_counter()
-            walked = sum(len(files) for _, _, files in os.walk(root))
-            middle = time.perf_counter()
-            train, test = list_training(data), list_test(data)
-            took.append((middle - start, time.perf_counter() - middle))
-        assert walked == len(train) + len(test)
-    walk, ours = (statistics.median(t[i] for t in took) for i in (0, 1))
-    print(f"{walked:,} files in {2 * classes:,} folders")
-    print(f"os.walk    {walk:6.2f} s")
-    print(f"the runner {ours:6.2f} s, {ours / walk:.2f} of the walk")
+
+        def walk() -> int:
+            return sum(len(files) for _, _, files in os.walk(root))
+
+        def find() -> int:
+            return len(list_training(data)) + len(list_test(data))
+
+        files = walk()
+        if find() != files:
+            raise RuntimeError(f"of {files:,} files only {find():,} are found")
+        taken = in_turns({"walk": partial(seconds, walk), "ours": partial(seconds, find)}, rounds)
+    what = f"finding {files:,} images in {2 * classes:,} folders"
+    return compared(what, taken["ours"], "`os.walk`", taken["walk"])
 
 
 def first_step(spec: str, recipe: str, settings: list[str]) -> float:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +20,8 @@ from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import operators
 
 ROOT: Final = Path(__file__).parents[1]
+README: Final = ROOT / "README.md"
+RESULTS: Final = ROOT / "benchmarks" / "results.json"
 BLOCKS: Final = ROOT / "docs" / "blocks.md"
 ZOO_PAGE: Final = ROOT / "docs" / "reference" / "zoo.md"
 NETWORKS: Final = ROOT / "docs" / "reference" / "networks.md"
@@ -104,10 +107,36 @@ def specs_table() -> str:
     return table(("", "spec", "input", "parameters", "MACs"), rows, "lllrr")
 
 
+def benchmarks_table() -> str:
+    """What `python -m benchmarks --record` has measured, and where."""
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
+    rows, places = [], {}
+    for part, found in results.items():
+        place = f"{found['machine']}, Python {found['python']}, torch {found['torch']}"
+        places.setdefault(f"{place}, commit {found['commit']}", []).append(f"`{part}`")
+        for r in found["results"]:
+            value, other = (_amount(r[key], r["unit"]) for key in ("value", "other"))
+            ratio = f"{r['ratio']:.3g}"
+            if r["goal"] is not None:
+                ratio += f" ({r['goal']:.3g} at most)"
+            spread = f"{r['low']:.3g} to {r['high']:.3g}"
+            rows.append((f"`{part}`", r["what"], value, r["against"], other, ratio, spread))
+    head = ("part", "", "takes", "against", "which takes", "ratio", "middle half")
+    said = "; ".join(f"{', '.join(parts)}: {place}" for place, parts in places.items())
+    return f"\n{table(head, rows, 'llrlrrr')}\nMeasured on {said}.\n"
+
+
+def _amount(value: float, unit: str) -> str:
+    if unit == "s" and value < 1:
+        return f"{1000 * value:.3g} ms"
+    return f"{value:,.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
+
+
 SECTIONS: Final[Mapping[Path, Mapping[str, Callable[[], str]]]] = {
     ZOO_PAGE: {"zoo": zoo_table},
     NETWORKS: {"specs": specs_table},
     BLOCKS: {"operators": operator_table},
+    README: {"benchmarks": benchmarks_table},
 }
 """Tables between markers, `<!-- zoo -->` and `<!-- /zoo -->`."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +25,6 @@ import archcompiler
 from archcompiler.diagnostics.codes import all_codes, explanation
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import ZOO
-from archcompiler.ops.registry import operators
 from archcompiler.verify import verify
 from archcompiler.verify.counts import verify_counts
 
@@ -188,9 +188,8 @@ def test_the_block_of_contributing_is_in_the_zoo() -> None:
 
 def test_the_operator_of_contributing(monkeypatch: pytest.MonkeyPatch) -> None:
     square = example_of("class Square")["Square"]
-    known = {**operators(), "square": square}
-    monkeypatch.setattr("archcompiler.language.library.operators", lambda: known)
-    monkeypatch.setattr("archcompiler.ops.registry.operators", lambda: known)
+    point = SimpleNamespace(name="square", value="example:Square", load=lambda: square)
+    monkeypatch.setattr("archcompiler.ops.registry._outside", lambda: {"square": (point,)})
     network = archcompiler.compile({**TINY, "activation": "square"})
     assert "torch.square(self.norm1(self.conv1(x)))" in network.source
     proof, counts = verify(network), verify_counts(network)

@@ -7,6 +7,7 @@ import doctest
 import importlib
 import inspect
 import json
+import os
 import pickle
 import subprocess
 import sys
@@ -139,13 +140,11 @@ IMPORTS = {
     },
     CLI.format("['check', SPEC]"): {
         "click",
-        "networkx",
         "pydantic",
     },
     CLI.format("['build', '-o', OUT, SPEC]"): {
         "click",
         "jinja2",
-        "networkx",
         "pydantic",
     },
 }
@@ -163,6 +162,57 @@ def test_imports_no_more_than_it_needs(statement: str, tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert set(result.stdout.rpartition("|")[2].split()) & HEAVY <= IMPORTS[statement]
+
+
+UNUSED = (
+    "networkx",
+    "tree_sitter",
+    "archcompiler.analysis.sizes",
+    *("archcompiler.config.settings", "archcompiler.language.checking", "archcompiler.spec.bounds"),
+    *("archcompiler.diagnostics.render.text", "archcompiler.syntax.place"),
+    *("archcompiler.ops.attend", "archcompiler.ops.blur"),
+    *("archcompiler.ops.reduce", "archcompiler.ops.split"),
+    *(f"archcompiler.backends.torch.ops.{name}" for name in ("attend", "blur", "reduce", "split")),
+)
+"""What has to say something of another spec than a sound one, or is an operator of another."""
+
+
+def test_help_waits_for_nothing_but_click() -> None:
+    imported = "import sys; before = set(sys.modules); {}; print('|', *set(sys.modules) - before)"
+    names = []
+    for statement in ("import click, click.shell_completion", CLI.format("['--help']")):
+        result = subprocess.run(
+            [sys.executable, "-c", imported.format(statement)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        names.append(set(result.stdout.rpartition("|")[2].split()))
+    ours = {name for name in names[1] if name.split(".")[0] == "archcompiler"}
+    assert "archcompiler.cli.program" in ours
+    assert not ours & {"archcompiler.diagnostics", "archcompiler.shipped", "archcompiler.compiler"}
+    assert not (names[1] - names[0]) & {"dataclasses", "json", "pathlib", "typing_extensions"}
+
+
+def test_a_sound_spec_waits_for_nothing_that_it_does_not_use(tmp_path: Path) -> None:
+    # Looking for entry points opens every installed package.
+    statement = (
+        "import importlib.metadata as metadata; metadata.entry_points = None; "
+        + CLI.format(["build", "-o", str(tmp_path), str(ROOT / "specs/attention452.toml")])
+        + "; import sys; print('|', *sys.modules)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", statement],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYDANTIC_DISABLE_PLUGINS": "__all__"},  # as the command line has it
+    )
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "attention452.py").is_file()
+    imported = set(result.stdout.rpartition("|")[2].split())
+    assert "archcompiler.emit.render" in imported
+    assert not imported.intersection(UNUSED)
 
 
 def test_the_typing_marker_is_there() -> None:

@@ -15,10 +15,11 @@ from typing import Literal
 
 from archcompiler.analysis.branches import beside_trunk
 from archcompiler.analysis.memory import input_types, keeps_input, storages
+from archcompiler.analysis.total import Cost
 from archcompiler.ir import INPUT, Block, Graph, Step, fold
 from archcompiler.ir.kinds import HEAD, STEM
 from archcompiler.ops import Operator
-from archcompiler.ops.cost import BYTES, Cost
+from archcompiler.ops.cost import BYTES
 
 Branch = Literal["stem", "trunk", "mask", "head"]
 BRANCHES: tuple[Branch, ...] = ("stem", "trunk", "mask", "head")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.ops.cost import BYTES, Cost
+from archcompiler.analysis.total import Cost
+from archcompiler.ops.cost import BYTES
 
 
 @dataclass(frozen=True, slots=True)

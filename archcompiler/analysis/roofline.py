@@ -8,9 +8,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
+from archcompiler.analysis.total import Cost
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.diagnostics.suggest import did_you_mean
-from archcompiler.ops.cost import BYTES, Cost
+from archcompiler.ops.cost import BYTES
 
 Precision = Literal["half", "single"]
 PRECISIONS: dict[Precision, int] = {"half": 2, "single": 4}

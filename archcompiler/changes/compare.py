@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from archcompiler.analysis.depth import trunk_depth
+from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.differences import Difference, spec_differences
-from archcompiler.ops.cost import Cost
 from archcompiler.tables.report import Report
 
 Shape = tuple[int, ...]

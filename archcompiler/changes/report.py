@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from archcompiler.analysis.total import Cost
 from archcompiler.changes.compare import Changes, Keys, Pair, by_scope
 from archcompiler.diagnostics.render.visible import visible
-from archcompiler.ops.cost import Cost
 from archcompiler.tables import markdown, text
 from archcompiler.tables.grid import Grid, Heading, Section
 

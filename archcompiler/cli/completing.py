@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
 import click
 from click.shell_completion import CompletionItem, shell_complete
-
-from archcompiler import shipped
 
 VARIABLE: Final = "_ARCHCOMPILER_COMPLETE"
 """What the script of a shell sets when it asks."""
@@ -28,14 +25,20 @@ def starting(words: Iterable[str], incomplete: str) -> list[CompletionItem]:
 
 def specs(incomplete: str) -> list[CompletionItem]:
     """Shipped specs by their names, and files."""
+    from archcompiler import shipped
+
     return starting([*shipped.specs(), *_files(incomplete, (".toml", ".json"))], incomplete)
 
 
 def recipes(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from archcompiler import shipped
+
     return starting([*shipped.recipes(), *_files(incomplete, (".toml",))], incomplete)
 
 
 def spaces(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from archcompiler import shipped
+
     return starting([*shipped.spaces(), *_files(incomplete, (".toml", ".json"))], incomplete)
 
 
@@ -159,6 +162,8 @@ def _words(steps: list[str]) -> tuple[str, ...]:
 
 def _files(incomplete: str, extensions: tuple[str, ...]) -> Iterator[str]:
     """Files of these kinds, and folders, that a path may go on to."""
+    from pathlib import Path
+
     folder, slash, _ = incomplete.rpartition("/")
     with suppress(OSError, ValueError):
         for path in sorted(Path(folder or (slash or ".")).iterdir()):

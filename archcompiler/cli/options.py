@@ -15,7 +15,6 @@ from click.shell_completion import CompletionItem
 from archcompiler.cli import completing
 from archcompiler.diagnostics.read import MAX_BYTES, stream_source
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.runner.recipe.choices import Crops, OnError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -141,6 +140,8 @@ def _keep_format(ctx: click.Context, _: click.Parameter, value: str) -> str:
 
 
 def crops_option(command: F) -> F:
+    from archcompiler.runner.recipe.choices import Crops
+
     return click.option(
         "--crops",
         type=choice(Crops),
@@ -170,6 +171,8 @@ def recipe_set_option(command: F) -> F:
 
 
 def on_error_option(command: F) -> F:
+    from archcompiler.runner.recipe.choices import OnError
+
     return click.option(
         "--on-error",
         type=choice(OnError),

@@ -5,15 +5,16 @@ from __future__ import annotations
 import gc
 import os
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
 from archcompiler import __version__, terminal
 from archcompiler.cli.completing import VARIABLE, answer
-from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError, error
+
+if TYPE_CHECKING:
+    from archcompiler.diagnostics import CompileError
 
 _GONE: Final = 141
 """As a shell has it for a program that a SIGPIPE has ended."""
@@ -121,9 +122,8 @@ def run(arguments: list[str]) -> int:
         terminal.finish()
     except BrokenPipeError:
         code = _GONE
-    except CompileError as unwritten:
-        report(unwritten.diagnostics)
-        code = 2
+    except _compile_error() as unwritten:
+        code = _told(unwritten)
     finally:
         # The process ends: looking for cycles among all that was imported would take a quarter of
         # a build.
@@ -143,30 +143,47 @@ def _invoke(arguments: list[str]) -> int:
     except click.ClickException as exc:
         _report_usage(exc)
         return exc.exit_code
-    except CompileError as exc:
-        report(exc.diagnostics, context.obj or "text")
-        return 2
+    except _compile_error() as exc:
+        return _told(exc, context.obj)
     except ImportError as exc:
         package = (exc.name or "").partition(".")[0]
         if package not in INSTALL:
             raise
+        from archcompiler.diagnostics import error
+
         problem = error(
             "E410",
             f"this command needs {package}, which cannot be imported",
             notes=(str(exc),),
             help=INSTALL[package],
         )
-        report([problem], context.obj or "text")
-        return 2
+        return _told(_compile_error()(problem), context.obj)
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except OSError as exc:
         # Click prints its help by itself. Any other error has a name of a file, or is our mistake.
         if exc.filename is not None or isinstance(exc, BrokenPipeError):
             raise
+        from archcompiler.diagnostics import CompileError, error
+
         reason = (exc.strerror or str(exc)).lower()
         raise CompileError(error("E406", f"cannot write the output: {reason}")) from None
     return 0
+
+
+def _compile_error() -> type[CompileError]:
+    """The exception, imported once something is raised: `--help` need not wait for it."""
+    from archcompiler.diagnostics import CompileError
+
+    return CompileError
+
+
+def _told(problem: CompileError, format: Any = None) -> int:
+    """The exit code, once the problem is reported."""
+    from archcompiler.cli.report import report
+
+    report(problem.diagnostics, format or "text")
+    return 2
 
 
 def _report_usage(exc: click.ClickException) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +23,8 @@ def report(
     """
     found = list(diagnostics)
     if format == "json":
+        import json
+
         terminal.page(json.dumps({"diagnostics": rows(found), "networks": networks}, indent=2))
         terminal.page("\n")
     elif format == "text" and found:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from archcompiler.config.files import (
     Files,
@@ -20,7 +20,6 @@ from archcompiler.config.files import (
 )
 from archcompiler.config.located import Located, locate, merge
 from archcompiler.config.problems import kind_of
-from archcompiler.config.settings import parse_setting
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import MAX_BYTES
 from archcompiler.syntax import parse
@@ -30,14 +29,12 @@ Lay = Callable[[Located, Located], Located]
 """How one layer of values is laid upon another: `merge`, or by more rules than that."""
 
 
-@dataclass(frozen=True)
-class _How:
+class _How(NamedTuple):
     kind: Kind
     lay: Lay
 
 
-@dataclass(frozen=True)
-class Apart:
+class Apart(NamedTuple):
     """A file and what it extends, not laid upon one another."""
 
     own: Located
@@ -102,6 +99,10 @@ def read_apart(name: str | Path | Source, kind: Kind, base: Kind, files: Files) 
 
 def with_settings(values: Located, settings: Sequence[str], lay: Lay = merge) -> Located:
     """`--set` after `--set` laid upon the values. Raises CompileError with all that are wrong."""
+    if not settings:
+        return values
+    from archcompiler.config.settings import parse_setting
+
     problems: list[Diagnostic] = []
     for argument in settings:
         try:

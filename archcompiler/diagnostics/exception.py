@@ -6,7 +6,6 @@ from math import inf
 from typing import Final
 
 from archcompiler.diagnostics.diagnostic import Diagnostic, Severity, error
-from archcompiler.diagnostics.render import render
 
 UNSHOWN: Final = "E114"
 MOST: Final = 100
@@ -32,6 +31,8 @@ class CompileError(Exception):
         self.diagnostics: tuple[Diagnostic, ...] = tuple(kept)
 
     def __str__(self) -> str:
+        from archcompiler.diagnostics.render import render
+
         return render(self.diagnostics, "text")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from archcompiler.analysis.total import Cost
 from archcompiler.figure.drawing import Drawing, block_key
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.labels import name_words, step_words, stride_of
@@ -12,7 +13,6 @@ from archcompiler.figure.recognition import ModuleShape, modules_in, recognise
 from archcompiler.figure.words import enumerate_words, plural, role_of, shape_words, short
 from archcompiler.ir import INPUT, Block
 from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, STAGE, UNIT
-from archcompiler.ops.cost import Cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from archcompiler.analysis.costs import CostModel
 from archcompiler.analysis.depth import trunk_depth
+from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.folding import digest
 from archcompiler.figure.labels import name_words
@@ -16,7 +17,6 @@ from archcompiler.figure.scene import Info
 from archcompiler.figure.words import shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ir.kinds import UNIT, UNITS
-from archcompiler.ops.cost import Cost
 from archcompiler.spec.names import class_name
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archcompiler.analysis.total import Cost
 from archcompiler.figure.cards import PAD, card, card_size
 from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.folding import Run, runs
@@ -12,7 +13,6 @@ from archcompiler.figure.metrics import CAP_HEIGHT, shorten, text_width
 from archcompiler.figure.scene import TEXT, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.words import FORMS, role_of, shape_words, short
 from archcompiler.ir import Block, TensorType
-from archcompiler.ops.cost import Cost
 
 FIRST = 43.0
 """Width of the first column: the input, and below it the names of the strip's rows."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archcompiler.config.path import SpecPath
 from archcompiler.ir.types import TensorType
@@ -30,8 +30,7 @@ class Step:
     origin: SpecPath = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """Why a block cannot be what its spec says."""
 
     code: str

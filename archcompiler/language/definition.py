@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from archcompiler.config.path import SpecPath
 from archcompiler.language.expression import Expression
@@ -23,8 +23,7 @@ WIRING: Final = ("op", "from", "when", "else", "repeat")
 """Keys of a step that are no arguments."""
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option of a block."""
 
     name: str
@@ -50,8 +49,7 @@ class Option:
         return self.type in ("bool", "word", "slot")
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One step of a block, as written."""
 
     name: str

@@ -8,7 +8,7 @@ from archcompiler.diagnostics import CompileError
 from archcompiler.language.definition import Definition
 from archcompiler.language.expression import Expression
 from archcompiler.language.library import Library
-from archcompiler.ops.registry import operators
+from archcompiler.ops.registry import FAMILIES
 
 
 def endless(definition: Definition, library: Library) -> tuple[str, tuple[str, ...]] | None:
@@ -49,7 +49,7 @@ def _calls(definition: Definition) -> Iterator[tuple[str, str]]:
     """Steps that are always there, and what they call."""
     for rule in definition.steps:
         always = rule.when is None and rule.repeat is None
-        if always and rule.op not in definition.slots and rule.op not in operators():
+        if always and rule.op not in definition.slots and rule.op not in FAMILIES:
             yield rule.name, rule.op
 
 

@@ -45,7 +45,7 @@ def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
             continue
         folds[layer.name] = Fold(layer, norm)
         bias = True if norm.when is None or layer.when is not None else norm.when.text
-        biased = replace(layer, arguments={**layer.arguments, "bias": bias})
+        biased = layer._replace(arguments={**layer.arguments, "bias": bias})
         steps = tuple(biased if rule.name == layer.name else rule for rule in rest)
     return replace(definition, steps=steps, folds=folds)
 
@@ -84,4 +84,4 @@ def _without(steps: Steps, gone: Rule, other: str) -> Steps | None:
 def _renamed(rule: Rule, old: str, new: str) -> Rule:
     """A step that reads `new` in place of `old`."""
     inputs = tuple(new if name == old else name for name in rule.inputs)
-    return replace(rule, inputs=inputs, otherwise=new if rule.otherwise == old else rule.otherwise)
+    return rule._replace(inputs=inputs, otherwise=new if rule.otherwise == old else rule.otherwise)

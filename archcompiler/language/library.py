@@ -15,7 +15,7 @@ from archcompiler.language.definition import Definition
 from archcompiler.language.folding import folded
 from archcompiler.language.reading import read_block, read_definition
 from archcompiler.ops import Operator
-from archcompiler.ops.registry import find_operator, operators
+from archcompiler.ops.registry import built_in, find_operator
 from archcompiler.syntax import parse
 
 Home = Literal["stems", "heads", "modules", "blocks"]
@@ -72,9 +72,9 @@ class Library:
         Installed packages are searched only for a name that is not known here: that takes longer
         than all the rest of a build. Raises CompileError E315 for one that cannot be used.
         """
-        built_in = operators().get(name)
-        if built_in is not None or name in self._own or name in _files("blocks"):
-            return built_in
+        known = built_in(name)
+        if known is not None or name in self._own or name in _files("blocks"):
+            return known
         return find_operator(name)
 
     def glance(self, name: str, home: Home = "blocks") -> Definition | None:
@@ -123,7 +123,8 @@ class Library:
 
     def is_outside(self, name: str, home: Home) -> bool:
         """Whether a block is an outside package's alone."""
-        return name not in self._own and name in _outside(home) and name not in _files(home)
+        # Installed packages are searched last: that takes longer than the rest.
+        return name not in self._own and name not in _files(home) and name in _outside(home)
 
     def missing(self) -> tuple[str, ...]:
         """What is said of a name that might be in a package which cannot be found."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import SequenceMatcher
 from typing import Any, Final
 
 from archcompiler.config.located import Located, meant_as
@@ -303,6 +302,8 @@ def meant(name: str, names: Collection[str]) -> str | None:
 
 
 def _alike(a: str, b: str, least: float) -> bool:
+    from difflib import SequenceMatcher
+
     return SequenceMatcher(None, a, b).ratio() >= least
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from archcompiler.config.path import SpecPath
 from archcompiler.language import symbol
@@ -48,8 +48,7 @@ class Dialect:
         return op if self.library.batch_norms is None else op.inference
 
 
-@dataclass(frozen=True)
-class BlockTarget:
+class BlockTarget(NamedTuple):
     """A call of a block."""
 
     definition: Definition
@@ -83,8 +82,7 @@ class BlockTarget:
         )
 
 
-@dataclass(frozen=True)
-class OperatorTarget:
+class OperatorTarget(NamedTuple):
     """An operator with its arguments."""
 
     operator: type[Operator]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 
 class Required:
@@ -19,8 +18,7 @@ ArgumentType = Literal["int", "ints", "float", "bool", "word"]
 """`ints` is one whole number for all axes, or an array with one for each."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of an operator, as a spec may write it."""
 
     type: ArgumentType

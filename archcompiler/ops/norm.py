@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.base import Number, Operator, Role, ShapeError
-from archcompiler.ops.channelwise import Affine
 from archcompiler.ops.cost import BYTES, Saved, Work
 
 EPS = "added to the variance"
@@ -58,6 +57,8 @@ class BatchNorm(Operator):
 
     @property
     def inference(self) -> Operator:
+        from archcompiler.ops.channelwise import Affine
+
         return Affine(self.channels)
 
     @property

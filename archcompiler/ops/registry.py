@@ -1,7 +1,7 @@
 """Operators by name: those built in, and those that other packages register.
 
-An outside package is loaded when a name of its own is asked for, so that a broken one touches no
-spec that does not use it.
+Each is imported when its name is asked for: a start need not wait for the classes of all, and a
+broken outside package touches no spec that does not use it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ops.base import Operator
@@ -22,38 +22,54 @@ if TYPE_CHECKING:
 
 GROUP = "archcompiler.operators"
 """Entry points of this group are subclasses of `Operator`, each under its `kind`."""
-FAMILIES = (
-    "activation",
-    "attend",
-    "blur",
-    "channelwise",
-    "conv",
-    "join",
-    "linear",
-    "norm",
-    "pool",
-    "reduce",
-    "regularise",
-    "resize",
-    "split",
-    "whole_pool",
-)
+_KINDS: Final = {
+    "activation": (
+        *("elu", "gelu", "hardsigmoid", "hardswish", "identity", "leaky_relu", "mish", "prelu"),
+        *("relu", "relu6", "sigmoid", "silu", "softplus", "tanh"),
+    ),
+    "attend": ("attend", "dot"),
+    "blur": ("blur_pool",),
+    "channelwise": ("affine", "channel_conv", "layer_scale", "scale"),
+    "conv": ("conv",),
+    "join": ("add", "concat", "gate", "maximum", "mul"),
+    "linear": ("linear",),
+    "norm": ("batch_norm", "channel_norm", "group_norm", "layer_norm", "spatial_norm"),
+    "pool": ("avg_pool", "max_pool"),
+    "reduce": ("reduce", "softmax"),
+    "regularise": ("drop_path", "dropout"),
+    "resize": ("interpolate", "upsample"),
+    "split": ("flatten", "part", "shuffle", "take", "transpose"),
+    "whole_pool": ("adaptive_avg_pool", "adaptive_max_pool", "global_avg_pool", "global_max_pool"),
+}
+FAMILIES: Final = {kind: family for family, kinds in sorted(_KINDS.items()) for kind in kinds}
+"""The module of each built-in operator, by its kind: here, and in every back end."""
 
 
 @cache
 def operators() -> Mapping[str, type[Operator]]:
     """The built-in operators by kind, in alphabetical order."""
-    found: dict[str, type[Operator]] = {}
-    for family in FAMILIES:
-        for value in vars(import_module(f"archcompiler.ops.{family}")).values():
-            if isinstance(value, type) and issubclass(value, Operator) and "kind" in vars(value):
-                found[value.kind] = value
-    return MappingProxyType(dict(sorted(found.items())))
+    return MappingProxyType({kind: _family(FAMILIES[kind])[kind] for kind in sorted(FAMILIES)})
+
+
+def built_in(name: str) -> type[Operator] | None:
+    """The built-in operator of a name; None if there is none."""
+    return _family(FAMILIES[name])[name] if name in FAMILIES else None
+
+
+@cache
+def _family(name: str) -> Mapping[str, type[Operator]]:
+    """The operators of a module by kind."""
+    values = vars(import_module(f"archcompiler.ops.{name}")).values()
+    return {
+        value.kind: value
+        for value in values
+        if isinstance(value, type) and issubclass(value, Operator) and "kind" in vars(value)
+    }
 
 
 def operator_names() -> tuple[str, ...]:
     """Every name that a step may have as its operator; nothing is loaded."""
-    return tuple(sorted({*operators(), *_outside()}))
+    return tuple(sorted({*FAMILIES, *_outside()}))
 
 
 def operator(name: str, span: Span | None = None) -> type[Operator]:
@@ -61,12 +77,12 @@ def operator(name: str, span: Span | None = None) -> type[Operator]:
 
     Raises CompileError E315, at `span`, if the package that registers the name cannot be used.
     """
-    return operators().get(name) or _load(name, _outside()[name], span)
+    return built_in(name) or _load(name, _outside()[name], span)
 
 
 def find_operator(name: str) -> type[Operator] | None:
     """The operator of a name, as `operator` finds it; None if there is none."""
-    return operator(name) if name in operators() or name in _outside() else None
+    return operator(name) if name in FAMILIES or name in _outside() else None
 
 
 @cache
@@ -77,7 +93,7 @@ def _outside() -> dict[str, tuple[EntryPoint, ...]]:
 
     found: dict[str, tuple[EntryPoint, ...]] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.value):
-        if point.name not in operators():
+        if point.name not in FAMILIES:
             found[point.name] = (*found.get(point.name, ()), point)
     return found
 

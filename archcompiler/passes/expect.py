@@ -20,9 +20,9 @@ _WORDS = {
 }
 
 
-def check_expected(graph: Graph, expect: Expect | None) -> Iterator[Finding]:
+def check_expected(graph: Graph, expect: Expect) -> Iterator[Finding]:
     """Tell (E320) what is not as the spec expects, at the input that it names."""
-    wanted = expect.model_dump(exclude_none=True) if expect is not None else {}
+    wanted = expect.model_dump(exclude_none=True)
     if not wanted:
         return
     actual = _actual(graph)

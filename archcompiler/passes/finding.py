@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Severity, Span
 from archcompiler.syntax.document import Part
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something wrong at `scope` in the graph, and the values of the spec that may be to blame."""
 
     code: str

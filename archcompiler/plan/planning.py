@@ -9,9 +9,10 @@ from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.peak import Moment, StepMemory, step_memory
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import Accelerator, roofline
+from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir.kinds import STAGE
-from archcompiler.ops.cost import BYTES, Cost
+from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import plan_for
 from archcompiler.runner.recipe.loading import LoadedRecipe

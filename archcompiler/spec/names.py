@@ -49,13 +49,12 @@ def taken(name: str, blocks: Iterable[Definition] = ()) -> str | None:
     if name in EMITTED or name in HELPERS:
         return "used by emitted files themselves"
     blocks = tuple(blocks)
-    contents = (*operator_names(), *(block.name for block in blocks))
-    block = next((block for block in blocks if _has_class(block, name, contents)), None)
+    block = next((block for block in blocks if _has_class(block, name, blocks)), None)
     return None if block is None else f"the class of block `{block.name}`"
 
 
-def _has_class(block: Definition, name: str, contents: Iterable[str]) -> bool:
-    """Whether a class of a block can have a name.
+def _has_class(block: Definition, name: str, blocks: Iterable[Definition]) -> bool:
+    """Whether a class of a block can have a name, among these blocks.
 
     Before it goes what tells one class of a block from another, words and what is in its slots,
     and after it a number if that is not enough.
@@ -65,6 +64,8 @@ def _has_class(block: Definition, name: str, contents: Iterable[str]) -> bool:
         return True
     if not own.endswith(cls):
         return False
+    # Installed packages are searched for operators, which takes a while: a name seldom ends so.
+    contents = (*operator_names(), *(inner.name for inner in blocks))
     words: set[str] = set()
     for option in block.options.values():
         words |= {*option.choices, *(contents if option.type == "slot" else ())}

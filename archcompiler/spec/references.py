@@ -8,7 +8,6 @@ from itertools import islice
 from archcompiler.config.located import Located
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import MOST, CompileError, Diagnostic, error
-from archcompiler.language.checking import check_block
 from archcompiler.language.definition import NONE
 from archcompiler.language.library import Home, Library
 from archcompiler.language.naming import MEANT, Naming, Place
@@ -89,6 +88,8 @@ def _broken(name: str, home: Home, library: Library, wording: Wording) -> Iterat
         yield from problem.diagnostics
         return
     assert table is not None
+    from archcompiler.language.checking import check_block
+
     yield from check_block(name, table, library, wording, home, ("blocks", name))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.expression import Expression
 from archcompiler.language.library import Home, Library
-from archcompiler.language.naming import slot_place
+from archcompiler.language.naming import MEANT, slot_place
 from archcompiler.language.use import Reference, reference
 from archcompiler.ops.registry import find_operator
 from archcompiler.spec.model import Reference as Written
@@ -115,7 +115,7 @@ class _Walk:
         self.seen: dict[tuple[Home, str, tuple[tuple[str, Reference], ...]], None] = {}
 
     def block(self, home: Home, named: Reference, offered: Mapping[str, Reference]) -> None:
-        if home == "blocks" and self.library.operator(named.type) is not None:
+        if named.type == NONE or (home == "blocks" and self._is_operator(named.type)):
             return
         definition = self.library.find(named.type, home)
         if definition is None:
@@ -136,6 +136,9 @@ class _Walk:
                 or (isinstance(value, Mapping) and "type" in value)
             }
             self.block("blocks", called, handed)
+
+    def _is_operator(self, name: str) -> bool:
+        return name in MEANT or self.library.operator(name) is not None
 
 
 def _slots(

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.language.checking import check_block
 from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.library import Home
-from archcompiler.spec.bounds import EXAMPLE, QUANTITIES, parse_bounds, sides_of
 from archcompiler.spec.names import class_name, taken, taken_file
 from archcompiler.spec.resolved import used
 
@@ -41,6 +39,8 @@ def _expectations(loaded: LoadedSpec) -> Iterator[Diagnostic]:
     expect, dims = loaded.spec.expect, len(loaded.spec.input) - 1
     if expect is None:
         return
+    from archcompiler.spec.bounds import EXAMPLE, QUANTITIES, parse_bounds, sides_of
+
     for key in QUANTITIES:
         value = getattr(expect, key)
         if value is not None and parse_bounds(value) is None:
@@ -77,6 +77,8 @@ def _outside(loaded: LoadedSpec, found: list[tuple[Home, str]]) -> Iterator[Diag
     for home, name in found:
         table = library.table(name, home) if library.is_outside(name, home) else None
         if table is not None:
+            from archcompiler.language.checking import check_block
+
             for problem in check_block(name, table, library, Wording("the block")):
                 yield library.broken(name, home, problem)
                 break

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from archcompiler.diagnostics import Source, Span
-from archcompiler.syntax.place import Place
+
+if TYPE_CHECKING:
+    from archcompiler.syntax.place import Place
 
 Part: TypeAlias = Literal["key", "value", "table"]
 

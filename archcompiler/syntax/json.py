@@ -8,7 +8,8 @@ from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
-from archcompiler.syntax.place import MAX_REPORTS, Clash, Place, Places, Text, named
+from archcompiler.syntax.limits import MAX_REPORTS
+from archcompiler.syntax.place import Clash, Place, Places, Text, named
 
 if TYPE_CHECKING:
     from tree_sitter import Node

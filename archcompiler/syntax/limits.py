@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import islice
 from math import isfinite
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from archcompiler.diagnostics import Diagnostic, Source, Span, error
-from archcompiler.syntax.document import Written
-from archcompiler.syntax.place import MAX_REPORTS
 from archcompiler.syntax.tokens import TOKENS
+
+if TYPE_CHECKING:
+    from archcompiler.syntax.document import Written
 
 Path: TypeAlias = tuple[str | int, ...]
 
 MAX_DEPTH: Final = 64
+# To place a report takes time that grows with the text; nobody reads more of one cause.
+MAX_REPORTS: Final = 20
 # Python may refuse to read longer integers: this is the least its own bound can be set to.
 MAX_DIGITS: Final = 640
 _INT64: Final = range(-(1 << 63), 1 << 63)
@@ -27,14 +31,15 @@ def excess(source: Source) -> Diagnostic | None:
     """
     depth = dots = 0
     for token in TOKENS[source.format].finditer(source.text):
-        span = Span(source, *token.span())
         word = token["word"]
         if word is not None:
             dots += word.count(".")
             if sum(map(str.isdecimal, word)) > MAX_DIGITS:
-                return error("E110", f"a number of more than {MAX_DIGITS} digits", span)
+                return error(
+                    "E110", f"a number of more than {MAX_DIGITS} digits", _span(source, token)
+                )
             if source.format == "json" and word.lstrip("-") in ("NaN", "Infinity"):
-                return error("E110", f"`{word}` is not JSON", span)
+                return error("E110", f"`{word}` is not JSON", _span(source, token))
         elif token["mark"] is not None:
             mark = token["mark"]
             dots = dots + 1 if mark == "." else 0
@@ -43,8 +48,12 @@ def excess(source: Source) -> Diagnostic | None:
             elif mark in "]}":
                 depth = max(depth - 1, 0)
         if depth > MAX_DEPTH or dots > MAX_DEPTH:
-            return _too_deep(span)
+            return _too_deep(_span(source, token))
     return None
+
+
+def _span(source: Source, token: re.Match[str]) -> Span:
+    return Span(source, *token.span())
 
 
 def overstepped(values: Any, text: Written, path: Path = ()) -> list[Diagnostic]:

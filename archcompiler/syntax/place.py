@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from archcompiler.diagnostics import Diagnostic, Source, Span, error
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-# To place a report takes time that grows with the text; nobody reads more of one cause.
-MAX_REPORTS: Final = 20
 
 Range: TypeAlias = tuple[int, int]
 # What brought a value into being decides what may still be added to it in TOML.

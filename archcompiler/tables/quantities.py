@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archcompiler.ops.cost import Cost
+from archcompiler.analysis.total import Cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from archcompiler.analysis.references import deviation, publication
-from archcompiler.ops.cost import Cost
+from archcompiler.analysis.total import Cost
 from archcompiler.tables.quantities import QUANTITIES
 from archcompiler.tables.report import Report, Row
 

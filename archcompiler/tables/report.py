@@ -13,9 +13,9 @@ from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.receptive_field import ReceptiveField, Windows, identity, isotropic
 from archcompiler.analysis.references import Origin, Reference, reference
 from archcompiler.analysis.roofline import Accelerator, Precision, Roofline, roofline
+from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Block, Graph, Step, TensorType, fold
-from archcompiler.ops.cost import Cost
 
 if TYPE_CHECKING:
     from archcompiler.verify.counts import Counts

@@ -12,10 +12,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcompiler.analysis.costs import ROOT, CostModel, Place, total
+from archcompiler.analysis.total import Cost
 from archcompiler.backends.torch import torch_op
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Block, Graph, TensorType
-from archcompiler.ops.cost import Cost
 
 with warnings.catch_warnings():
     # fvcore scripts a function when it is imported, which torch calls deprecated.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading
@@ -14,8 +13,7 @@ Flat = Literal["never", "kept", "made"]
 takes one, gives it on if all inputs are (`kept`), or takes and gives nothing else (`made`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Helper:
+class Helper(NamedTuple):
     """A class or a function that the emitted file has to define."""
 
     name: str
@@ -25,8 +23,7 @@ class Helper:
     """Import statements beyond `torch`, `F`, `nn` and `Tensor`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """How calls of `target` in a traced module are read as operators.
 
     A target is the exact class of a module, a function, or the name of a tensor's method or of a
@@ -55,8 +52,7 @@ def always(op: Any) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class TorchOp:
+class TorchOp(NamedTuple):
     """How one kind of operator is printed and recognised.
 
     An operator has either a `module`, for those with weights or a training mode, or a `call`.

@@ -18,10 +18,14 @@ BACKEND = "torch"
 @cache
 def records() -> Mapping[str, TorchOp]:
     """The records of the built-in operators by kind."""
-    found: dict[str, TorchOp] = {}
-    for family in FAMILIES:
-        found |= import_module(f"archcompiler.backends.torch.ops.{family}").RECORDS
-    return found
+    return {kind: _record(kind) for kind in FAMILIES}
+
+
+def _record(kind: str) -> TorchOp:
+    """The record of a built-in operator: of its family's module, which is imported for it."""
+    module = import_module(f"archcompiler.backends.torch.ops.{FAMILIES[kind]}")
+    found: Mapping[str, TorchOp] = module.RECORDS
+    return found[kind]
 
 
 def torch_op(op: Operator | type[Operator]) -> TorchOp:
@@ -29,7 +33,7 @@ def torch_op(op: Operator | type[Operator]) -> TorchOp:
 
     Raises CompileError E315 for one that has none.
     """
-    own = op.backends.get(BACKEND) or records().get(op.kind)
+    own = op.backends.get(BACKEND) or (_record(op.kind) if op.kind in FAMILIES else None)
     if isinstance(own, TorchOp):
         return own
     message = f"operator `{op.kind}` does not say how PyTorch has it"

@@ -1,4 +1,7 @@
-"""Diagnostics as text for people, as JSON for programs, as annotations for GitHub."""
+"""Diagnostics as text for people, as JSON for programs, as annotations for GitHub.
+
+A form is imported when there is something to print: mostly there is not.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias
 
 from archcompiler.diagnostics.diagnostic import Diagnostic
-from archcompiler.diagnostics.render import github, json, text
 
 __all__ = ["ReportFormat", "render", "rows"]
 
@@ -20,12 +22,22 @@ def render(diagnostics: Iterable[Diagnostic], format: ReportFormat, *, color: bo
     """
     ordered = sorted(dict.fromkeys(diagnostics), key=_position)
     if format == "text":
+        from archcompiler.diagnostics.render import text
+
         return text.report(ordered, color=color)
-    return json.report(ordered) if format == "json" else github.report(ordered)
+    if format == "json":
+        from archcompiler.diagnostics.render import json
+
+        return json.report(ordered)
+    from archcompiler.diagnostics.render import github
+
+    return github.report(ordered)
 
 
 def rows(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
     """The same as plain values, which `json` has as text."""
+    from archcompiler.diagnostics.render import json
+
     return [json.fields(d) for d in sorted(dict.fromkeys(diagnostics), key=_position)]
 
 

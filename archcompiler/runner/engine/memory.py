@@ -8,8 +8,8 @@ import torch
 
 from archcompiler.analysis.demand import Demand, training_demand
 from archcompiler.analysis.recompute import Recomputation
+from archcompiler.analysis.total import Cost
 from archcompiler.diagnostics import Diagnostic
-from archcompiler.ops.cost import Cost
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.model import Folder, Recipe
 from archcompiler.runner.system.failures import smaller_parts

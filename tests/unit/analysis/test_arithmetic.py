@@ -14,8 +14,8 @@ from archcompiler.analysis.demand import Demand, training_demand
 from archcompiler.analysis.receptive_field import ReceptiveField
 from archcompiler.analysis.roofline import Accelerator, roofline
 from archcompiler.analysis.sizes import ValidSizes, takes, valid_sizes
+from archcompiler.analysis.total import Cost
 from archcompiler.ir import TensorType
-from archcompiler.ops.cost import Cost
 from archcompiler.ops.join import Add, Maximum
 from archcompiler.ops.registry import operators
 from archcompiler.ops.resize import Interpolate

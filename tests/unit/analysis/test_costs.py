@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import archcompiler
 from archcompiler.analysis.costs import CostModel, total
-from archcompiler.ops.cost import Cost
+from archcompiler.analysis.total import Cost
 from archcompiler.tables.report import Report, View
 
 RELEASED = {

@@ -11,8 +11,8 @@ from strategies import small_specs
 
 import archcompiler
 from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.ops.cost import Cost
 
 IMAGENET = ["attention56", "attention92", "attentionnext56", "attentionnext92"]
 OTHER_RULES = [

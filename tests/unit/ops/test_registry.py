@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import pkgutil
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from archcompiler import ops
 from archcompiler.diagnostics import CompileError
 from archcompiler.ops import registry
 from archcompiler.ops.base import Operator
@@ -58,6 +62,15 @@ def test_the_built_in_operators() -> None:
     assert all(kind == cls.kind for kind, cls in operators().items())
     assert list(operators()) == sorted(operators())
     assert operator("conv") is operators()["conv"]
+
+
+def test_every_operator_is_listed_under_its_module() -> None:
+    found = {}
+    for module in pkgutil.iter_modules(ops.__path__):
+        for _, cls in inspect.getmembers(import_module(f"archcompiler.ops.{module.name}")):
+            if inspect.isclass(cls) and issubclass(cls, Operator) and "kind" in vars(cls):
+                found[cls.kind] = cls.__module__.rpartition(".")[2]
+    assert found == registry.FAMILIES
 
 
 def test_an_unknown_name() -> None:

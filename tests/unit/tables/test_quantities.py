@@ -11,7 +11,7 @@ import pytest
 from tiny import tiny_spec
 
 import archcompiler
-from archcompiler.ops.cost import Cost
+from archcompiler.analysis.total import Cost
 from archcompiler.tables import csv as csv_format
 from archcompiler.tables.columns import COLUMNS, NETWORK, chosen, order_by
 from archcompiler.tables.json import schema_text

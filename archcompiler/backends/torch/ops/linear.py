@@ -1,14 +1,13 @@
-"""Fully connected layers in PyTorch, and what brings a map into their form."""
+"""Fully connected layers in PyTorch, with the readers of what brings a map into their form."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.torch.python import called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.linear import Linear
-from archcompiler.ops.split import Flatten
 
 if TYPE_CHECKING:
     from torch import fx, nn
@@ -27,6 +26,7 @@ def _read_linear() -> Iterable[Reader]:
     from torch import nn
 
     from archcompiler.backends.torch.reading import PART, UnknownOperation, is_size, sides
+    from archcompiler.ops.split import Flatten
 
     def read(seen: Seen, module: nn.Linear, x: fx.Node) -> Reading:
         if not seen.is_flat(x):
@@ -60,11 +60,6 @@ def _read_linear() -> Iterable[Reader]:
     yield Reader(operator.getitem, getitem)
 
 
-def _flatten(op: Flatten, x: Sequence[str], dims: int) -> str:
-    return x[0]  # a flat input is all that it asks for
-
-
 RECORDS: Final = {
     "linear": TorchOp(module=_linear, readers=_read_linear, flat="made"),
-    "flatten": TorchOp(call=_flatten, flat="made"),
 }

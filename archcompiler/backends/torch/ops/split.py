@@ -1,4 +1,4 @@
-"""Parts, shuffles, slices and transposition in PyTorch."""
+"""Parts, shuffles, slices, flattening and transposition in PyTorch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from archcompiler.backends.torch.python import atom, called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import SPATIAL, dimension
-from archcompiler.ops.split import Part, Shuffle, Take, Transpose
+from archcompiler.ops.split import Flatten, Part, Shuffle, Take, Transpose
 
 if TYPE_CHECKING:
     from torch import fx
@@ -125,7 +125,12 @@ def _read_take() -> Iterable[Reader]:
     yield Reader(operator.getitem, read)
 
 
+def _flatten(op: Flatten, x: Sequence[str], dims: int) -> str:
+    return x[0]  # a flat input is all that it asks for
+
+
 RECORDS: Final = {
+    "flatten": TorchOp(call=_flatten, flat="made"),  # read by the linear layer's
     "part": TorchOp(call=_part, readers=_read_part, uncounted=frozenset({"aten::chunk"})),
     "shuffle": TorchOp(
         call=_shuffle,
