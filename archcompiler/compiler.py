@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic, Severity
@@ -122,7 +122,7 @@ class CompiledNetwork:
         write_emitted(path, self.source, force=force)
         return path
 
-    def module(self, **overrides: float) -> nn.Module:
+    def module(self, **overrides: Any) -> nn.Module:
         """A new model from the emitted source; `overrides` as for the emitted builder.
 
         It takes (N, C, H, W) and returns logits, (N, classes).

@@ -1,7 +1,7 @@
 """Recomputation by plan against torch's own: `python benchmarks/recompute.py [SPEC …]`.
 
-For shares of what autograd keeps as usual, the multiply-accumulates that a backward pass does again:
-by `archcompiler build --memory`, by the partitioner of torch.compile with its
+For shares of what autograd keeps as usual, the multiply-accumulates that a backward pass does
+again: by `archcompiler build --memory`, by the partitioner of torch.compile with its
 `activation_memory_budget`, and by checkpointing every block of a stage. All three are counted on
 what runs: the calls of convolutions and matrix products, and the bytes of what is kept. Times are
 of the emitted model, eager, in alternating pairs with the plain one. Prints a table in Markdown.
@@ -52,7 +52,9 @@ class Watch(TorchDispatchMode):
         self.made: dict[int, tuple[StorageWeakRef, int]] = {}
         self.macs = 0
 
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         result = function(*args, **(kwargs or {}))
         self.macs += macs(function, args, result)
         for value in tree_leaves(result):
@@ -161,7 +163,9 @@ def row(network: CompiledNetwork, batch: int, rounds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("specs", nargs="*", default=["attention56_cifar", "resnet50", "attention56"])
+    parser.add_argument(
+        "specs", nargs="*", default=["attention56_cifar", "resnet50", "attention56"]
+    )
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5, help="alternating pairs; 0 times nothing")
     arguments = parser.parse_args()

@@ -16,7 +16,7 @@ Name = tuple[str, ...]
 CHUNK: Final = 1 << 20
 """Pairs that are looked at together."""
 ALL: Final = 1 << 62
-"""A grain that leaves one pair of those that are equally good at a rate."""
+"""A grain for which a rate finds one corner, and not all pairs that are as good."""
 SMALLEST: Final = 1e9
 """Work that a byte is worth where bytes alone count: no operator does more for one."""
 ROUNDING: Final = 1e-9
@@ -88,7 +88,7 @@ class Limits:
     gap: float | None = None
     """How much worse than the best of its front a pair may be at this rate."""
     grain: int = 0
-    """Bytes of which a front has one pair, where not all are looked at."""
+    """Bytes of which a front has three pairs, where not all are looked at."""
 
 
 class Fronts:
@@ -174,10 +174,18 @@ class Fronts:
         first = np.ones(len(order), bool)
         first[1:] = rising[1:] < np.minimum.accumulate(rising)[:-1]
         best: Numbers = order[first]
-        if self.limits.grain:
-            grains = sizes[best] // self.limits.grain
-            best = best[np.append(grains[1:] != grains[:-1], True)] if len(best) else best
-        return best
+        if not self.limits.grain or not len(best):
+            return best
+        # Of each grain the smallest and the largest, so that what fits stays, and the best.
+        grains = sizes[best] // self.limits.grain
+        (starts,) = np.nonzero(np.append(True, grains[1:] != grains[:-1]))
+        ends = np.append(starts[1:], len(best)) - 1
+        scores = works[best] + rate * sizes[best]
+        least = np.repeat(np.minimum.reduceat(scores, starts), ends - starts + 1)
+        places = np.where(scores == least, np.arange(len(best)), len(best))
+        leading = np.minimum.reduceat(places, starts)
+        kept: Numbers = best[np.unique(np.concatenate([starts, ends, leading]))]
+        return kept
 
 
 def within(most: int, front: Callable[[Limits], Front], close: float = 0.0) -> Front:
@@ -205,16 +213,22 @@ def within(most: int, front: Callable[[Limits], Front], close: float = 0.0) -> F
         else:
             large, little = size, work
     rounding = ROUNDING * floor
-    off = gap = rate * (most - small) + rounding
-    gap *= FIRST
+    off = rate * (most - small) + rounding
+    gap, grain = FIRST * off, int(close * most)
     while True:
-        found = front(Limits(most, rate, gap, int(close * most)))
+        found = front(Limits(most, rate, gap, grain))
+        last = len(found) - 1
         if len(found):
-            last = len(found) - 1
-            off = float(found.works[last]) + rate * most - floor + rounding
-            if off <= max(gap, close * float(found.works[last])):
+            work = float(found.works[last])
+            off = work + rate * most - floor + rounding
+            if off <= (close * work if grain else gap):
                 return found.at(last)
-        gap = min(off, WIDER * gap)
+        if gap < off:
+            gap = min(off, WIDER * gap)
+        elif grain:
+            grain //= WIDER
+        else:
+            gap *= WIDER
 
 
 def _corner(front: Callable[[Limits], Front], rate: float) -> tuple[int, int]:
