@@ -219,9 +219,9 @@ def within(most: int, front: Callable[[Limits], Front], close: float = 0.0) -> F
         found = front(Limits(most, rate, gap, grain))
         last = len(found) - 1
         if len(found):
-            work = float(found.works[last])
-            off = work + rate * most - floor + rounding
-            if off <= (close * work if grain else gap):
+            reached = float(found.works[last])
+            off = reached + rate * most - floor + rounding
+            if off <= (close * reached if grain else gap):
                 return found.at(last)
         if gap < off:
             gap = min(off, WIDER * gap)

@@ -72,7 +72,8 @@ class TooLittle(Exception):
 def plan_recomputation(graph: Graph, image_bytes: int, *, apart: bool = False) -> Recomputation:
     """The least work for keeping at most so many bytes an image.
 
-    For a network of more than `LARGE` operators, about within `CLOSE` of it. With blocks `apart` none makes a map again from those of another. Raises TooLittle.
+    For a network of more than `LARGE` operators, about within `CLOSE` of it. With blocks `apart`
+    none makes a map again from those of another. Raises TooLittle.
     """
     usual = recomputed(graph, {})
     if usual.image_bytes <= image_bytes:
