@@ -308,6 +308,28 @@ def test_dropout_is_not_drawn_again() -> None:
     assert_same_gradients(network, 0.3)
 
 
+def test_training_without_gradients() -> None:
+    """Statistics of BN may be taken without gradients, and a part of a network may be frozen."""
+    stage = {"channels": 16, "modules": 1, "depth": 1}
+    network = archcompiler.compile(tiny_spec(stage, stem={"type": "conv_pool", "channels": 8}))
+    plain, planned = (form.module().train() for form in (network, network.recomputing(0.4)))
+    planned.load_state_dict(plain.state_dict())
+    x = torch.randn(4, 3, 32, 32)
+    found = []
+    for model in (plain, planned):
+        with torch.no_grad():
+            model(x)
+        model.stem.requires_grad_(False)
+        model.stage1.before.requires_grad_(False)
+        model(x).square().sum().backward()
+        model(x).square().sum().backward()
+        found.append([p.grad for p in model.parameters() if p.requires_grad])
+    for one, two in zip(*found, strict=True):
+        torch.testing.assert_close(two, one, rtol=1e-3, atol=1e-3)
+    for one, two in zip(plain.buffers(), planned.buffers(), strict=True):
+        torch.testing.assert_close(two, one)
+
+
 def test_autocast_is_on_again() -> None:
     network = archcompiler.compile(tiny_spec({"channels": 32, "modules": 1, "depth": 1}))
     gradients = []
