@@ -132,6 +132,10 @@ class Operator:
         """Whether it treats all axes of a map alike."""
         return not any(isinstance(getattr(self, f.name), tuple) for f in fields(self))
 
+    def order(self, inputs: tuple[TensorType, ...]) -> tuple[int, ...]:
+        """The order, by position, that inputs have in a proof, where another is the same."""
+        return tuple(range(len(inputs)))
+
     def roles(self, count: int) -> tuple[str, ...]:
         """The role of each of `count` inputs, in order."""
         return ("data",) * count

@@ -107,6 +107,11 @@ class Mul(Join):
     def roles(self, count: int) -> tuple[str, ...]:
         return ("data", "mask")
 
+    def order(self, inputs: tuple[TensorType, ...]) -> tuple[int, ...]:
+        # The factor that is broadcast to the other is the mask; of two that are, the second one.
+        left, right = inputs
+        return (1, 0) if left != right == broadcast(inputs, "a product") else (0, 1)
+
 
 @dataclass(frozen=True)
 class Gate(Join):

@@ -97,6 +97,8 @@ def dataflow(graph: Graph) -> Dataflow:
                 type = op.shape((pair[0][1], pair[1][1]))
                 inputs[0] = _add_node(view, f"{node.path}:{i}", op, pair, type)
             inputs = [inputs[0], inputs[-1]]
+        order = op.order(tuple(type for _, type in inputs))
+        inputs = [inputs[i] for i in order]
         values[node.path] = _add_node(view, node.path, op, inputs, node.type)
     return view
 

@@ -95,6 +95,18 @@ def test_a_changed_module_is_not_proved(network: CompiledNetwork, old: str, new:
     assert str(proof).count("\n") >= 1
 
 
+@pytest.mark.parametrize("factors", [["l", "x"], ["x", "l"]])
+def test_a_product_may_begin_with_the_smaller_factor(factors: list[str]) -> None:
+    steps = {
+        "p": {"op": "global_avg_pool"},
+        "l": {"op": "linear", "features": "c"},
+        "m": {"op": "mul", "from": factors},
+    }
+    spec = tiny_spec({"channels": 16, "unit": "weighed"}, blocks={"weighed": {"steps": steps}})
+    found = archcompiler.compile(spec | {"stem": {"type": "conv", "channels": 16}})
+    assert prove(found.graph, found.module()).holds
+
+
 def test_differences_name_the_first_node(network: CompiledNetwork) -> None:
     source = network.source.replace("align_corners=True", "align_corners=False")
     text = str(proof_of(network, source))

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from archcompiler.backends.torch.python import atom, called
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import axes, dimension
-from archcompiler.ops.base import broadcast
 from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
 
 if TYPE_CHECKING:
@@ -71,10 +70,8 @@ def _read_mul() -> Iterable[Reader]:
         for trunk, factor in ((x, y), (y, x)):
             if (mask := one_more(factor)) is not None:
                 return Gate("residual"), [trunk, mask]
-        # The factor that is broadcast to the other is the mask; of two that are, the second one.
-        left, right = seen.type_of(x), seen.type_of(y)
-        swap = left != right == broadcast((left, right), "a product")
-        return Mul(), [y, x] if swap else [x, y]
+        order = Mul().order((seen.type_of(x), seen.type_of(y)))
+        return Mul(), [(x, y)[i] for i in order]
 
     for target in (operator.mul, operator.imul, torch.mul, "mul", "mul_"):
         yield Reader(target, read)
