@@ -26,7 +26,6 @@ STANDARD: Final = {
     "contextmanager": "from contextlib import contextmanager",
     "nullcontext": "from contextlib import nullcontext",
     "dataclass": "from dataclasses import dataclass",
-    "field": "from dataclasses import field",
     "fnmatchcase": "from fnmatch import fnmatchcase",
     "getitem": "from operator import getitem",
     "Any": "from typing import Any",

@@ -19,8 +19,8 @@ EMITTED: Final = frozenset(
         *("replace", "torch", "nn", "F", "Tensor", "Callable", "Iterator", "ClassVar"),
         *("row", "frozen_statistics", "is_compiling", "Stage"),
         *("Any", "Mapping", "NamedTuple", "Path", "FoldedNorm", "folded"),
-        *("RECOMPUTE", "Again", "Recompute", "TorchFunctionMode", "field", "fnmatchcase"),
-        *("getitem", "keep", "keep_input", "keep_output", "mapped", "saved_tensors_hooks"),
+        *("RECOMPUTE", "Recompute", "RecomputedMap", "TorchFunctionMode", "fnmatchcase"),
+        *("getitem", "keep_input", "keep_map", "keep_output", "mapped", "saved_tensors_hooks"),
     }
 )
 """What emitted files define or import at the top, whatever the spec; a test reads it off them."""
