@@ -8,12 +8,11 @@ place. Workspaces of kernels are not seen, nor what an allocator loses between i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import NamedTuple
 
+from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.recompute import Recomputation, chain_path, replays
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ir.kinds import STAGE
@@ -22,19 +21,6 @@ from archcompiler.ops.cost import BYTES
 Path = tuple[str, ...]
 HALF = 2
 """Bytes of a bfloat16 or float16."""
-
-
-class Amount(NamedTuple):
-    """Bytes, some of them for each image."""
-
-    image: int = 0
-    batch: int = 0
-
-    def of(self, images: int) -> int:
-        return self.image * images + self.batch
-
-
-NOTHING = Amount()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,38 +87,6 @@ def step_memory(
     return _Step(graph, half, checkpointing, plan, accumulated, shards, in_place).run()
 
 
-@dataclass
-class _Held:
-    """Memory that several hold, and that goes with the last of them."""
-
-    image: int = 0
-    batch: int = 0
-    sizes: dict[Hashable, Amount] = field(default_factory=dict)
-    holders: Counter[Hashable] = field(default_factory=Counter)
-
-    @property
-    def amount(self) -> Amount:
-        return Amount(self.image, self.batch)
-
-    def hold(self, what: Hashable, size: Amount = NOTHING) -> None:
-        """By one more; `size` counts for the first."""
-        if not self.holders[what]:
-            self.sizes[what] = size
-            self.image += size.image
-            self.batch += size.batch
-        self.holders[what] += 1
-
-    def drop(self, what: Hashable) -> None:
-        self.holders[what] -= 1
-        if not self.holders[what]:
-            size = self.sizes.pop(what)
-            self.image -= size.image
-            self.batch -= size.batch
-
-    def alone(self, what: Hashable) -> bool:
-        return self.holders[what] == 1
-
-
 class _Step:
     """The tables of a training step: filled by the forward pass, used up by the backward pass."""
 
@@ -152,7 +106,7 @@ class _Step:
         self.nodes = tuple(graph.nodes())
         self.segments = _segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
-        self.kept, self.passing = _Held(), _Held()
+        self.kept, self.passing = Held(), Held()
         self.gradients = 0
         self.sizes: dict[Hashable, Amount] = {}
         """Of all that is kept."""
@@ -260,7 +214,7 @@ class _Step:
 
     def _passed(self) -> Iterator[Moment]:
         """The forward pass again, with the maps that nothing keeps."""
-        alive, kept = _Held(), _Held()
+        alive, kept = Held(), Held()
         ends: dict[int, list[str]] = {}
         for name, end in self._ends().items():
             ends.setdefault(end, []).append(name)

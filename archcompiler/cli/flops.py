@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,9 +15,10 @@ from archcompiler.analysis.roofline import Precision, accelerator
 from archcompiler.cli import completing
 from archcompiler.cli.command import SPEC, Command
 from archcompiler.cli.compiling import SpecArgument, compile_all
-from archcompiler.cli.destination import Destination, DestinationPath
+from archcompiler.cli.destination import Destination
 from archcompiler.cli.options import choice, root_option, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
+from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
 from archcompiler.cli.writing import format_of, write_output
 from archcompiler.compiler import CompiledNetwork, at_size
 from archcompiler.config.files import Files
@@ -29,15 +30,6 @@ if TYPE_CHECKING:
     from archcompiler.ir import Graph
     from archcompiler.verify.counts import Counts
 
-TableFormat = Literal["table", "md", "csv", "json", "latex"]
-SUFFIXES: dict[str, TableFormat] = {
-    ".txt": "table",
-    ".md": "md",
-    ".csv": "csv",
-    ".json": "json",
-    ".tex": "latex",
-}
-"""What a file is written as unless `--format` says otherwise."""
 LARGEST = 65_536
 """Pixels of a side, as in a spec."""
 
@@ -132,19 +124,7 @@ def _print_schema(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option(
     "--verify", is_flag=True, help="Measure with fvcore and torch; exit 1 on a difference."
 )
-@click.option(
-    "--format",
-    "format",
-    type=choice(TableFormat),
-    help="As what to print; by default a table, or what the file of -o is named after.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=DestinationPath(stream=True),
-    metavar="FILE|-",
-    help="Write a file: costs.tex; - is the standard output.",
-)
+@table_options("costs.tex")
 @click.option(
     "--titles/--names",
     default=None,

@@ -13,8 +13,8 @@ from archcompiler.cli import completing
 from archcompiler.cli.command import Command
 from archcompiler.cli.compiling import SpecArgument, space_wanted
 from archcompiler.cli.destination import Destination, DestinationPath
-from archcompiler.cli.flops import SUFFIXES, TableFormat
-from archcompiler.cli.options import SpecPath, UserPath, choice, root_option
+from archcompiler.cli.options import SpecPath, UserPath, root_option
+from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
 from archcompiler.cli.writing import format_of, write_output
 
 if TYPE_CHECKING:
@@ -46,19 +46,7 @@ PLOTS: Final = (".svg", ".pdf", ".png")
     help=f"The first N specs, by the first objective, then by the second; by default {SHOWN} in a "
     "table, and all elsewhere.",
 )
-@click.option(
-    "--format",
-    "format",
-    type=choice(TableFormat),
-    help="As what to print; by default a table, or what the file of -o is named after.",
-)
-@click.option(
-    "-o",
-    "--output",
-    type=DestinationPath(stream=True),
-    metavar="FILE|-",
-    help="Write a file: front.csv; - is the standard output.",
-)
+@table_options("front.csv")
 @click.option(
     "--plot",
     type=DestinationPath(PLOTS),

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.parameters import parameter_count
-from archcompiler.analysis.recompute import Recomputation
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.classes import AXES, ClassPrinter
-from archcompiler.emit.kept import RecomputeView
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ir.kinds import ATTENTION, HEAD, STAGE, STEM, UNIT
@@ -23,9 +21,12 @@ from archcompiler.ir.strides import stride
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
-from archcompiler.ops.pool import MaxPool
 from archcompiler.spec.model import Init, Spec
 from archcompiler.spec.names import class_name
+
+if TYPE_CHECKING:
+    from archcompiler.analysis.recompute import Recomputation
+    from archcompiler.emit.kept import RecomputeView
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class NetworkView:
         self.graph, self.spec = graph, spec
         self.trained = trained
         """Of a file for inference, the name of the network that is trained."""
-        self.recompute = None if plan is None else RecomputeView(graph, plan)
+        self.recompute = None if plan is None else _recompute_view(graph, plan)
         self.class_name = class_name(spec)
         self.title = spec.title or self.class_name
         self.input, self.depth = graph.input, trunk_depth(graph)
@@ -188,7 +189,7 @@ class NetworkView:
 
     @property
     def max_pools(self) -> bool:
-        return any(isinstance(op, MaxPool) for op in _operators(self.graph))
+        return any(op.kind == "max_pool" for op in _operators(self.graph))
 
     @property
     def feature_info(self) -> dict[str, dict[str, int]]:
@@ -314,6 +315,13 @@ class NetworkView:
                     *(len(rows["before"].steps), len(modules)),
                     len(rows["after"].steps) if "after" in rows else 0,
                 )
+
+
+def _recompute_view(graph: Graph, plan: Recomputation) -> RecomputeView:
+    # Most files have no plan.
+    from archcompiler.emit.kept import RecomputeView
+
+    return RecomputeView(graph, plan)
 
 
 def _masks_of(block: Block) -> Iterator[Use]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.recompute import Recomputation
@@ -18,12 +16,11 @@ from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import unreadable
 from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
-from archcompiler.runner.data.randomness import Stream, word
 from archcompiler.runner.engine.batches import require_several_values, require_whole_parts
-from archcompiler.runner.engine.keeping import kept_share, planned
+from archcompiler.runner.engine.building import build_state
+from archcompiler.runner.engine.keeping import planned
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.memory import require_memory
-from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
@@ -45,7 +42,7 @@ from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.lock import locked, unlocked
 from archcompiler.runner.store.resuming import TrainedOn, differences, fingerprint
 from archcompiler.runner.store.weights import Beginning, begin_with
-from archcompiler.runner.system.distributed import World, distribute, joined
+from archcompiler.runner.system.distributed import World, joined
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, resolve_device, settle, unrepeatable
@@ -185,7 +182,8 @@ class _Run:
             }
             of["chosen_on"] = data.split
             folder.prepare(job.network, recipe, of, here)
-        state, model = _built(job, recipe, plan, initial, hardware, world)
+        taken = {} if initial is None else initial.taken
+        state, model = build_state(job.network, recipe, plan, taken, hardware, world, job.strategy)
         if contents is not None:
             try:
                 require_fit(contents, state.network)
@@ -354,42 +352,6 @@ def _found(checkpoints: Checkpoints, world: World) -> tuple[Contents | None, lis
     if path is None:
         return None, []
     return read[0] if read else load(path), warnings
-
-
-def _built(
-    job: Job,
-    recipe: SettledRecipe,
-    plan: Recomputation | None,
-    initial: Beginning | None,
-    hardware: Hardware,
-    world: World,
-) -> tuple[TrainingState, torch.nn.Module]:
-    """A new run's state, and the module to call in it."""
-    device = hardware.device
-    torch.manual_seed(word(recipe.seed, Stream.INIT, 0, 0))
-    if plan is None or hardware.compile:
-        network = job.network.module(checkpointing=recipe.speed.checkpointing)
-    else:
-        network = replace(job.network, plan=plan).module()
-    if initial is not None:
-        network.load_state_dict(initial.taken, strict=False)
-    # fully_shard takes parameters in the plain memory order only; activations have their own.
-    sharded = job.strategy == "fully_shard" and world.size > 1
-    order = torch.contiguous_format if sharded else hardware.memory_format
-    network = network.to(device, memory_format=order)  # type: ignore[call-overload]
-    if recipe.speed.sync_bn:
-        network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
-    if hardware.compile:
-        # The compiler has a plan of its own, for a share.
-        share = kept_share(job.network.graph, plan)
-        torch._functorch.config.activation_memory_budget = share
-        network.compile(mode=hardware.compile_mode)
-    model = distribute(network, world, job.strategy, device)
-    optimizer = make_optimizer(network, recipe.optimizer, device)
-    average = MovingAverage(network, recipe.ema) if recipe.ema else None
-    scaled = hardware.precision is torch.float16
-    scaler = torch.amp.GradScaler(device.type, enabled=scaled)
-    return TrainingState(network, optimizer, average, scaler), model
 
 
 def _numbers(row: Row) -> str:

@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from archcompiler.cli.flops import SUFFIXES
+from archcompiler.cli.tabling import SUFFIXES
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
 

@@ -23,7 +23,7 @@ from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.system import hardware
 from archcompiler.runner.system.hardware import Hardware, settle, unrepeatable
-from archcompiler.runner.training import Job, train
+from archcompiler.runner.training import train
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,13 @@ def test_the_run_stays_the_same(job: Jobs, tmp_path: Path, setting: str, toleran
 def test_what_a_run_keeps(job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By default no convolution is computed twice; a size is for all of a step."""
     plans = []
-    built = training._built
+    build_state = training.build_state
 
-    def look(job: Job, recipe: Any, plan: Any, *more: Any) -> Any:
+    def look(network: Any, recipe: Any, plan: Any, *more: Any) -> Any:
         plans.append(plan)
-        return built(job, recipe, plan, *more)
+        return build_state(network, recipe, plan, *more)
 
-    monkeypatch.setattr(training, "_built", look)
+    monkeypatch.setattr(training, "build_state", look)
     settings = ("iterations=1", "log_every=1")
     for i, limit in enumerate(("auto", "40 %", "100%", "0.7MB", "4GiB")):
         train(job(f"run{i}", *settings, f"speed.memory={limit}"))
