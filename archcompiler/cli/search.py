@@ -93,7 +93,8 @@ def command(
             progress.step(done)
 
         result = search(loaded, tick)
-    candidates = list(result.candidates(top or MOST))
+    # A plot has the whole front, of which a table shows the first.
+    candidates = list(result.candidates(MOST if plot is not None else top or MOST))
     shown = candidates[: top or (SHOWN if format == "table" else MOST)]
     color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     text = _render(result, shown, format, color=color)
