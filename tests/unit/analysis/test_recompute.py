@@ -50,6 +50,7 @@ class Choices:
         place = {INPUT: -1}
         self.rows: list[tuple[Any, ...]] = []
         self.named: list[int] = []
+        self.random: set[int] = set()
         for i, node in enumerate(nodes):
             inputs = tuple(types[name] for name in node.inputs)
             saved, work = node.op.saved(inputs, node.type), node.op.work(inputs, node.type)
@@ -63,9 +64,11 @@ class Choices:
             extra = saved.image_bytes
             kept = {sources[j] for j in saved.inputs} | ({i} if saved.output else set())
             block = self.blocks.index(chain_path(node))
-            recalled = node.op.kind == "max_pool"
-            self.rows.append((i, block, sources, kept, 4 * node.type.numel, cost, extra, recalled))
-            if node.op.parameters or node.path in read_by_layer | ends:
+            kind, size = node.op.kind, 4 * node.type.numel
+            self.rows.append((i, block, sources, kept, size, cost, extra, kind == "max_pool"))
+            if kind == "dropout":
+                self.random.add(i)
+            elif node.op.parameters or node.path in read_by_layer | ends:
                 self.named.append(i)
         self.image = 4 * network.graph.input.numel
 
@@ -85,7 +88,7 @@ class Choices:
             if extra:
                 held.add(-2 - i)
             if i in wanted:
-                if not on[block] or i in kept:
+                if not on[block] or i in kept | self.random:
                     held.add(i)
                 else:
                     work += cost
@@ -102,22 +105,24 @@ class Choices:
 
 
 @pytest.mark.parametrize(
-    "stage",
+    ("stage", "dropout"),
     [
-        {"channels": 16, "unit": "plain", "before": 2},
-        {"channels": 24, "unit": "preact_basic"},
-        {"channels": 16, "unit": {"type": "basic"}, "stride": 2},
+        ({"channels": 16, "unit": "plain", "before": 2}, 0.5),
+        ({"channels": 24, "unit": "preact_basic"}, 0.0),
+        ({"channels": 16, "unit": {"type": "basic"}, "stride": 2}, 0.5),
     ],
 )
-def test_no_choice_is_better(stage: dict[str, Any]) -> None:
-    network = archcompiler.compile(tiny_spec(stage, stem={"type": "conv_pool", "channels": 8}))
+def test_no_choice_is_better(stage: dict[str, Any], dropout: float) -> None:
+    stem = {"type": "conv_pool", "channels": 8}
+    head = {"type": "linear", "dropout": dropout}
+    network = archcompiler.compile(tiny_spec(stage, stem=stem, head=head))
     choices = Choices(network)
     pairs = sorted(set(choices.all()))
     usual = recomputed(network.graph, {}).image_bytes
     assert (usual, 0) in pairs
     assert len(pairs) > 100
-    for percent in (100, 90, 75, 60, 50, 40, 30, 25, 20, 15, 10):
-        budget = usual * percent // 100
+    exact = [size for size, _ in pairs[:: max(1, len(pairs) // 20)]]
+    for budget in [*(usual * percent // 100 for percent in range(5, 101, 5)), *exact]:
         works = [work for size, work in pairs if size <= budget]
         if not works:
             with pytest.raises(TooLittle) as caught:
@@ -126,7 +131,7 @@ def test_no_choice_is_better(stage: dict[str, Any]) -> None:
             continue
         plan = plan_recomputation(network.graph, budget)
         assert plan.image_bytes <= budget
-        assert plan.work == min(works), percent
+        assert plan.work == min(works), budget
 
 
 def test_limits_lose_nothing() -> None:
@@ -385,6 +390,22 @@ def test_peaks_of_plans() -> None:
     assert peak(found) <= room
     assert found.work <= keeping(network.graph, 0.6).work
     assert fitting(network.graph, 1000, peak) is None
+
+
+def test_indices_of_a_pool_are_there_while_it_is_differentiated() -> None:
+    stem = {"type": "conv_pool", "channels": 8}
+    graph = archcompiler.compile(tiny_spec(stem=stem)).graph
+    pool = next(node for node in graph.nodes() if node.path == "stem/pool")
+    numel = pool.type.numel
+    usual = step_memory(graph)
+    planned = step_memory(graph, plan=recomputed(graph, {"stem": frozenset()}))
+    before, after = (
+        next(m for m in step.moments if m.where == "stem/pool" and m.gradients)
+        for step in (usual, planned)
+    )
+    # 8 bytes for each of them: by autograd as usual, or made for the moment.
+    assert after.passing.image - before.passing.image == 8 * numel
+    assert usual.forward.image - planned.forward.image >= 8 * numel
 
 
 def test_blocks_apart_read_no_maps_of_others() -> None:

@@ -16,8 +16,8 @@ import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
-from archcompiler.cli.tabling import SUFFIXES
 from archcompiler.cli.program import group
+from archcompiler.cli.tabling import SUFFIXES
 from archcompiler.diagnostics import CompileError
 
 A56, A92 = "specs/attention56.toml", "specs/attention92.toml"
