@@ -5,6 +5,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+ORDERS = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def in_order(images: torch.Tensor) -> torch.Tensor:
+    """Images in the order that emitted modules have maps in, so that they make no copy of them."""
+    return images.contiguous(memory_format=ORDERS.get(images.dim(), torch.contiguous_format))
+
 
 def saved_bytes(module: nn.Module, shape: tuple[int, ...], device: str = "meta") -> int:
     """Bytes of distinct storages that a training forward keeps, without weights and buffers."""

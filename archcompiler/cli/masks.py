@@ -39,9 +39,9 @@ def command(
     They come before the network as the test images do in `eval`.
     """
     from archcompiler.runner.masks import draw_masks
-    from archcompiler.runner.store.trained import load_portable
+    from archcompiler.runner.store.trained import EXACT, load_portable
 
-    trained = load_portable(run, device)
+    trained = load_portable(run, device, EXACT)
     output = output or Destination(trained.folder.path, "folder")
     path = output.path / "masks.png" if output.is_folder else output.path
     drawn = draw_masks(trained, images, size=size, on_error=on_error, output=path)

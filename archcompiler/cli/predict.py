@@ -76,9 +76,9 @@ def command(
     from archcompiler.runner.classes import unnamed
     from archcompiler.runner.prediction import predict
     from archcompiler.runner.report.predictions import csv_of, json_of, text_of
-    from archcompiler.runner.store.trained import load_portable
+    from archcompiler.runner.store.trained import EXACT, load_portable
 
-    trained = load_portable(run, device, settings)
+    trained = load_portable(run, device, (*EXACT, *settings))
     found = predict(
         trained,
         images,

@@ -85,6 +85,11 @@ class NetworkView:
         return ", ".join(AXES[self.dims])
 
     @property
+    def memory_format(self) -> str | None:
+        """The order of maps with channels last; None of sequences, for which torch has none."""
+        return {2: "channels_last", 3: "channels_last_3d"}.get(self.dims)
+
+    @property
     def init(self) -> Init:
         return self.spec.init
 
@@ -186,6 +191,10 @@ class NetworkView:
     def norms(self) -> bool:
         """Whether there are running statistics."""
         return any(op.buffers for op in _operators(self.graph))
+
+    @property
+    def spatial_norms(self) -> bool:
+        return any(op.kind == "spatial_norm" for op in _operators(self.graph))
 
     @property
     def max_pools(self) -> bool:

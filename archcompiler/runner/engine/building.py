@@ -42,10 +42,8 @@ def build_state(
         module = replace(network, plan=plan).module()
     if weights:
         module.load_state_dict(weights, strict=False)
-    # fully_shard takes parameters in the plain memory order only; activations have their own.
     sharded = strategy == "fully_shard" and world.size > 1
-    order = torch.contiguous_format if sharded else hardware.memory_format
-    module = module.to(device, memory_format=order)  # type: ignore[call-overload]
+    module = hardware.take(module, sharded)
     if recipe.speed.sync_bn:
         module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     if hardware.compile:

@@ -79,8 +79,7 @@ def log_probabilities(
 ) -> Tensor:
     """The log of the mean over the K views, (N, classes), of images in (K, N, C, H, W) bytes."""
     count, images = crops.shape[:2]
-    x = normalise(crops.flatten(0, 1)).contiguous(memory_format=hardware.memory_format)
     with hardware.autocast():
-        logits = network(x)
+        logits = network(normalise(crops.flatten(0, 1)))
     log_probability = F.log_softmax(logits.float(), 1).view(count, images, -1)
     return log_probability.logsumexp(0) - math.log(count)

@@ -50,7 +50,7 @@ class Inference:
         _, *usual = image_of(trained.loaded, trained.compiled.spec)
         wanted = size or (usual[0], usual[1])
         trained.require_size(*wanted)
-        network = trained.module.to(device, memory_format=hardware.memory_format)  # type: ignore[call-overload]
+        network = hardware.take(trained.module)
         return cls(
             trained,
             hardware,
@@ -101,7 +101,7 @@ class Inference:
 
     def input(self, images: Tensor) -> Tensor:
         """What the network takes of (N, C, H, W) bytes."""
-        return self.normalise(images).contiguous(memory_format=self.hardware.memory_format)
+        return self.normalise(images)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 
 from archcompiler.analysis.costs import CostModel, total
@@ -16,6 +18,9 @@ from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import SettledRecipe
 from archcompiler.runner.system.hardware import Hardware
 from archcompiler.runner.system.place import Place
+
+LITTLE: Final = 512e6
+"""Bytes of the maps of a step below which `auto` makes none again: they are not worth the time."""
 
 
 def planned(
@@ -37,6 +42,10 @@ def planned(
     apart = strategy == "fully_shard" and place.size > 1
     parts, shards = recipe.speed.accumulate, place.size if apart else 1
     images = recipe.batch_size // (place.size * parts)
+    half = hardware.precision is not torch.float32
+    usual = recomputed(graph, {}).image_bytes * images / (2 if half else 1)
+    if limit == "auto" and usual < LITTLE:
+        return None
     still = training_demand(
         total(CostModel(graph).network),
         images=0,
@@ -50,7 +59,7 @@ def planned(
     def peak(plan: Recomputation) -> int:
         step = step_memory(
             graph,
-            half=hardware.precision is not torch.float32,
+            half=half,
             plan=plan,
             accumulated=parts > 1 or (place.size > 1 and not apart),
             shards=shards,

@@ -281,10 +281,11 @@ Schedule = Annotated[Steps | Cosine, Field(discriminator="type"), _typed("cosine
 
 
 class Speed(Model):
-    """How it is computed. `auto` is the fast choice on CUDA and the safe one elsewhere."""
+    """How it is computed. `auto` is the fast choice where the device is known to have it."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the forward and backward pass, by autocast; auto is bfloat16 on CUDA, else float32."""
+    """Of the forward and backward pass, by autocast; auto: bfloat16 on devices that compute it,
+    which are GPUs since 2020 and processors with AVX512-BF16 or AMX, else float32."""
     tf32: bool = True
     """Let float32 matrix products on CUDA round their inputs to TF32."""
     channels_last: Switch = "auto"
@@ -294,8 +295,8 @@ class Speed(Model):
     memory: MemoryLimit = "auto"
     """What autograd may keep for the backward pass, as a share of what it keeps as usual, `40%`; or
     what a whole step may take, `8GB`. The rest is made again, with the least work that there is.
-    auto is 75%, for which BN and activations alone are computed twice; with `compile`, whose
-    kernels have plans of their own, 100%."""
+    auto is 75%, for which BN and activations alone are computed twice, where a step keeps more than
+    512 MB; less, and `compile`, whose kernels have plans of their own, leave it at 100%."""
     checkpointing: bool = False
     """Run each block of a stage again in the backward pass, and keep its input alone; in place of
     `memory`."""

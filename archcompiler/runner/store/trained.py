@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from torch import nn
 
@@ -60,9 +61,13 @@ class Trained:
             )
 
 
+EXACT: Final = ("speed.precision=float32",)
+"""What gives about the same answers on any device."""
+
+
 def load_portable(path: Path, device: str, settings: Iterable[str] = ()) -> Trained:
     """As `load_trained`, to be looked at in one process on any device, whatever the run was on."""
-    speed = ("precision=auto", "compile=off", "channels_last=auto", "sync_bn=false")
+    speed = ("compile=off", "channels_last=auto", "sync_bn=false")
     return load_trained(path, (f"device={device}", *(f"speed.{s}" for s in speed), *settings))
 
 

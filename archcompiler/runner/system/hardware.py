@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -38,6 +38,15 @@ class Hardware:
     @property
     def memory_format(self) -> torch.memory_format:
         return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def take(self, module: Any, sharded: bool = False) -> Any:
+        """An emitted module on this device, its maps and weights in the order of memory.
+
+        fully_shard takes weights in the plain order only.
+        """
+        module.config = replace(module.config, memory_format=self.memory_format)
+        weights = torch.contiguous_format if sharded else self.memory_format
+        return module.to(self.device, memory_format=weights)
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context of a forward pass."""
@@ -140,15 +149,23 @@ def resolve_device(wanted: str, place: Place = ALONE) -> torch.device:
     return torch.device(wanted)
 
 
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether a device has products of bfloat16: others emulate them, more slowly than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # an old torch
+        return False
+    has = torch.cpu.get_capabilities()
+    return any(bool(has.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Hardware:
     """Settle every `auto` and set torch's switches. Raises CompileError E707."""
     speed = loaded.recipe.speed
     cuda = device.type == "cuda"
     precision = speed.precision
     if precision == "auto":
-        # Older GPUs emulate it, more slowly than they compute float32.
-        fast = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
-        precision = "bfloat16" if fast else "float32"
+        precision = "bfloat16" if computes_bfloat16(device) else "float32"
     compiles = speed.compile != "off"
     if speed.compile == "auto":
         compiles = cuda and not speed.deterministic and has_triton()

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from drawn_blocks import block_specs
 from hypothesis import assume, event, given
+from saved_tensors import in_order
 from shipped import EVERY_SPEC
 from strategies import small_specs
 from tiny import tiny_spec
@@ -69,7 +70,8 @@ class Measured:
         self.half = half
         options = {} if checkpointing is None else {"checkpointing": checkpointing}
         self.model = network.module(**options).to(device).train()
-        self.x = torch.randn(images, *network.spec.input, device=device)
+        x = torch.randn(images, *network.spec.input, device=device)
+        self.x = in_order(x)
         self.labels = torch.zeros(images, dtype=torch.long, device=device)
 
     def step(self) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from saved_tensors import in_order
 from shipped import EVERY_SPEC
 from strategies import small_specs
 from tiny import tiny_spec
@@ -220,7 +221,7 @@ class Ran:
             for parameter in self.model.parameters():
                 # Scales and shifts of BN that matter.
                 parameter += 0.1 * torch.randn_like(parameter)
-        x = torch.randn(images, *network.spec.input, dtype=dtype)
+        x = in_order(torch.randn(images, *network.spec.input, dtype=dtype))
         torch.manual_seed(1)
         with Watch(self.model, x) as watch:
             y = self.model(x)
@@ -291,6 +292,15 @@ def test_drawn_networks_go_as_planned(spec: dict[str, Any], share: float) -> Non
     assert_as_planned(network, share)
 
 
+@pytest.mark.parametrize("share", [0.8, 0.5, 0.3])
+def test_a_copy_is_not_kept_beside_its_map(share: float) -> None:
+    """An instance norm makes one of a map that has its channels last."""
+    mask = {"type": "hourglass", "activation": "spatial"}
+    stage = {"channels": 32, "modules": 1, "depth": 1, "attention": {"mask": mask}}
+    network = archcompiler.compile(tiny_spec(stage))
+    assert_as_planned(network, share)
+
+
 @pytest.mark.parametrize("name", ["attention56_cifar", "attention56_volume"])
 def test_a_file_with_a_plan_is_the_graph(name: str) -> None:
     network = archcompiler.compile(name)
@@ -307,10 +317,20 @@ def test_a_file_with_a_plan_is_the_graph(name: str) -> None:
 
 def test_dropout_is_not_drawn_again() -> None:
     """What draws numbers is kept: the backward pass is of the same draw."""
-    stage = {"channels": 16, "before": 2, "unit": {"type": "basic", "drop_path": 0.5}}
-    head = {"type": "linear", "dropout": 0.5}
-    network = archcompiler.compile(tiny_spec(stage, head=head))
-    assert_same_gradients(network, 0.3)
+    steps = {
+        "norm1": {"op": "norm"},
+        "act1": {"op": "act"},
+        "dropout": {"op": "dropout", "probability": 0.5},
+        "act2": {"op": "silu"},
+        "conv": {"op": "conv", "channels": "c", "kernel": 3},
+        "drop_path": {"op": "drop_path", "probability": 0.5},
+        "add": {"op": "add", "from": ["drop_path", "x"]},
+    }
+    spec = tiny_spec(
+        {"channels": 16, "before": 2}, unit="dropped", blocks={"dropped": {"steps": steps}}
+    )
+    network = archcompiler.compile(spec)
+    assert_same_gradients(network, 0.75)
 
 
 def test_training_without_gradients() -> None:

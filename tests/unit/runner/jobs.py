@@ -25,6 +25,7 @@ QUICK = (
     "batch_size=16",
     "evaluation_images=50",
     "log_every=5",
+    "speed.precision=float32",
 )
 
 Jobs = Callable[..., Job]

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner import training
+from archcompiler.runner.engine import keeping
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
@@ -62,6 +63,7 @@ def test_what_a_run_keeps(job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyP
     """By default no convolution is computed twice; a size is for all of a step."""
     plans = []
     build_state = training.build_state
+    monkeypatch.setattr(keeping, "LITTLE", 1e5)
 
     def look(network: Any, recipe: Any, plan: Any, *more: Any) -> Any:
         plans.append(plan)
@@ -80,6 +82,40 @@ def test_what_a_run_keeps(job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert small.work > 0
     train(job("checkpointed", *settings, "speed.checkpointing=true"))
     assert plans[-1] is None
+    monkeypatch.setattr(keeping, "LITTLE", 1e9)
+    train(job("little", *settings))
+    assert plans[-1] is None
+
+
+@pytest.mark.parametrize("has", ["avx512_bf16", "amx_bf16", "bf16", None])
+def test_a_processor_with_bfloat16_computes_in_it(
+    job: Jobs, monkeypatch: pytest.MonkeyPatch, has: str | None
+) -> None:
+    known = {"avx512_bf16": False, "avx2": True} | ({has: True} if has else {})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
+    auto = job("run", "speed.precision=auto").loaded
+    wanted = torch.bfloat16 if has else torch.float32
+    assert settle(auto, torch.device("cpu")).precision is wanted
+    said = job("run", "speed.precision=float32").loaded
+    assert settle(said, torch.device("cpu")).precision is torch.float32
+
+
+@pytest.mark.parametrize(("order", "strides"), [("on", 1), ("off", 32 * 32), ("auto", 1)])
+def test_maps_have_the_order_of_the_recipe(
+    job: Jobs, monkeypatch: pytest.MonkeyPatch, order: str, strides: int
+) -> None:
+    """Whatever the emitted file has by default."""
+    seen = set()
+    conv = torch.nn.functional.conv2d
+
+    def look(x: Tensor, *more: Any, **options: Any) -> Tensor:
+        if x.shape[1:] == (3, 32, 32):
+            seen.add(x.stride(1))
+        return conv(x, *more, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "conv2d", look)
+    train(job("run", "iterations=1", f"speed.channels_last={order}"))
+    assert seen == {strides}
 
 
 @pytest.mark.parametrize(

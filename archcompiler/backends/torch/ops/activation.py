@@ -10,6 +10,7 @@ from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops import activation as ops
 
 if TYPE_CHECKING:
+    import torch
     from torch import fx, nn
 
     from archcompiler.backends.torch.reading import Reading, Seen
@@ -110,6 +111,12 @@ def _read_identity() -> Iterable[Reader]:
         return x
 
     yield Reader(nn.Identity, read)
+
+    def read_order(seen: Seen, x: fx.Node, memory_format: torch.memory_format) -> Reading:
+        return x  # the same map, in another order
+
+    yield Reader("to", read_order)
+    yield Reader("contiguous", read_order)
 
 
 RECORDS: Final = {

@@ -1,0 +1,62 @@
+"""The least time of a training step: its operators one after the other, each at its roofline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from archcompiler.analysis.costs import ROOT, CostModel, Place, total
+from archcompiler.analysis.roofline import PRECISIONS, Accelerator, Precision
+from archcompiler.analysis.total import Cost
+from archcompiler.ir import Block, Graph, fold
+from archcompiler.ops.cost import BYTES
+
+
+def training_seconds(
+    graph: Graph, accelerator: Accelerator, precision: Precision, images: int
+) -> float:
+    """Of the forward and the backward pass of a batch, without the optimiser's step.
+
+    Each operator takes what its arithmetic or its traffic takes, whichever is more, at the
+    accelerator's peaks. The sum is at least the roofline of the whole network.
+    """
+
+    def of(cost: Cost) -> tuple[int, int]:
+        moved = cost.train_map_bytes * images + (cost.train_bytes_moved - cost.train_map_bytes)
+        return cost.train_macs * images, moved
+
+    return _seconds(graph, accelerator, precision, of)
+
+
+def forward_seconds(
+    graph: Graph, accelerator: Accelerator, precision: Precision, images: int
+) -> float:
+    """The same of a forward pass alone."""
+    return _seconds(
+        graph,
+        accelerator,
+        precision,
+        lambda cost: (cost.macs * images, cost.map_bytes * images + cost.param_bytes),
+    )
+
+
+def _seconds(
+    graph: Graph,
+    accelerator: Accelerator,
+    precision: Precision,
+    of: Callable[[Cost], tuple[int, int]],
+) -> float:
+    model = CostModel(graph)
+    arithmetic = 2 / accelerator.peak(precision)
+    traffic = PRECISIONS[precision] / BYTES / accelerator.bandwidth
+
+    def seconds(below: Callable[[Block, Place], float], block: Block, place: Place) -> float:
+        taken = 0.0
+        for step, inner, cells in model.steps(block, place):
+            if isinstance(step.body, Block):
+                taken += below(step.body, inner)
+            else:
+                macs, moved = of(total(cells))
+                taken += max(macs * arithmetic, moved * traffic)
+        return taken
+
+    return fold(seconds)(graph.root, ROOT)

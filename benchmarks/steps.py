@@ -1,0 +1,105 @@
+"""Planned times of training steps against measured ones, over all shipped networks.
+
+The machine is an accelerator of two figures, measured first and not fitted: the rate of a large
+matrix product and that of a long addition. What `archcompiler plan` then says of a step is a least
+time; what matters is whether it puts networks in their order.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+
+from benchmarks.timing import ROOT, Comparison, Course, seconds
+
+IMAGES = 2
+
+
+def measure(course: Course) -> Iterator[Comparison]:
+    """How far apart planned and measured times are, and how far apart their orders."""
+    import torch
+
+    import archcompiler
+    from archcompiler.analysis.step_time import training_seconds
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        machine = _machine()
+        planned, measured = [], []
+        for spec in _specs(course):
+            network = archcompiler.compile(spec)
+            planned.append(training_seconds(network.graph, machine, "single", IMAGES))
+            step = _step(network)
+            step()
+            measured.append(min(seconds(step) for _ in range(2)))
+    finally:
+        torch.set_num_threads(threads)
+    ratios = [a / b for a, b in zip(measured, planned, strict=True)]
+    low, ratio, high = statistics.quantiles(ratios, n=4)
+    count = len(ratios)
+    yield Comparison(
+        f"training steps of {count} shipped networks, {IMAGES} images",
+        "their plans",
+        statistics.median(measured),
+        statistics.median(planned),
+        ratio,
+        low,
+        high,
+    )
+    apart = 1 - _rank_correlation(planned, measured)
+    yield Comparison(
+        f"1 - rank correlation of these {count} steps and plans",
+        "1",
+        apart,
+        1.0,
+        apart,
+        apart,
+        apart,
+        unit="",
+        goal=0.05,
+    )
+
+
+def _specs(course: Course) -> list[str]:
+    found = sorted(
+        str(path)
+        for suffix in ("toml", "json")
+        for path in (ROOT / "specs").rglob(f"*.{suffix}")
+        if not {"recipes", "spaces"} & set(path.parts)
+    )
+    return found[:: len(found) // 3] if course.quick else found
+
+
+def _machine() -> object:
+    """This machine's processor on one thread."""
+    import torch
+
+    from archcompiler.analysis.roofline import Accelerator
+
+    side, length = 2048, 1 << 26
+    a, b = torch.rand(side, side), torch.rand(side, side)
+    long, other, out = (torch.rand(length) for _ in range(3))
+    product = min(seconds(lambda: torch.mm(a, b)) for _ in range(5))
+    addition = min(seconds(lambda: torch.add(long, other, out=out)) for _ in range(5))
+    peak, bandwidth = 2 * side**3 / product, 3 * 4 * length / addition
+    return Accelerator("cpu", "one thread", peak, peak, bandwidth, 0, "measured")
+
+
+def _step(network: object) -> Callable[[], None]:
+    import torch
+
+    model, size = network.module().train(), network.graph.input
+    images = torch.rand(IMAGES, size.channels, *size.size)
+
+    def step() -> None:
+        model.zero_grad(set_to_none=True)
+        model(images).square().mean().backward()
+
+    return step
+
+
+def _rank_correlation(one: list[float], two: list[float]) -> float:
+    """Spearman's, of values that all differ."""
+    ranks = ([sorted(values).index(value) for value in values] for values in (one, two))
+    return statistics.correlation(*ranks)
