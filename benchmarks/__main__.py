@@ -16,6 +16,7 @@ PARTS = {
     "costs": "cost tables against fvcore; tables of many modules",
     "figures": "figures against their bounds of time and memory",
     "model": "emitted Attention-56 against the style of a widely copied port",
+    "steps": "planned times of training steps against measured ones",
     "runner": "training steps against a bare loop; files found against a walk",
 }
 """What each module of this package that has a `measure` is about."""

@@ -8,6 +8,7 @@ time; what matters is whether it puts networks in their order.
 from __future__ import annotations
 
 import statistics
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 
 from benchmarks.timing import ROOT, Comparison, Course, seconds
@@ -100,6 +101,9 @@ def _step(network: object) -> Callable[[], None]:
 
 
 def _rank_correlation(one: list[float], two: list[float]) -> float:
-    """Spearman's, of values that all differ."""
-    ranks = ([sorted(values).index(value) for value in values] for values in (one, two))
+    """Spearman's; equal values have their mean rank."""
+    ranks = []
+    for values in (one, two):
+        order = sorted(values)
+        ranks.append([bisect_left(order, v) + bisect_right(order, v) for v in values])
     return statistics.correlation(*ranks)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from archcompiler.analysis.costs import ROOT, CostModel, Place, total
+from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import PRECISIONS, Accelerator, Precision
 from archcompiler.analysis.total import Cost
 from archcompiler.ir import Block, Graph, fold
@@ -37,6 +38,14 @@ def forward_seconds(
         precision,
         lambda cost: (cost.macs * images, cost.map_bytes * images + cost.param_bytes),
     )
+
+
+def again_seconds(
+    plan: Recomputation, accelerator: Accelerator, precision: Precision, images: int
+) -> float:
+    """Of what is made again in a backward pass: a cheap operator reads one map and writes one."""
+    moved = 2 * PRECISIONS[precision] * plan.elements
+    return images * (2 * plan.macs / accelerator.peak(precision) + moved / accelerator.bandwidth)
 
 
 def _seconds(

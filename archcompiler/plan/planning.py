@@ -8,7 +8,8 @@ from typing import Final
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.peak import Moment, StepMemory, step_memory
 from archcompiler.analysis.recompute import Recomputation
-from archcompiler.analysis.roofline import Accelerator, roofline
+from archcompiler.analysis.roofline import Accelerator, Precision
+from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir.kinds import STAGE
@@ -68,7 +69,7 @@ class Plan:
     again: Recomputation | None
     """What is made again in a backward pass."""
     seconds: float | None
-    """Of a step, by the roofline; None where no accelerator was named."""
+    """Of a step, each operator by its roofline; None where no accelerator was named."""
     iterations: int | None
     """Of the run; None where nobody says how many images an epoch has."""
 
@@ -162,11 +163,14 @@ def make_plan(
     step = step_with(again)
     seconds = None
     if machines.accelerator is not None:
-        found = roofline(cost, machines.accelerator, "half" if half else "single")
-        more = found.inference_s if checkpointing else 0.0
+        width: Precision = "half" if half else "single"
+        ran = machines.accelerator, width, part
+        seconds = training_seconds(graph, *ran)
+        if checkpointing:
+            seconds += forward_seconds(graph, *ran)
         if again is not None:
-            more = found.inference_s * again.macs / cost.macs if cost.macs else 0.0
-        seconds = (found.training_s + more) * part * parts
+            seconds += again_seconds(again, *ran)
+        seconds *= parts
     return Plan(
         network,
         recipe,
