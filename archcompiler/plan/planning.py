@@ -9,6 +9,7 @@ from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.peak import Moment, StepMemory, step_memory
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import Accelerator, Precision
+from archcompiler.analysis.state_memory import state_memory
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
@@ -131,11 +132,10 @@ def make_plan(
     )
     graph, cost = network.graph, total(CostModel(network.graph).network)
     shards = machines.processes if machines.sharded else 1
-    parameters = -(-BYTES * cost.params // shards)
-    state = parameters + BYTES * cost.buffers
-    weights = state + (_gathered(network) if machines.sharded else 0)
-    optimizer = parameters * recipe.optimizer.averages
-    average = state if recipe.ema else 0
+    state = state_memory(
+        cost, averages=recipe.optimizer.averages, average=recipe.ema > 0, shards=shards
+    )
+    gathered = _gathered(network) if machines.sharded else 0
     held = part * (BYTES * graph.input.numel + 8)
 
     def step_with(plan: Recomputation | None) -> StepMemory:
@@ -152,7 +152,7 @@ def make_plan(
     again = None
     # What a run keeps by default is for its hardware to say.
     if not checkpointing and limit != "auto":
-        fixed = weights + optimizer + average + held
+        fixed = state.total + gathered + held
         again = plan_for(
             loaded,
             graph,
@@ -179,9 +179,9 @@ def make_plan(
         part,
         parts,
         half,
-        weights,
-        optimizer,
-        average,
+        state.weights + gathered,
+        state.optimizer,
+        state.average,
         held,
         step,
         again,

@@ -105,7 +105,9 @@ def train(job: Job) -> Outcome:
         recipe = _on_hardware(settled, hardware)
         cost = total(CostModel(job.network.graph).network)
         plan = planned(job.loaded, recipe, job.network.graph, hardware, here, job.strategy)
-        scarce = require_memory(recipe, plan, cost, data.train.shape, hardware, here, job.strategy)
+        scarce = require_memory(
+            recipe, plan, job.network.graph, data.train.shape, hardware, here, job.strategy
+        )
         goes_on = job.resume and job.folder.started
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
         with explained(recipe, here.size), _alone(job, world) as warnings:

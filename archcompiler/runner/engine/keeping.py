@@ -7,9 +7,9 @@ from typing import Final
 import torch
 
 from archcompiler.analysis.costs import CostModel, total
-from archcompiler.analysis.demand import training_demand
 from archcompiler.analysis.peak import step_memory
 from archcompiler.analysis.recompute import Recomputation, recomputed
+from archcompiler.analysis.state_memory import state_memory
 from archcompiler.ir import Graph
 from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.choices import Strategy
@@ -46,15 +46,13 @@ def planned(
     usual = recomputed(graph, {}).image_bytes * images / (2 if half else 1)
     if limit == "auto" and usual < LITTLE:
         return None
-    still = training_demand(
+    state = state_memory(
         total(CostModel(graph).network),
-        images=0,
         averages=recipe.optimizer.averages,
         average=recipe.ema > 0,
         shards=shards,
     )
-    there = still.weights + still.optimizer + still.average
-    there += images * (BYTES * graph.input.numel + 8)
+    there = state.total + images * image_bytes(graph)
 
     def peak(plan: Recomputation) -> int:
         step = step_memory(
@@ -67,6 +65,11 @@ def planned(
         return there + step.peak(images)
 
     return plan_for(loaded, graph, limit, peak, apart=apart)
+
+
+def image_bytes(graph: Graph) -> int:
+    """Of an image that the network is given, and its label."""
+    return BYTES * graph.input.numel + 8
 
 
 def kept_share(graph: Graph, plan: Recomputation | None) -> float:

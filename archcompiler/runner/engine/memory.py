@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 
-from archcompiler.analysis.demand import Demand, training_demand
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.peak import StepMemory, step_memory
 from archcompiler.analysis.recompute import Recomputation
-from archcompiler.analysis.total import Cost
+from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import Diagnostic
+from archcompiler.ir import Graph
+from archcompiler.ops.cost import BYTES
+from archcompiler.runner.engine.keeping import image_bytes
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.model import Folder, Recipe
 from archcompiler.runner.system.failures import smaller_parts
@@ -27,7 +32,7 @@ from archcompiler.runner.system.place import Place
 def require_memory(
     recipe: Recipe,
     plan: Recomputation | None,
-    cost: Cost,
+    graph: Graph,
     image: tuple[int, int, int],
     hardware: Hardware,
     place: Place,
@@ -37,18 +42,30 @@ def require_memory(
     enough of it, or of what worker processes hand images over in.
     """
     own, parts = recipe.batch_size // place.size, recipe.speed.accumulate
+    sharded = strategy == "fully_shard" and place.size > 1
+    cost = total(CostModel(graph).network)
+    shards = place.size if sharded else 1
+    state = state_memory(
+        cost, averages=recipe.optimizer.averages, average=recipe.ema > 0, shards=shards
+    ).total
 
-    def demand(images: int) -> Demand:
-        return training_demand(
-            cost,
-            images=images,
-            averages=recipe.optimizer.averages,
-            average=recipe.ema > 0,
+    @cache
+    def step(accumulated: bool) -> StepMemory:
+        return step_memory(
+            graph,
             half=hardware.precision is not torch.float32,
-            kept=None if plan is None else plan.image_bytes,
-            recomputed=recipe.speed.checkpointing or hardware.compile,
-            shards=place.size if strategy == "fully_shard" else 1,
+            checkpointing=recipe.speed.checkpointing,
+            plan=plan,
+            accumulated=accumulated or (place.size > 1 and not sharded),
+            shards=shards,
         )
+
+    def need(parts: int) -> int:
+        """Bytes of a step in so many parts. What a compiler keeps is for it to say."""
+        images = own // parts
+        if hardware.compile:
+            return state + BYTES * cost.params // shards
+        return state + images * image_bytes(graph) + step(parts > 1).peak(images)
 
     if isinstance(recipe.data, Folder):
         tested = max(recipe.evaluation_batch // place.size, 1)
@@ -58,10 +75,11 @@ def require_memory(
     if hardware.device.type == "cpu":
         memory = Memory(memory.total // place.local_size, memory.free // place.local_size)
     fitting = (n for n in range(parts, own + 1) if own % n == 0)
-    fits = next((n for n in fitting if demand(own // n).total <= memory.free), None)
+    fits = next((n for n in fitting if need(n) <= memory.free), None)
     settings = (
         smaller_parts(recipe, place.size)
         if fits is None
         else f"`--set speed.accumulate={fits}` computes the same batch in parts that fit"
     )
-    return check_memory(demand(own // parts), memory, where, own // parts, settings)
+    kept = 0 if hardware.compile else step(parts > 1).highest(own // parts).kept.of(own // parts)
+    return check_memory(need(parts), kept, memory, where, own // parts, settings)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from archcompiler.analysis.demand import Demand
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 
 SHARED: Final = Path("/dev/shm")
@@ -83,23 +82,24 @@ def _cache(folder: Path) -> int:
 
 
 def check_memory(
-    demand: Demand, memory: Memory, where: str, images: int, settings: str
+    need: int, kept: int, memory: Memory, where: str, images: int, settings: str
 ) -> list[Diagnostic]:
-    """W720 if the run needs more than is free, which others may use.
+    """W720 if the `need` of a run is more than is free, which others may use.
+
+    Of it are `kept` bytes for the backward pass of so many images.
 
     Raises CompileError E709 if it needs more than there is.
     """
-    need = demand.total
     if not memory.total or need <= memory.free:
         return []
     parts = (
-        f"{size(demand.activations)} for what the backward pass needs of {images} images at a time",
-        f"{size(need - demand.activations)} for weights, gradients and their averages",
+        f"{size(kept)} for what the backward pass needs of {images} images at a time",
+        f"{size(need - kept)} for weights, gradients, their averages, and images",
     )
     if need > memory.total:
-        message = f"the run needs at least {size(need)}, but {where} has {size(memory.total)}"
+        message = f"a step needs {size(need)}, but {where} has {size(memory.total)}"
         raise CompileError(error("E709", message, notes=parts, help=settings))
-    message = f"the run needs at least {size(need)}, but of {where} {size(memory.free)} are free"
+    message = f"a step needs {size(need)}, but of {where} {size(memory.free)} are free"
     return [warning("W720", message, notes=parts, help=settings)]
 
 

@@ -10,10 +10,10 @@ from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.analysis.costs import CostModel
-from archcompiler.analysis.demand import Demand, training_demand
 from archcompiler.analysis.receptive_field import ReceptiveField
 from archcompiler.analysis.roofline import Accelerator, roofline
 from archcompiler.analysis.sizes import ValidSizes, takes, valid_sizes
+from archcompiler.analysis.state_memory import StateMemory, state_memory
 from archcompiler.analysis.total import Cost
 from archcompiler.ir import TensorType
 from archcompiler.ops.join import Add, Maximum
@@ -55,16 +55,13 @@ def test_a_roofline_by_hand() -> None:
     assert few.inference_s == pytest.approx(1e-5)
 
 
-def test_a_demand_by_hand() -> None:
-    cost = Cost(params=1001, buffers=10, saved_bytes=5040, saved_batch_bytes=40)
-    demand = training_demand(cost, images=3, averages=2, average=True, shards=4)
+def test_a_state_by_hand() -> None:
+    cost = Cost(params=1001, buffers=10)
     # A quarter of 1,001 parameters, rounded up, is 251.
-    assert demand == Demand(1004 + 40, 1004, 2008, 1044, 15_040)
-    assert demand.total == 1044 + 1004 + 2008 + 1044 + 15_040
-    assert all(isinstance(part, int) for part in (demand.weights, demand.gradients, demand.total))
-    alone = training_demand(cost, images=1, averages=0, average=False, half=True)
-    assert alone == Demand(4004 + 40, 4004, 0, 0, 2520)
-    assert training_demand(cost, images=9, averages=0, average=False, recomputed=True).total == 8048
+    shard = state_memory(cost, averages=2, average=True, shards=4)
+    assert shard == StateMemory(1004 + 40, 2008, 1044)
+    assert shard.total == 1044 + 2008 + 1044
+    assert state_memory(cost, averages=0, average=False) == StateMemory(4004 + 40, 0, 0)
 
 
 @pytest.mark.parametrize("scale", [2, (3, 2), (1, 4)])

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from saved_tensors import saved_bytes
 from torch import Tensor
 from torch.utils.data import Dataset
-from unit.runner.jobs import TINY, Jobs
+from unit.runner.jobs import QUICK, TINY, Jobs
 from unit.runner.standin import write_photographs
 
 import archcompiler
 from archcompiler.analysis.costs import CostModel, total
-from archcompiler.analysis.demand import Demand, training_demand
+from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import CompileError
+from archcompiler.plan.planning import Machines, make_plan
 from archcompiler.runner.data.workers import Workers
+from archcompiler.runner.engine.optimizer import make_optimizer
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware
@@ -34,23 +35,25 @@ from archcompiler.runner.system.memory import (
 from archcompiler.runner.training import train
 
 
-def test_the_demand_is_what_torch_holds() -> None:
+def test_the_state_is_what_torch_holds() -> None:
     network = archcompiler.compile(TINY)
     module = network.module()
     cost = total(CostModel(network.graph).network)
-    demand = training_demand(cost, images=6, averages=1, average=True)
-    tensors = [p.numel() * p.element_size() for p in module.parameters()]
-    buffers = [b.numel() * 4 for b in module.buffers() if b.is_floating_point()]
-    assert demand.gradients == demand.optimizer == sum(tensors)
-    # BN counts its batches too, 8 bytes each, which an average of weights has no use for.
-    assert 0 <= demand.weights - sum(tensors) - sum(buffers) < 8 * len(list(module.buffers()))
-    assert demand.activations == saved_bytes(module, (6, 3, 32, 32))
-    assert demand.total == demand.activations + sum(tensors) * 2 + 2 * demand.weights
-    half = training_demand(cost, images=6, averages=0, average=False, half=True, shards=2)
-    assert half.activations * 2 == demand.activations
-    assert (half.gradients * 2, half.optimizer, half.average) == (demand.gradients, 0, 0)
-    none = training_demand(cost, images=6, averages=0, average=False, recomputed=True)
-    assert none.activations == 0
+    for name, averages in (("sgd", 1), ("adamw", 2)):
+        recipe = load_recipe("smoke", (f"optimizer={name}",)).recipe
+        assert recipe.optimizer.averages == averages
+        optimizer = make_optimizer(module, recipe.optimizer, torch.device("cpu"))
+        module(torch.zeros(2, 3, 32, 32)).sum().backward()
+        optimizer.step()
+        state = state_memory(cost, averages=averages, average=True)
+        tensors = [*module.parameters(), *module.buffers()]
+        floats = sum(t.nbytes for t in tensors if t.is_floating_point())
+        # A count of batches beside each BN.
+        assert state.weights == pytest.approx(floats, abs=8 * len(tensors))
+        held = [t for of in optimizer.state.values() for t in of.values()]
+        kept = [t for t in held if isinstance(t, Tensor) and t.dim()]
+        assert state.optimizer == sum(t.nbytes for t in kept)
+        assert state.average == state.weights
 
 
 def _system(root: Path, lines: str, **files: str) -> Memory:
@@ -83,15 +86,15 @@ def test_what_memory_there_is(tmp_path: Path) -> None:
 
 
 def test_scarce_is_a_warning_and_impossible_an_error() -> None:
-    demand = Demand(1 << 20, 1 << 20, 0, 0, 3 << 30)
-
     def check(total: int, free: int) -> list[str]:
-        found = check_memory(demand, Memory(total << 30, free << 30), "`cuda:0`", 8, "`--set x`")
+        found = check_memory(
+            3 << 30, 2 << 30, Memory(total << 30, free << 30), "`cuda:0`", 8, "`--set x`"
+        )
         return [f"{d.code}: {d.message}" for d in found]
 
     assert check(4, 4) == check(0, 0) == []
-    assert check(4, 2) == ["W720: the run needs at least 3.0 GiB, but of `cuda:0` 2.0 GiB are free"]
-    with pytest.raises(CompileError, match=r"E709.*needs at least 3.0 GiB, but `cuda:0` has 2.0"):
+    assert check(4, 2) == ["W720: a step needs 3.0 GiB, but of `cuda:0` 2.0 GiB are free"]
+    with pytest.raises(CompileError, match=r"E709.*needs 3.0 GiB, but `cuda:0` has 2.0"):
         check(2, 1)
     assert [size(n) for n in (512, 3 << 19, 5 << 30)] == ["0.5 KiB", "1.5 MiB", "5.0 GiB"]
 
@@ -107,14 +110,17 @@ def test_a_run_is_measured_before_it_starts(
         assert scarce.code == "W720"
         assert scarce.help is not None
         parts = int(scarce.help.split("accumulate=")[1].split("`")[0])
-        cost = total(CostModel(made.network.graph).network)
         one, two = (
-            training_demand(cost, images=64 // n, averages=1, average=False).total
+            make_plan(
+                made.network,
+                load_recipe("smoke", (*QUICK, "batch_size=64", f"speed.accumulate={n}")),
+                Machines(),
+            ).peak
             for n in (parts, parts // 2)
         )
-        assert one <= free < two
+        assert one <= free < two, "what `plan` says"
     else:
-        with pytest.raises(CompileError, match=r"E709.*the run needs at least"):
+        with pytest.raises(CompileError, match=r"E709.*a step needs"):
             train(made)
         assert not (tmp_path / "run").exists()
 
