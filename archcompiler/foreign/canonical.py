@@ -29,7 +29,7 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
     """
     kept: Dataflow = nx.MultiDiGraph(**view.graph)
     alias: dict[str, str] = {}
-    for node in nx.topological_sort(view):
+    for node in view:  # Graphs and traces have their nodes in order of data flow.
         data = view.nodes[node]
         edges = [
             (source, edge["role"])

@@ -82,9 +82,12 @@ def operation(graph: Dataflow, node: str) -> Operation:
 
 
 def colours_before(graph: Dataflow, numbers: dict[Hashable, int]) -> dict[str, int]:
-    """Number each node by its label and all that flows into it, the same in every graph."""
+    """Number each node by its label and all that flows into it, the same in every graph.
+
+    Nodes have to be in order of data flow, as `canonical` has them.
+    """
     before: dict[str, int] = {}
-    for node in graph:  # A trace and a graph have their nodes in order of data flow.
+    for node in graph:
         edges = graph.in_edges(node, data=True)
         sources = sorted((edge["role"], before[source]) for source, _, edge in edges)
         key = (graph.nodes[node]["label"], *sources)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,8 +26,7 @@ def read_exported(path: Path) -> nn.Module:
     Raises UnknownOperation for a file that cannot be read.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             module = torch.export.load(path).module(check_guards=False)
     except Exception as exc:
         # Of a damaged file, and of versions that do not go together.
@@ -37,6 +38,19 @@ def read_exported(path: Path) -> nn.Module:
     module.graph.set_codegen(CodeGen())  # one that takes and returns tensors as they are
     module.graph.eliminate_dead_code()
     return fx.GraphModule(module, module.graph)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave what torch has to say of a file to whoever reports it."""
+    logger = logging.getLogger("torch.export")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = disabled
 
 
 def _reword(node: fx.Node) -> None:

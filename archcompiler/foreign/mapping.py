@@ -12,7 +12,13 @@ from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.foreign.canonical import canonical
 from archcompiler.foreign.difference import first_difference
 from archcompiler.foreign.loading import Implementation
-from archcompiler.foreign.matching import Choice, TooSymmetric, Undecided, correspond
+from archcompiler.foreign.matching import (
+    Choice,
+    TooSymmetric,
+    Undecided,
+    correspond,
+    isomorphic,
+)
 from archcompiler.ir import Graph
 from archcompiler.verify.isomorphism import Dataflow
 from archcompiler.verify.proof import dataflow
@@ -57,7 +63,7 @@ def tensor_map(
     pinned = dict(_pinned(own, other, pairs or {}))
     try:
         found = correspond(own, other, pinned)
-        if found is None and pinned and _alike(own, other):
+        if found is None and pinned and isomorphic(own, other):
             raise CompileError(_impossible(pairs or {}))
     except Undecided as undecided:
         raise CompileError(_undecided(undecided, theirs)) from None
@@ -69,14 +75,6 @@ def tensor_map(
         raise CompileError(_another(network, theirs, own, other))
     shapes = state_dict_shapes(network)
     return TensorMap(dict(_tensors(own, other, found.pairs, shapes)), shapes, found.choices)
-
-
-def _alike(own: Dataflow, other: Dataflow) -> bool:
-    """Whether there is an isomorphism, whichever operators are which."""
-    try:
-        return correspond(own, other) is not None
-    except Undecided:
-        return True
 
 
 def _tensors(

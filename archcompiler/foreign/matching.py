@@ -70,6 +70,13 @@ def correspond(
     return Correspondence(pairs, tuple(choices))
 
 
+def isomorphic(ours: Dataflow, theirs: Dataflow) -> bool:
+    """Whether there is an isomorphism, whichever of several operators is which."""
+    search = _Search(_Side.of(ours), _Side.of(theirs))
+    colours = search.begin({})
+    return colours is not None and search.settle(colours, None) is not None
+
+
 @dataclass(frozen=True)
 class _Side:
     """One network, its nodes numbered in order of data flow."""

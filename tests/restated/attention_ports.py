@@ -207,6 +207,15 @@ def tengshaofeng(name: str, narrow: int = 1) -> Network:
     return Network(stem, pool, stages, last, (1, 2, 1), CLASSES["tengshaofeng"], flat=True)
 
 
+def with_idle_projections(network: nn.Module) -> nn.Module:
+    """The network with the projections that tengshaofeng's units register and never call."""
+    for unit in network.modules():
+        if isinstance(unit, Unit) and unit.project is None:
+            c = unit.expand.out_channels
+            unit.idle = nn.Conv2d(c, c, 1, bias=False)
+    return network
+
+
 def idle_projections(network: nn.Module) -> int:
     """Parameters of the projections that tengshaofeng's units register and never call."""
     kept = [m for m in network.modules() if isinstance(m, Unit) and m.project is None]

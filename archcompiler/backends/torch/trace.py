@@ -83,7 +83,7 @@ def trace(
         except UnknownOperation as unknown:
             if not keeps_unknown:
                 raise
-            _add_unknown(graph, node, str(unknown), alias, dims)
+            _add_unknown(graph, node, str(unknown), run, alias, dims)
     return graph
 
 
@@ -128,7 +128,9 @@ def _unread(node: fx.Node, source: fx.Node) -> str:
 def _tensors(node: fx.Node, run: fx.GraphModule) -> dict[str, Stored]:
     """What an operator reads of the `state_dict`, by the names in torch's own module for it."""
     if node.op != "call_module":
-        return dict(node.meta.get(TENSORS, {}))
+        read = {source.name: stored(source) for source in node.all_input_nodes}
+        known = {name: tensor for name, tensor in read.items() if tensor is not None}
+        return dict(node.meta.get(TENSORS, known))
     own = run.get_submodule(str(node.target)).state_dict()
     return {name: Stored(f"{node.target}.{name}") for name in own}
 
@@ -137,6 +139,7 @@ def _add_unknown(
     graph: nx.MultiDiGraph[str],
     node: fx.Node,
     why: str,
+    run: fx.GraphModule,
     alias: dict[fx.Node, fx.Node],
     dims: int,
 ) -> None:
@@ -154,7 +157,7 @@ def _add_unknown(
         op=None,
         module=str(node.target) if node.op == "call_module" else None,
         weights=False,
-        tensors={},
+        tensors=_tensors(node, run),
         line=node.meta.get(LINE),
     )
     graph.add_edges_from(
