@@ -8,12 +8,18 @@ import networkx as nx
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
+from archcompiler.ops.join import Concat
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.ops.pool import AvgPool, MaxPool
 from archcompiler.ops.reduce import Reduce
 from archcompiler.ops.resize import Interpolate, Upsample
 from archcompiler.ops.sides import spread
-from archcompiler.ops.whole_pool import GlobalAvgPool, GlobalMaxPool
+from archcompiler.ops.whole_pool import (
+    AdaptiveAvgPool,
+    AdaptiveMaxPool,
+    GlobalAvgPool,
+    GlobalMaxPool,
+)
 from archcompiler.verify.isomorphism import Dataflow
 
 Attributes = tuple[tuple[str, object], ...]
@@ -24,8 +30,9 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
 
     Which map gives an interpolation its size is left aside, a resampling by a factor is one to the
     size that it leads to, and a mean, a maximum or a pool over the whole map is the pool of all
-    positions. For `inference`, what does nothing then is left out, and so is the momentum of a
-    batch norm. Nodes keep their names and all that is known of them.
+    positions. A concatenation reads the parts of one before it; one of a single map is left out,
+    as is a pool to the size that there is. For `inference`, what does nothing then is left out,
+    and so is the momentum of a batch norm. Nodes keep their names and all that is known of them.
     """
     kept: Dataflow = nx.MultiDiGraph(**view.graph)
     alias: dict[str, str] = {}
@@ -37,18 +44,42 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
             if edge["role"] != "size"
         ]
         op: Operator | None = data["op"]
-        if inference and op is not None and op.inference is None and len(edges) == 1:
+        before = [view.nodes[source]["label"][2] for source, _ in edges]
+        if op is not None and len(edges) == 1 and _idle(op, before[0], inference):
             source = edges[0][0]
             alias[node] = alias.get(source, source)
             continue
-        before = [view.nodes[source]["label"][2] for source, _ in edges]
         label = data["label"] if op is None else (*_said(op, before, inference), data["label"][2])
         kept.add_node(node, **{**data, "label": label})
-        for source, role in edges:
-            kept.add_edge(alias.get(source, source), node, role=role)
+        joined = [(alias.get(source, source), role) for source, role in edges]
+        if isinstance(op, Concat):
+            parts = _parts(kept, op, joined)
+            joined = list(zip(parts, op.roles(len(parts)), strict=True))
+        kept.add_edges_from((source, node, {"role": role}) for source, role in joined)
     outputs = view.graph.get("outputs", ())
     kept.graph["outputs"] = tuple(alias.get(name, name) for name in outputs)
+    taken_apart = [n for n in kept if isinstance(kept.nodes[n]["op"], Concat) and n not in outputs]
+    for node in reversed(taken_apart):
+        if not kept.out_degree(node) and view.out_degree(node):
+            kept.remove_node(node)
     return kept
+
+
+def _position(role: str) -> int:
+    """The place of a part, from its role: `part12`."""
+    return int(role.removeprefix("part"))
+
+
+def _parts(kept: Dataflow, op: Concat, joined: list[tuple[str, str]]) -> list[str]:
+    """What a concatenation reads in order, with the parts of those of its kind in their places."""
+    parts: list[str] = []
+    for source, _ in sorted(joined, key=lambda edge: _position(edge[1])):
+        if kept.nodes[source]["op"] == op:
+            own = [(s, edge["role"]) for s, _, edge in kept.in_edges(source, data=True)]
+            parts += [s for s, _ in sorted(own, key=lambda edge: _position(edge[1]))]
+        else:
+            parts.append(source)
+    return parts
 
 
 def _said(op: Operator, inputs: list[TensorType], inference: bool) -> tuple[str, Attributes]:
@@ -67,6 +98,13 @@ def _said(op: Operator, inputs: list[TensorType], inference: bool) -> tuple[str,
         case BatchNorm() if inference:
             return op.kind, tuple(pair for pair in op.attributes() if pair[0] != "momentum")
     return op.kind, op.attributes()
+
+
+def _idle(op: Operator, x: TensorType, inference: bool) -> bool:
+    """Whether an operator gives its input as it is."""
+    if isinstance(op, AdaptiveAvgPool | AdaptiveMaxPool):
+        return spread(op.size, len(x.size)) == x.size
+    return isinstance(op, Concat) or (inference and op.inference is None)
 
 
 def _whole(pool: MaxPool | AvgPool, x: TensorType) -> bool:

@@ -124,7 +124,7 @@ def _made(factory: Any, name: str, file: Path, place: Span) -> nn.Module:
     try:
         module = factory()
     except (Exception, SystemExit) as exc:
-        wanted = isinstance(exc, TypeError) and "argument" in str(exc)
+        wanted = isinstance(exc, TypeError) and " required " in str(exc)
         help = "name a function without arguments that returns the module" if wanted else None
         raise _unread(place, f"`{name}()` fails", _said_by(exc, file), help=help) from None
     if not isinstance(module, nn.Module):
