@@ -76,7 +76,8 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     """
     graph = network.graph
     own = canonical(named_dataflow(graph))
-    traced = canonical(theirs.dataflow(graph))
+    view = theirs.dataflow(graph)
+    traced = canonical(view)
     live = _live(traced)
     unread = tuple(operation(traced, node) for node in traced if node not in live)
     other: Dataflow = traced.subgraph([node for node in traced if node in live]).copy()
@@ -91,7 +92,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
         network,
         alike and not shared and not unread,
         graph.input,
-        Costs(parameters, _macs(theirs.module, graph.input), len(traced) - 1),
+        Costs(parameters, _macs(view, theirs.module, graph.input), len(traced) - 1),
         Costs(costs.params, costs.macs, len(own) - 1),
         None if alike else first_difference(own, other),
         alignment,
@@ -101,6 +102,12 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
         unread,
         tuple(operation(other, n) for n in other if other.nodes[n]["label"][0] == UNKNOWN),
     )
+
+
+def _types(view: Dataflow, node: str) -> tuple[tuple[TensorType, ...], TensorType]:
+    """What an operator reads, in the order in which its edges were added, and what it gives."""
+    inputs = [view.nodes[source]["label"][2] for source, _ in view.in_edges(node)]
+    return tuple(inputs), view.nodes[node]["label"][2]
 
 
 def _isomorphic(own: Dataflow, other: Dataflow, theirs: Implementation) -> bool:
@@ -138,8 +145,11 @@ def _dead(module: nn.Module, graph: Dataflow) -> dict[str, int]:
     return {name: p.numel() for name, p in module.named_parameters() if name not in read}
 
 
-def _macs(module: nn.Module, x: TensorType) -> int | None:
-    """Multiply-accumulates of one image, by torch's own counter."""
+def _macs(view: Dataflow, module: nn.Module, x: TensorType) -> int | None:
+    """Multiply-accumulates of one image; of a module with unknown operators by torch's counter."""
+    operators = [(node, data["op"]) for node, data in view.nodes(data=True) if view.in_degree(node)]
+    if all(op is not None for _, op in operators):
+        return sum(op.work(*_types(view, node)).macs for node, op in operators)
     try:
         bare = deepcopy(module).to("meta")
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
