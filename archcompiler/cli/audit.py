@@ -43,7 +43,7 @@ class Shape(click.ParamType):  # type: ignore[type-arg]
     ],
     epilog="Exit codes: 0 it is the network, 1 it is not, 2 bad usage, spec or module.",
 )
-@click.argument("implementation", metavar="FILE.py:NAME|FILE.pt2")
+@click.argument("implementation", metavar="FILE.py:NAME|FILE")
 @spec_argument
 @click.option(
     "--input",
@@ -77,7 +77,8 @@ def command(
 ) -> None:
     """Say whether a class or a function in a Python file makes the network of SPEC.
 
-    The file is run, and the module that it makes, without arguments, is traced. It is isomorphic to
+    The file is run, and the module that it makes, without arguments, is traced; FILE.pt2, which
+    torch.export has saved, and FILE.onnx are read. It is isomorphic to
     the graph of SPEC, or the report has the first difference at its line, all others as far as both
     can be followed, parameters that nothing reads, and the costs of both.
     """

@@ -21,6 +21,7 @@ _GONE: Final = 141
 INSTALL: Final = {
     "torch": "pip install torch",
     "fvcore": "pip install fvcore",
+    "onnx": "pip install 'archcompiler[onnx]'",
     "pygls": "pip install 'archcompiler[lsp]'",
     "lsprotocol": "pip install 'archcompiler[lsp]'",
 }

@@ -57,10 +57,10 @@ class Pair(click.ParamType):  # type: ignore[type-arg]
     "--from",
     "origin",
     required=True,
-    metavar="FILE.py:NAME|FILE.pt2|LAYOUT",
+    metavar="FILE.py:NAME|FILE|LAYOUT",
     help="The other implementation: a class or a function without arguments in a Python file, "
-    "whose code is run; a network that torch.export has saved, FILE.pt2; or torchvision or timm, "
-    "whose names the checkpoint has.",
+    "whose code is run; FILE.pt2, which torch.export has saved, or FILE.onnx; or torchvision or "
+    "timm, whose names the checkpoint has.",
 )
 @click.option(
     "--checkpoint",

@@ -149,7 +149,7 @@ def _macs(view: Dataflow, module: nn.Module, x: TensorType) -> int | None:
     """Multiply-accumulates of one image; of a module with unknown operators by torch's counter."""
     operators = [(node, data["op"]) for node, data in view.nodes(data=True) if view.in_degree(node)]
     if all(op is not None for _, op in operators):
-        return sum(op.work(*_types(view, node)).macs for node, op in operators)
+        return sum(int(op.work(*_types(view, node)).macs) for node, op in operators)
     try:
         bare = deepcopy(module).to("meta")
         with torch.no_grad(), FlopCounterMode(display=False) as counter:

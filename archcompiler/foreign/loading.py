@@ -25,7 +25,7 @@ from archcompiler.ir import Graph
 from archcompiler.verify.isomorphism import Dataflow
 from archcompiler.verify.proof import outside_records
 
-_GRAPH = ".pt2"
+_GRAPHS = (".onnx", ".pt2")
 
 
 @dataclass(frozen=True)
@@ -71,17 +71,17 @@ class Implementation:
 
 
 def load_implementation(said: str, option: str) -> Implementation:
-    """What `FILE.py:NAME` names, called without arguments, or the network of a FILE.pt2.
+    """What `FILE.py:NAME` names, called without arguments, or the network of a FILE.onnx or .pt2.
 
     The code of a Python file is run. `option` says where it was named. Raises CompileError E901.
     """
     place = Span(Source(option, said, "toml"), 0, len(said))
     path, _, name = said.rpartition(":")
-    if Path(said).suffix.lower() == _GRAPH:
+    if Path(said).suffix.lower() in _GRAPHS:
         module = _saved(Path(said).expanduser(), place)
         return Implementation(said, place, module)
     if not path or not name or not path.lower().endswith(".py"):
-        raise _unread(place, "it is neither FILE.py:NAME nor FILE.pt2")
+        raise _unread(place, "it is none of FILE.py:NAME, FILE.pt2 and FILE.onnx")
     file = Path(path).expanduser()
     if not file.is_file():
         raise _unread(place, f"there is no file `{path}`")
@@ -136,6 +136,10 @@ def _saved(path: Path, place: Span) -> nn.Module:
     if not path.is_file():
         raise _unread(place, f"there is no file `{path}`")
     try:
+        if path.suffix.lower() == ".onnx":
+            from archcompiler.foreign.onnx_graph import read_onnx
+
+            return read_onnx(path)
         from archcompiler.foreign.exported import read_exported
 
         return read_exported(path)

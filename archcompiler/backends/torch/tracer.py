@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -40,7 +43,7 @@ def traced(
     cannot be traced or cannot run.
     """
     tracer = _Tracer(leaves, functions)
-    weight = next(module.parameters(), None)
+    weight = next(chain(module.parameters(), module.buffers()), None)
     device = None if weight is None else weight.device
     try:
         if isinstance(module, fx.GraphModule):
@@ -48,7 +51,8 @@ def traced(
         else:
             graph_module = fx.GraphModule(module, tracer.trace(module))
         images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
-        ShapeProp(graph_module).propagate(*images)
+        with redirect_stderr(io.StringIO()):  # where ShapeProp would print a traceback
+            ShapeProp(graph_module).propagate(*images)
     except Exception as exc:
         # A module may be anybody's, and fail in any way.
         reason = (str(exc).splitlines() or [""])[0]

@@ -183,7 +183,7 @@ NONE = {
     "it has no `Net`": ("model.py:Net", "def Nett(): pass\n"),
     "`Net()` fails": ("model.py:Net", "def Net(depth): return None\n"),
     "`Net()` is a int, not a module": ("model.py:Net", "def Net(): return 3\n"),
-    "it is neither FILE.py:NAME nor FILE.pt2": ("model.py", ""),
+    "it is none of FILE.py:NAME, FILE.pt2 and FILE.onnx": ("model.py", ""),
     "cannot be traced": (
         "model.py:Net",
         "from torch import nn\nclass Net(nn.Module):\n"
