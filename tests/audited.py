@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from typing import Final, NamedTuple
 
 import torch
@@ -43,6 +44,7 @@ PORTS: Final = (
 )
 
 
+@cache
 def audited(port: Port) -> Audit:
     """The audit of a port; no weight is allocated."""
     with torch.device("meta"):

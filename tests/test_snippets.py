@@ -39,6 +39,7 @@ EXPORTED: Final = (
     "tests/unit/runner/test_export.py::test_an_export_for_inference_has_the_weights_folded"
 )
 TRANSFERRED: Final = "tests/unit/foreign/test_transfer.py::test_logits_are_theirs_in_float64"
+SHOWN_AUDIT: Final = "tests/test_documents.py::test_the_audit_that_is_shown"
 LAYOUT: Final = "tests/unit/foreign/test_transfer.py::test_a_checkpoint_is_read_by_a_layout"
 SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
 
@@ -113,13 +114,6 @@ def photographs(folder: Path) -> None:
                 image.save(folder / name / kind / f"{number:04}.jpg")
 
 
-def a_port(folder: Path) -> None:
-    """The re-statement of a port, under the name that its authors have given it."""
-    source = (ROOT / "tests" / "restated" / "attention_ports.py").read_text(encoding="utf-8")
-    made = "\n\ndef residualattentionnet56() -> Network:\n    return gluon(56)\n"
-    (folder / "model.py").write_text(source + made, encoding="utf-8")
-
-
 @dataclass(frozen=True)
 class Page:
     """What a page needs before it is walked, and how it is made quick."""
@@ -163,8 +157,8 @@ PAGES: Final[Mapping[str, Page]] = {
         }
     ),
     "docs/implementations.md": Page(
-        a_port,
         skips={
+            "archcompiler audit model.py": SHOWN_AUDIT,
             "archcompiler weights gluon56": TRANSFERRED,
             "archcompiler weights resnet50": LAYOUT,
             "archcompiler train resnet50": LAYOUT,

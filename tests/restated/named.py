@@ -176,6 +176,11 @@ NETWORKS = {
 """By the names that both projects give them."""
 
 
-def resnet(name: str, narrow: int = 1) -> ResNet:
+def resnet(name: str) -> ResNet:
     layers, options = NETWORKS[name]
-    return ResNet(layers, **options, narrow=narrow)
+    return ResNet(layers, **options)
+
+
+def small_resnet(name: str) -> ResNet:
+    """The same with a quarter of the channels, and 1, 2, 1 and 1 units."""
+    return ResNet((1, 2, 1, 1), **NETWORKS[name][1], narrow=4)

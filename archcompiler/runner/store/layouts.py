@@ -66,8 +66,7 @@ def known(layout: str, network: CompiledNetwork, place: Span) -> tuple[str, Layo
     wanted = likeness(network.graph, network.classifiers)
     for table in layouts()[layout]:
         for name, (spec, *settings) in table.networks.items():
-            other = compile(shipped.specs()[spec], settings)
-            if likeness(other.graph, other.classifiers) == wanted:
+            if _likeness(spec, *settings) == wanted:
                 return name, table
     names = [f"`{name}`" for table in layouts()[layout] for name in table.networks]
     raise CompileError(
@@ -79,6 +78,13 @@ def known(layout: str, network: CompiledNetwork, place: Span) -> tuple[str, Layo
             help="`archcompiler weights` takes them from the code of the other implementation",
         )
     )
+
+
+@cache
+def _likeness(spec: str, *settings: str) -> str:
+    """Of the network of a shipped spec."""
+    network = compile(shipped.specs()[spec], settings)
+    return likeness(network.graph, network.classifiers)
 
 
 def renamed(tensors: Mapping[str, T], layout: Layout, keys: Sequence[str]) -> dict[str, T]:

@@ -219,9 +219,10 @@ def of(name: str, module: nn.Module, spec: str, *settings: str) -> Audit:
 def test_the_idle_projections_of_a_port() -> None:
     """Their number is known: registered parameters less those that are called."""
     with torch.device("meta"):
-        module = attention_ports.with_idle_projections(attention_ports.tengshaofeng("56"))
-    found = of("tengshaofeng56", module, "tengshaofeng56")
+        module = attention_ports.with_idle_projections(attention_ports.tengshaofeng("92_32input"))
+    found = of("tengshaofeng92_32", module, "tengshaofeng92_32")
     assert found.same
     assert sum(found.dead.values()) == attention_ports.idle_projections(module)
-    assert found.theirs.parameters - sum(found.dead.values()) == PORTS["tengshaofeng56"].parameters
-    assert found.theirs.macs == PORTS["tengshaofeng56"].macs
+    known = PORTS["tengshaofeng92_32"]
+    assert found.theirs.parameters - sum(found.dead.values()) == known.parameters
+    assert found.theirs.macs == known.macs

@@ -64,7 +64,7 @@ def isomorphisms(a: Graph, b: Graph) -> Iterator[dict[str, str]]:
     yield from matcher.isomorphisms_iter()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_one_is_found_and_a_choice_is_one_where_networkx_finds_several(seed: int) -> None:
     ours = drawn(seed)
     theirs = renamed(ours, seed)
@@ -86,11 +86,11 @@ def test_one_is_found_and_a_choice_is_one_where_networkx_finds_several(seed: int
 
 
 def test_some_of_those_are_alike_and_some_are_not() -> None:
-    several = [len(list(isomorphisms(drawn(seed), drawn(seed)))) > 1 for seed in range(60)]
-    assert 10 < sum(several) < 50
+    several = [len(list(isomorphisms(drawn(seed), drawn(seed)))) > 1 for seed in range(40)]
+    assert 10 < sum(several) < 30
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_networks_that_networkx_tells_apart_have_none(seed: int) -> None:
     ours = drawn(seed)
     theirs = renamed(ours, seed)
