@@ -9,7 +9,7 @@ import networkx as nx
 from archcompiler.foreign.gates import with_gates
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
-from archcompiler.ops.join import Concat
+from archcompiler.ops.join import Concat, Mul
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.ops.pool import AvgPool, MaxPool
 from archcompiler.ops.reduce import Reduce
@@ -31,10 +31,10 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
 
     Which map gives an interpolation its size is left aside, and a resampling by a factor is one to
     the size that it leads to. T + T·M is a gate, and a mean, a maximum or a pool over the whole map
-    the pool of all positions. A concatenation reads the parts of one before it; one of a single map
-    is left out, as is a pool to the size that there is. For `inference`, what does nothing then is
-    left out, and so is the momentum of a batch norm. Nodes keep their names and all that is known
-    of them.
+    the pool of all positions. The factors of a product may change places. A concatenation reads the
+    parts of one before it; one of a single map is left out, as is a pool to the size that there is.
+    For `inference`, what does nothing then is left out, and so is the momentum of a batch norm.
+    Nodes keep their names and all that is known of them.
     """
     view = with_gates(view)
     kept: Dataflow = nx.MultiDiGraph(**view.graph)
@@ -58,6 +58,8 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
         if isinstance(op, Concat):
             parts = _parts(kept, op, joined)
             joined = list(zip(parts, op.roles(len(parts)), strict=True))
+        if isinstance(op, Mul):
+            joined = [(source, "factor") for source, _ in joined]
         kept.add_edges_from((source, node, {"role": role}) for source, role in joined)
     outputs = view.graph.get("outputs", ())
     kept.graph["outputs"] = tuple(alias.get(name, name) for name in outputs)

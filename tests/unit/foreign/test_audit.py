@@ -162,6 +162,10 @@ def test_what_is_dead_shared_or_thrown_away(folder: Path) -> None:
     assert not told["isomorphic"]
     assert any(name.endswith("pre.unit1.conv1.weight") for name in told["shared"])
     assert all(".post." in name for name in told["dead"])
+    idle = NETWORK.source.replace("return self.post(y)", "F.relu(y)\n        return self.post(y)")
+    told = found(idle, folder)
+    assert (told["isomorphic"], told["first"], told["deviations"]) == (False, None, [])
+    assert [known["operator"] for known in told["unread"]] == ["relu → 32×32×32"]
     thrown = NETWORK.source.replace("return self.post(y)", "self.post(y)\n        return y")
     told = found(thrown, folder)
     assert not told["isomorphic"]

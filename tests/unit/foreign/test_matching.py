@@ -142,7 +142,7 @@ def test_what_names_do_not_say_is_refused_unless_it_is_pinned() -> None:
     ("ours", "theirs", "pairs"),
     [
         (["a.conv1", "a.conv2"], ["b.0", "b.1"], ["a.conv1=b.0", "a.conv2=b.1"]),
-        (["u.conv2", "u.conv10"], ["k.10", "k.9"], ["u.conv2=k.9", "u.conv10=k.10"]),
+        (["u.conv2", "u.conv10"], ["k.3", "k.4"], ["u.conv2=k.3", "u.conv10=k.4"]),
         (
             ["m.left", "m.right"],
             ["rightC", "leftC"],
@@ -151,6 +151,7 @@ def test_what_names_do_not_say_is_refused_unless_it_is_pinned() -> None:
         (["s1.left.2", "s1.right.1"], ["right", "left"], ["s1.left.2=left", "s1.right.1=right"]),
         (["key", "query"], ["theta", "phi"], None),
         (["key", "query"], ["key", "phi"], None),
+        (["a.b", "c.d"], ["a.c", "b.d"], None),
         (["a1.b1", "a2.b2"], ["c.1", "c.2"], ["a1.b1=c.1", "a2.b2=c.2"]),
         (["a1.b2", "a2.b1"], ["c.1", "c.2"], None),
     ],

@@ -183,6 +183,19 @@ def test_names_decide_a_symmetry_or_nothing_is_taken() -> None:
     assert "[E905]" in problem(lambda: made_of(Two("a", "b"), pairs=other))
 
 
+def test_one_layer_for_two_gives_both_its_weights() -> None:
+    class Once(Two):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.stem(x)
+            return self.fc((self.paths["a"](x) + self.paths["a"](x)).mean([2, 3]))
+
+    made = made_of(Once("a"))
+    left, right = (f"stage1.before.unit1.{side}.weight" for side in ("left", "right"))
+    assert made.names[left] == made.names[right] == "paths.a.weight"
+    assert made.choices == ()
+    assert len(made.as_bytes(".safetensors")) > made.tensors[left].nbytes * 2
+
+
 def test_another_network_is_named_with_its_line() -> None:
     module = Two("left", "right")
     module.fc = nn.Linear(8, 6)
