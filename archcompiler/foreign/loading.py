@@ -46,23 +46,20 @@ class Implementation:
         that cannot be traced.
         """
         try:
-            bare = deepcopy(self.module).to("meta")
+            view = self._traced(deepcopy(self.module).to("meta"), graph)
         except Exception:
-            # What cannot be copied, or has tensors that are no parameters, is traced as it is.
-            bare = self.module
-        try:
-            view = trace(
-                bare,
-                graph.input,
-                outside=outside_records(graph),
-                idioms=IDIOMS,
-                keeps_unknown=True,
-            )
-        except UnknownOperation as unknown:
-            raise self.wrong(str(unknown), _tracing_help(str(unknown))) from None
+            # What cannot be copied, or makes tensors of its own, needs numbers to run.
+            try:
+                view = self._traced(self.module, graph)
+            except UnknownOperation as unknown:
+                raise self.wrong(str(unknown), _tracing_help(str(unknown))) from None
         for _, data in view.nodes(data=True):
             data["called"] = data.get("module") or _called(data.get("tensors") or {})
         return view
+
+    def _traced(self, module: nn.Module, graph: Graph) -> Dataflow:
+        outside = outside_records(graph)
+        return trace(module, graph.input, outside=outside, idioms=IDIOMS, keeps_unknown=True)
 
     def wrong(self, why: str, help: str | None = None, *notes: str) -> CompileError:
         """E901, ready to be raised."""

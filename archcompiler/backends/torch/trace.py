@@ -69,6 +69,8 @@ def trace(
         if node.op == "output":
             graph.graph["outputs"] = tuple(_outputs(node, graph, alias))
             continue
+        if node.op == "placeholder" and "tensor_meta" not in node.meta:
+            continue  # An option, at its default.
         if node.op == "placeholder":
             graph.add_node(node.name, label=("input", (), map_type(node, dims)), op=None)
             continue
@@ -213,7 +215,8 @@ class _Readers:
                 return read
         if node.op == "call_module":
             raise UnknownOperation(f"`{node.target}` is a {type(module).__name__}: {module}")
-        raise UnknownOperation(f"`{node.name}` calls {node.target}")
+        called = getattr(node.target, "__name__", node.target)
+        raise UnknownOperation(f"`{node.name}` calls {called}")
 
 
 def _defined(helpers: dict[str, Helper], module: nn.Module) -> Iterator[tuple[Helper, Any]]:

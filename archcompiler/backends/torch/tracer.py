@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import sys
 from collections.abc import Callable
@@ -49,15 +50,29 @@ def traced(
         if isinstance(module, fx.GraphModule):
             graph_module = module
         else:
-            graph_module = fx.GraphModule(module, tracer.trace(module))
+            fixed = _defaults(module, len(inputs))
+            graph_module = fx.GraphModule(module, tracer.trace(module, fixed or None))
         images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
         with redirect_stderr(io.StringIO()):  # where ShapeProp would print a traceback
             ShapeProp(graph_module).propagate(*images)
-    except Exception as exc:
+    except (Exception, SystemExit) as raised:
         # A module may be anybody's, and fail in any way.
+        exc: BaseException = raised
+        while exc.__cause__ is not None:
+            exc = exc.__cause__  # which torch.fx says less clearly
         reason = (str(exc).splitlines() or [""])[0]
-        raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from exc
+        raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from raised
     return graph_module
+
+
+def _defaults(module: nn.Module, inputs: int) -> dict[str, Any]:
+    """What a module takes beyond its inputs, as it takes it where nobody says it."""
+    parameters = list(inspect.signature(module.forward).parameters.values())[inputs:]
+    named = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    for parameter in named:
+        if parameter.default is parameter.empty:
+            raise TypeError(f"`{parameter.name}` is one input too many")
+    return {parameter.name: parameter.default for parameter in named}
 
 
 class _Tracer(fx.Tracer):

@@ -193,6 +193,16 @@ NONE = {
         "from torch import nn\nclass Net(nn.Module):\n"
         "    def forward(self, x):\n        return x if x.sum() > 0 else -x\n",
     ),
+    "SystemExit: 3": (
+        "model.py:Net",
+        "from torch import nn\nclass Net(nn.Module):\n"
+        "    def forward(self, x):\n        raise SystemExit(3)\n",
+    ),
+    "`y` is one input too many": (
+        "model.py:Net",
+        "from torch import nn\nclass Net(nn.Module):\n    def forward(self, x, y):\n"
+        "        return x + y\n",
+    ),
     "torch.export says": ("model.pt2", "nothing"),
 }
 
@@ -206,6 +216,25 @@ def test_what_is_no_network_is_one_diagnostic(why: str, folder: Path) -> None:
     assert result.output == ""
     assert why in str(result.exception)
     assert str(result.exception).count("error[E901]") == 1
+
+
+def test_an_option_is_at_its_default(folder: Path) -> None:
+    wrapped = """
+
+class Wrapped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = tiny()
+
+    def forward(self, x, mask=None, scale=1.0, twice=False):
+        if mask is not None:
+            x = x * mask
+        if twice:
+            x = x + x
+        return self.inner(x)
+"""
+    (folder / "model.py").write_text(NETWORK.source + wrapped)
+    assert run("model.py:Wrapped", "tiny.toml").exit_code == 0
 
 
 def test_the_line_of_a_module_that_fails(folder: Path) -> None:
