@@ -104,6 +104,8 @@ def command(
     Both are then run on the same image in float64, and nothing is written unless their logits
     agree to 1e-6 of the largest.
     """
+    if len(dict(pairs)) < len(pairs):
+        raise click.UsageError("--pair names an operator of ours twice")
     (network,) = compile_all([spec], settings, Files(root), diagnostic_format)
     from archcompiler.foreign.loading import load_implementation
     from archcompiler.foreign.transfer import transfer, transfer_by_name

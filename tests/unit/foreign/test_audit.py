@@ -37,7 +37,7 @@ def _one_thread() -> None:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "tiny.toml").write_text(toml_text(SPEC))
+    (tmp_path / "tiny.toml").write_text(toml_text(SPEC), encoding="utf-8")
     return tmp_path
 
 
@@ -47,7 +47,7 @@ def run(*words: str) -> Result:
 
 def found(source: str, folder: Path) -> dict[str, Any]:
     """The report on a file, as JSON has it."""
-    (folder / "model.py").write_text(source)
+    (folder / "model.py").write_text(source, encoding="utf-8")
     result = run("model.py:tiny", "tiny.toml", "--format", "json")
     assert isinstance(result.exception, SystemExit | None), result.exception
     told: dict[str, Any] = json.loads(result.output)["networks"][0]
@@ -128,7 +128,8 @@ def test_the_first_difference_has_both_sides(folder: Path) -> None:
     old = "self.conv2 = nn.Conv2d(width, width, 3, stride, padding=1, bias=False)"
     assert old in NETWORK.source
     (folder / "model.py").write_text(
-        NETWORK.source.replace(old, old.replace("3, stride, padding=1", "5, stride, padding=2"))
+        NETWORK.source.replace(old, old.replace("3, stride, padding=1", "5, stride, padding=2")),
+        encoding="utf-8",
     )
     result = run("model.py:tiny", "tiny.toml")
     lines = result.output.splitlines()
@@ -139,7 +140,7 @@ def test_the_first_difference_has_both_sides(folder: Path) -> None:
     assert "kernel=3 stride=1 padding=1" in lines[3]
     page = folder / "report.md"
     assert run("model.py:tiny", "tiny.toml", "-o", str(page)).exit_code == 1
-    text = page.read_text()
+    text = page.read_text(encoding="utf-8")
     assert text.startswith("# `model.py:tiny` and `tiny`\n")
     assert "| other options | " in text
     assert "| conv kernel=5 padding=2 for kernel=3 padding=1 |" in text
@@ -210,7 +211,7 @@ NONE = {
 @pytest.mark.parametrize("why", NONE)
 def test_what_is_no_network_is_one_diagnostic(why: str, folder: Path) -> None:
     said, source = NONE[why]
-    (folder / said.partition(":")[0].replace("gone", "model")).write_text(source)
+    (folder / said.partition(":")[0].replace("gone", "model")).write_text(source, encoding="utf-8")
     result = run(said, "tiny.toml")
     assert isinstance(result.exception, CompileError)  # which the program reports
     assert result.output == ""
@@ -233,12 +234,14 @@ class Wrapped(nn.Module):
             x = x + x
         return self.inner(x)
 """
-    (folder / "model.py").write_text(NETWORK.source + wrapped)
+    (folder / "model.py").write_text(NETWORK.source + wrapped, encoding="utf-8")
     assert run("model.py:Wrapped", "tiny.toml").exit_code == 0
 
 
 def test_the_line_of_a_module_that_fails(folder: Path) -> None:
-    (folder / "model.py").write_text("def Net():\n    x = 1\n    return x.depth\n")
+    (folder / "model.py").write_text(
+        "def Net():\n    x = 1\n    return x.depth\n", encoding="utf-8"
+    )
     text = str(run("model.py:Net", "tiny.toml").exception)
     assert "model.py:3: AttributeError" in text
 

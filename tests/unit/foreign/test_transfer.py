@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner, Result
 from restated import attention_ports
 from restated.attention_keras import attention_cifar
 from restated.keras_layers import keras_layout
@@ -17,7 +19,9 @@ from shipped import EVERY_SPEC
 from torch import Tensor, nn
 
 from archcompiler import shipped
+from archcompiler.cli.program import group
 from archcompiler.compiler import CompiledNetwork, compile
+from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, Source, Span
 from archcompiler.foreign import transfer as transferring
 from archcompiler.foreign.loading import Implementation
@@ -327,3 +331,56 @@ def test_the_file_is_read_by_the_emitted_model(tmp_path: Path) -> None:
     ):
         NETWORK.module().load_state_dict(state)
         assert all(torch.equal(state[name], tensor) for name, tensor in made.tensors.items())
+
+
+MODEL = """
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU()
+        )
+        self.left = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.right = nn.Conv2d(8, 8, 3, padding=1, bias=False)
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.fc(torch.flatten((self.right(x) + self.left(x)).mean((2, 3)), 1))
+"""
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("two.toml").write_text(toml_text(TINY), encoding="utf-8")
+    Path("model.py").write_text(MODEL, encoding="utf-8")
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(group, ["weights", "two.toml", *words])
+
+    result = run("--from", "model.py:Net")
+    assert result.exit_code == 0
+    first, second, third = result.output.splitlines()
+    assert first.startswith("two.safetensors  10 tensors, ")
+    assert second.startswith("model.py:Net is two, and gives the same logits with these weights")
+    assert third.startswith("alike, and told apart by the words that their names share: ")
+    assert "stage1.before.unit1.left = left" in third
+    told = json.loads(run("--from", "model.py:Net", "-o", "a.pt", "--format", "json").output)
+    (network,) = told["networks"]
+    assert network["file"] == "a.pt"
+    assert network["names"]["head.classifier.bias"] == "fc.bias"
+    assert network["deviation"] < 1e-6
+    NETWORK.module().load_state_dict(torch.load("a.pt", weights_only=True))
+    for words in (
+        ("--from", "torchvision"),
+        ("--from", "model.py:Net", "--pair", "a"),
+        ("--from", "model.py:Net", "--pair", "a=b", "--pair", "a=c"),
+        ("--from", "timm", "--checkpoint", "a.pt", "--pair", "a=b"),
+        ("--from", "model.py:Net", "-o", "a.bin"),
+    ):
+        assert run(*words).exit_code == 2
+    assert sorted(p.name for p in tmp_path.glob("*.p*")) == ["a.pt", "model.py"]
