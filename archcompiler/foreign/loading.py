@@ -6,7 +6,7 @@ import hashlib
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib import util
@@ -45,14 +45,16 @@ class Implementation:
         What has no operator is a node that is like no other. Raises CompileError E901 for a module
         that cannot be traced.
         """
-        try:
-            view = self._traced(deepcopy(self.module).to("meta"), graph)
-        except Exception:
-            # What cannot be copied, or makes tensors of its own, needs numbers to run.
+        with others_code():
             try:
-                view = self._traced(self.module, graph)
-            except UnknownOperation as unknown:
-                raise self.wrong(str(unknown), _tracing_help(str(unknown))) from None
+                view = self._traced(deepcopy(self.module).to("meta"), graph)
+            except Exception:
+                # What cannot be copied, or makes tensors of its own, needs numbers to run.
+                try:
+                    view = self._traced(self.module, graph)
+                except UnknownOperation as unknown:
+                    why = str(unknown)
+                    raise _unread(self.place, why, help=_tracing_help(why)) from None
         for _, data in view.nodes(data=True):
             data["called"] = data.get("module") or _called(data.get("tensors") or {})
         return view
@@ -61,10 +63,12 @@ class Implementation:
         outside = outside_records(graph)
         return trace(module, graph.input, outside=outside, idioms=IDIOMS, keeps_unknown=True)
 
-    def wrong(self, why: str, help: str | None = None, *notes: str) -> CompileError:
-        """E901, ready to be raised."""
-        problem = f"`{self.said}` cannot be read as a network: {why}"
-        return CompileError(error("E901", problem, self.place, notes=notes, help=help))
+
+@contextmanager
+def others_code() -> Iterator[None]:
+    """Have what the code of others prints be no part of what a command prints."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 def load_implementation(said: str, option: str) -> Implementation:
@@ -75,16 +79,26 @@ def load_implementation(said: str, option: str) -> Implementation:
     place = Span(Source(option, said, "toml"), 0, len(said))
     path, _, name = said.rpartition(":")
     if Path(said).suffix.lower() in _GRAPHS:
-        module = _saved(Path(said).expanduser(), place)
-        return Implementation(said, place, module)
+        return Implementation(said, place, _saved(_file(said, place), place))
     if not path or not name or not path.lower().endswith(".py"):
         raise _unread(place, "it is none of FILE.py:NAME, FILE.pt2 and FILE.onnx")
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise _unread(place, f"there is no file `{path}`")
-    with _importable(file.resolve().parent):
+    file = _file(path, place)
+    with _importable(file.resolve().parent), others_code():
         module = _made(_attribute(_imported(file, place), name, place), name, file, place)
     return Implementation(said, place, module.cpu().eval())
+
+
+def _file(said: str, place: Span) -> Path:
+    """A file that is there."""
+    path = Path(said)
+    with suppress(RuntimeError):  # of a user that there is not
+        path = path.expanduser()
+    try:
+        if path.is_file():
+            return path
+    except OSError as exc:  # such as a name that is too long
+        raise _unread(place, (exc.strerror or str(exc)).lower()) from None
+    raise _unread(place, f"there is no file `{said}`")
 
 
 def _imported(file: Path, place: Span) -> ModuleType:
@@ -130,8 +144,6 @@ def _made(factory: Any, name: str, file: Path, place: Span) -> nn.Module:
 
 
 def _saved(path: Path, place: Span) -> nn.Module:
-    if not path.is_file():
-        raise _unread(place, f"there is no file `{path}`")
     try:
         if path.suffix.lower() == ".onnx":
             from archcompiler.foreign.onnx_graph import read_onnx

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.foreign.checkpoint import OPTION, as_ours, read_theirs
-from archcompiler.foreign.loading import Implementation
+from archcompiler.foreign.loading import Implementation, others_code
 from archcompiler.foreign.mapping import tensor_map
 from archcompiler.foreign.matching import Choice
 from archcompiler.runner.export.weights import tensors_bytes
@@ -117,7 +117,9 @@ def _deviation(
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(1, x.channels, *x.size, dtype=torch.float64, generator=generator)
     with torch.inference_mode():
-        wanted, found = _logits(other, image), module(image)
+        with others_code():
+            wanted = _logits(other, image)
+        found = module(image)
     deviation = apart(wanted.reshape(found.shape), found)
     # Not the other way round: what is no number is no agreement.
     if not deviation <= TOLERANCE:

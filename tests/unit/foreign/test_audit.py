@@ -50,7 +50,7 @@ def found(source: str, folder: Path) -> dict[str, Any]:
     (folder / "model.py").write_text(source, encoding="utf-8")
     result = run("model.py:tiny", "tiny.toml", "--format", "json")
     assert isinstance(result.exception, SystemExit | None), result.exception
-    told: dict[str, Any] = json.loads(result.output)["networks"][0]
+    told: dict[str, Any] = json.loads(result.stdout)["networks"][0]
     assert result.exit_code == int(not told["isomorphic"])
     return told
 
@@ -184,6 +184,7 @@ def test_what_has_no_operator_is_named(folder: Path) -> None:
 
 NONE = {
     "there is no file": ("gone.py:Net", ""),
+    "file name too long": ("a" * 300 + ".py:Net", ""),
     "cannot be imported": ("model.py:Net", "import nothing_of_this_name\n"),
     "it has no `Net`": ("model.py:Net", "def Nett(): pass\n"),
     "`Net()` fails": ("model.py:Net", "def Net(depth): return None\n"),
@@ -211,7 +212,8 @@ NONE = {
 @pytest.mark.parametrize("why", NONE)
 def test_what_is_no_network_is_one_diagnostic(why: str, folder: Path) -> None:
     said, source = NONE[why]
-    (folder / said.partition(":")[0].replace("gone", "model")).write_text(source, encoding="utf-8")
+    file = "model.pt2" if said.endswith("pt2") else "model.py"
+    (folder / file).write_text(source, encoding="utf-8")
     result = run(said, "tiny.toml")
     assert isinstance(result.exception, CompileError)  # which the program reports
     assert result.output == ""
@@ -236,6 +238,11 @@ class Wrapped(nn.Module):
 """
     (folder / "model.py").write_text(NETWORK.source + wrapped, encoding="utf-8")
     assert run("model.py:Wrapped", "tiny.toml").exit_code == 0
+
+
+def test_what_a_file_prints_is_not_in_the_report(folder: Path) -> None:
+    told = found(f"{NETWORK.source}\nprint('hello')\n", folder)
+    assert told["isomorphic"]
 
 
 def test_the_line_of_a_module_that_fails(folder: Path) -> None:
