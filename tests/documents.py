@@ -22,6 +22,7 @@ from archcompiler.ops.registry import operators
 ROOT: Final = Path(__file__).parents[1]
 README: Final = ROOT / "README.md"
 RESULTS: Final = ROOT / "benchmarks" / "results.json"
+IMPLEMENTATIONS: Final = ROOT / "docs" / "implementations.md"
 BLOCKS: Final = ROOT / "docs" / "blocks.md"
 ZOO_PAGE: Final = ROOT / "docs" / "reference" / "zoo.md"
 NETWORKS: Final = ROOT / "docs" / "reference" / "networks.md"
@@ -132,11 +133,19 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:,.3g} {unit}" if value < 1000 else f"{value:,.0f} {unit}"
 
 
+def ports_table() -> str:
+    """What an audit finds of the public ports; imports torch."""
+    from audited import ports_table
+
+    return ports_table()
+
+
 SECTIONS: Final[Mapping[Path, Mapping[str, Callable[[], str]]]] = {
     ZOO_PAGE: {"zoo": zoo_table},
     NETWORKS: {"specs": specs_table},
     BLOCKS: {"operators": operator_table},
     README: {"benchmarks": benchmarks_table},
+    IMPLEMENTATIONS: {"ports": ports_table},
 }
 """Tables between markers, `<!-- zoo -->` and `<!-- /zoo -->`."""
 

@@ -37,6 +37,7 @@ FAMILIES: Final = {
     "E6": "Figures",
     "E7": "Training",
     "E8": "Search",
+    "E9": "Implementations of others",
     "W": "Warnings",
 }
 PLACES: Final = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from documents import (
     BLOCKS,
+    IMPLEMENTATIONS,
     KINDS,
     ROOT,
     SECTIONS,
@@ -204,3 +206,17 @@ def test_the_pass_of_contributing() -> None:
     (finding,) = check(narrow.graph)
     assert (finding.code, finding.scope) == ("W302", "stage1")
     assert finding.origins == (("stages", 0, "channels"),)
+
+
+def test_the_audit_that_is_shown() -> None:
+    """On the page, of the re-statement of a port under the name that its authors have given it."""
+    from audited import PORTS, audited
+
+    from archcompiler.foreign.report import text
+
+    shown = next(iter(fences(IMPLEMENTATIONS.read_text(encoding="utf-8"), "console")))
+    command, _, report = shown.partition("\n")
+    said = "model.py:residualattentionnet56"
+    assert command == f"$ archcompiler audit {said} attention56"
+    found = text(replace(audited(PORTS[0]), said=said))
+    assert found.replace("attention_ports.py", "model.py") == report

@@ -38,6 +38,9 @@ LAUNCHER: Final = "needs several machines; tests/unit/runner/ starts processes o
 EXPORTED: Final = (
     "tests/unit/runner/test_export.py::test_an_export_for_inference_has_the_weights_folded"
 )
+TRANSFERRED: Final = "tests/unit/foreign/test_transfer.py::test_logits_are_theirs_in_float64"
+SHOWN_AUDIT: Final = "tests/test_documents.py::test_the_audit_that_is_shown"
+LAYOUT: Final = "tests/unit/foreign/test_transfer.py::test_a_checkpoint_is_read_by_a_layout"
 SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
 
 MISTAKEN: Final = """\
@@ -152,6 +155,14 @@ PAGES: Final[Mapping[str, Page]] = {
                 "tests/test_documents.py::test_the_pass_of_contributing"
             ),
         }
+    ),
+    "docs/implementations.md": Page(
+        skips={
+            "archcompiler audit model.py": SHOWN_AUDIT,
+            "archcompiler weights gluon56": TRANSFERRED,
+            "archcompiler weights resnet50": LAYOUT,
+            "archcompiler train resnet50": LAYOUT,
+        },
     ),
     "docs/guides/images.md": Page(photographs, swaps=IMAGES),
     "docs/guides/backbone.md": Page(needs=("lightning", "accelerate")),

@@ -21,6 +21,7 @@ _GONE: Final = 141
 INSTALL: Final = {
     "torch": "pip install torch",
     "fvcore": "pip install fvcore",
+    "onnx": "pip install 'archcompiler[onnx]'",
     "pygls": "pip install 'archcompiler[lsp]'",
     "lsprotocol": "pip install 'archcompiler[lsp]'",
 }
@@ -39,6 +40,8 @@ SECTIONS: Final = {
         "verify": "Prove that emitted modules are the checked graphs.",
         "flops": "Count parameters, MACs, activations and memory; compare and verify.",
         "search": "Find all specs of a space that no other of it beats.",
+        "audit": "Say whether another implementation is the network, and where it is not.",
+        "weights": "Take the weights of another implementation, tensor by tensor.",
         "diff": "Say what differs between two networks, or revisions of one.",
         "diagram": "Draw architecture figures for a paper and for a browser.",
     },

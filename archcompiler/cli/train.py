@@ -88,9 +88,10 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 @click.option(
     "--init",
     type=RunPath(),
-    metavar="RUN|FILE",
-    help="Begin with the weights of a run, a checkpoint, a saved state_dict or safetensors; a "
-    "classifier for another number of classes is left out.",
+    metavar="RUN|FILE|LAYOUT:FILE",
+    help="Begin with the weights of a run, a checkpoint, a saved state_dict or safetensors; as "
+    "torchvision:FILE or timm:FILE, one whose names are theirs. A classifier for another number of "
+    "classes is left out.",
 )
 @click.option(
     "--resume",

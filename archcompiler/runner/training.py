@@ -59,7 +59,7 @@ class Job:
     folder: RunFolder
     resume: bool = False
     init: Path | None = None
-    """Weights to begin with, unless there is a checkpoint to go on from; see `begin_with`."""
+    """Weights to begin with, or `LAYOUT:FILE`, unless there is a checkpoint; see `begin_with`."""
     strategy: Strategy = "ddp"
     tensorboard: bool = False
     quiet: bool = False

@@ -66,7 +66,7 @@ def prove(graph: Graph, module: nn.Module) -> Proof:
     module.eval()
     total = sum(parameter.numel() for parameter in module.parameters())
     try:
-        traced = trace(module, graph.input, outside=_outside(graph))
+        traced = trace(module, graph.input, outside=outside_records(graph))
     except UnknownOperation as unknown:
         differences = [f"unknown operation: {unknown}"]
     else:
@@ -83,7 +83,7 @@ def dataflow(graph: Graph) -> Dataflow:
     chain of sums.
     """
     view: Dataflow = nx.MultiDiGraph(name=graph.name)
-    view.add_node(INPUT, label=("input", (), graph.input))
+    view.add_node(INPUT, label=("input", (), graph.input), op=None)
     values = {INPUT: (INPUT, graph.input)}
     for node in graph.nodes():
         inputs = [values[name] for name in node.inputs]
@@ -106,13 +106,13 @@ def dataflow(graph: Graph) -> Dataflow:
 def _add_node(
     view: Dataflow, name: str, op: Operator, inputs: list[_Typed], type: TensorType
 ) -> _Typed:
-    view.add_node(name, label=(op.kind, op.attributes(), type))
+    view.add_node(name, label=(op.kind, op.attributes(), type), op=op)
     for (source, _), role in zip(inputs, op.roles(len(inputs)), strict=True):
         view.add_edge(source, name, role=role)
     return name, type
 
 
-def _outside(graph: Graph) -> Iterator[TorchOp]:
+def outside_records(graph: Graph) -> Iterator[TorchOp]:
     """Records of the graph's operators that are not built in."""
     kinds = {}
     for _, block in graph.blocks():

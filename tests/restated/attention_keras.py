@@ -90,18 +90,22 @@ def attention(layers: int, classes: int = 100) -> Network:
     return Network(stem, body, 2048, classes)
 
 
-def attention_cifar(classes: int = 10) -> Network:
-    """`AttentionResNetCifar10`, 3×32×32. Units outside the modules are as wide as their input."""
-    stem = nn.Sequential(nn.Conv2d(3, 32, 5, padding=2), norm_act(32), nn.MaxPool2d(2, 2))
+def attention_cifar(classes: int = 10, narrow: int = 1) -> Network:
+    """`AttentionResNetCifar10`, 3×32×32. Units outside the modules are as wide as their input.
+
+    Every layer has so many times fewer channels as `narrow` says.
+    """
+    a, b, c, d, e = (width // narrow for width in (32, 128, 256, 512, 1024))
+    stem = nn.Sequential(nn.Conv2d(3, a, 5, padding=2), norm_act(a), nn.MaxPool2d(2, 2))
     body = [
-        Unit(32, 128, width=32),
-        Module(128, 2),
-        Unit(128, 256, 2, width=128),
-        Module(256, 1),
-        Unit(256, 512, 2, width=256),
-        Module(512, 1),
-        Unit(512, 1024, width=512),
-        Unit(1024, 1024, width=1024),
-        Unit(1024, 1024, width=1024),
+        Unit(a, b, width=a),
+        Module(b, 2),
+        Unit(b, c, 2, width=b),
+        Module(c, 1),
+        Unit(c, d, 2, width=c),
+        Module(d, 1),
+        Unit(d, e, width=d),
+        Unit(e, e, width=e),
+        Unit(e, e, width=e),
     ]
-    return Network(stem, body, 1024, classes)
+    return Network(stem, body, e, classes)

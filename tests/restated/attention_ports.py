@@ -173,15 +173,23 @@ def gluon(layers: int) -> Network:
     return Network((64, 7, 2), (3, 2, 1), list(shapes), 2, ptr, CLASSES["gluon"], flat=False)
 
 
-def gluon_cifar(layers: int) -> Network:
-    """gluon-cv's `cifar_residualattentionnet<layers>`, 3×32×32, 10 classes."""
+def gluon_cifar(layers: int, narrow: int = 1) -> Network:
+    """gluon-cv's `cifar_residualattentionnet<layers>`, 3×32×32, 10 classes.
+
+    Every layer has so many times fewer channels as `narrow` says.
+    """
     modules, ptr = GLUON[layers]
-    shapes = zip((128, 256, 512), (1, 2, 2), modules, (2, 1, 0), strict=True)
-    return Network((32, 3, 1), None, list(shapes), 1, ptr, CLASSES["gluon_cifar"], flat=False)
+    widths = [c // narrow for c in (128, 256, 512)]
+    shapes = zip(widths, (1, 2, 2), modules, (2, 1, 0), strict=True)
+    stem = (32 // narrow, 3, 1)
+    return Network(stem, None, list(shapes), 1, ptr, CLASSES["gluon_cifar"], flat=False)
 
 
-def tengshaofeng(name: str) -> Network:
-    """`ResidualAttentionModel_<name>`: 56, 92, 448input, 92_32input, …_update; 10 classes."""
+def tengshaofeng(name: str, narrow: int = 1) -> Network:
+    """`ResidualAttentionModel_<name>`: 56, 92, 448input, 92_32input, …_update; 10 classes.
+
+    Every layer has so many times fewer channels as `narrow` says.
+    """
     wide = [(256, 1, 1, 3), (512, 2, 1, 2), (1024, 2, 1, 1)]
     deep = [(256, 1, 1, 3), (512, 2, 2, 2), (1024, 2, 3, 1)]
     large = [(128, 1, 1, 4), (256, 2, 1, 3), *deep[1:]]
@@ -193,7 +201,19 @@ def tengshaofeng(name: str) -> Network:
         "92_32input": ((32, 5, 1), (2, 2, 0), small, 1),
         "92_32input_update": ((32, 3, 1), None, small, 1),
     }[name]
+    c, *window = stem
+    stages = [(wider // narrow, *rest) for wider, *rest in stages]
+    stem = (c // narrow, *window)
     return Network(stem, pool, stages, last, (1, 2, 1), CLASSES["tengshaofeng"], flat=True)
+
+
+def with_idle_projections(network: nn.Module) -> nn.Module:
+    """The network with the projections that tengshaofeng's units register and never call."""
+    for unit in network.modules():
+        if isinstance(unit, Unit) and unit.project is None:
+            c = unit.expand.out_channels
+            unit.idle = nn.Conv2d(c, c, 1, bias=False)
+    return network
 
 
 def idle_projections(network: nn.Module) -> int:

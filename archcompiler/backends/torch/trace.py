@@ -7,7 +7,7 @@ import inspect
 import sys
 import textwrap
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -15,7 +15,6 @@ import networkx as nx
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
 
 from archcompiler.backends.torch.reading import (
     Part,
@@ -27,55 +26,145 @@ from archcompiler.backends.torch.reading import (
     map_type,
 )
 from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.torch.stored import TENSORS, Stored, stored
 from archcompiler.backends.torch.table import records
+from archcompiler.backends.torch.tracer import LINE, traced
 from archcompiler.ir import TensorType
+from archcompiler.ops.base import Operator
 
 _GLOBALS = {"torch": torch, "F": F, "nn": nn, "Tensor": Tensor}
 """What the source of a helper may use of the file around it."""
 
 
+UNKNOWN = "unknown"
+"""The kind of a node that has no operator, in a trace that keeps such nodes."""
+
+
 def trace(
-    module: nn.Module, *inputs: TensorType, outside: Iterable[TorchOp] = ()
+    module: nn.Module,
+    *inputs: TensorType,
+    outside: Iterable[TorchOp] = (),
+    idioms: Iterable[TorchOp] = (),
+    keeps_unknown: bool = False,
 ) -> nx.MultiDiGraph[str]:
     """The module's dataflow at one image of this shape, labelled as the graph's own view is.
 
     A module may have several inputs, of equal dimensions.
-    Node names are those of torch.fx; a node that calls a submodule has its name as `module`, and
-    `weights` says whether it has any.
-    The names of what the module returns are the graph's `outputs`.
-    `outside` are the records of operators that are not built in. Raises UnknownOperation for
-    anything that has no operator, and for a module that cannot run.
+    Node names are those of torch.fx. A node has its operator as `op`, its `line` in the file of
+    the module's author, and, by the names of torch's own module for it, the `tensors` that it
+    reads of the `state_dict`; one that calls a submodule has its name as `module`, and `weights`
+    says whether it has any. The names of what the module returns are the graph's `outputs`.
+    `outside` are the records of operators that are not built in, and `idioms` have readers that
+    come before all others. Raises UnknownOperation for a module that cannot run and, unless it
+    `keeps_unknown`, for anything that has no operator: such a node is of the kind `UNKNOWN` then.
     """
     dims = inputs[0].dims
-    readers = _Readers([*records().values(), *outside], module, dims)
-    traced = _traced(module, inputs, readers)
+    readers = _Readers([*idioms, *records().values(), *outside], module, dims)
+    run = traced(module, inputs, readers.leaves, readers.functions)
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     alias: dict[fx.Node, fx.Node] = {}
-    for node in traced.graph.nodes:
-        if is_size(node):
+    for node in run.graph.nodes:
+        if is_size(node) or stored(node) is not None:
             continue
         if node.op == "output":
             graph.graph["outputs"] = tuple(_outputs(node, graph, alias))
             continue
+        if node.op == "placeholder" and "tensor_meta" not in node.meta:
+            continue  # An option, at its default.
         if node.op == "placeholder":
-            graph.add_node(node.name, label=("input", (), map_type(node, dims)))
+            graph.add_node(node.name, label=("input", (), map_type(node, dims)), op=None)
             continue
-        read = readers.read(Seen(node, dims), traced)
-        if isinstance(read, Part):
-            continue
-        op, sources = (None, [read]) if isinstance(read, fx.Node) else (read[0].simplified, read[1])
-        if op is None:
-            alias[node] = alias.get(sources[0], sources[0])
-            continue
-        name = str(node.target) if node.op == "call_module" else None
-        label = (op.kind, op.attributes(), map_type(node, dims))
-        graph.add_node(node.name, label=label, module=name, weights=op.parameters > 0)
-        for source, role in zip(sources, op.roles(len(sources)), strict=True):
-            producer = alias.get(source, source).name
-            if producer not in graph:
-                raise UnknownOperation(f"`{node.name}` reads `{source.name}`, a part of another")
-            graph.add_edge(producer, node.name, role=role)
+        try:
+            read = readers.read(Seen(node, dims), run)
+            if isinstance(read, Part):
+                continue
+            if isinstance(read, fx.Node):
+                alias[node] = alias.get(read, read)
+                continue
+            _add(graph, node, read, run, alias, dims)
+        except UnknownOperation as unknown:
+            if not keeps_unknown:
+                raise
+            _add_unknown(graph, node, str(unknown), run, alias, dims)
     return graph
+
+
+def _add(
+    graph: nx.MultiDiGraph[str],
+    node: fx.Node,
+    read: tuple[Operator, list[fx.Node]],
+    run: fx.GraphModule,
+    alias: dict[fx.Node, fx.Node],
+    dims: int,
+) -> None:
+    """An operator of the trace as a node, unless it does nothing."""
+    op, sources = read[0].simplified, read[1]
+    if op is None:
+        alias[node] = alias.get(sources[0], sources[0])
+        return
+    producers = [alias.get(source, source).name for source in sources]
+    for source, producer in zip(sources, producers, strict=True):
+        if producer not in graph:
+            raise UnknownOperation(_unread(node, source))
+    name = str(node.target) if node.op == "call_module" else None
+    graph.add_node(
+        node.name,
+        label=(op.kind, op.attributes(), map_type(node, dims)),
+        op=op,
+        module=name,
+        weights=op.parameters > 0,
+        tensors=_tensors(node, run),
+        line=node.meta.get(LINE),
+    )
+    for producer, role in zip(producers, op.roles(len(sources)), strict=True):
+        graph.add_edge(producer, node.name, role=role)
+
+
+def _unread(node: fx.Node, source: fx.Node) -> str:
+    tensor = stored(source)
+    if tensor is not None:
+        return f"`{node.name}` reads `{tensor.name}` directly"
+    return f"`{node.name}` reads `{source.name}`, a part of another"
+
+
+def _tensors(node: fx.Node, run: fx.GraphModule) -> dict[str, Stored]:
+    """What an operator reads of the `state_dict`, by the names in torch's own module for it."""
+    if node.op != "call_module":
+        read = {source.name: stored(source) for source in node.all_input_nodes}
+        known = {name: tensor for name, tensor in read.items() if tensor is not None}
+        return dict(node.meta.get(TENSORS, known))
+    own = run.get_submodule(str(node.target)).state_dict()
+    return {name: Stored(f"{node.target}.{name}") for name in own}
+
+
+def _add_unknown(
+    graph: nx.MultiDiGraph[str],
+    node: fx.Node,
+    why: str,
+    run: fx.GraphModule,
+    alias: dict[fx.Node, fx.Node],
+    dims: int,
+) -> None:
+    """What has no operator, as a node that is like no other; one without a tensor is a part."""
+    if "tensor_meta" not in node.meta:
+        return
+    try:
+        type = map_type(node, dims)
+    except UnknownOperation:
+        type = None
+    sources = dict.fromkeys(alias.get(source, source).name for source in node.all_input_nodes)
+    graph.add_node(
+        node.name,
+        label=(UNKNOWN, (("what", why),), type),
+        op=None,
+        module=str(node.target) if node.op == "call_module" else None,
+        weights=False,
+        tensors=_tensors(node, run),
+        line=node.meta.get(LINE),
+    )
+    graph.add_edges_from(
+        (source, node.name, {"role": "data"}) for source in sources if source in graph
+    )
 
 
 def _outputs(
@@ -86,33 +175,6 @@ def _outputs(
         if name not in graph:
             raise UnknownOperation(f"returns `{result.name}`, a part of an operator")
         yield name
-
-
-def _traced(module: nn.Module, inputs: tuple[TensorType, ...], readers: _Readers) -> fx.GraphModule:
-    """The module as torch.fx sees it, with the shapes of all tensors."""
-    tracer = _Tracer(readers.leaves, readers.functions)
-    weight = next(module.parameters(), None)
-    device = None if weight is None else weight.device
-    try:
-        traced = fx.GraphModule(module, tracer.trace(module))
-        images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
-        ShapeProp(traced).propagate(*images)
-    except Exception as exc:
-        # A module may be anybody's, and fail in any way.
-        reason = (str(exc).splitlines() or [""])[0]
-        raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from exc
-    return traced
-
-
-class _Tracer(fx.Tracer):
-    """Keeps the helpers of emitted files whole."""
-
-    def __init__(self, leaves: set[type], functions: tuple[Callable[..., Any], ...]) -> None:
-        super().__init__(autowrap_functions=functions)
-        self._leaves = leaves
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return type(m) in self._leaves or super().is_leaf_module(m, module_qualified_name)
 
 
 class _Readers:
@@ -133,16 +195,14 @@ class _Readers:
         self.leaves = {value for _, value in found if isinstance(value, type)}
         self.functions = tuple(value for _, value in found if not isinstance(value, type))
 
-    def read(self, seen: Seen, traced: fx.GraphModule) -> Reading:
+    def read(self, seen: Seen, run: fx.GraphModule) -> Reading:
         """The operator of a call. Every argument must be one that the operator accounts for."""
         node = seen.node
-        if node.op == "get_attr":
-            raise UnknownOperation(f"reads `{node.target}` directly")
         target: object = node.target
         first: tuple[object, ...] = (seen,)
         given = node.kwargs
         if node.op == "call_module":
-            module = traced.get_submodule(str(node.target))
+            module = run.get_submodule(str(node.target))
             target, first = type(module), (seen, module)
         elif node.op == "call_function":
             given = arguments(node)
@@ -155,7 +215,8 @@ class _Readers:
                 return read
         if node.op == "call_module":
             raise UnknownOperation(f"`{node.target}` is a {type(module).__name__}: {module}")
-        raise UnknownOperation(f"`{node.name}` calls {node.target}")
+        called = getattr(node.target, "__name__", node.target)
+        raise UnknownOperation(f"`{node.name}` calls {called}")
 
 
 def _defined(helpers: dict[str, Helper], module: nn.Module) -> Iterator[tuple[Helper, Any]]:

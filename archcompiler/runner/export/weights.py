@@ -25,7 +25,12 @@ have hardly been trained make much of every rounding."""
 
 def weights_bytes(module: nn.Module, metadata: Mapping[str, str]) -> bytes:
     """The `state_dict` of a module as a file; the same bytes for the same weights."""
-    tensors = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
+    return tensors_bytes(module.state_dict(), metadata)
+
+
+def tensors_bytes(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> bytes:
+    """Tensors by name as a file of safetensors, the same bytes for the same tensors."""
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     data = save(tensors, {"format": "pt", **metadata})
     # Its writer has the metadata in another order each time.
     size = int.from_bytes(data[:8], "little")

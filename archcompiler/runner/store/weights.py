@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from archcompiler.runner.classes import apart, listed
 from archcompiler.runner.store.checkpoint import FORMAT, archive, classes_of, corrupt, verified
 from archcompiler.runner.store.contents import BadCheckpointError, kind, require_tensors
 from archcompiler.runner.store.folder import RunFolder
+from archcompiler.runner.store.layouts import known, named, renamed
 
 
 @dataclass(frozen=True)
@@ -83,36 +84,55 @@ class Beginning:
 def begin_with(path: Path, network: CompiledNetwork) -> Beginning:
     """The weights at `path` as a network takes them, by name, in full but for the classifier.
 
-    Raises CompileError: E706 or E751 if they cannot be read, E750 if they are of another network.
+    `path` may begin with the name of a layout, as `torchvision:FILE`. Raises CompileError: E706 or
+    E751 if they cannot be read, E750 if they are of another network, E752 if the layout has no
+    names for it.
     """
-    weights = read_weights(path)
     with torch.device("meta"):
         wanted = network.module().state_dict()
+    layout, file = named(str(path))
+    weights = read_weights(file)
+    if layout is not None:
+        _, table = known(layout, network, option_place(path))
+        weights = replace(
+            weights,
+            path=Path(f"{layout}:{weights.path}"),
+            tensors=with_counters(renamed(weights.tensors, table, tuple(wanted)), wanted),
+        )
     left_out = _other_classes(weights.tensors, wanted, network.classifiers)
     taken = {name: t for name, t in weights.tensors.items() if name not in left_out}
-    _require_all(path, taken, {n: t for n, t in wanted.items() if n not in left_out}, network.name)
+    needed = {name: t for name, t in wanted.items() if name not in left_out}
+    require_all(option_place(path), taken, needed, network.name)
     return Beginning(weights, taken, left_out)
 
 
-def read_weights(path: Path) -> Weights:
+def with_counters(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`found` with a count of no batches for each batch norm without one: old files have none."""
+    counters = [name for name in wanted if name.endswith(".num_batches_tracked")]
+    ours = {name: torch.zeros((), dtype=torch.int64) for name in counters}
+    return ours | dict(found)
+
+
+def read_weights(path: Path, option: str = "--init") -> Weights:
     """The weights of a run (its best), of a checkpoint, of a `state_dict` that `torch.save` has
-    written, or of safetensors. Raises CompileError E706 or E751.
+    written, or of safetensors. Raises CompileError E706 or E751, at the `option` that names it.
     """
+    place = option_place(path, option)
     file = RunFolder(path).best_or_last if path.is_dir() else path
     if not file.is_file():
         reason = f"there is no `{file}`" if path.is_dir() or not path.exists() else "it is no file"
-        raise _unreadable(path, reason)
+        raise _unreadable(place, reason)
     try:
         with file.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as exc:
-        raise _unreadable(path, (exc.strerror or str(exc)).lower()) from None
+        raise _unreadable(place, (exc.strerror or str(exc)).lower()) from None
     if file.suffix == ".safetensors":
-        return Weights(file, digest, _safetensors(path))
+        return Weights(file, digest, _safetensors(path, place))
     try:
         found = archive(file)
     except BadCheckpointError as exc:
-        raise _unreadable(path, str(exc)) from None
+        raise _unreadable(place, str(exc)) from None
     if isinstance(found, dict) and found.get("format") == FORMAT:
         try:
             contents = verified(found)
@@ -123,17 +143,17 @@ def read_weights(path: Path) -> Weights:
     try:
         return Weights(file, digest, require_tensors(found))
     except BadCheckpointError as exc:
-        raise _unreadable(path, str(exc), *_inner_table(found)) from None
+        raise _unreadable(place, str(exc), *_inner_table(found)) from None
 
 
-def _safetensors(path: Path) -> dict[str, Tensor]:
+def _safetensors(path: Path, place: Span) -> dict[str, Tensor]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(path)
     except (OSError, SafetensorError) as exc:
-        raise _unreadable(path, str(exc).splitlines()[0]) from None
+        raise _unreadable(place, str(exc).splitlines()[0]) from None
 
 
 def _other_classes(
@@ -151,9 +171,10 @@ def _other_classes(
     return tuple(others)
 
 
-def _require_all(
-    path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], network: str
+def require_all(
+    place: Span, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor], network: str
 ) -> None:
+    """Raise CompileError E750 unless all tensors of a network are there, and no others."""
     missing = [name for name in wanted if name not in found]
     unexpected = [name for name in found if name not in wanted]
     misshapen = [
@@ -167,7 +188,7 @@ def _require_all(
         error(
             "E750",
             f"these weights are not those of `{network}`",
-            _place(path),
+            place,
             notes=(
                 *listed("missing", [f"`{name}`" for name in missing]),
                 *listed("unexpected", [f"`{name}`" for name in unexpected]),
@@ -218,11 +239,12 @@ def _inner_table(found: Any) -> tuple[str, ...]:
     return ()
 
 
-def _unreadable(path: Path, reason: str, *notes: str) -> CompileError:
+def _unreadable(place: Span, reason: str, *notes: str) -> CompileError:
     """E751, ready to be raised."""
-    return CompileError(error("E751", f"cannot read weights: {reason}", _place(path), notes=notes))
+    return CompileError(error("E751", f"cannot read weights: {reason}", place, notes=notes))
 
 
-def _place(path: Path) -> Span:
+def option_place(path: Path, option: str = "--init") -> Span:
+    """What an option says as the place of a mistake."""
     text = str(path)
-    return Span(Source("--init", text, "toml"), 0, len(text))
+    return Span(Source(option, text, "toml"), 0, len(text))

@@ -45,6 +45,8 @@ NEED = {
     "predict": ["run", "a.png"],
     "masks": ["run", "a.png"],
     "export": ["run"],
+    "audit": ["model.py:Net", "attention56"],
+    "weights": ["attention56", "--from", "model.py:Net"],
 }
 
 

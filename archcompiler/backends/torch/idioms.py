@@ -1,0 +1,173 @@
+"""Ways in which others write operators, and emitted files do not. Imports torch.
+
+A trace with these readers says what a module computes at one size: what a file writes as numbers is
+read as what it comes to there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from archcompiler.backends.torch.reading import (
+    Reading,
+    Seen,
+    UnknownOperation,
+    is_node,
+    is_size,
+    sides,
+)
+from archcompiler.backends.torch.record import Reader, TorchOp
+from archcompiler.backends.torch.stored import TENSORS, stored
+from archcompiler.ops.conv import Conv
+from archcompiler.ops.linear import Linear
+from archcompiler.ops.norm import BatchNorm
+from archcompiler.ops.reduce import How, Reduce
+from archcompiler.ops.resize import Interpolate, InterpolationMode
+from archcompiler.ops.split import Flatten
+
+
+def _keep(seen: Seen, **tensors: Any) -> None:
+    """Note which tensors of the module an operator has, by the names of torch's own module."""
+    found = {name: stored(node) for name, node in tensors.items() if node is not None}
+    for name, tensor in found.items():
+        if tensor is None:
+            raise UnknownOperation(f"`{seen.node.name}` calculates its {name}")
+    seen.node.meta[TENSORS] = found
+
+
+def _shape(node: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = tuple(node.meta["tensor_meta"].shape)
+    return shape
+
+
+def conv(
+    seen: Seen,
+    input: fx.Node,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Reading:
+    """`F.conv2d` with a kernel of the module."""
+    if isinstance(padding, str):
+        raise UnknownOperation(f"a convolution with `{padding}` padding")
+    _keep(seen, weight=weight, bias=bias)
+    channels, inner, *kernel = _shape(weight)
+    op = Conv(
+        inner * groups,
+        channels,
+        sides(kernel, seen.dims),
+        sides(stride, seen.dims),
+        sides(padding, seen.dims),
+        sides(dilation, seen.dims),
+        groups,
+        bias is not None,
+        seen.dims,
+    )
+    return op, [input]
+
+
+def linear(seen: Seen, input: fx.Node, weight: Any, bias: Any = None) -> Reading:
+    """`F.linear` with a matrix of the module."""
+    if not seen.is_flat(input):
+        raise UnknownOperation(f"`{seen.node.name}` applies a linear layer to a map")
+    _keep(seen, weight=weight, bias=bias)
+    features, inner = _shape(weight)
+    return Linear(inner, features, bias is not None), [input]
+
+
+def batch_norm(
+    seen: Seen,
+    input: fx.Node,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Reading:
+    """`F.batch_norm` with statistics of the module."""
+    if weight is None or bias is None or training:
+        raise UnknownOperation("a batch norm without scale or running statistics")
+    _keep(seen, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    return BatchNorm(_shape(weight)[0], eps, momentum), [input]
+
+
+def resize(
+    seen: Seen,
+    input: fx.Node,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
+) -> Reading | None:
+    """Resampling to a size that is written as numbers, or read of the sides of a map."""
+    if scale_factor is not None or antialias:
+        return None
+    linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[seen.dims]
+    if mode not in ("nearest", linear):
+        return None
+    kept: InterpolationMode = "nearest" if mode == "nearest" else "bilinear"
+    # Whose size it is makes no difference at one size.
+    return Interpolate(kept, bool(align_corners)), [input, input]
+
+
+def resize_module(seen: Seen, module: nn.Upsample, input: fx.Node) -> Reading | None:
+    return resize(seen, input, module.size, module.scale_factor, module.mode, module.align_corners)
+
+
+def over_positions(how: How) -> Callable[..., Reading | None]:
+    """`x.mean([2, 3])`, which leaves a vector of channels."""
+
+    def read(seen: Seen, x: fx.Node, dim: Any = None, keepdim: bool = False) -> Reading | None:
+        rank = seen.dims + 2
+        numbers = dim if isinstance(dim, tuple | list) else ()
+        whole = tuple(sorted(number % rank for number in numbers)) == seen.axes
+        return (Reduce(how, "positions"), [x]) if whole and not keepdim else None
+
+    return read
+
+
+def view(seen: Seen, x: fx.Node, *shape: Any) -> Reading | None:
+    """`x.view(x.size(0), -1)`, which is a flatten."""
+    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
+    map_ = seen.type_of(x)
+    of_batch = is_node(sizes[0]) and is_size(sizes[0])
+    own = sizes[0] == -1 and sizes[1:] == type(sizes)((map_.numel,))
+    if len(sizes) != 2 or not (own or (of_batch and sizes[1] in (-1, map_.numel))):
+        return None
+    return x if map_.pixels == 1 else (Flatten(sides(map_.size, seen.dims), seen.dims), [x])
+
+
+def _readers() -> Iterable[Reader]:
+    for function in (F.conv1d, F.conv2d, F.conv3d):
+        yield Reader(function, conv)
+    yield Reader(F.linear, linear)
+    yield Reader(F.batch_norm, batch_norm)
+    yield Reader(F.interpolate, resize)
+    for cls in (nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d):
+        yield Reader(cls, resize_module)
+    reductions: tuple[tuple[object, How], ...] = (
+        ("mean", "mean"),
+        (torch.mean, "mean"),
+        ("amax", "max"),
+        (torch.amax, "max"),
+    )
+    for reduction, how in reductions:
+        yield Reader(reduction, over_positions(how))
+    views: tuple[object, ...] = ("view", "reshape", torch.reshape)
+    for target in views:
+        yield Reader(target, view)
+
+
+IDIOMS: Final = (TorchOp(readers=_readers),)

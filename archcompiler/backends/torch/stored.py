@@ -1,0 +1,76 @@
+"""Tensors of a module that a trace reads itself, and not by calling a submodule. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import Tensor, fx
+
+TENSORS: Final = "tensors"
+"""The `meta` of a node, where its reader leaves what it has found: see `Tensors`."""
+_AS_IS: Final = frozenset({"contiguous", "detach", torch.detach})
+_PERMUTES: Final = frozenset({"permute", torch.permute})
+_SWAPS: Final = frozenset({"transpose", "swapaxes", torch.transpose, torch.swapaxes})
+_FLIPS: Final = frozenset({"t", torch.t})
+
+
+class Stored(NamedTuple):
+    """A tensor of a `state_dict`, and how its axes are ordered before it is used."""
+
+    name: str
+    order: tuple[int, ...] | None = None
+    """As `Tensor.permute` takes it; None for the order in which it is stored."""
+
+    def of(self, tensor: Tensor) -> Tensor:
+        """The stored tensor as it is used."""
+        return tensor if self.order is None else tensor.permute(self.order).contiguous()
+
+    def permuted(self, order: Sequence[int]) -> Stored:
+        """This tensor with its axes in another order."""
+        own = self.order or tuple(range(len(order)))
+        new = tuple(own[axis % len(order)] for axis in order)
+        return Stored(self.name, None if new == tuple(sorted(new)) else new)
+
+
+Tensors = Mapping[str, Stored]
+"""What an operator has, by the names in the `state_dict` of torch's module: `weight`, `bias`, …"""
+
+
+def stored(node: Any) -> Stored | None:
+    """The tensor that a node reads of the module, perhaps with its axes in another order.
+
+    None for a node that computes anything else.
+    """
+    if not isinstance(node, fx.Node):
+        return None
+    if node.op == "get_attr":
+        return Stored(str(node.target))
+    if node.op not in ("call_method", "call_function") or not node.args:
+        return None
+    if node.target is getattr and node.args[1:] == ("T",):
+        source, axes = stored(node.args[0]), _FLIPS
+    else:
+        source, axes = stored(node.args[0]), None
+    if source is None:
+        return None
+    rank = len(node.meta["tensor_meta"].shape) if "tensor_meta" in node.meta else 0
+    if axes is _FLIPS or node.target in _FLIPS:
+        return source.permuted(tuple(reversed(range(rank))))
+    if node.target in _AS_IS:
+        return source
+    if node.target in _PERMUTES:
+        given = node.args[1:] if len(node.args) > 2 else node.args[1]
+        return source.permuted(_numbers(given))
+    if node.target in _SWAPS and len(node.args) == 3:
+        order = list(range(rank))
+        a, b = _numbers(node.args[1:])
+        order[a], order[b] = order[b], order[a]
+        return source.permuted(order)
+    return None
+
+
+def _numbers(values: Any) -> tuple[int, ...]:
+    numbers: tuple[int, ...] = tuple(values)
+    return numbers

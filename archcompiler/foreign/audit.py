@@ -1,0 +1,160 @@
+"""Whether an implementation is the network of a spec, and if not, in what it differs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import networkx as nx
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.backends.torch.trace import UNKNOWN
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.diagnostics import CompileError, error
+from archcompiler.foreign.aligning import Alignment, align
+from archcompiler.foreign.canonical import canonical
+from archcompiler.foreign.difference import (
+    Difference,
+    Operation,
+    first_difference,
+    operation,
+)
+from archcompiler.foreign.loading import Implementation
+from archcompiler.foreign.mapping import named_dataflow
+from archcompiler.foreign.matching import TooSymmetric, isomorphic
+from archcompiler.ir import TensorType
+from archcompiler.verify.isomorphism import Dataflow
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a network costs at one image."""
+
+    parameters: int
+    """Of what is called, and of what is not."""
+    macs: int | None
+    """Multiply-accumulates; None where a network cannot be counted."""
+    operators: int
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found."""
+
+    said: str
+    """The implementation, as it was named."""
+    network: CompiledNetwork = field(repr=False)
+    same: bool
+    """Whether it is isomorphic, each layer has weights of its own, and all is in the logits."""
+    input: TensorType
+    theirs: Costs
+    ours: Costs
+    first: Difference | None = None
+    """Where they part; None if they do not, or only in what becomes of the results."""
+    alignment: Alignment | None = None
+    stopped: Operation | None = None
+    """The first operator of theirs that no place was found for."""
+    dead: Mapping[str, int] = field(default_factory=dict)
+    """Parameters that the logits do not depend on, with their elements."""
+    shared: tuple[str, ...] = ()
+    """Tensors that several operators of theirs have."""
+    unread: tuple[Operation, ...] = ()
+    """Operators of theirs that nothing depends on."""
+    unknown: tuple[Operation, ...] = ()
+    """What of theirs has no operator here."""
+
+
+def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
+    """Compare an implementation with the network of a spec, at the spec's input.
+
+    Raises CompileError E901 for a module that cannot be traced.
+    """
+    graph = network.graph
+    own = canonical(named_dataflow(graph))
+    view = theirs.dataflow(graph)
+    traced = canonical(view)
+    live = _live(traced)
+    unread = tuple(operation(traced, node) for node in traced if node not in live)
+    other: Dataflow = traced.subgraph([node for node in traced if node in live]).copy()
+    shared = tuple(_shared(other))
+    alike = _isomorphic(own, other, theirs)
+    alignment = None if alike else align(own, other)
+    lost = None if alignment is None else next(iter(alignment.unmatched[1]), None)
+    costs = total(CostModel(graph).network)
+    parameters = sum(parameter.numel() for parameter in theirs.module.parameters())
+    return Audit(
+        theirs.said,
+        network,
+        alike and not shared and not unread,
+        graph.input,
+        Costs(parameters, _macs(view, theirs.module, graph.input), len(traced) - 1),
+        Costs(costs.params, costs.macs, len(own) - 1),
+        None if alike else first_difference(own, other),
+        alignment,
+        None if lost is None else operation(other, lost),
+        dict(_dead(theirs.module, other)),
+        shared,
+        unread,
+        tuple(operation(other, n) for n in other if other.nodes[n]["label"][0] == UNKNOWN),
+    )
+
+
+def _types(view: Dataflow, node: str) -> tuple[tuple[TensorType, ...], TensorType]:
+    """What an operator reads, in the order in which its edges were added, and what it gives."""
+    inputs = [view.nodes[source]["label"][2] for source, _ in view.in_edges(node)]
+    return tuple(inputs), view.nodes[node]["label"][2]
+
+
+def _isomorphic(own: Dataflow, other: Dataflow, theirs: Implementation) -> bool:
+    try:
+        return isomorphic(own, other)
+    except TooSymmetric:
+        problem = f"`{theirs.said}` has too many operators that are alike"
+        raise CompileError(error("E904", problem, theirs.place)) from None
+
+
+def _live(graph: Dataflow) -> set[str]:
+    """What the results depend on."""
+    live = set(graph.graph["outputs"])
+    for output in graph.graph["outputs"]:
+        live |= nx.ancestors(graph, output)
+    return live
+
+
+def _shared(graph: Dataflow) -> list[str]:
+    """Tensors that several operators have, but for what is no parameter."""
+    read = Counter(
+        tensor.name
+        for _, data in graph.nodes(data=True)
+        for tensor in (data.get("tensors") or {}).values()
+    )
+    return [name for name, count in read.items() if count > 1]
+
+
+def _dead(module: nn.Module, graph: Dataflow) -> dict[str, int]:
+    read = {
+        tensor.name
+        for _, data in graph.nodes(data=True)
+        for tensor in (data.get("tensors") or {}).values()
+    }
+    return {name: p.numel() for name, p in module.named_parameters() if name not in read}
+
+
+def _macs(view: Dataflow, module: nn.Module, x: TensorType) -> int | None:
+    """Multiply-accumulates of one image; of a module with unknown operators by torch's counter."""
+    operators = [(node, data["op"]) for node, data in view.nodes(data=True) if view.in_degree(node)]
+    if all(op is not None for _, op in operators):
+        return sum(int(op.work(*_types(view, node)).macs) for node, op in operators)
+    try:
+        bare = deepcopy(module).to("meta")
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            bare(torch.empty(1, x.channels, *x.size, device="meta"))
+    except Exception:
+        # A module of others may do anything but compute without numbers.
+        return None
+    return int(counter.get_total_flops()) // 2

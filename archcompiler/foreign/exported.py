@@ -1,0 +1,156 @@
+"""Networks that `torch.export` has saved, in the words that a trace of Python has."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+from torch.fx.graph import CodeGen
+
+from archcompiler.backends.torch.reading import UnknownOperation
+
+Call: TypeAlias = tuple[Any, tuple[Any, ...], dict[str, Any]]
+"""A function, its arguments, and those with names."""
+
+
+def read_exported(path: Path) -> nn.Module:
+    """The network of a file, as a module that a trace reads like any other.
+
+    Raises UnknownOperation for a file that cannot be read.
+    """
+    try:
+        with _quiet():
+            module = torch.export.load(path).module(check_guards=False)
+    except Exception as exc:
+        # Of a damaged file, and of versions that do not go together.
+        reason = (str(exc).splitlines() or [""])[0]
+        raise UnknownOperation(f"torch.export says {type(exc).__name__}: {reason}") from None
+    for node in list(module.graph.nodes):
+        if node.op == "call_function":
+            _reword(node)
+    module.graph.set_codegen(CodeGen())  # one that takes and returns tensors as they are
+    module.graph.eliminate_dead_code()
+    return fx.GraphModule(module, module.graph)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Leave what torch has to say of a file to whoever reports it."""
+    logger = logging.getLogger("torch.export")
+    disabled, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.disabled = disabled
+
+
+def _reword(node: fx.Node) -> None:
+    """Have a node call what a person would have written, if it is one of `_WORDS`."""
+    name = str(node.target).removeprefix("aten.")
+    packet = name.partition(".")[0]
+    word = _WORDS.get(name) or _WORDS.get(packet) or _WORDS.get(packet.removesuffix("_"))
+    call = None if word is None else word(*node.args, **node.kwargs)
+    if call is None:
+        return
+    if call[0] is None:
+        node.replace_all_uses_with(call[1][0])
+        node.graph.erase_node(node)
+        return
+    node.target, node.args, node.kwargs = call
+
+
+def _same(function: Callable[..., Any], keeps: int | None = None) -> Callable[..., Call]:
+    """The same arguments, or the first few of them where torch's function has no others."""
+    return lambda *args, **named: (function, args[:keeps], named)
+
+
+def _batch_norm(
+    x: Any, weight: Any, bias: Any, mean: Any, variance: Any, training: Any, *rest: Any
+) -> Call:
+    momentum, eps = rest[:2]
+    return F.batch_norm, (x, mean, variance, weight, bias, training, momentum, eps), {}
+
+
+def _pooled(function: Callable[..., Any]) -> Callable[..., Call]:
+    def word(x: Any, kernel: Any, stride: Any = (), *rest: Any) -> Call:
+        return function, (x, kernel, stride or kernel, *rest), {}
+
+    return word
+
+
+def _resized(mode: str) -> Callable[..., Call]:
+    def word(x: Any, size: Any, *rest: Any) -> Call:
+        *corners, factors = rest if len(rest) else (None,)
+        named = {"align_corners": corners[0]} if corners else {}
+        if size is None:
+            return F.interpolate, (x,), {"scale_factor": tuple(factors), "mode": mode, **named}
+        return F.interpolate, (x,), {"size": tuple(size), "mode": mode, **named}
+
+    return word
+
+
+def _dropout(x: Any, p: float, training: bool) -> Call | None:
+    return None if training else (None, (x,), {})
+
+
+def _reshaped(x: fx.Node, shape: Any) -> Call | None:
+    """A flatten, where all but the batch becomes one axis."""
+    before = x.meta["val"].shape
+    whole = 1
+    for side in before[1:]:
+        whole *= side
+    kept = len(shape) == 2 and shape[1] in (-1, whole)
+    return (torch.flatten, (x, 1), {}) if kept else None
+
+
+_WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
+    "batch_norm": _batch_norm,
+    "linear": _same(F.linear),
+    "relu": _same(F.relu),
+    "relu6": _same(F.relu6),
+    "silu": _same(F.silu),
+    "elu": _same(F.elu, 1),
+    "gelu": _same(F.gelu),
+    "mish": _same(F.mish),
+    "hardswish": _same(F.hardswish),
+    "hardsigmoid": _same(F.hardsigmoid),
+    "softplus": _same(F.softplus, 1),
+    "leaky_relu": _same(F.leaky_relu),
+    "sigmoid": _same(torch.sigmoid),
+    "tanh": _same(torch.tanh),
+    "add.Tensor": _same(torch.add),
+    "add_.Tensor": _same(torch.add),
+    "mul.Tensor": _same(torch.mul),
+    "mul_.Tensor": _same(torch.mul),
+    "addcmul": _same(torch.addcmul),
+    "maximum": _same(torch.maximum),
+    "cat": lambda parts, dim=0: (torch.cat, (parts, dim), {}),
+    "mean.dim": _same(torch.mean),
+    "amax": _same(torch.amax),
+    "softmax.int": _same(torch.softmax, 2),
+    "permute": _same(torch.permute),
+    "transpose.int": _same(torch.transpose),
+    "t": _same(torch.t),
+    "flatten.using_ints": _same(torch.flatten),
+    "view": _reshaped,
+    "reshape": _reshaped,
+    "dropout": _dropout,
+    **{f"conv{n}d.default": _same(getattr(F, f"conv{n}d")) for n in (1, 2, 3)},
+    **{f"max_pool{n}d": _pooled(getattr(F, f"max_pool{n}d")) for n in (1, 2, 3)},
+    **{f"avg_pool{n}d": _pooled(getattr(F, f"avg_pool{n}d")) for n in (1, 2, 3)},
+    **{f"adaptive_avg_pool{n}d": _same(getattr(F, f"adaptive_avg_pool{n}d")) for n in (1, 2, 3)},
+    "upsample_linear1d.vec": _resized("linear"),
+    "upsample_bilinear2d.vec": _resized("bilinear"),
+    "upsample_trilinear3d.vec": _resized("trilinear"),
+    **{f"upsample_nearest{n}d.vec": _resized("nearest") for n in (1, 2, 3)},
+}
+"""By the name in `torch.ops.aten`; what is not here keeps it, and is no operator that is known."""
