@@ -14,10 +14,12 @@ from benchmarks.timing import Comparison, Course
 PARTS = {
     "cold": "cold starts and builds against `import torch`; builds of many modules",
     "costs": "cost tables against fvcore; tables of many modules",
+    "deploy": "the file for inference, ONNX Runtime and OpenVINO against eager PyTorch",
     "figures": "figures against their bounds of time and memory",
     "model": "emitted Attention-56 against the style of a widely copied port",
-    "steps": "planned times of training steps against measured ones",
+    "recompute": "steps that keep less against those that keep all; work done again against torch",
     "runner": "training steps against a bare loop; files found against a walk",
+    "steps": "planned times of training steps against measured ones",
 }
 """What each module of this package that has a `measure` is about."""
 

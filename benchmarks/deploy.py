@@ -1,142 +1,149 @@
 """How much faster the file for inference is, and runtimes that are given it, than eager PyTorch.
 
-`python benchmarks/deploy.py [SPEC]` times one network at its own input size on the CPU, for batches
-of 1 and 4: the emitted training file in evaluation, as it is and channels-last, the file for
-inference the same two ways, and its ONNX in ONNX Runtime and in OpenVINO, all in float32. They take
-turns, so that what else the machine does falls on all of them. In each turn the first pass does not
-count: threads of the runtime before it wait actively, and slow it down by three to ten. The median
-of the others does. Beside it stands the largest difference of a logit from that of the training
-file in float64, as a share of the largest. Prints Markdown.
+Attention-56 at its own size on the CPU, for batches of 1 and 4: the emitted training file in
+evaluation, in the plain order of memory and as it comes, with its channels last; the file for
+inference; and its ONNX in ONNX Runtime and in OpenVINO, all in float32. In each turn the first pass
+does not count: threads of the runtime before it wait actively, and slow it down by three to ten.
+The largest difference of a logit from that of the training file in float64 may be 1e-5 of the
+largest.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+from benchmarks.timing import Comparison, Course, Measure, compared, in_turns, seconds
 
-import archcompiler
-from archcompiler.runner.export.onnx_model import INPUT, OPSET, onnx_bytes
-from archcompiler.verify.inference import apart, randomise
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
-Predict = Callable[[Tensor], Any]
-PASSES = 1
-"""Of each turn, that count."""
+    import archcompiler
+
+Predict = Callable[["Tensor"], Any]
+CLOSE = 1e-5
+"""Of the largest logit."""
 
 
-def networks(network: archcompiler.CompiledNetwork) -> tuple[nn.Module, nn.Module]:
+def measure(course: Course) -> Iterator[Comparison]:
+    """Times of a pass over those of the training file in the plain order."""
+    import torch
+
+    import archcompiler
+    from archcompiler.verify.inference import apart
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    spec = "attention56_cifar" if course.quick else "attention56"
+    network = archcompiler.compile(spec)
+    made = {name: make(network) for name, make in CANDIDATES.items()}
+    trained, _ = networks(network)
+    try:
+        with torch.inference_mode():
+            for batch in (1,) if course.quick else (1, 4):
+                torch.manual_seed(1)
+                x = torch.randn(batch, *network.spec.input)
+                exact = trained.double()(x.double())
+                for name, predict in made.items():
+                    error = apart(exact, torch.as_tensor(predict(x)).double())
+                    if error > CLOSE:
+                        raise SystemExit(f"{name}: logits are {error:.1e} apart")
+                runs: dict[str, Measure] = {n: partial(second, p, x) for n, p in made.items()}
+                taken = in_turns(runs, course.rounds)
+                for name in list(made)[1:]:
+                    what = f"{spec}, {batch} image{'s' * (batch > 1)}, {name}"
+                    goal = 1 / 3.5 if name == "OpenVINO" and batch == 1 else None
+                    yield compared(what, taken[name], PLAIN, taken[PLAIN], goal=goal)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def second(predict: Predict, images: Tensor) -> float:
+    """Seconds of the second of two passes."""
+    predict(images)
+    return seconds(lambda: predict(images))
+
+
+def networks(
+    network: archcompiler.CompiledNetwork, **overrides: Any
+) -> tuple[nn.Module, nn.Module]:
     """The training file with random statistics, and the file for inference with its weights."""
+    import torch
+
+    from archcompiler.verify.inference import randomise
+
     torch.manual_seed(0)
-    trained = network.module().eval()
+    trained = network.module(**overrides).eval()
     randomise(trained, torch.randn(2, *network.spec.input))
     deployed: Any = network.deployed.module().eval()
     deployed.load_trained(trained.state_dict())
     return trained, deployed
 
 
-def eager(trained: nn.Module, deployed: nn.Module) -> Predict:
+def plain(network: archcompiler.CompiledNetwork) -> Predict:
+    import torch
+
+    trained, _ = networks(network, memory_format=torch.preserve_format)
     return trained
 
 
-def eager_last(trained: nn.Module, deployed: nn.Module) -> Predict:
-    model = trained.to(memory_format=torch.channels_last)
-    return lambda images: model(images.contiguous(memory_format=torch.channels_last))
+def training_file(network: archcompiler.CompiledNetwork) -> Predict:
+    import torch
+
+    trained, _ = networks(network)
+    return trained.to(memory_format=torch.channels_last)
 
 
-def file(trained: nn.Module, deployed: nn.Module) -> Predict:
-    return deployed
+def inference_file(network: archcompiler.CompiledNetwork) -> Predict:
+    import torch
+
+    _, deployed = networks(network)
+    return deployed.to(memory_format=torch.channels_last)
 
 
-def file_last(trained: nn.Module, deployed: nn.Module) -> Predict:
-    return eager_last(deployed, deployed)
+def onnx(network: archcompiler.CompiledNetwork) -> bytes:
+    from archcompiler.runner.export.onnx_model import onnx_bytes
+
+    _, deployed = networks(network)
+    return onnx_bytes(deployed, network.spec.input, {})
 
 
-def onnx_runtime(trained: nn.Module, deployed: nn.Module) -> Predict:
+def onnx_runtime(network: archcompiler.CompiledNetwork) -> Predict:
     import onnxruntime
+    import torch
+
+    from archcompiler.runner.export.onnx_model import INPUT
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    data = onnx_bytes(deployed, SHAPE, {})
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        onnx(network), options, providers=["CPUExecutionProvider"]
+    )
     return lambda images: session.run(None, {INPUT: images.numpy()})[0]
 
 
-def open_vino(trained: nn.Module, deployed: nn.Module) -> Predict:
+def open_vino(network: archcompiler.CompiledNetwork) -> Predict:
     import openvino
+    import torch
+
+    from archcompiler.runner.export.onnx_model import INPUT
 
     # By itself it takes bfloat16 where the CPU has that.
     wanted = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     wanted["INFERENCE_NUM_THREADS"] = str(torch.get_num_threads())
     core = openvino.Core()
-    model = core.read_model(io.BytesIO(onnx_bytes(deployed, SHAPE, {})))
-    compiled = core.compile_model(model, "CPU", wanted)
+    compiled = core.compile_model(core.read_model(io.BytesIO(onnx(network))), "CPU", wanted)
     return lambda images: compiled({INPUT: images.numpy()})[0]
 
 
-CANDIDATES = {
-    "eager": eager,
-    "eager, channels-last": eager_last,
-    "inference file": file,
-    "inference file, channels-last": file_last,
+PLAIN = "the training file, plain order"
+CANDIDATES: dict[str, Callable[[archcompiler.CompiledNetwork], Predict]] = {
+    PLAIN: plain,
+    "the training file": training_file,
+    "the inference file": inference_file,
     "ONNX Runtime": onnx_runtime,
     "OpenVINO": open_vino,
 }
-SHAPE = (3, 224, 224)
-
-
-def images(batch: int) -> Tensor:
-    return torch.randn(batch, *SHAPE, generator=torch.Generator().manual_seed(1))
-
-
-def main() -> None:
-    global SHAPE
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("spec", nargs="?", default="attention56")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    print(f"{arguments.spec}, {arguments.threads} threads, torch {torch.__version__}, ", end="")
-    print(f"{platform.machine()}, ONNX opset {OPSET}, {arguments.rounds} rounds", flush=True)
-    network = archcompiler.compile(arguments.spec)
-    SHAPE = network.spec.input
-    made = {name: make(*networks(network)) for name, make in CANDIDATES.items()}
-    trained, _ = networks(network)
-    with torch.inference_mode():
-        for batch in (1, 4):
-            x = images(batch)
-            exact = trained.double()(x.double())
-            report(batch, x, exact, made, arguments.rounds)
-
-
-def report(batch: int, x: Tensor, exact: Tensor, made: dict[str, Predict], rounds: int) -> None:
-    """Time every candidate in turns, and print a table."""
-    times: dict[str, list[float]] = {name: [] for name in made}
-    errors = {}
-    for _ in range(rounds):
-        for name, predict in made.items():
-            for turn in range(PASSES + 1):
-                start = time.perf_counter()
-                found = predict(x)
-                if turn:
-                    times[name].append(time.perf_counter() - start)
-            errors[name] = apart(exact, torch.as_tensor(found).double())
-    median = {name: statistics.median(each) for name, each in times.items()}
-    print(f"\n| batch {batch} | ms | fastest | times eager | error |")
-    print("| :-- | --: | --: | --: | --: |")
-    for name, each in times.items():
-        ratio = median["eager"] / median[name]
-        numbers = f"{1e3 * median[name]:.0f} | {1e3 * min(each):.0f} | {ratio:.2f}"
-        print(f"| {name} | {numbers} | {errors[name]:.1e} |", flush=True)
-
-
-if __name__ == "__main__":
-    main()

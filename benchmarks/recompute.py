@@ -1,20 +1,17 @@
-"""Recomputation by plan against torch's own: `python benchmarks/recompute.py [SPEC …]`.
+"""Recomputation by plan against keeping all, and against torch's own plans.
 
-For shares of what autograd keeps as usual, the multiply-accumulates that a backward pass does
-again: by `archcompiler build --memory`, by the partitioner of torch.compile with its
-`activation_memory_budget`, and by checkpointing every block of a stage. All three are counted on
-what runs: the calls of convolutions and matrix products, and the bytes of what is kept. Times are
-of the emitted model, eager, in alternating pairs with the plain one. Prints a table in Markdown.
+Two things, at shares of what autograd keeps as usual: the time of an eager step over that of one
+that keeps everything, and the multiply-accumulates that a backward pass does again, over those that
+the partitioner of torch.compile does with its `activation_memory_budget`. Both are counted on what
+runs: the calls of convolutions and matrix products.
 """
 
 from __future__ import annotations
 
-import argparse
-import statistics
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch._functorch.config as functorch
@@ -27,10 +24,64 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import archcompiler
-from archcompiler import CompiledNetwork
+from benchmarks.timing import Comparison, Course, Measure, compared, in_turns, seconds
 
-SHARES = (1.0, 0.75, 0.5, 0.25, 0.1)
+if TYPE_CHECKING:
+    from archcompiler import CompiledNetwork
+
 aten = torch.ops.aten
+
+
+def measure(course: Course) -> Iterator[Comparison]:
+    """Times of steps, and work done again, of two networks."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    cases = [("attention56_cifar", 2 if course.quick else 64)]
+    if not course.quick:
+        cases.append(("attention56", 4))
+    try:
+        for spec, batch in cases:
+            yield from _times(archcompiler.compile(spec), batch, min(course.rounds, 7))
+    finally:
+        torch.set_num_threads(threads)
+    for spec in ("attention56_cifar",) if course.quick else ("attention56_cifar", "resnet50"):
+        yield from _work(archcompiler.compile(spec), (0.25,) if course.quick else (0.25, 0.1))
+
+
+def _times(network: CompiledNetwork, batch: int, rounds: int) -> Iterator[Comparison]:
+    order = torch.channels_last
+    x = torch.randn(batch, *network.spec.input).contiguous(memory_format=order)
+    shares = (0.75, 0.5, 0.25)
+    models = {1.0: network.module()} | {s: network.recomputing(s).module() for s in shares}
+    runs: dict[str, Measure] = {
+        str(share): partial(seconds, partial(_step, model.to(memory_format=order).train(), x))
+        for share, model in models.items()
+    }
+    taken = in_turns(runs, rounds)
+    for share in shares:
+        what = f"{network.name}, step of {batch} images that keeps {share:.0%}"
+        goal = 1.05 if share == 0.5 else None
+        yield compared(what, taken[str(share)], "one that keeps all", taken["1.0"], goal=goal)
+
+
+def _step(model: nn.Module, x: Tensor) -> None:
+    model.zero_grad(set_to_none=True)
+    model(x).sum().backward()
+
+
+def _work(network: CompiledNetwork, shares: Sequence[float]) -> Iterator[Comparison]:
+    x = torch.randn(2, *network.spec.input)
+    plain = network.module().train()
+    usual, _ = eager(plain, x)
+    for share in shares:
+        kept, ours = eager(network.recomputing(share).module().train(), x)
+        others_kept, others = compiled(network.module().train(), x, share)
+        said = f"{kept / usual:.1%} of the maps kept"
+        what = f"{network.name}, work done again, {said}"
+        against = f"torch's partitioner, {others_kept / usual:.1%}"
+        mega = 1e6 * len(x)
+        yield compared(what, [ours / mega], against, [others / mega], unit="MMACs", goal=1.0)
 
 
 def macs(function: Any, args: Sequence[Any], result: Any) -> int:
@@ -121,57 +172,3 @@ def _macs(backward: fx.GraphModule) -> int:
             args = [a.meta["val"] if isinstance(a, fx.Node) else a for a in node.args]
             total += macs(node.target, args, node.meta.get("val"))
     return total
-
-
-def seconds(models: Sequence[nn.Module], x: Tensor, rounds: int) -> list[float]:
-    """Times of a training step over those of the first model: medians of alternating pairs."""
-    times: list[list[float]] = [[] for _ in models]
-    for _ in range(rounds + 1):
-        for model, found in zip(models, times, strict=True):
-            start = time.perf_counter()
-            model(x).sum().backward()
-            found.append(time.perf_counter() - start)
-            model.zero_grad()
-    pairs = [zip(found[1:], times[0][1:], strict=True) for found in times]
-    return [statistics.median(a / b for a, b in pair) for pair in pairs]
-
-
-def row(network: CompiledNetwork, batch: int, rounds: int) -> None:
-    x = torch.randn(batch, *network.spec.input)
-    plain = network.module().train()
-    usual, _ = eager(plain, x)
-    macs = Watch(plain)
-    with macs:
-        plain(x)
-    planned = [network.recomputing(share).module().train() for share in SHARES[1:]]
-    times = seconds([plain, *planned], x, rounds) if rounds else []
-    checkpointed = eager(network.module(checkpointing=True).train(), x)
-    print(f"\n{network.name}, batch {batch}: {usual / 1e6:,.1f} MB are kept as usual.\n")
-    print("| share | kept | again | time | torch's kept | again | checkpointing's kept | again |")
-    print("| --: | --: | --: | --: | --: | --: | --: | --: |")
-
-    def cells(kept: int, again: int) -> list[str]:
-        return [f"{kept / usual:.1%}", f"{again / macs.macs:.1%}"]
-
-    for i, share in enumerate(SHARES[1:]):
-        ours, theirs = eager(planned[i], x), compiled(network.module().train(), x, share)
-        time = [f"{times[i + 1]:.2f}"] if times else ["-"]
-        other = cells(*checkpointed) if not i else ["", ""]
-        words = [f"{share:.0%}", *cells(*ours), *time, *cells(*theirs), *other]
-        print(f"| {' | '.join(words)} |", flush=True)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "specs", nargs="*", default=["attention56_cifar", "resnet50", "attention56"]
-    )
-    parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5, help="alternating pairs; 0 times nothing")
-    arguments = parser.parse_args()
-    for spec in arguments.specs:
-        row(archcompiler.compile(spec), arguments.batch, arguments.rounds)
-
-
-if __name__ == "__main__":
-    main()
