@@ -36,6 +36,8 @@ class CompiledNetwork:
     """Of the command that builds the file, beside settings."""
     trained: CompiledNetwork | None = field(default=None, repr=False)
     """Of a network for inference, the one that is trained."""
+    backend: str = "torch"
+    """What the file is for, of `archcompiler.backends`."""
 
     @property
     def spec(self) -> Spec:
@@ -48,12 +50,14 @@ class CompiledNetwork:
 
     @cached_property
     def _view(self) -> NetworkView:
+        from archcompiler.backends.backend import backend
         from archcompiler.emit.view import NetworkView
         from archcompiler.lower.network import dialect
 
         words = dialect(self.spec, self.loaded.library)
         trained = None if self.trained is None else self.trained.name
-        return NetworkView(self.graph, self.spec, words, trained, self.plan)
+        frame = backend(self.backend)
+        return NetworkView(self.graph, self.spec, words, frame, trained, self.plan)
 
     @cached_property
     def deployed(self) -> CompiledNetwork:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.parameters import parameter_count
+from archcompiler.backends.backend import Backend
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.classes import AXES, ClassPrinter
 from archcompiler.emit.plan import ClassPlan, ClassPlans
@@ -61,10 +62,11 @@ class NetworkView:
         graph: Graph,
         spec: Spec,
         dialect: Dialect,
+        backend: Backend,
         trained: str | None = None,
         plan: Recomputation | None = None,
     ) -> None:
-        self.graph, self.spec = graph, spec
+        self.graph, self.spec, self.backend = graph, spec, backend
         self.trained = trained
         """Of a file for inference, the name of the network that is trained."""
         self.recompute = None if plan is None else _recompute_view(graph, plan)
@@ -73,7 +75,7 @@ class NetworkView:
         self.input, self.depth = graph.input, trunk_depth(graph)
         self.parameters = parameter_count(graph)
         self.plans = ClassPlans(graph)
-        self.bodies = Bodies(self.plans, dialect)
+        self.bodies = Bodies(self.plans, dialect, backend)
         self.stages = list(self._stages())
 
     @property
@@ -83,6 +85,10 @@ class NetworkView:
     @property
     def axes(self) -> str:
         return ", ".join(AXES[self.dims])
+
+    def shape(self, channels: object, axes: str) -> str:
+        """A shape without the batch in words, for axes in words."""
+        return self.backend.frame.shape(channels, axes.split(", "))
 
     @property
     def init(self) -> Init:
@@ -208,7 +214,7 @@ class NetworkView:
 
     @property
     def has_rows(self) -> bool:
-        return any("row(" in text for text in self.classes) or self.has_units
+        return any(f"{self.backend.frame.row}(" in text for text in self.classes) or self.has_units
 
     @property
     def has_units(self) -> bool:

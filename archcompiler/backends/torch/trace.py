@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from archcompiler.backends.record import Helper
 from archcompiler.backends.torch.reading import (
     Part,
     Reading,
@@ -26,7 +27,7 @@ from archcompiler.backends.torch.reading import (
     is_size,
     map_type,
 )
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.backends.torch.table import records
 from archcompiler.ir import TensorType
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from archcompiler.backends.torch.python import called, given, text
+from archcompiler.backends.python import called, given, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.conv import Conv
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import called, text
-from archcompiler.backends.torch.record import Call, Reader, TorchOp
+from archcompiler.backends.python import called, text
+from archcompiler.backends.record import Call
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.whole_pool import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePool
 
 if TYPE_CHECKING:
