@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Final
 
 from archcompiler.backends.record import Helper, Record, Value
 from archcompiler.ops.base import Operator
@@ -30,6 +29,8 @@ class Frame:
     """The text of a (N, C) vector, for that of a map."""
     unflattened: Callable[[str, int], str]
     """The text of a map of one pixel in so many dimensions, for that of a (N, C) vector."""
+    helpers: Callable[[int], Sequence[Helper]] = lambda dims: ()
+    """What these texts need the file to define, in so many dimensions, where they stand in it."""
     names: frozenset[str] = frozenset()
     """What emitted files define or import at the top, beside what no spec may name anyway."""
     begin: str = ""
@@ -96,11 +97,7 @@ class Backend:
         return self.frame.unflattened(x.text, dims) if x.flat else x.text
 
 
-NAMES: Final = ("torch", "jax")
-"""The back ends that come with the package."""
-
-
 def backend(name: str) -> Backend:
-    """One of `NAMES`; no framework is imported for it."""
+    """One of `archcompiler.backends.NAMES`; no framework is imported for it."""
     found: Backend = import_module(f"archcompiler.backends.{name}").BACKEND
     return found

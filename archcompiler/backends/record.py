@@ -26,6 +26,8 @@ class Helper(NamedTuple):
     """Formatted, without a line break at either end."""
     imports: tuple[str, ...] = ()
     """Import statements beyond those that every file may have."""
+    needs: tuple[Helper, ...] = ()
+    """Others that have to be defined before it."""
 
 
 class Call(Protocol):

@@ -44,7 +44,7 @@ def _read_max_pool() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation, sides
+    from archcompiler.backends.reading import UnknownOperation, sides
 
     def read(
         seen: Seen,
@@ -86,7 +86,7 @@ def _read_avg_pool() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation, sides
+    from archcompiler.backends.reading import UnknownOperation, sides
 
     def read(
         seen: Seen,

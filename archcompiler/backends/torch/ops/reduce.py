@@ -31,7 +31,7 @@ def _reduce(op: Reduce, x: Sequence[str], dims: int) -> str:
 def _read_reduce() -> Iterable[Reader]:
     import torch
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def reader(how: How) -> Callable[..., Reading]:
         def read(seen: Seen, x: fx.Node, dim: Any = None, keepdim: bool = False) -> Reading:
@@ -75,7 +75,7 @@ def _read_softmax() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, x: fx.Node, dim: int) -> Reading:
         if dim != 1:

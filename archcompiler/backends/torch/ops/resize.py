@@ -40,7 +40,8 @@ def _read() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation, sized_after
+    from archcompiler.backends.reading import UnknownOperation
+    from archcompiler.backends.torch.reading import sized_after
 
     def read(
         seen: Seen,
@@ -67,7 +68,7 @@ def _read() -> Iterable[Reader]:
 
 def _whole(scale: Any, dims: int) -> Sides:
     """A factor, which torch keeps as floats."""
-    from archcompiler.backends.torch.reading import UnknownOperation, sides
+    from archcompiler.backends.reading import UnknownOperation, sides
 
     factors = scale if isinstance(scale, tuple | list) else (scale,)
     if any(factor != int(factor) for factor in factors):

@@ -32,7 +32,7 @@ def _read_adaptive(word: str, pool: type[AdaptivePool]) -> Callable[[], Iterable
         import torch.nn.functional as F
         from torch import nn
 
-        from archcompiler.backends.torch.reading import UnknownOperation, sides
+        from archcompiler.backends.reading import UnknownOperation, sides
 
         def read(seen: Seen, x: fx.Node, output_size: Any, return_indices: bool = False) -> Reading:
             if return_indices:

@@ -1,0 +1,179 @@
+"""The emitted file for JAX against that for PyTorch, by what they compute in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from flax import nnx
+from torch import Tensor
+
+from archcompiler.analysis.sizes import valid_sizes
+from archcompiler.compiler import CompiledNetwork
+from archcompiler.verify.inference import randomise
+from archcompiler.verify.jax_proof import abstract
+
+TOLERANCE: Final = 1e-10
+"""Of logits and statistics, as a share of the largest: float64 keeps 16 digits of each number."""
+SLOPE: Final = 1e-6
+"""Of a gradient, in which a deep network makes more of every rounding."""
+_IMAGES: Final = 2
+_SEED: Final = 0
+_ENOUGH: Final = 64
+"""Pixels of a side from which a larger image shows nothing else."""
+_PLAINLY: Final = {"xla_backend_optimization_level": 0}
+"""One run of a function takes less than making it fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """How far two files of one network are apart, each as a share of the largest number."""
+
+    name: str
+    size: tuple[int, ...]
+    logits: float
+    """In evaluation."""
+    gradients: float
+    """In training, of every weight."""
+    statistics: float
+    """Running ones, after a step."""
+    returned: bool
+    """Whether the weights are the same to the bit after the way there and back."""
+
+    @property
+    def holds(self) -> bool:
+        # Not the other way round: what is no number is no agreement.
+        near = self.logits <= TOLERANCE and self.statistics <= TOLERANCE
+        return self.returned and near and self.gradients <= SLOPE
+
+    def __str__(self) -> str:
+        size = "×".join(map(str, self.size))
+        what = "gives" if self.holds else "does NOT give"
+        back = "the same" if self.returned else "NOT the same"
+        return (
+            f"{self.name} at {size}: with random weights the file for JAX {what} what that for "
+            f"PyTorch does (in float64 logits within {self.logits:.1e}, gradients "
+            f"{self.gradients:.1e}, statistics {self.statistics:.1e}; weights come back {back})"
+        )
+
+
+def compare(network: CompiledNetwork) -> Numbers:
+    """The file for JAX of a network against that for PyTorch, evaluated and after a step.
+
+    Weights, statistics, images and what the gradient is taken of are random. Nothing is dropped
+    at random: the two frameworks draw other numbers.
+    """
+    size = _size(network)
+    torch_model = network.for_backend("torch").module().double()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        images = torch.randn(_IMAGES, network.spec.input[0], *size, dtype=torch.float64)
+        randomise(torch_model.eval(), images)
+        with torch.no_grad():
+            logits = torch_model(images)
+        towards = torch.randn_like(logits)
+    weights = _arrays(torch_model)
+    _drop_nothing(torch_model.modules())
+    (torch_model.train()(images) * towards).sum().backward()
+    gradients = {n: p.grad.numpy() for n, p in torch_model.named_parameters() if p.grad is not None}
+
+    network = network.for_backend("jax")
+    with jax.enable_x64(True):
+        model = abstract(network)
+        _drop_nothing(part for _, part in nnx.iter_modules(model))
+        network.emitted.load_torch(model, weights)
+        returned = _equal(network.emitted.to_torch(model), weights)
+        found, slopes, state = _step(model, _channels_last(images), _channels_last(towards))
+        return Numbers(
+            network.name,
+            size,
+            _apart({"logits": _channels_last(logits)}, {"logits": np.asarray(found)}),
+            _apart(gradients, network.emitted.to_torch(slopes)),
+            _apart(_statistics(_arrays(torch_model)), _statistics(network.emitted.to_torch(state))),
+            returned,
+        )
+
+
+def _step(model: nnx.Module, images: Any, towards: Any) -> tuple[Any, nnx.State, nnx.State]:
+    """Logits in evaluation; in training gradients, and the statistics after it."""
+    definition, state = nnx.split(model)
+
+    def evaluated(state: nnx.State) -> Any:
+        model = nnx.merge(definition, state)
+        model.eval()
+        return model(images)
+
+    def trained(state: nnx.State) -> tuple[nnx.State, nnx.State]:
+        model = nnx.merge(definition, state)
+        model.train()
+        slopes = nnx.grad(lambda model: jnp.sum(model(images) * towards))(model)
+        return slopes, nnx.state(model, nnx.BatchStat)
+
+    return (
+        jax.jit(evaluated, compiler_options=_PLAINLY)(state),
+        *jax.jit(trained, compiler_options=_PLAINLY)(state),
+    )
+
+
+def _size(network: CompiledNetwork) -> tuple[int, ...]:
+    """The spec's size, or the smallest that is enough."""
+    own = network.graph.input.size
+    if max(own) <= _ENOUGH:
+        return own
+    ranges = valid_sizes(network.graph).ranges
+    side = next((max(first, _ENOUGH) for first, last in ranges if last >= _ENOUGH), None)
+    return own if side is None or side >= max(own) else (side,) * len(own)
+
+
+def _drop_nothing(parts: Iterable[Any]) -> None:
+    for part in parts:
+        if isinstance(part, nnx.Dropout):
+            part.rate, part.rngs = 0.0, nnx.data(None)
+        elif isinstance(part, torch.nn.Dropout):
+            part.p = 0.0
+        elif type(part).__name__ == "DropPath":
+            part.probability = 0.0
+
+
+def _arrays(model: torch.nn.Module) -> dict[str, Any]:
+    """The `state_dict` as arrays that stay what they are when the model learns."""
+    return {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
+
+
+def _statistics(arrays: Mapping[str, Any]) -> dict[str, Any]:
+    last = ("running_mean", "running_var", "num_batches_tracked")
+    return {name: array for name, array in arrays.items() if name.endswith(last)}
+
+
+def _channels_last(x: Tensor) -> Any:
+    return np.moveaxis(x.numpy(), 1, -1)
+
+
+def _equal(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return found.keys() == wanted.keys() and all(
+        found[name].shape == array.shape and np.array_equal(found[name], array)
+        for name, array in wanted.items()
+    )
+
+
+def _apart(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> float:
+    """The largest difference of any two arrays, as a share of the largest number of the wanted.
+
+    Infinite if one of them is not there. What is next to nothing beside the other arrays is a sum
+    whose terms cancel: it is a share of what there could have been.
+    """
+    if wanted.keys() != found.keys():
+        return np.inf
+    largest = max((np.abs(array).max() for array in wanted.values()), default=0.0)
+    apart = 0.0
+    for name, array in wanted.items():
+        least = max(np.abs(array).max(), 1e-6 * largest, 1e-300)
+        difference = np.abs(found[name] - array).max() / least
+        # `max` would pass over what is no number.
+        apart = difference if not difference <= apart else apart
+    return float(apart)
