@@ -15,6 +15,9 @@ settings.register_profile(
 )
 settings.load_profile("ci")
 
+# Most of what the tests have JAX compile runs once: making it fast takes longer than running it.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
+
 # pytest-xdist runs one worker a core, and torch in each would start one thread a core again. This
 # is torch.set_num_threads(1) without importing torch; commands run by a test inherit it as well.
 if "PYTEST_XDIST_WORKER" in os.environ:

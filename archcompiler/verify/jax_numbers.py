@@ -78,14 +78,14 @@ def compare(network: CompiledNetwork) -> Numbers:
             logits = torch_model(images)
         towards = torch.randn_like(logits)
     weights = _arrays(torch_model)
-    _drop_nothing(torch_model.modules())
+    drop_nothing(torch_model.modules())
     (torch_model.train()(images) * towards).sum().backward()
     gradients = {n: p.grad.numpy() for n, p in torch_model.named_parameters() if p.grad is not None}
 
     network = network.for_backend("jax")
     with jax.enable_x64(True):
         model = abstract(network)
-        _drop_nothing(part for _, part in nnx.iter_modules(model))
+        drop_nothing(part for _, part in nnx.iter_modules(model))
         network.emitted.load_torch(model, weights)
         returned = _equal(network.emitted.to_torch(model), weights)
         found, slopes, state = _step(model, _channels_last(images), _channels_last(towards))
@@ -130,7 +130,8 @@ def _size(network: CompiledNetwork) -> tuple[int, ...]:
     return own if side is None or side >= max(own) else (side,) * len(own)
 
 
-def _drop_nothing(parts: Iterable[Any]) -> None:
+def drop_nothing(parts: Iterable[Any]) -> None:
+    """Have the modules of either framework give what they get, without random numbers."""
     for part in parts:
         if isinstance(part, nnx.Dropout):
             part.rate, part.rngs = 0.0, nnx.data(None)

@@ -44,6 +44,7 @@ def _linear(op: Linear, dims: int) -> str:
 
 
 def _read_linear() -> Iterable[Reader]:
+    from archcompiler.backends.jax.reading import is_node
     from archcompiler.backends.reading import UnknownOperation, sides
     from archcompiler.ops.split import Flatten
 
@@ -58,11 +59,13 @@ def _read_linear() -> Iterable[Reader]:
             return x
         return Flatten(sides(map_.size, seen.dims), seen.dims), [x]
 
-    def unflatten(seen: Seen, x: Node, *, shape: Any, **options: Any) -> Reading | None:
+    def unflatten(
+        seen: Seen, x: Any, *, shape: Any, broadcast_dimensions: Any, **options: Any
+    ) -> Reading | None:
         """`x[:, None, None]`, a vector as a map of one pixel."""
-        if seen.is_flat(x) and shape == (x.shape[0], *(1,) * seen.dims, x.shape[1]):
-            return x
-        return None
+        if not is_node(x) or broadcast_dimensions != (0, seen.dims + 1):
+            return None
+        return x if shape == (x.shape[0], *(1,) * seen.dims, x.shape[-1]) else None
 
     yield Reader(LINEAR.name, read)
     yield Reader("flatten", flatten)
