@@ -17,6 +17,7 @@ import pytest
 import torch
 from documents import ROOT
 from PIL import Image
+from shipped import EVERY_SPEC
 from snippets import Block, Walk, blocks, marks
 
 IMAGES: Final = {
@@ -38,6 +39,7 @@ LAUNCHER: Final = "needs several machines; tests/unit/runner/ starts processes o
 EXPORTED: Final = (
     "tests/unit/runner/test_export.py::test_an_export_for_inference_has_the_weights_folded"
 )
+NIGHTLY: Final = "takes seconds to compile, and runs every night"
 SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
 
 MISTAKEN: Final = """\
@@ -160,6 +162,13 @@ PAGES: Final[Mapping[str, Page]] = {
             "archcompiler export runs/smoke --deploy": EXPORTED,
             "import openvino": EXPORTED,
         }
+    ),
+    "docs/guides/jax.md": Page(
+        skips={
+            "archcompiler verify small.toml": "tests/test_jax.py::test_the_command_verifies",
+            **({} if EVERY_SPEC else {"@nnx.jit": NIGHTLY}),
+        },
+        needs=("flax", "jax", "optax"),
     ),
     "docs/guides/training.md": Page(
         run_folder,

@@ -54,11 +54,11 @@ class Numbers:
     def __str__(self) -> str:
         size = "×".join(map(str, self.size))
         what = "gives" if self.holds else "does NOT give"
-        back = "the same" if self.returned else "NOT the same"
+        back = "come" if self.returned else "do NOT come"
         return (
-            f"{self.name} at {size}: with random weights the file for JAX {what} what that for "
-            f"PyTorch does (in float64 logits within {self.logits:.1e}, gradients "
-            f"{self.gradients:.1e}, statistics {self.statistics:.1e}; weights come back {back})"
+            f"{self.name} at {size}: the file for PyTorch {what} the same "
+            f"(in float64 logits within {self.logits:.1e}, gradients {self.gradients:.1e}, "
+            f"statistics {self.statistics:.1e}), and weights {back} back to the bit"
         )
 
 
