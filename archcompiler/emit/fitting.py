@@ -35,7 +35,7 @@ def _operators(loaded: LoadedSpec, graph: Graph, backend: Backend) -> Iterator[D
                 backend.record(step.body)
             except CompileError as missing:
                 for found in missing.diagnostics:
-                    span = loaded.span(step.origin)
+                    span = loaded.written((*step.origin, "op")) or loaded.span(step.origin)
                     yield error(found.code, found.message, span, help=found.help)
 
 

@@ -25,10 +25,11 @@ FUNCTIONS: Final = frozenset(
         *("adaptive_pool", "avg_pool", "blur_pool", "channel_norm", "conv_init", "dot_products"),
         *("edges", "flatten", "load_torch", "max_pool", "resize", "resize_like", "shuffle"),
         *("spatial_norm", "take", "to_torch", "torch_names", "uniform", "upsample"),
-        *("weighted_sums", "TORCH_NAMES"),
+        *("weighted_sums", "TORCH_NAMES", "Sequence", "functools", "itertools", "math"),
     }
 )
-"""What emitted files define, where they use it; a test reads it off them."""
+"""What emitted files define or import where they use it, beside what no spec may name anyway; a
+test reads it off them."""
 IMPORTS: Final = {
     "jax": "import jax",
     "jnp": "import jax.numpy as jnp",
