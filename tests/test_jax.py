@@ -21,6 +21,7 @@ from shipped import ALL_TOML_SPECS, EVERY_SPEC
 from test_drawn_blocks import assert_linted
 
 import archcompiler
+from archcompiler.backends.backend import backend
 from archcompiler.cli.program import group
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.config.toml import toml_text
@@ -301,3 +302,8 @@ def test_abstract_models_have_no_weights(network: CompiledNetwork) -> None:
     leaves = jax.tree.leaves(nnx.state(model, nnx.Param))
     assert leaves
     assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves)
+
+
+def test_the_attributes_are_those_of_every_module() -> None:
+    names = {name for name in dir(nnx.Module) if not name.startswith("_")}
+    assert names == backend("jax").frame.attributes

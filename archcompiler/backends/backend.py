@@ -33,6 +33,8 @@ class Frame:
     """What these texts need the file to define, in so many dimensions, where they stand in it."""
     names: frozenset[str] = frozenset()
     """What emitted files define or import at the top, beside what no spec may name anyway."""
+    attributes: frozenset[str] = frozenset()
+    """What every module has, beside what no step may be called anyway."""
     begin: str = ""
     """The first statement of every constructor."""
     handed: tuple[str, str] | None = None

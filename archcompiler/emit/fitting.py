@@ -44,12 +44,21 @@ def _names(loaded: LoadedSpec, graph: Graph, backend: Backend) -> Iterator[Diagn
     cls = class_name(spec)
     whose = ("class_name",) if spec.class_name is not None else ("name",)
     own = {spec.name: loaded.span(("name",)), cls: loaded.span(whose)}
-    for plan in ClassPlans(graph):
+    plans = list(ClassPlans(graph))
+    for plan in plans:
         own[plan.name] = _class_span(loaded, plan.definition.place("class_name"))
     for name, span in own.items():
         if name in backend.frame.names:
             message = f"`{name}` is used by emitted files for {backend.title} themselves"
             yield error("E205", message, span, help="give it another name, or a `class_name`")
+    for block in dict.fromkeys(plan.definition for plan in plans):
+        paths = {block.place("steps", rule.name): backend.frame.attributes for rule in block.steps}
+        paths |= {block.place("options", name): backend.frame.names for name in block.options}
+        paths |= {block.place("let", name): backend.frame.names for name in block.lets}
+        for path, taken in paths.items():
+            if path and path[-1] in taken:
+                message = f"{backend.title} has a use of its own for the name `{path[-1]}`"
+                yield error("E205", message, loaded.written(path, "key") or loaded.span(path))
 
 
 def _class_span(loaded: LoadedSpec, path: SpecPath) -> Span:

@@ -30,6 +30,10 @@ FUNCTIONS: Final = frozenset(
 )
 """What emitted files define or import where they use it, beside what no spec may name anyway; a
 test reads it off them."""
+ATTRIBUTES: Final = frozenset(
+    {"eval", "iter_children", "iter_modules", "perturb", "set_attributes", "sow", "train"}
+)
+"""Attributes that every module of Flax NNX has: a step of such a name would hide one."""
 IMPORTS: Final = {
     "jax": "import jax",
     "jnp": "import jax.numpy as jnp",
@@ -51,6 +55,7 @@ BACKEND: Final = Backend(
         unflattened=_unflattened,
         helpers=lambda dims: (flatten(dims),),
         names=FUNCTIONS | IMPORTS.keys() | {"rngs"},
+        attributes=ATTRIBUTES,
         handed=("rngs", "nnx.Rngs"),
         row="Row",
         absent="nnx.data(None)",

@@ -86,6 +86,42 @@ def test_a_block_whose_class_the_file_uses() -> None:
     assert (found.code, found.message[:11]) == ("E205", "`BatchNorm`")
 
 
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [
+        ({"steps": {"sow": {"op": "sigmoid"}}}, "sow"),
+        (
+            {
+                "options": {"nnx": {"type": "int", "default": 3}},
+                "steps": {"conv": {"op": "conv", "channels": "c", "kernel": "nnx"}},
+            },
+            "nnx",
+        ),
+        (
+            {
+                "let": {"flatten": "c / 2"},
+                "steps": {
+                    "conv1": {"op": "conv", "channels": "flatten", "kernel": 1},
+                    "conv2": {"op": "conv", "channels": "c", "kernel": 1},
+                },
+            },
+            "flatten",
+        ),
+    ],
+)
+def test_a_name_inside_a_block(block: dict[str, Any], name: str) -> None:
+    spec = tiny_spec(STAGE, attention={"mask": "own"}, blocks={"own": block})
+    with pytest.raises(CompileError) as caught:
+        archcompiler.compile(spec).for_backend("jax")
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.message) == (
+        "E205",
+        f"JAX has a use of its own for the name `{name}`",
+    )
+    assert found.span is not None
+    assert found.span.source.text[found.span.start : found.span.end] == f'"{name}"'
+
+
 def test_the_names_are_those_that_files_use() -> None:
     network = archcompiler.compile(tiny_spec(STAGE, head={"dropout": 0.5})).for_backend("jax")
     table = symtable.symtable(network.source, "net.py", "exec")
