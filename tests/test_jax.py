@@ -180,7 +180,8 @@ def test_the_names_are_those_of_the_state_dict(file: Any, model: Any, reference:
     weights = arrays(reference)
     assert there.keys() == weights.keys()
     for name, array in weights.items():
-        assert there[name].shape == array.shape
+        assert (there[name].shape, there[name].dtype) == (array.shape, array.dtype)
+        assert there[name].flags.c_contiguous, "a saver may write what lies in memory"
         np.testing.assert_array_equal(there[name], array)
     reference.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in there.items()})
 
