@@ -28,8 +28,8 @@ from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import Severity
 from archcompiler.emit.load import load_module
 from archcompiler.verify import verify
-from archcompiler.verify.inference import apart
-from archcompiler.verify.jax_numbers import compare, drop_nothing
+from archcompiler.verify.inference import apart, randomise
+from archcompiler.verify.jax_numbers import compare, drop_nothing, farthest
 from archcompiler.verify.jax_proof import abstract, prove
 
 
@@ -118,9 +118,30 @@ def test_drawn_blocks_are_proved(spec: dict[str, Any]) -> None:
     proof = verify(network)
     assert proof.holds, f"{proof}\n{network.source}"
     assert_linted(network.source)
-    if EVERY_SPEC:
+    if EVERY_SPEC and steady(network.for_backend("torch")):
         found = compare(network)
         assert found.holds, f"{found}\n{network.source}"
+
+
+def steady(network: CompiledNetwork) -> bool:
+    """Whether rounding makes no difference: a norm of a map that is the same everywhere gives what
+    rounding has left of nothing.
+    """
+    torch.manual_seed(0)
+    model = network.module().double()
+    x = torch.randn(4, *network.spec.input, dtype=torch.float64)
+    randomise(model.eval(), x)
+    found = []
+    for images in (x, x * (1 + 1e-14 * torch.randn_like(x))):
+        model.zero_grad()
+        torch.manual_seed(1)  # of what is dropped
+        evaluated = model.eval()(images).detach().numpy()
+        model.train()(images).square().sum().backward()
+        slopes = {
+            n: p.grad.numpy().copy() for n, p in model.named_parameters() if p.grad is not None
+        }
+        found.append({**slopes, "logits": evaluated})
+    return farthest(*found) < 1e-9
 
 
 def changed(network: CompiledNetwork, old: str, new: str) -> Any:

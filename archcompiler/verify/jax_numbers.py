@@ -22,10 +22,11 @@ TOLERANCE: Final = 1e-10
 """Of logits and statistics, as a share of the largest: float64 keeps 16 digits of each number."""
 SLOPE: Final = 1e-6
 """Of a gradient, in which a deep network makes more of every rounding."""
-_IMAGES: Final = 2
+_IMAGES: Final = 4
+"""More than two: of maps of one pixel, a batch norm of two has two numbers, and makes ±1 of any."""
 _SEED: Final = 0
-_ENOUGH: Final = 64
-"""Pixels of a side from which a larger image shows nothing else."""
+_ENOUGH: Final = {1: 64, 2: 64, 3: 16}
+"""Pixels of a side, by dimensions, from which a larger image shows nothing else."""
 _PLAINLY: Final = {"xla_backend_optimization_level": 0}
 """One run of a function takes less than making it fast."""
 
@@ -92,9 +93,11 @@ def compare(network: CompiledNetwork) -> Numbers:
         return Numbers(
             network.name,
             size,
-            _apart({"logits": _channels_last(logits)}, {"logits": np.asarray(found)}),
-            _apart(gradients, network.emitted.to_torch(slopes)),
-            _apart(_statistics(_arrays(torch_model)), _statistics(network.emitted.to_torch(state))),
+            farthest({"logits": _channels_last(logits)}, {"logits": np.asarray(found)}),
+            farthest(gradients, network.emitted.to_torch(slopes)),
+            farthest(
+                _statistics(_arrays(torch_model)), _statistics(network.emitted.to_torch(state))
+            ),
             returned,
         )
 
@@ -123,10 +126,11 @@ def _step(model: nnx.Module, images: Any, towards: Any) -> tuple[Any, nnx.State,
 def _size(network: CompiledNetwork) -> tuple[int, ...]:
     """The spec's size, or the smallest that is enough."""
     own = network.graph.input.size
-    if max(own) <= _ENOUGH:
+    enough = _ENOUGH[len(own)]
+    if max(own) <= enough:
         return own
     ranges = valid_sizes(network.graph).ranges
-    side = next((max(first, _ENOUGH) for first, last in ranges if last >= _ENOUGH), None)
+    side = next((max(first, enough) for first, last in ranges if last >= enough), None)
     return own if side is None or side >= max(own) else (side,) * len(own)
 
 
@@ -162,7 +166,7 @@ def _equal(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     )
 
 
-def _apart(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> float:
+def farthest(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> float:
     """The largest difference of any two arrays, as a share of the largest number of the wanted.
 
     Infinite if one of them is not there. What is next to nothing beside the other arrays is a sum
