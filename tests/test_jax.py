@@ -88,10 +88,16 @@ def test_shipped_networks_are_proved(path: Path) -> None:
     assert proof.holds, str(proof)
 
 
-SPECS = [PLANE, SIGNAL, *ALL_TOML_SPECS] if EVERY_SPEC else []
+COMPARED = {
+    *("attention56", "attention56_cifar", "attention56_cifar_channel", "attention56_cifar_local"),
+    *("attention56_cifar_naive", "attention56_cifar_spatial", "attention56_ecg"),
+    *("attention56_volume", "mobilenet_v2", "nonlocal_resnet", "resnet18"),
+}
+"""Of the shipped networks; each takes a minute to be compiled, and deeper ones many."""
+SPECS = [PLANE, SIGNAL, *(path for path in ALL_TOML_SPECS if path.stem in COMPARED)]
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=str)
+@pytest.mark.parametrize("spec", SPECS if EVERY_SPEC else (), ids=str)
 def test_the_numbers_are_those_of_pytorch(spec: Any) -> None:
     found = compare(archcompiler.compile(spec))
     assert found.holds, str(found)
