@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from tiny import tiny_spec
+from click.testing import CliRunner
+from tiny import tiny_spec, tiny_toml
 
 import archcompiler
 from archcompiler.backends.backend import backend
 from archcompiler.backends.jax.table import records
 from archcompiler.backends.record import Helper
 from archcompiler.backends.torch import TorchOp
+from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
 from archcompiler.ops import registry
 from archcompiler.ops.activation import KeepsInput
@@ -151,3 +153,27 @@ def test_a_file_is_checked_and_written_under_its_name(tmp_path: Path) -> None:
     assert path == tmp_path / "tiny_jax.py"
     assert " --backend jax\n" in path.read_text(encoding="utf-8")
     assert network.for_backend("torch").path(tmp_path) == tmp_path / "tiny.py"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (["build", "--deploy"], "--deploy"),
+        (["build", "--memory", "40%"], "--memory"),
+        (["verify", "--deploy"], "--deploy"),
+    ],
+)
+def test_what_is_for_pytorch_alone(arguments: list[str], option: str) -> None:
+    done = CliRunner().invoke(group, [*arguments, "attention56", "--backend", "jax"])
+    assert done.exit_code == 2
+    assert f"{option} is for PyTorch alone, and --backend is jax" in done.output
+
+
+def test_the_command_builds_and_checks(tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text(tiny_toml(), encoding="utf-8")
+    arguments = ["build", str(tmp_path / "tiny.toml"), "--backend", "jax", "-o", str(tmp_path)]
+    written = CliRunner().invoke(group, arguments)
+    assert "tiny_jax.py  created" in written.output
+    assert CliRunner().invoke(group, [*arguments, "--check"]).exit_code == 0
+    # Beside the file for PyTorch, which is another.
+    assert CliRunner().invoke(group, [*arguments[:2], *arguments[4:], "--check"]).exit_code == 1
