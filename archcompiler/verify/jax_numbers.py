@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any, Final
 
 import jax
@@ -22,8 +23,9 @@ TOLERANCE: Final = 1e-10
 """Of logits and statistics, as a share of the largest: float64 keeps 16 digits of each number."""
 SLOPE: Final = 1e-6
 """Of a gradient, in which a deep network makes more of every rounding."""
-_IMAGES: Final = 4
-"""More than two: of maps of one pixel, a batch norm of two has two numbers, and makes ±1 of any."""
+_PIXELS: Final = 1 << 15
+"""Of four images, up to which there are as many: where maps shrink to one pixel, a batch norm of
+two images has two numbers, and makes ±1 of any. Of larger ones there are two."""
 _SEED: Final = 0
 _ENOUGH: Final = {1: 64, 2: 64, 3: 16}
 """Pixels of a side, by dimensions, from which a larger image shows nothing else."""
@@ -70,10 +72,11 @@ def compare(network: CompiledNetwork) -> Numbers:
     at random: the two frameworks draw other numbers.
     """
     size = _size(network)
+    count = 4 if 4 * prod(size) <= _PIXELS else 2
     torch_model = network.for_backend("torch").module().double()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        images = torch.randn(_IMAGES, network.spec.input[0], *size, dtype=torch.float64)
+        images = torch.randn(count, network.spec.input[0], *size, dtype=torch.float64)
         randomise(torch_model.eval(), images)
         with torch.no_grad():
             logits = torch_model(images)
