@@ -16,6 +16,8 @@ from archcompiler.spec.loader import SpecLike, load
 from archcompiler.spec.model import Spec
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from torch import nn
 
     from archcompiler.analysis.batch_norms import BatchNorms
@@ -36,6 +38,8 @@ class CompiledNetwork:
     """Of the command that builds the file, beside settings."""
     trained: CompiledNetwork | None = field(default=None, repr=False)
     """Of a network for inference, the one that is trained."""
+    backend: str = "torch"
+    """What the file is for, of `archcompiler.backends`."""
 
     @property
     def spec(self) -> Spec:
@@ -48,12 +52,14 @@ class CompiledNetwork:
 
     @cached_property
     def _view(self) -> NetworkView:
+        from archcompiler.backends.backend import backend
         from archcompiler.emit.view import NetworkView
         from archcompiler.lower.network import dialect
 
         words = dialect(self.spec, self.loaded.library)
         trained = None if self.trained is None else self.trained.name
-        return NetworkView(self.graph, self.spec, words, trained, self.plan)
+        frame = backend(self.backend)
+        return NetworkView(self.graph, self.spec, words, frame, trained, self.plan)
 
     @cached_property
     def deployed(self) -> CompiledNetwork:
@@ -72,6 +78,20 @@ class CompiledNetwork:
         return CompiledNetwork(
             loaded, lower(loaded), self.warnings, options=("--deploy",), trained=self
         )
+
+    def for_backend(self, name: str) -> CompiledNetwork:
+        """The same network, whose emitted file is for another framework, `NAME_jax.py` for JAX.
+
+        Raises CompileError for what that cannot have: E315 for an operator of another package
+        that has no record for it, E205 for a name that its files use themselves.
+        """
+        from archcompiler.backends.backend import backend
+        from archcompiler.emit.fitting import require_fit
+
+        if name == self.backend:
+            return self
+        require_fit(self.loaded, self.graph, backend(name))
+        return replace(self, backend=name, options=() if name == "torch" else ("--backend", name))
 
     @property
     def batch_norms(self) -> BatchNorms | None:
@@ -109,7 +129,9 @@ class CompiledNetwork:
 
     def path(self, directory: str | Path = "generated") -> Path:
         """Where `write` puts the file."""
-        return Path(directory, f"{self.name}.py")
+        from archcompiler.backends.backend import backend
+
+        return Path(directory, f"{self.name}{backend(self.backend).suffix}.py")
 
     def write(self, directory: str | Path = "generated", *, force: bool = False) -> Path:
         """Write `DIRECTORY/NAME.py` atomically and return its path.
@@ -123,14 +145,19 @@ class CompiledNetwork:
         return path
 
     def module(self, **overrides: Any) -> nn.Module:
-        """A new model from the emitted source; `overrides` as for the emitted builder.
+        """A new model of PyTorch from the emitted source; `overrides` as for the emitted builder.
 
         It takes (N, C, H, W) and returns logits, (N, classes).
         """
+        model: nn.Module = getattr(self.emitted, self.name)(**overrides)
+        return model
+
+    @property
+    def emitted(self) -> ModuleType:
+        """The emitted file as a module of Python."""
         from archcompiler.emit.load import load_module
 
-        model: nn.Module = getattr(load_module(self.name, self.source), self.name)(**overrides)
-        return model
+        return load_module(self.path().stem, self.source)
 
 
 def compile(

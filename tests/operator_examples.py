@@ -109,6 +109,8 @@ EXAMPLES = (
     Example("linear", {"features": 5, "bias": False}, sizes=(PIXEL,)),
     Example("max_pool", {"kernel": 3, "stride": 2, "ceil": True}),
     Example("max_pool", {"kernel": 2}),
+    # A last window would start beyond the edge of 6 pixels.
+    Example("max_pool", {"kernel": 2, "stride": 3, "ceil": True}),
     Example("max_pool", {"kernel": [3, 5, 3], "stride": [1, 2, 2], "padding": [1, 2, 0]}),
     Example("max_pool", {"kernel": 3, "stride": 1, "padding": 1, "dilation": 2}),
     Example("mul", channels=(4, 4), sizes=(SIZE, SIZE)),

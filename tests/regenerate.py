@@ -17,13 +17,14 @@ def errors() -> None:
 
 def golden() -> None:
     """The emitted files of the specs in `golden/`."""
-    from test_golden import GOLDEN, emitted_path
+    from test_golden import GOLDEN, NAMES, emitted_path
 
     import archcompiler
 
     for spec in GOLDEN:
-        source = archcompiler.compile(spec).source
-        emitted_path(spec).write_text(source, encoding="utf-8", newline="\n")
+        for name in NAMES:
+            network = archcompiler.compile(spec).for_backend(name)
+            emitted_path(network, spec).write_text(network.source, encoding="utf-8", newline="\n")
 
 
 def generated() -> None:

@@ -104,7 +104,9 @@ class Walk:
         if any(re.search(rf"^(import|from) {name}\b", text, re.M) for name in self.missing):
             return
         if text.startswith("class "):
-            sources = (*_emitted(), *(archcompiler.compile(spec).source for spec in self.specs))
+            networks = [archcompiler.compile(spec) for spec in self.specs]
+            networks += [network.for_backend("jax") for network in networks]
+            sources = (*_emitted(), *(network.source for network in networks))
             assert any(text in source for source in sources), "no emitted file has this class"
             return
         if text.startswith(("import ", "from ")):

@@ -11,22 +11,25 @@ import pytest
 from shipped import ALL_SPECS, ROOT, SPECS
 
 import archcompiler
+from archcompiler.backends import NAMES
+from archcompiler.compiler import CompiledNetwork
 from archcompiler.emit.header import parse_emitted, without_source
 from archcompiler.verify import verify
 
 GOLDEN = sorted((ROOT / "tests" / "golden").glob("*/spec.toml"))
 
 
-def emitted_path(spec: Path) -> Path:
-    """The golden file beside a spec: the folder's name is the network's."""
-    return spec.with_name(f"{spec.parent.name}.py")
+def emitted_path(network: CompiledNetwork, spec: Path) -> Path:
+    """The golden file beside a spec."""
+    return network.path(spec.parent)
 
 
+@pytest.mark.parametrize("backend", NAMES)
 @pytest.mark.parametrize("spec", GOLDEN, ids=lambda spec: spec.parent.name)
-def test_golden_file(spec: Path) -> None:
-    network = archcompiler.compile(spec)
+def test_golden_file(spec: Path, backend: str) -> None:
+    network = archcompiler.compile(spec).for_backend(backend)
     assert network.name == spec.parent.name
-    expected = emitted_path(spec).read_text(encoding="utf-8")
+    expected = emitted_path(network, spec).read_text(encoding="utf-8")
     assert without_source(network.source) == without_source(expected)
 
 

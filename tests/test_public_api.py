@@ -27,9 +27,12 @@ SIGNATURES = {
 }
 TINY = tiny_spec()
 MEMBERS = {
+    "backend": "field",
     "batch_norms": "property",
     "classifiers": "property",
     "deployed": "property",
+    "emitted": "property",
+    "for_backend": "(self, name: 'str') -> 'CompiledNetwork'",
     "graph": "field",
     "loaded": "field",
     "module": "(self, **overrides: 'Any') -> 'nn.Module'",

@@ -15,8 +15,8 @@ import torch
 
 import archcompiler
 from archcompiler.analysis.parameters import parameter_count
+from archcompiler.verify.comparing import dataflow
 from archcompiler.verify.isomorphism import isomorphism
-from archcompiler.verify.proof import dataflow
 from archcompiler.verify.trace import trace
 
 RELEASED = Path(__file__).parent / "data" / "released"

@@ -17,6 +17,7 @@ import pytest
 import torch
 from documents import ROOT
 from PIL import Image
+from shipped import EVERY_SPEC
 from snippets import Block, Walk, blocks, marks
 
 IMAGES: Final = {
@@ -41,6 +42,7 @@ EXPORTED: Final = (
 TRANSFERRED: Final = "tests/unit/foreign/test_transfer.py::test_logits_are_theirs_in_float64"
 SHOWN_AUDIT: Final = "tests/test_documents.py::test_the_audit_that_is_shown"
 LAYOUT: Final = "tests/unit/foreign/test_transfer.py::test_a_checkpoint_is_read_by_a_layout"
+NIGHTLY: Final = "takes seconds to compile, and runs every night"
 SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
 
 MISTAKEN: Final = """\
@@ -171,6 +173,13 @@ PAGES: Final[Mapping[str, Page]] = {
             "archcompiler export runs/smoke --deploy": EXPORTED,
             "import openvino": EXPORTED,
         }
+    ),
+    "docs/guides/jax.md": Page(
+        skips={
+            "archcompiler verify small.toml": "tests/test_jax.py::test_the_command_verifies",
+            **({} if EVERY_SPEC else {"@nnx.jit": NIGHTLY}),
+        },
+        needs=("flax", "jax", "optax"),
     ),
     "docs/guides/training.md": Page(
         run_folder,

@@ -14,6 +14,7 @@ from archcompiler.cli.compiling import SpecArgument, compile_all, conclude, show
 from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import (
     Percent,
+    backend_option,
     diagnostic_format_option,
     root_option,
     set_option,
@@ -34,7 +35,9 @@ FOLDER = Path("generated")
     cls=Command,
     groups={
         **SPEC,
-        "Output": ("output", "memory", "deploy", "force", "check", "diagnostic_format"),
+        "Output": (
+            *("output", "backend", "memory", "deploy", "force", "check", "diagnostic_format"),
+        ),
     },
     examples=[
         "build attention452",
@@ -42,6 +45,7 @@ FOLDER = Path("generated")
         "build --check my.toml",
         "build --memory 40% my.toml",
         "build --deploy my.toml",
+        "build --backend jax my.toml",
     ],
 )
 @specs_argument
@@ -56,6 +60,7 @@ FOLDER = Path("generated")
 )
 @set_option
 @root_option
+@backend_option
 @click.option(
     "--memory",
     type=Percent(),
@@ -78,6 +83,7 @@ def command(
     output: Destination,
     settings: tuple[str, ...],
     root: Path | None,
+    backend: str,
     memory: float | None,
     deploy: bool,
     check: bool,
@@ -85,18 +91,25 @@ def command(
     watch: bool,
     diagnostic_format: ReportFormat,
 ) -> None:
-    """Compile each SPEC to DIR/<name>.py, a module that imports torch alone."""
+    """Compile each SPEC to DIR/<name>.py, a module that imports torch alone.
+
+    For JAX it is DIR/<name>_jax.py, which imports jax and flax.
+    """
     if len(specs) > 1 and not output.is_folder:
         raise click.UsageError(f"-o {output} is one file, but there are {len(specs)} specs")
     if output.is_stream and (check or diagnostic_format != "text"):
         raise click.UsageError("-o - writes the module, and nothing else, to the standard output")
 
+    if backend != "torch" and (deploy or memory is not None):
+        what = "--deploy" if deploy else "--memory"
+        raise click.UsageError(f"{what} is for PyTorch alone, and --backend is {backend}")
     if deploy and memory is not None:
         raise click.UsageError("--deploy has no backward pass, for which --memory is")
 
     def run(files: Files) -> None:
         networks = compile_all(specs, settings, files, diagnostic_format)
         _require_distinct(networks)
+        networks = [network.for_backend(backend) for network in networks]
         if memory is not None:
             networks = [_recomputing(network, memory) for network in networks]
         if deploy:

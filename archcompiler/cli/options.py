@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args
 import click
 from click.shell_completion import CompletionItem
 
+from archcompiler.backends import NAMES
 from archcompiler.cli import completing
 from archcompiler.diagnostics.read import MAX_BYTES, stream_source
 from archcompiler.diagnostics.render import ReportFormat
@@ -104,6 +105,16 @@ def specs_argument(command: F) -> F:
 
 def spec_argument(command: F) -> F:
     return click.argument("spec", metavar="SPEC", type=SpecPath())(command)
+
+
+def backend_option(command: F) -> F:
+    return click.option(
+        "--backend",
+        type=click.Choice(NAMES),
+        default="torch",
+        show_default=True,
+        help="Framework that the files are for.",
+    )(command)
 
 
 def root_option(command: F) -> F:

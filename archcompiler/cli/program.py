@@ -24,6 +24,8 @@ INSTALL: Final = {
     "onnx": "pip install 'archcompiler[onnx]'",
     "pygls": "pip install 'archcompiler[lsp]'",
     "lsprotocol": "pip install 'archcompiler[lsp]'",
+    "jax": "pip install 'archcompiler[jax]'",
+    "flax": "pip install 'archcompiler[jax]'",
 }
 """How to get what some commands need: each of the others works without."""
 SECTIONS: Final = {
@@ -36,7 +38,7 @@ SECTIONS: Final = {
         "schema": "Print the JSON Schema of specs, for editors.",
     },
     "Networks": {
-        "build": "Compile specs to standalone PyTorch files.",
+        "build": "Compile specs to standalone files for PyTorch or JAX.",
         "verify": "Prove that emitted modules are the checked graphs.",
         "flops": "Count parameters, MACs, activations and memory; compare and verify.",
         "search": "Find all specs of a space that no other of it beats.",

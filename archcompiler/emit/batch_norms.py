@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from archcompiler.backends.torch.python import called, text
+from archcompiler.backends.python import called, text
 from archcompiler.language.definition import Rule
 from archcompiler.language.target import Dialect, OperatorTarget, target
 from archcompiler.language.use import Use

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from archcompiler.backends.torch import Value, expression, helper_of, torch_op
+from archcompiler.backends.backend import Backend
+from archcompiler.backends.record import Value
 from archcompiler.emit.batch_norms import batch_norm
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line
@@ -25,8 +26,8 @@ from archcompiler.ops import ArgumentError, Operator
 class Bodies:
     """Makes the lines of every class of one network."""
 
-    def __init__(self, plans: ClassPlans, dialect: Dialect) -> None:
-        self.plans, self.dialect = plans, dialect
+    def __init__(self, plans: ClassPlans, dialect: Dialect, backend: Backend) -> None:
+        self.plans, self.dialect, self.backend = plans, dialect, backend
         self._used: dict[str, dict[str, Any]] = {plan.name: {} for plan in plans}
         self.bodies: dict[str, Body] = {}
         self._walked: list[ClassPlan] = []
@@ -42,7 +43,7 @@ class Bodies:
             changed = False
             for plan in self.plans:
                 body = self.bodies[plan.name] = self.body(plan)
-                text = "\n".join(constructor(body))
+                text = "\n".join(constructor(body, self.backend.frame.absent))
                 used = {n: v for n, v in plan.arguments.items() if reads(text, n)}
                 changed |= used != self._used[plan.name]
                 self._used[plan.name] = used
@@ -170,18 +171,19 @@ class Bodies:
     def _operator(
         self, name: str, op: Operator, inputs: tuple[str, ...], body: Body, plan: ClassPlan
     ) -> Line:
-        record, dims = torch_op(op), self.dialect.dims
+        record, dims = self.backend.record(op), self.dialect.dims
         module = record.module(op, dims) if record.module is not None else None
         if module is None:
             op = _on_self(op, plan, body)
-        helper = helper_of(op, dims)
+        helper = self.backend.helper(op, dims)
         if helper is not None:
             body.helpers[helper.name] = helper
         if plan.kind == "head" and module is not None and "num_classes" in module:
             body.classifiers.append((name, module))
 
         def call(values: Sequence[Value]) -> Value:
-            return expression(op, values, dims, module=f"self.{name}" if module else None)
+            attribute = f"self.{name}" if module else None
+            return self.backend.expression(op, values, dims, module=attribute)
 
         return Line(
             name,
@@ -204,7 +206,7 @@ class Bodies:
         arguments = [self.factory(plan, inner), count, _text(inner.cin), _text(inner.c)]
         if inner.stride != 1:
             arguments.append(_text(inner.stride))
-        return f"row({', '.join(arguments)})"
+        return self.backend.frame.constructed(self.backend.frame.row, arguments)
 
     def construct(self, plan: ClassPlan, use: Use) -> str:
         """A call of a class, for a use that may have symbols."""
@@ -212,7 +214,7 @@ class Bodies:
         arguments.append(_text(use.c))
         if plan.has_stride and use.stride != 1:
             arguments.append(_text(use.stride))
-        return f"{plan.name}({', '.join([*arguments, *self.options(plan, use)])})"
+        return self.backend.frame.constructed(plan.name, [*arguments, *self.options(plan, use)])
 
     def factory(self, plan: ClassPlan, use: Use) -> str:
         """What makes a unit of given channels and stride: its class, perhaps with options."""

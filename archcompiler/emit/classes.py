@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from archcompiler.backends.backend import Frame
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.forward import forward
@@ -25,18 +26,21 @@ class ClassPrinter:
 
     def source(self, plan: ClassPlan, body: Body) -> str:
         """The class, not yet formatted."""
-        lines_of_init = constructor(body)
-        used = "\n".join(lines_of_init)
+        frame = self.bodies.backend.frame
+        lines_of_init = constructor(body, frame.absent)
+        signature = self._signature(plan, "\n".join(lines_of_init))
+        if frame.handed is not None:
+            signature += ["*", ": ".join(frame.handed)]
+        begun = [frame.begin, *lines_of_init] if frame.begin else lines_of_init
         lines = [
-            f"class {plan.name}(nn.Module):",
-            *_indented(_docstring(plan), 1),
+            f"class {plan.name}({frame.module}):",
+            *_indented(_docstring(plan, frame), 1),
             "",
-            f"    def __init__({', '.join(self._signature(plan, used))}) -> None:",
-            "        super().__init__()",
-            *_indented(lines_of_init, 2),
+            f"    def __init__({', '.join(signature)}) -> None:",
+            *_indented(begun or ["pass"], 2),
             "",
-            "    def forward(self, x: Tensor) -> Tensor:",
-            *_indented(forward(body, flat=plan.kind == HEAD), 2),
+            f"    def {frame.forward}(self, x: {frame.tensor}) -> {frame.tensor}:",
+            *_indented(forward(body, frame, flat=plan.kind == HEAD), 2),
         ]
         return "\n".join(lines)
 
@@ -62,10 +66,10 @@ class ClassPrinter:
         return arguments
 
 
-def _docstring(plan: ClassPlan) -> list[str]:
+def _docstring(plan: ClassPlan, frame: Frame) -> list[str]:
     title = (plan.definition.title or f"Block `{plan.definition.name}`").strip().rstrip(".")
     text = " ".join(title.split())
-    return [f'"""{_safe(text)}.', "", _shapes(plan), '"""']
+    return [f'"""{_safe(text)}.', "", _shapes(plan, frame), '"""']
 
 
 def _safe(text: str) -> str:
@@ -74,33 +78,33 @@ def _safe(text: str) -> str:
     return printable.replace("\\", "\\\\").replace('"', '\\"').strip()
 
 
-def _shapes(plan: ClassPlan) -> str:
-    dims = plan.shapes[0][0].dims
-    axes = AXES[dims]
-    sizes = ", ".join(axes)
+def _shapes(plan: ClassPlan, frame: Frame) -> str:
+    axes, shape = AXES[plan.shapes[0][0].dims], frame.shape
     if plan.kind == STEM:
-        return f"(N, in_channels, {sizes}) to (N, {_reduced(plan, axes)}."
+        channels, sizes, rounded = _reduced(plan, axes)
+        return f"(N, {shape('in_channels', axes)}) to (N, {shape(channels, sizes)}){rounded}."
     if plan.kind == HEAD:
-        return f"(N, {plan.shapes[0][0].channels}, {sizes}) to logits (N, num_classes)."
+        channels = plan.shapes[0][0].channels
+        return f"(N, {shape(channels, axes)}) to logits (N, num_classes)."
     if plan.has_stride:
-        smaller = ", ".join(f"{axis} / stride" for axis in axes)
-        return f"(N, in_channels, {sizes}) to (N, channels, {smaller}), sizes rounded up."
+        smaller = shape("channels", [f"{axis} / stride" for axis in axes])
+        return f"(N, {shape('in_channels', axes)}) to (N, {smaller}), sizes rounded up."
     if all(a == b for a, b in plan.shapes):
-        return f"Keeps the shape (N, channels, {sizes})."
+        return f"Keeps the shape (N, {shape('channels', axes)})."
     before = "in_channels" if plan.changes_channels else "channels"
-    return f"(N, {before}, {sizes}) to (N, {_output(plan, axes)})."
+    return f"(N, {shape(before, axes)}) to (N, {shape(*_output(plan, axes))})."
 
 
-def _reduced(plan: ClassPlan, axes: tuple[str, ...]) -> str:
-    """The output's shape of a block that is there once, by its strides."""
+def _reduced(plan: ClassPlan, axes: tuple[str, ...]) -> tuple[int, list[str], str]:
+    """The output's shape of a block that is there once, by its strides, and how sizes come out."""
     (block,) = plan.blocks
     strides = [stride(block, axis) for axis in range(len(axes))]
     sizes = [f"{a} / {s}" if s > 1 else a for a, s in zip(axes, strides, strict=True)]
     rounded = ", sizes rounded" if any(s > 1 for s in strides) else ""
-    return ", ".join([str(block.output_type.channels), *sizes]) + ")" + rounded
+    return block.output_type.channels, sizes, rounded
 
 
-def _output(plan: ClassPlan, axes: tuple[str, ...]) -> str:
+def _output(plan: ClassPlan, axes: tuple[str, ...]) -> tuple[str, list[str]]:
     """The output's shape, as far as it is the same for all uses."""
     outputs = [b for _, b in plan.shapes]
     channels = _channels(plan, outputs)
@@ -110,7 +114,7 @@ def _output(plan: ClassPlan, axes: tuple[str, ...]) -> str:
             sizes.append(axis)
         else:
             sizes.append("1" if all(b.size[i] == 1 for b in outputs) else "…")
-    return ", ".join([channels, *sizes])
+    return channels, sizes
 
 
 def _channels(plan: ClassPlan, outputs: list[TensorType]) -> str:

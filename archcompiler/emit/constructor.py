@@ -8,15 +8,18 @@ from archcompiler.emit.groups import Group, groups
 from archcompiler.emit.lines import Body, Line
 
 
-def constructor(body: Body) -> list[str]:
-    """Statements of `__init__` after the call of the base class."""
+def constructor(body: Body, absent: str) -> list[str]:
+    """Statements of `__init__` after the call of the base class.
+
+    `absent` is what stands in the attribute of a module that is not there.
+    """
     made = [f"self.{attribute} = {name}" for attribute, name in body.kept.items()]
     for item in groups(body.lines):
         if isinstance(item, Line):
             if item.module:
                 made.append(f"self.{item.name} = {item.module}")
         else:
-            made += _conditional(item)
+            made += _conditional(item, absent)
     if body.batch_norms:
         entries = (f'"{name}": {norm}' for name, norm in body.batch_norms.items())
         made.append(f"self.batch_norms = {{{', '.join(entries)}}}")
@@ -32,14 +35,14 @@ def reads(text: str, name: str) -> bool:
     return re.search(rf"(?<![\w.]){re.escape(name)}\b(?!=)", text) is not None
 
 
-def _conditional(group: Group) -> list[str]:
+def _conditional(group: Group, absent: str) -> list[str]:
     test, is_module = group.test
     condition = group.result.condition
     if not is_module:
         return [f"{test} = {condition}"]
     modules = [line for line in group.lines if line.module]
     return [
-        f"{test} = None",
+        f"{test} = {absent}",
         f"if {condition}:",
         *(f"    self.{line.name} = {line.module}" for line in modules),
     ]

@@ -11,7 +11,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
-from archcompiler.backends.torch import Value
+from archcompiler.backends.backend import Frame
+from archcompiler.backends.record import Value
 from archcompiler.emit.groups import Group, Item, groups
 from archcompiler.emit.lines import Body, Line
 from archcompiler.language.definition import X
@@ -29,10 +30,10 @@ RUNNING = "y"
 SHORTCUT = "shortcut"
 
 
-def forward(body: Body, *, flat: bool = False) -> list[str]:
+def forward(body: Body, frame: Frame, *, flat: bool = False) -> list[str]:
     """Statements of `forward(self, x)`, the last of which returns, a (N, C) vector if `flat`."""
-    taken = EMITTED | frozenset(dir(builtins)) | frozenset(body.helpers)
-    writer = _Writer(_hoisted(groups(body.lines)), body.output, taken, flat)
+    taken = EMITTED | frame.names | frozenset(dir(builtins)) | frozenset(body.helpers)
+    writer = _Writer(_hoisted(groups(body.lines)), body.output, taken, frame, flat)
     return writer.write()
 
 
@@ -82,6 +83,7 @@ class _Writer:
     output: str
     taken: frozenset[str]
     """Names that mean something else in the file, which no variable has."""
+    frame: Frame
     flat: bool = False
     """Whether (N, C) is to be returned, and not a map of one pixel."""
     statements: list[str] = field(default_factory=list)
@@ -118,7 +120,8 @@ class _Writer:
 
     def _returned(self, value: Value) -> str:
         """What stands behind `return`: logits are vectors."""
-        return f"torch.flatten({value.text}, 1)" if self.flat and not value.flat else value.text
+        flattens = self.flat and not value.flat
+        return self.frame.flattened(value.text) if flattens else value.text
 
     def _line(self, line: Line) -> None:
         pending = self._express(line)
@@ -228,7 +231,7 @@ class _Writer:
     def _group(self, group: Group) -> None:
         for name in [n for n in self.pending if n in group.reads or self.pending[n].weights]:
             self._assign(name, self._own_name(name))
-        inner = _Writer(list(group.lines), group.result.name, self.taken)
+        inner = _Writer(list(group.lines), group.result.name, self.taken, self.frame)
         inner.values = dict(self.values)
         *before, last = inner.write()
         self.written = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from archcompiler.backends.torch import Helper, Value
+from archcompiler.backends.record import Helper, Value
 from archcompiler.language.definition import X
 
 Call = Callable[[Sequence[Value]], Value]

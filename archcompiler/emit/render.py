@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from sys import stdlib_module_names
 from typing import Final
 
 import jinja2
 import jinja2.bccache
 
+from archcompiler.backends.backend import Frame
 from archcompiler.emit.constructor import reads
 from archcompiler.emit.view import NetworkView
 from archcompiler.ir import TensorType
-
-TEMPLATES = Path(__file__).with_name("templates")
 
 STANDARD: Final = {
     "Callable": "from collections.abc import Callable",
@@ -36,45 +38,36 @@ STANDARD: Final = {
     "NamedTuple": "from typing import NamedTuple",
     "math": "import math",
 }
-FRAMEWORK: Final = {
-    "torch": "import torch",
-    "F": "import torch.nn.functional as F",
-    "Tensor": "from torch import Tensor",
-    "nn": "from torch import nn",
-    "saved_tensors_hooks": "from torch.autograd.graph import saved_tensors_hooks",
-    "TorchFunctionMode": "from torch.overrides import TorchFunctionMode",
-    "is_compiling": "from torch.compiler import is_compiling",
-    "checkpoint": "from torch.utils.checkpoint import checkpoint",
-}
-"""What an emitted file may import, by the name that it then has."""
+"""What an emitted file may import of Python's own, by the name that it then has."""
 
 
 def render_network(view: NetworkView) -> str:
     """The unformatted source of the network's module."""
+    frame = view.backend.frame
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        bytecode_cache=Pycache(str(TEMPLATES / "__pycache__")),
+        loader=jinja2.FileSystemLoader(frame.templates),
+        bytecode_cache=Pycache(str(frame.templates / "__pycache__")),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         autoescape=False,  # Python, not HTML: text of a spec passes through `docstring`
     )
-    environment.filters.update(docstring=docstring, shape=shape)
+    environment.filters.update(docstring=docstring, shape=partial(shape, frame))
     body = environment.get_template("network.py.jinja").render(view=view)
-    imports = _imports(body, view.helper_imports)
+    imports = _imports(body, frame.imports, view.helper_imports)
     return environment.get_template("file.py.jinja").render(view=view, body=body, imports=imports)
 
 
-def _imports(body: str, others: list[str]) -> str:
+def _imports(body: str, of_framework: Mapping[str, str], others: list[str]) -> str:
     """Import statements for the names that the body reads, as isort orders them."""
     standard = [line for name, line in STANDARD.items() if reads(body, name)]
-    framework = [line for name, line in FRAMEWORK.items() if reads(body, name)]
+    framework = [line for name, line in of_framework.items() if reads(body, name)]
     own = [line for line in others if line not in (*standard, *framework)]
-    plain = [line for line in own if "torch" not in line]
+    plain = [line for line in own if line.split()[1].partition(".")[0] in stdlib_module_names]
     groups = [
         ["from __future__ import annotations"],
         _joined([*plain, *standard]),
-        _joined([*framework, *(line for line in own if "torch" in line)]),
+        _joined([*framework, *(line for line in own if line not in plain)]),
     ]
     return "\n\n".join("\n".join(group) for group in groups if group)
 
@@ -119,5 +112,5 @@ def docstring(text: str) -> str:
     return printable.replace("\\", "\\\\").replace('"', '\\"').strip()
 
 
-def shape(type: TensorType, batch: int | str = "N") -> str:
-    return f"({batch}, {', '.join(map(str, (type.channels, *type.size)))})"
+def shape(frame: Frame, type: TensorType, batch: int | str = "N") -> str:
+    return f"({batch}, {frame.shape(type.channels, type.size)})"

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.parameters import parameter_count
+from archcompiler.backends.backend import Backend
+from archcompiler.backends.record import Helper
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.classes import AXES, ClassPrinter
+from archcompiler.emit.constructor import reads
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ir.kinds import ATTENTION, HEAD, STAGE, STEM, UNIT
@@ -61,10 +65,11 @@ class NetworkView:
         graph: Graph,
         spec: Spec,
         dialect: Dialect,
+        backend: Backend,
         trained: str | None = None,
         plan: Recomputation | None = None,
     ) -> None:
-        self.graph, self.spec = graph, spec
+        self.graph, self.spec, self.backend = graph, spec, backend
         self.trained = trained
         """Of a file for inference, the name of the network that is trained."""
         self.recompute = None if plan is None else _recompute_view(graph, plan)
@@ -73,7 +78,7 @@ class NetworkView:
         self.input, self.depth = graph.input, trunk_depth(graph)
         self.parameters = parameter_count(graph)
         self.plans = ClassPlans(graph)
-        self.bodies = Bodies(self.plans, dialect)
+        self.bodies = Bodies(self.plans, dialect, backend)
         self.stages = list(self._stages())
 
     @property
@@ -83,6 +88,10 @@ class NetworkView:
     @property
     def axes(self) -> str:
         return ", ".join(AXES[self.dims])
+
+    def shape(self, channels: object, axes: str) -> str:
+        """A shape without the batch in words, for axes in words."""
+        return self.backend.frame.shape(channels, axes.split(", "))
 
     @property
     def memory_format(self) -> str | None:
@@ -100,15 +109,30 @@ class NetworkView:
 
     @cached_property
     def helpers(self) -> list[str]:
-        """Classes and functions that operators need."""
-        bodies = self.bodies.bodies.values()
-        found = {name: helper for body in bodies for name, helper in body.helpers.items()}
-        return [found[name].source for name in sorted(found)]
+        """Classes and functions that operators need, each after those that it needs itself."""
+        return [helper.source for helper in self._helpers]
 
     @cached_property
     def helper_imports(self) -> list[str]:
+        return sorted({statement for helper in self._helpers for statement in helper.imports})
+
+    @cached_property
+    def _helpers(self) -> list[Helper]:
         bodies = self.bodies.bodies.values()
-        return sorted({i for body in bodies for h in body.helpers.values() for i in h.imports})
+        found = {name: helper for body in bodies for name, helper in body.helpers.items()}
+        ordered: dict[str, Helper] = {}
+
+        def add(helper: Helper) -> None:
+            for other in helper.needs:
+                add(other)
+            ordered.setdefault(helper.name, helper)
+
+        for helper in self.backend.frame.helpers(self.dims):
+            if any(reads(text, helper.name) for text in self.classes):
+                add(helper)
+        for name in sorted(found):
+            add(found[name])
+        return list(ordered.values())
 
     @cached_property
     def stem(self) -> ClassPlan | None:
@@ -143,6 +167,11 @@ class NetworkView:
         """Shapes of several outputs, in words."""
         outputs = self.spec.head.outputs or {}
         return ", ".join(f"{name} (N, {count})" for name, count in outputs.items())
+
+    @property
+    def output_ends(self) -> list[int]:
+        """Where, in the logits, each of several outputs but the last ends."""
+        return list(accumulate((self.spec.head.outputs or {}).values()))[:-1]
 
     @property
     def classifiers(self) -> list[tuple[str, str]]:
@@ -217,7 +246,7 @@ class NetworkView:
 
     @property
     def has_rows(self) -> bool:
-        return any("row(" in text for text in self.classes) or self.has_units
+        return any(f"{self.backend.frame.row}(" in text for text in self.classes) or self.has_units
 
     @property
     def has_units(self) -> bool:

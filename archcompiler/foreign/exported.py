@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.fx.graph import CodeGen
 
-from archcompiler.backends.torch.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation
 
 Call: TypeAlias = tuple[Any, tuple[Any, ...], dict[str, Any]]
 """A function, its arguments, and those with names."""

@@ -16,14 +16,15 @@ from typing import Any
 
 from torch import nn
 
+from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.torch import torch_op
 from archcompiler.backends.torch.idioms import IDIOMS
-from archcompiler.backends.torch.reading import UnknownOperation
 from archcompiler.backends.torch.trace import trace
 from archcompiler.diagnostics import CompileError, Source, Span, error
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.ir import Graph
+from archcompiler.verify.comparing import outside
 from archcompiler.verify.isomorphism import Dataflow
-from archcompiler.verify.proof import outside_records
 
 _GRAPHS = (".onnx", ".pt2")
 
@@ -60,8 +61,8 @@ class Implementation:
         return view
 
     def _traced(self, module: nn.Module, graph: Graph) -> Dataflow:
-        outside = outside_records(graph)
-        return trace(module, graph.input, outside=outside, idioms=IDIOMS, keeps_unknown=True)
+        records = [torch_op(op) for op in outside(graph)]
+        return trace(module, graph.input, outside=records, idioms=IDIOMS, keeps_unknown=True)
 
 
 @contextmanager

@@ -20,8 +20,8 @@ from archcompiler.foreign.matching import (
     isomorphic,
 )
 from archcompiler.ir import Graph
+from archcompiler.verify.comparing import dataflow
 from archcompiler.verify.isomorphism import Dataflow
-from archcompiler.verify.proof import dataflow
 from archcompiler.verify.state import state_dict_shapes
 
 COUNTER = "num_batches_tracked"

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
-from archcompiler.backends.torch.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation
 from archcompiler.foreign.onnx_words import WORDS
 
 _SKIPPED: Final = frozenset({"Shape", "Slice", "Gather", "Unsqueeze", "Squeeze", "Cast"})

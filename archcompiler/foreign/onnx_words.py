@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
-from archcompiler.backends.torch.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation
 
 Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
 """A function, its arguments, and those with names."""

@@ -33,7 +33,7 @@ def record(report: Report) -> dict[str, Any]:
         "spec_sha256": report.network.loaded.sha256,
     }
     if report.measured is not None:
-        found["verified"] = report.measured.verified
+        found["verified"] = report.measured.holds
         found["measured"] = {
             "fvcore_flops": report.measured.fvcore.get(""),
             "flop_counter_mode": report.measured.flop_counter,

@@ -39,12 +39,12 @@ class Counts:
     differences: tuple[str, ...] = ()
 
     @property
-    def verified(self) -> bool:
+    def holds(self) -> bool:
         return not self.differences
 
     def __str__(self) -> str:
         place = f"{self.name} at {self.input.pixel_words}"
-        if self.verified:
+        if self.holds:
             return (
                 f"{place}: fvcore counts {self.fvcore['']:,} and torch {self.flop_counter:,}, "
                 "as the graph says"

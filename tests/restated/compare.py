@@ -11,8 +11,8 @@ from torch import nn
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import TensorType
+from archcompiler.verify.comparing import dataflow
 from archcompiler.verify.isomorphism import first_difference, isomorphism
-from archcompiler.verify.proof import dataflow
 from archcompiler.verify.trace import trace
 from restated.table import Restated
 

@@ -3,7 +3,11 @@
 Printing imports no torch; reading does, when it is asked for.
 """
 
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
-from archcompiler.backends.torch.table import Value, expression, helper_of, torch_op
+from archcompiler.backends.record import Helper, Value
+from archcompiler.backends.torch.frame import BACKEND
+from archcompiler.backends.torch.record import Reader, TorchOp
+from archcompiler.backends.torch.table import torch_op
 
-__all__ = ["Helper", "Reader", "TorchOp", "Value", "expression", "helper_of", "torch_op"]
+expression, helper_of = BACKEND.expression, BACKEND.helper
+
+__all__ = ["BACKEND", "Helper", "Reader", "TorchOp", "Value", "expression", "helper_of", "torch_op"]

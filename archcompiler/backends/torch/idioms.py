@@ -13,14 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from archcompiler.backends.torch.reading import (
-    Reading,
-    Seen,
-    UnknownOperation,
-    is_node,
-    is_size,
-    sides,
-)
+from archcompiler.backends.reading import UnknownOperation, sides
+from archcompiler.backends.torch.reading import Reading, Seen, is_node, is_size
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.backends.torch.stored import TENSORS, stored
 from archcompiler.ops.conv import Conv

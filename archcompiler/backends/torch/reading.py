@@ -11,21 +11,9 @@ from typing import Any, TypeAlias, TypeGuard
 import torch
 from torch import fx, nn
 
+from archcompiler.backends.reading import Part, UnknownOperation
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
-from archcompiler.ops.sides import Sides
-
-
-class UnknownOperation(Exception):
-    """The module does something that is no operator of the graph."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A node that is no operator, but that an operator reads: a size, or a tuple of parts."""
-
-
-PART = Part()
 
 Reading: TypeAlias = tuple[Operator, list[fx.Node]] | fx.Node | Part
 """An operator and its inputs in order; a node that hands on another; or a part of an operator."""
@@ -60,18 +48,6 @@ def map_type(node: fx.Node, dims: int) -> TensorType:
     if len(shape) == 2:
         return TensorType(shape[1], *(1,) * dims)
     raise UnknownOperation(f"`{node.name}` is no map: its shape is {shape}")
-
-
-def sides(value: Any, dims: int) -> Sides:
-    """A hyper-parameter of torch, as operators keep it."""
-    if isinstance(value, int):
-        return value
-    numbers = tuple(value)
-    if len(numbers) == 1:
-        numbers *= dims
-    if len(numbers) != dims or not all(isinstance(n, int) for n in numbers):
-        raise UnknownOperation(f"a hyper-parameter that is not {dims} whole numbers: {value}")
-    return numbers[0] if len(set(numbers)) == 1 else numbers
 
 
 def arguments(

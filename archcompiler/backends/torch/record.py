@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from archcompiler.backends.record import Call, Flat, Helper, always
 
 if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading
-
-Flat = Literal["never", "kept", "made"]
-"""What an operator does with a (N, C) vector, as linear layers give it in place of a map: `never`
-takes one, gives it on if all inputs are (`kept`), or takes and gives nothing else (`made`)."""
-
-
-class Helper(NamedTuple):
-    """A class or a function that the emitted file has to define."""
-
-    name: str
-    source: str
-    """Formatted, without a line break at either end."""
-    imports: tuple[str, ...] = ()
-    """Import statements beyond `torch`, `F`, `nn` and `Tensor`."""
 
 
 class Reader(NamedTuple):
@@ -36,28 +24,12 @@ class Reader(NamedTuple):
     A TypeError says that the call has arguments which no operator accounts for."""
 
 
-class Call(Protocol):
-    """Prints an operator as an expression."""
-
-    def __call__(self, op: Any, x: Sequence[str], dims: int, /) -> str:
-        """`x` are the texts of the inputs."""
-        ...
-
-
 def no_readers() -> Iterable[Reader]:
     return ()
 
 
-def always(op: Any) -> bool:
-    return True
-
-
 class TorchOp(NamedTuple):
-    """How one kind of operator is printed and recognised.
-
-    An operator has either a `module`, for those with weights or a training mode, or a `call`.
-    Fields of an operator may be symbols where it is printed, which are only ever formatted.
-    """
+    """How one kind of operator is printed, as every `Record` says, and recognised."""
 
     module: Callable[[Any, int], str] | None = None
     """The expression that makes the module, for an operator and a number of dimensions."""

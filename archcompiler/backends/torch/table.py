@@ -1,18 +1,17 @@
-"""The record of every operator, and how a printed step comes of it."""
+"""The record of every operator."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from typing import NamedTuple
 
-from archcompiler.backends.torch.record import Helper, TorchOp
+from archcompiler.backends.torch.record import TorchOp
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import FAMILIES
 
-BACKEND = "torch"
+NAME = "torch"
 
 
 @cache
@@ -33,53 +32,9 @@ def torch_op(op: Operator | type[Operator]) -> TorchOp:
 
     Raises CompileError E315 for one that has none.
     """
-    own = op.backends.get(BACKEND) or (_record(op.kind) if op.kind in FAMILIES else None)
+    own = op.backends.get(NAME) or (_record(op.kind) if op.kind in FAMILIES else None)
     if isinstance(own, TorchOp):
         return own
     message = f"operator `{op.kind}` does not say how PyTorch has it"
-    help = f'its class needs `backends = {{"{BACKEND}": TorchOp(…)}}`'
+    help = f'its class needs `backends = {{"{NAME}": TorchOp(…)}}`'
     raise CompileError(error("E315", message, help=help))
-
-
-def helper_of(op: Operator, dims: int) -> Helper | None:
-    """What an operator as it is printed needs the file to define."""
-    record = torch_op(op)
-    return record.helper(dims) if record.helper is not None and record.helped(op) else None
-
-
-class Value(NamedTuple):
-    """The text of a tensor in printed code."""
-
-    text: str
-    flat: bool = False
-    """Whether it is (N, C), as a linear layer gives it, and not (N, C, 1, …)."""
-
-
-def expression(
-    op: Operator,
-    inputs: Sequence[Value],
-    dims: int,
-    *,
-    module: str | None = None,
-) -> Value:
-    """An operator applied to its inputs; `module` is the text of its module, `self.conv1`.
-
-    Operators with a module in their record need one.
-    """
-    record = torch_op(op)
-    flat = record.flat == "made" or (record.flat == "kept" and all(x.flat for x in inputs))
-    texts = [_flattened(x) if flat else _unflattened(x, dims) for x in inputs]
-    if record.module is not None:
-        return Value(f"{module}({', '.join(texts)})", flat)
-    assert record.call is not None
-    return Value(record.call(op, texts, dims), flat)
-
-
-def _flattened(x: Value) -> str:
-    return x.text if x.flat else f"torch.flatten({x.text}, 1)"
-
-
-def _unflattened(x: Value, dims: int) -> str:
-    from archcompiler.backends.torch.python import atom
-
-    return f"{atom(x.text)}[:, :{', None' * dims}]" if x.flat else x.text

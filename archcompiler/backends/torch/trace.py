@@ -16,16 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from archcompiler.backends.torch.reading import (
-    Part,
-    Reading,
-    Seen,
-    UnknownOperation,
-    arguments,
-    is_size,
-    map_type,
-)
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.reading import Part, UnknownOperation
+from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.reading import Reading, Seen, arguments, is_size, map_type
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.backends.torch.stored import TENSORS, Stored, stored
 from archcompiler.backends.torch.table import records
 from archcompiler.backends.torch.tracer import LINE, traced

@@ -15,7 +15,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from archcompiler.backends.torch.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation
 from archcompiler.ir import TensorType
 
 LINE: Final = "line"

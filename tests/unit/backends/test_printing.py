@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from archcompiler.backends.python import atom, called, text
 from archcompiler.backends.torch import Value, expression, torch_op
-from archcompiler.backends.torch.python import atom, called, text
 from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import operator
 

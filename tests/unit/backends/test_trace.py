@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from archcompiler.backends.torch.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation
 from archcompiler.backends.torch.table import records
 from archcompiler.backends.torch.trace import trace
 from archcompiler.emit.load import load_module

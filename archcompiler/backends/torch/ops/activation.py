@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import called, text
+from archcompiler.backends.python import called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops import activation as ops
 

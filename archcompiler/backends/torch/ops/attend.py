@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from archcompiler.backends.torch.python import called
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.python import called
+from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.attend import Attend, Dot
 
 if TYPE_CHECKING:

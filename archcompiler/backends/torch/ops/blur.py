@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import called, given, text
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.python import called, given, text
+from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.blur import BlurPool
 
 if TYPE_CHECKING:

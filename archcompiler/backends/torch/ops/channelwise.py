@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import atom, called, text
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.python import atom, called, text
+from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.channelwise import Affine, ChannelConv, KernelOf, LayerScale, Scale
 
 if TYPE_CHECKING:

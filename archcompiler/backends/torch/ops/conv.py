@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from archcompiler.backends.torch.python import called, given, text
+from archcompiler.backends.python import called, given, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.conv import Conv
 
@@ -34,7 +34,7 @@ def _conv(op: Conv, dims: int) -> str:
 def _read_conv() -> Iterable[Reader]:
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation, sides
+    from archcompiler.backends.reading import UnknownOperation, sides
 
     def read(seen: Seen, module: _ConvNd, x: fx.Node) -> Reading:
         if module.padding_mode != "zeros" or isinstance(module.padding, str):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import atom, called
+from archcompiler.backends.python import atom, called
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import axes, dimension
 from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
@@ -45,7 +45,8 @@ def _read_add() -> Iterable[Reader]:
 
     import torch
 
-    from archcompiler.backends.torch.reading import PART, one_more, two_maps
+    from archcompiler.backends.reading import PART
+    from archcompiler.backends.torch.reading import one_more, two_maps
 
     def read(seen: Seen, x: Any, y: Any) -> Reading | None:
         if two_maps(x, y):
@@ -80,7 +81,7 @@ def _read_mul() -> Iterable[Reader]:
 def _read_gate() -> Iterable[Reader]:
     import torch
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, x: fx.Node, a: fx.Node, b: fx.Node, *, value: float = 1) -> Reading:
         """T + T·M is (1 + M)·T in one kernel."""
@@ -94,7 +95,7 @@ def _read_gate() -> Iterable[Reader]:
 def _read_concat() -> Iterable[Reader]:
     import torch
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, parts: Any, dim: int = 0) -> Reading:
         for axis in axes(seen.dims):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import called, text
+from archcompiler.backends.python import called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.linear import Linear
 
@@ -25,7 +25,8 @@ def _read_linear() -> Iterable[Reader]:
     import torch
     from torch import nn
 
-    from archcompiler.backends.torch.reading import PART, UnknownOperation, is_size, sides
+    from archcompiler.backends.reading import PART, UnknownOperation, sides
+    from archcompiler.backends.torch.reading import is_size
     from archcompiler.ops.split import Flatten
 
     def read(seen: Seen, module: nn.Linear, x: fx.Node) -> Reading:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from archcompiler.backends.torch.python import called, text
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.python import called, text
+from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.norm import BatchNorm, ChannelNorm, GroupNorm, LayerNorm, SpatialNorm
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _channel_norm(op: ChannelNorm, x: Sequence[str], dims: int) -> str:
 def _read_batch_norm() -> Iterable[Reader]:
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, module: _BatchNorm, x: fx.Node) -> Reading:
         if not (module.affine and module.track_running_stats) or module.momentum is None:
@@ -70,7 +71,7 @@ def _read_batch_norm() -> Iterable[Reader]:
 def _read_group_norm() -> Iterable[Reader]:
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, module: nn.GroupNorm, x: fx.Node) -> Reading:
         if not module.affine:
@@ -81,7 +82,7 @@ def _read_group_norm() -> Iterable[Reader]:
 
 
 def _read_layer_norm() -> Iterable[Reader]:
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, module: nn.LayerNorm, x: fx.Node) -> Reading:
         (channels,) = module.normalized_shape
@@ -104,7 +105,7 @@ def _read_spatial_norm() -> Iterable[Reader]:
 def _read_channel_norm() -> Iterable[Reader]:
     import torch.nn.functional as F
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, x: fx.Node, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Reading:
         if p != 2.0 or dim != 1:

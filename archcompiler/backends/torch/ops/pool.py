@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import called, text
+from archcompiler.backends.python import called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.pool import AvgPool, MaxPool
 
@@ -44,7 +44,7 @@ def _read_max_pool() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation, sides
+    from archcompiler.backends.reading import UnknownOperation, sides
 
     def read(
         seen: Seen,
@@ -86,7 +86,7 @@ def _read_avg_pool() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation, sides
+    from archcompiler.backends.reading import UnknownOperation, sides
 
     def read(
         seen: Seen,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import atom, called
-from archcompiler.backends.torch.record import Helper, Reader, TorchOp
+from archcompiler.backends.python import atom, called
+from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import axes, dimension
 from archcompiler.ops.reduce import How, Reduce, Softmax
 
@@ -30,7 +31,7 @@ def _reduce(op: Reduce, x: Sequence[str], dims: int) -> str:
 def _read_reduce() -> Iterable[Reader]:
     import torch
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def reader(how: How) -> Callable[..., Reading]:
         def read(seen: Seen, x: fx.Node, dim: Any = None, keepdim: bool = False) -> Reading:
@@ -74,7 +75,7 @@ def _read_softmax() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, x: fx.Node, dim: int) -> Reading:
         if dim != 1:

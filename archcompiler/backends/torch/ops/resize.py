@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import atom, called, text
+from archcompiler.backends.python import atom, called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.resize import Interpolate, InterpolationMode, Resample, Upsample
 from archcompiler.ops.sides import Sides
@@ -40,7 +40,8 @@ def _read() -> Iterable[Reader]:
     import torch.nn.functional as F
     from torch import nn
 
-    from archcompiler.backends.torch.reading import UnknownOperation, sized_after
+    from archcompiler.backends.reading import UnknownOperation
+    from archcompiler.backends.torch.reading import sized_after
 
     def read(
         seen: Seen,
@@ -67,7 +68,7 @@ def _read() -> Iterable[Reader]:
 
 def _whole(scale: Any, dims: int) -> Sides:
     """A factor, which torch keeps as floats."""
-    from archcompiler.backends.torch.reading import UnknownOperation, sides
+    from archcompiler.backends.reading import UnknownOperation, sides
 
     factors = scale if isinstance(scale, tuple | list) else (scale,)
     if any(factor != int(factor) for factor in factors):

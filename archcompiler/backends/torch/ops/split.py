@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import atom, called, text
+from archcompiler.backends.python import atom, called, text
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import SPATIAL, dimension
 from archcompiler.ops.split import Flatten, Part, Shuffle, Take, Transpose
@@ -25,7 +25,8 @@ def _read_part() -> Iterable[Reader]:
 
     import torch
 
-    from archcompiler.backends.torch.reading import PART, UnknownOperation, is_node
+    from archcompiler.backends.reading import PART, UnknownOperation
+    from archcompiler.backends.torch.reading import is_node
 
     def chunk(seen: Seen, x: fx.Node, chunks: int, dim: int = 0) -> Reading:
         if dim != 1:
@@ -72,7 +73,7 @@ def _transpose(op: Transpose, x: Sequence[str], dims: int) -> str:
 def _read_transpose() -> Iterable[Reader]:
     import torch
 
-    from archcompiler.backends.torch.reading import UnknownOperation
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, x: fx.Node, a: int, b: int) -> Reading:
         rank = seen.dims + 2

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.torch.python import called, text
-from archcompiler.backends.torch.record import Call, Reader, TorchOp
+from archcompiler.backends.python import called, text
+from archcompiler.backends.record import Call
+from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.whole_pool import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePool
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def _read_adaptive(word: str, pool: type[AdaptivePool]) -> Callable[[], Iterable
         import torch.nn.functional as F
         from torch import nn
 
-        from archcompiler.backends.torch.reading import UnknownOperation, sides
+        from archcompiler.backends.reading import UnknownOperation, sides
 
         def read(seen: Seen, x: fx.Node, output_size: Any, return_indices: bool = False) -> Reading:
             if return_indices:

@@ -1,0 +1,1 @@
+"""The records of built-in operators, a family each."""

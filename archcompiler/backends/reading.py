@@ -1,0 +1,32 @@
+"""What readers of any framework's traces share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archcompiler.ops.sides import Sides
+
+
+class UnknownOperation(Exception):
+    """The module does something that is no operator of the graph."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A node that is no operator, but that an operator reads: a size, or a tuple of parts."""
+
+
+PART = Part()
+
+
+def sides(value: Any, dims: int) -> Sides:
+    """A hyper-parameter of a framework, as operators keep it."""
+    if isinstance(value, int):
+        return value
+    numbers = tuple(value)
+    if len(numbers) == 1:
+        numbers *= dims
+    if len(numbers) != dims or not all(isinstance(n, int) for n in numbers):
+        raise UnknownOperation(f"a hyper-parameter that is not {dims} whole numbers: {value}")
+    return numbers[0] if len(set(numbers)) == 1 else numbers

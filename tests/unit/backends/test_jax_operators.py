@@ -1,0 +1,166 @@
+"""Every operator in JAX against PyTorch, as both are printed: values, gradients, trace.
+
+All operators of one number of dimensions are one function of JAX: compiling it takes most of the
+time, and seconds where one at a time would take minutes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from flax import nnx
+from operator_examples import APPLIED, Applied, module
+from shipped import EVERY_SPEC
+
+from archcompiler.backends.backend import backend
+from archcompiler.backends.jax import JaxOp, jax_op
+from archcompiler.backends.jax.ops.reduce import merged
+from archcompiler.backends.jax.trace import trace
+from archcompiler.backends.record import Helper, Value
+from archcompiler.emit.load import load_module
+from archcompiler.ops.registry import FAMILIES, operator
+from archcompiler.verify.jax_numbers import drop_nothing
+
+JAX = backend("jax")
+WEIGHTS = {
+    "kernel": "weight",
+    "scale": "weight",
+    "mean": "running_mean",
+    "var": "running_var",
+    "batches": "num_batches_tracked",
+}
+DIMS = (1, 2, 3) if EVERY_SPEC else (2,)
+SHOWN = [applied for applied in APPLIED if applied.dims in DIMS]
+
+
+def needed(helper: Helper) -> Iterator[Helper]:
+    for other in helper.needs:
+        yield from needed(other)
+    yield helper
+
+
+def source(applied: Applied) -> str:
+    """A module that applies an operator, as an emitted file has it."""
+    op, dims = applied.op, applied.dims
+    names = [f"x{i}" for i in range(1, len(applied.inputs) + 1)]
+    made = JAX.record(op).module
+    result = JAX.expression(op, [Value(name) for name in names], dims, module="self.op")
+    own = JAX.helper(op, dims)
+    helpers = [*JAX.frame.helpers(dims), *(needed(own) if own is not None else ())]
+    imports = {line for helper in helpers for line in helper.imports}
+    return "\n\n".join(
+        [
+            "from __future__ import annotations",
+            "\n".join([*sorted(imports), *JAX.frame.imports.values()]),
+            'conv_init = nnx.initializers.variance_scaling(2.0, "fan_out", "normal")',
+            *(helper.source for helper in helpers),
+            "class Module(nnx.Module):\n"
+            "    def __init__(self, rngs: nnx.Rngs) -> None:\n"
+            f"        self.op = {made(op, dims) if made is not None else None}\n\n"
+            f"    def __call__(self, {', '.join(names)}):\n"
+            f"        return {result.text}\n",
+        ]
+    )
+
+
+def made(applied: Applied) -> Any:
+    """With shapes in place of weights: making these takes longer than all else."""
+    file = load_module("jax_operator", source(applied))
+    module = nnx.eval_shape(lambda: file.Module(nnx.Rngs(0)))
+    module.eval()
+    return module
+
+
+def last(x: Any) -> Any:
+    return np.moveaxis(x.detach().numpy(), 1, -1) if x.dim() > 2 else x.detach().numpy()
+
+
+def first(array: Any) -> Any:
+    return np.moveaxis(np.asarray(array), -1, 1)
+
+
+def weights_of(reference: torch.nn.Module, own: nnx.Module) -> None:
+    """Give a module of JAX the weights of PyTorch's, by their names."""
+    theirs = dict(reference.op.state_dict()) if reference.op is not None else {}
+    for path, variable in nnx.to_flat_state(nnx.state(own, (nnx.Param, nnx.BatchStat))):
+        array = theirs.pop(WEIGHTS.get(path[-1], path[-1])).numpy()
+        variable.set_value(
+            jnp.asarray(np.moveaxis(array, (0, 1), (-1, -2)) if array.ndim > 1 else array)
+        )
+
+
+@pytest.mark.parametrize("dims", DIMS)
+def test_values_and_gradients(dims: int) -> None:
+    torch.manual_seed(0)
+    cases = [applied for applied in SHOWN if applied.dims == dims]
+    wanted, arguments, definitions, states = [], [], [], []
+    with jax.enable_x64(True):
+        for applied in cases:
+            reference = module(applied.op, applied.inputs).double().eval()
+            for parameter in reference.parameters():
+                torch.nn.init.uniform_(parameter, 0.5, 1.5)
+            inputs = [
+                torch.randn(2, x.channels, *x.size, dtype=torch.float64, requires_grad=True)
+                for x in applied.inputs
+            ]
+            output = reference(*inputs)
+            towards = torch.randn_like(output)
+            slopes = torch.autograd.grad((output * towards).sum(), inputs, allow_unused=True)
+            wanted.append(
+                (output.detach().numpy(), [None if s is None else s.numpy() for s in slopes])
+            )
+            own = made(applied)
+            weights_of(reference, own)
+            drop_nothing([own.op])
+            definition, state = nnx.split(own)
+            definitions.append(definition)
+            states.append(state)
+            arguments.append(([last(x) for x in inputs], last(towards)))
+
+        def every(states: list[Any], arguments: list[Any]) -> list[Any]:
+            found = []
+            for definition, state, (inputs, towards) in zip(
+                definitions, states, arguments, strict=True
+            ):
+                model = nnx.merge(definition, state)
+                # JAX makes its derivatives itself, and takes twice as long.
+                output, back = jax.vjp(model, *inputs) if EVERY_SPEC else (model(*inputs), None)
+                found.append((output, None if back is None else back(towards)))
+            return found
+
+        plainly = {"xla_backend_optimization_level": 0}
+        found = jax.jit(every, compiler_options=plainly)(states, arguments)
+    for applied, (output, slopes), (own_output, own_slopes) in zip(
+        cases, wanted, found, strict=True
+    ):
+        # PyTorch's derivative of a hard sigmoid has a sixth in float32.
+        near = 1e-7 if applied.op.kind.startswith("hard") else 1e-10
+        np.testing.assert_allclose(first(own_output), output, 1e-10, 1e-10, err_msg=str(applied))
+        for slope, own_slope in zip(slopes, own_slopes, strict=True) if EVERY_SPEC else ():
+            expected = np.zeros_like(first(own_slope)) if slope is None else slope
+            np.testing.assert_allclose(first(own_slope), expected, near, near, err_msg=str(applied))
+
+
+@pytest.mark.parametrize("applied", SHOWN, ids=str)
+def test_the_trace_has_the_operator(applied: Applied) -> None:
+    op, inputs = merged(applied.op).simplified, applied.inputs
+    traced = trace(made(applied), *inputs)
+    nodes = {name: label for name, label in traced.nodes(data="label") if label[0] != "input"}
+    if op is None:
+        assert nodes == {}
+        return
+    ((name, label),) = nodes.items()
+    assert label == (op.kind, op.attributes(), op.shape(inputs))
+    expected = {(f"x{i}", role) for i, role in enumerate(op.roles(len(inputs)), 1)}
+    assert {(source, role) for source, _, role in traced.in_edges(name, data="role")} == expected
+    assert traced.nodes[name]["weights"] == (op.parameters > 0)
+
+
+def test_every_operator_has_a_record() -> None:
+    assert {kind for kind in FAMILIES if isinstance(jax_op(operator(kind)), JaxOp)} == set(FAMILIES)
