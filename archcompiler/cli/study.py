@@ -148,6 +148,8 @@ def command(
     except Exception as exc:
         ended_by(exc, place)
     if not finished:
+        if place.first and not quiet:
+            terminal.line("the same command of the study goes on with it")
         sys.exit(EXIT_STOPPED)
 
 

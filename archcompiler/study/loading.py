@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 from pathlib import Path
@@ -20,6 +20,7 @@ from archcompiler.config.located import Located
 from archcompiler.config.problems import validate
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
+from archcompiler.diagnostics.render.visible import visible
 from archcompiler.runner.recipe.loading import RECIPES, LoadedRecipe, load_recipe
 from archcompiler.spec.loader import SPECS
 from archcompiler.study.model import Study
@@ -71,6 +72,8 @@ class LoadedStudy:
 
     name: str
     study: Study
+    values: Located = field(repr=False)
+    """Those of the file, with what it extends."""
     axes: tuple[str, ...]
     """Keys of the grid that have several values."""
     cells: tuple[Cell, ...]
@@ -130,7 +133,7 @@ def load_study(
         given = tuple(s.value for s in setting)
         cells[run] = Cell(len(cells), run, network, given, seed, seeded)
     stem = "study" if word == "-" else Path(word or source.name).stem
-    return LoadedStudy(stem, study, several, tuple(cells.values()))
+    return LoadedStudy(visible(stem), study, values, several, tuple(cells.values()))
 
 
 def _require_few(study: Study, axes: Sequence[Axis], values: Located) -> None:
@@ -158,7 +161,8 @@ def _network(node: Located, files: Files) -> Network:
     with placed(settings, spec):
         target = _target(spec, SPECS, files)
         compiled = compile_from(files, target, [setting.text for setting in settings])
-    return Network(compiled.name if title is None else title.value, compiled)
+    # What is printed and drawn of it acts on nothing.
+    return Network(compiled.name if title is None else visible(title.value), compiled)
 
 
 def _recipes(

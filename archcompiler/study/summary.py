@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archcompiler.config.toml import toml_value
+from archcompiler.diagnostics.render.visible import visible
 from archcompiler.study.keeping import State, state_of
 from archcompiler.study.loading import Cell, LoadedStudy
 from archcompiler.study.model import Result
@@ -80,8 +81,8 @@ def summarise(study: LoadedStudy, out: Path) -> Summary:
 
 
 def word(value: Any) -> str:
-    """A value of the grid."""
-    return value if isinstance(value, str) else toml_value(value)
+    """A value of the grid, as it is shown."""
+    return visible(value) if isinstance(value, str) else toml_value(value)
 
 
 def as_grid(summary: Summary) -> Grid:

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,6 +210,16 @@ def test_a_run_of_another_study_is_refused(folder: Path) -> None:
     stderr = run("study", "study.toml", "--out", "out", code=2).stderr
     assert "no study has begun it" in stderr
     (folder / "aside.json").rename(folder / "out" / "runs" / NAMES[0] / "study.json")
+
+
+def test_nothing_of_a_title_acts_on_what_shows_it(folder: Path) -> None:
+    hostile = STUDY.replace("[0, 1]", "[0]").replace('"plain"', '"\\u0000\\u001b[31m\\u202e<&"')
+    (folder / "hostile.toml").write_text(hostile, encoding="utf-8")
+    table = run("study", "hostile.toml", "--out", "hostile").stdout
+    files = [(folder / "hostile" / name).read_text("utf-8") for name in ("runs.csv", "plot.svg")]
+    for text in (table, *files):
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    ElementTree.fromstring(files[1])
 
 
 def test_nothing_that_is_done_can_be_reported(folder: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -116,6 +117,18 @@ def test_a_wrong_study_is_one_diagnostic(old: str, new: str, code: str, place: s
     assert stderr.count("error[") == 1, stderr
     assert f"study.toml:{place}" in stderr, stderr
     assert run("check", "study.toml", code=2).stderr == stderr
+
+
+def test_a_study_is_shown_with_where_its_values_are_from() -> None:
+    write(STUDY)
+    shown = run("show", "study.toml", "--set", "seeds=[5]").stdout
+    assert re.search(r"^seeds = \[5\] +# --set seeds=\[5\]$", shown, re.MULTILINE)
+    assert re.search(r'^metric = "best" +# default$', shown, re.MULTILINE)
+    assert re.search(r"^channels = 32 +# study.toml:8$", shown, re.MULTILINE)
+    write(shown)
+    again = [(cell.name, cell.recipe_sha256) for cell in load_study("study.toml").cells]
+    write(STUDY.replace("[3, 4]", "[5]"))
+    assert [(cell.name, cell.recipe_sha256) for cell in load_study("study.toml").cells] == again
 
 
 def test_what_is_no_study_is_said() -> None:
