@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 _EPILOG = """
 \b
-One after the other:  archcompiler study STUDY --out DIR
-Slurm, a run a job:   sbatch --array 0-17 --wrap
-                        'archcompiler study STUDY --out DIR --cell $SLURM_ARRAY_TASK_ID'
-Eight GPUs a run:     torchrun --nproc-per-node 8
-                        -m archcompiler study STUDY --out DIR --cell N
-What there is so far: archcompiler study STUDY --out DIR --report
+All runs:     archcompiler study STUDY --out DIR
+A job a run:  sbatch --array 0-17 --wrap 'archcompiler study STUDY
+                --out DIR --cell $SLURM_ARRAY_TASK_ID'
+Eight GPUs:   torchrun --nproc-per-node 8
+                -m archcompiler study STUDY --out DIR --cell N
+The table:    archcompiler study STUDY --out DIR --report
 
 \b
 Exit codes: 0 done, 1 a run failed, 2 bad usage, study, spec, recipe or data,
