@@ -106,6 +106,7 @@ def load_study(
         _require_few(study, axes, values)
     except CompileError as wrong:
         problems += wrong.diagnostics
+    bounded = not problems
     specs = values.child("specs")
     assert specs is not None
     for node in specs.value:
@@ -114,7 +115,7 @@ def load_study(
         except CompileError as wrong:
             problems += wrong.diagnostics
     recipes: list[tuple[tuple[Setting, ...], LoadedRecipe]] = []
-    if not problems:
+    if bounded:
         try:
             recipes = list(_recipes(values, axes, files))
         except CompileError as wrong:

@@ -119,6 +119,13 @@ def test_a_wrong_study_is_one_diagnostic(old: str, new: str, code: str, place: s
     assert run("check", "study.toml", code=2).stderr == stderr
 
 
+def test_mistakes_of_all_that_a_study_names_are_told_together() -> None:
+    wrong = STUDY.replace('"smoke"', '"smoky"').replace("= 32", "= -1").replace("[3, 4]", "[3, 3]")
+    write(wrong.replace('"tiny.toml"', '"tinny.toml"', 1))
+    stderr = run("check", "study.toml", code=2).stderr
+    assert sorted(re.findall(r"error\[(\w+)\]", stderr)) == ["E101", "E204", "E701", "E811"]
+
+
 def test_a_study_is_shown_with_where_its_values_are_from() -> None:
     write(STUDY)
     shown = run("show", "study.toml", "--set", "seeds=[5]").stdout
