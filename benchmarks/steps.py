@@ -67,7 +67,7 @@ def _specs(course: Course) -> list[str]:
         str(path)
         for suffix in ("toml", "json")
         for path in (ROOT / "specs").rglob(f"*.{suffix}")
-        if not {"recipes", "spaces"} & set(path.parts)
+        if not {"recipes", "spaces", "studies"} & set(path.parts)
     )
     return found[:: len(found) // 3] if course.quick else found
 

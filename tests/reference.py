@@ -36,7 +36,7 @@ FAMILIES: Final = {
     "E5": "Tables",
     "E6": "Figures",
     "E7": "Training",
-    "E8": "Search",
+    "E8": "Search, and studies",
     "E9": "Implementations of others",
     "W": "Warnings",
 }

@@ -39,17 +39,19 @@ def generated() -> None:
 
 
 def schema() -> None:
-    """The JSON Schemas of specs, recipes and spaces, at the top of the repository."""
+    """The JSON Schemas of specs, recipes, spaces and studies, at the top of the repository."""
     from test_golden import ROOT
 
     from archcompiler.runner.recipe.schema import RECIPE_SCHEMA_FILE, recipe_schema_text
     from archcompiler.search.schema import SPACE_SCHEMA_FILE, space_schema_text
     from archcompiler.spec.schema import SCHEMA_FILE, schema_text
+    from archcompiler.study.schema import STUDY_SCHEMA_FILE, study_schema_text
 
     for name, text in (
         (SCHEMA_FILE, schema_text()),
         (RECIPE_SCHEMA_FILE, recipe_schema_text()),
         (SPACE_SCHEMA_FILE, space_schema_text()),
+        (STUDY_SCHEMA_FILE, study_schema_text()),
     ):
         (ROOT / name).write_text(text, encoding="utf-8", newline="\n")
 

@@ -1,4 +1,4 @@
-"""The shipped specs, which recipes and spaces in `specs/` are not."""
+"""The shipped specs, which recipes, spaces and studies in `specs/` are not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 ALL_SPECS = sorted(
     path
     for path in (ROOT / "specs").rglob("*")
-    if path.suffix in (".toml", ".json") and path.parent.name not in ("recipes", "spaces")
+    if path.suffix in (".toml", ".json")
+    and path.parent.name not in ("recipes", "spaces", "studies")
 )
 ALL_TOML_SPECS = [path for path in ALL_SPECS if path.suffix == ".toml"]
 """Each network once: what is there as JSON too is one of these."""

@@ -152,7 +152,9 @@ class Walk:
             files = (path.read_text(encoding="utf-8") for path in ZOO.glob("*/*.toml"))
             assert any(text in file for file in files), "no block of the zoo reads like this"
             return
-        if values.keys() & ONLY_RECIPES:
+        if isinstance(values.get("specs"), list):
+            name = "study"
+        elif values.keys() & ONLY_RECIPES:
             name = "mine"
         elif isinstance(values.get("space"), dict):
             name = "space"
@@ -169,7 +171,7 @@ class Walk:
         file.parent.mkdir(exist_ok=True)
         file.write_text(text, encoding="utf-8")
         run("check", str(file))
-        if name not in ("mine", "space"):
+        if name not in ("mine", "space", "study"):
             self.specs.append(file)
 
     def _yaml(self, text: str) -> None:

@@ -86,7 +86,11 @@ def whole(code: str, text: str) -> str:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return text
-    if "extends" in values or values.keys() & ONLY_RECIPES or {"name", "stages"} <= values.keys():
+    if (
+        {"extends", "specs"} & values.keys()
+        or values.keys() & ONLY_RECIPES
+        or {"name", "stages"} <= values.keys()
+    ):
         return text
     return BASES.get(code, 'extends = "attention56_cifar.toml"\n') + text
 

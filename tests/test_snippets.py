@@ -42,6 +42,8 @@ EXPORTED: Final = (
 TRANSFERRED: Final = "tests/unit/foreign/test_transfer.py::test_logits_are_theirs_in_float64"
 SHOWN_AUDIT: Final = "tests/test_documents.py::test_the_audit_that_is_shown"
 LAYOUT: Final = "tests/unit/foreign/test_transfer.py::test_a_checkpoint_is_read_by_a_layout"
+STUDIED: Final = "tests/unit/study/test_command.py::test_a_study_that_dies_goes_on_exactly"
+REPORTED: Final = "tests/unit/study/test_command.py::test_the_table_is_what_the_runs_come_to"
 NIGHTLY: Final = "takes seconds to compile, and runs every night"
 SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
 
@@ -180,6 +182,14 @@ PAGES: Final[Mapping[str, Page]] = {
             **({} if EVERY_SPEC else {"@nnx.jit": NIGHTLY}),
         },
         needs=("flax", "jax", "optax"),
+    ),
+    "docs/guides/studies.md": Page(
+        skips={
+            "archcompiler study study.toml --out runs/study --report": REPORTED,
+            "archcompiler study study.toml --out": STUDIED,
+            "sbatch": LAUNCHER,
+            "torchrun": LAUNCHER,
+        },
     ),
     "docs/guides/training.md": Page(
         run_folder,

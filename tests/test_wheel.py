@@ -15,6 +15,7 @@ from archcompiler import shipped
 from archcompiler.runner.recipe.schema import RECIPE_SCHEMA_FILE
 from archcompiler.search.schema import SPACE_SCHEMA_FILE
 from archcompiler.spec.schema import SCHEMA_FILE
+from archcompiler.study.schema import STUDY_SCHEMA_FILE
 
 ROOT = Path(__file__).parents[1]
 
@@ -48,8 +49,8 @@ def test_a_wheel_has_what_a_checkout_has(installed: Path) -> None:
     inside = {path.relative_to(ROOT) for path in shipped.SPECS.rglob("*") if path.is_file()}
     home = installed / "archcompiler" / "shipped"
     assert all((home / path).read_bytes() == (ROOT / path).read_bytes() for path in inside)
-    # Specs, recipes and spaces point at these from where they are.
-    for schema in (SCHEMA_FILE, RECIPE_SCHEMA_FILE, SPACE_SCHEMA_FILE):
+    # Specs, recipes, spaces and studies point at these from where they are.
+    for schema in (SCHEMA_FILE, RECIPE_SCHEMA_FILE, SPACE_SCHEMA_FILE, STUDY_SCHEMA_FILE):
         assert (home / schema).read_bytes() == (ROOT / schema).read_bytes()
 
 
@@ -58,6 +59,7 @@ def test_an_installed_package_finds_them(installed: Path) -> None:
     assert [entry["name"] for entry in entries["specs"]] == list(shipped.specs())
     assert [entry["name"] for entry in entries["recipes"]] == list(shipped.recipes())
     assert [entry["name"] for entry in entries["spaces"]] == list(shipped.spaces())
+    assert [entry["name"] for entry in entries["studies"]] == list(shipped.studies())
     assert all(Path(e["path"]).is_relative_to(installed) for e in entries["specs"])
     run(installed, "build", "attention56_cifar", "-o", "out")
     built = (installed.parent / "out" / "attention56_cifar.py").read_text(encoding="utf-8")

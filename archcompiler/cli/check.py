@@ -14,6 +14,7 @@ from archcompiler.cli.compiling import (
     conclude,
     is_recipe,
     is_space,
+    is_study,
     shown,
 )
 from archcompiler.cli.options import (
@@ -52,16 +53,19 @@ def command(
 ) -> None:
     """Check each SPEC as a graph and report every mistake with its line.
 
-    Recipes and spaces are recognised and checked as such.
+    Recipes, spaces and studies are recognised and checked as such.
     """
 
     def run(files: Files) -> None:
         recipes = [spec for spec in specs if is_recipe(spec)]
         spaces = [spec for spec in specs if spec not in recipes and is_space(spec)]
-        others = [spec for spec in specs if spec not in (*recipes, *spaces)]
+        rest = [spec for spec in specs if spec not in (*recipes, *spaces)]
+        studies = [spec for spec in rest if is_study(spec)]
+        others = [spec for spec in rest if spec not in studies]
         of_specs, of_recipes = _split(settings, others, recipes)
         found = [d for recipe in recipes for d in _wrong(recipe, of_recipes, files)]
         found += [d for space in spaces for d in _wrong_space(space, files)]
+        found += [d for study in studies for d in _wrong_study(study, files)]
         networks = compile_all(others, of_specs, files, diagnostic_format, found)
         conclude(networks, diagnostic_format)
         if diagnostic_format == "text":
@@ -71,6 +75,8 @@ def command(
                 terminal.line(f"{shown(recipe)}: a recipe without a mistake")
             for space in spaces:
                 terminal.line(f"{shown(space)}: a space without a mistake")
+            for study in studies:
+                terminal.line(f"{shown(study)}: a study without a mistake")
         if strict and any(network.warnings for network in networks):
             sys.exit(1)
 
@@ -104,6 +110,16 @@ def _wrong_space(space: SpecArgument, files: Files) -> Iterator[Diagnostic]:
 
     try:
         load_space(space, files)
+    except CompileError as wrong:
+        yield from wrong.diagnostics
+
+
+def _wrong_study(study: SpecArgument, files: Files) -> Iterator[Diagnostic]:
+    """What is wrong with a study, and with all that it names."""
+    from archcompiler.study.loading import load_study
+
+    try:
+        load_study(study, files=files)
     except CompileError as wrong:
         yield from wrong.diagnostics
 

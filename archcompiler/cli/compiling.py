@@ -58,14 +58,14 @@ def compile_all(
 
 
 def compile_one(spec: SpecArgument, settings: Sequence[str], files: Files) -> CompiledNetwork:
-    """Compile a spec. Raises CompileError, which is E215 for a recipe or a space."""
+    """Compile a spec. Raises CompileError, which is E215 for a recipe, a space or a study."""
     with wanted(spec):
         return compile_from(files, spec, settings)
 
 
 @contextmanager
 def wanted(spec: SpecArgument) -> Iterator[None]:
-    """Have what is wrong with a spec be E215 if it is a recipe or a space."""
+    """Have what is wrong with a spec be E215 if it is a recipe, a space or a study."""
     try:
         yield
     except CompileError:
@@ -75,6 +75,9 @@ def wanted(spec: SpecArgument) -> Iterator[None]:
         if is_space(spec):
             help = f"`archcompiler search {shown(spec)}` finds specs in it"
             raise CompileError(_another(spec, "space", "spec", help)) from None
+        if is_study(spec):
+            help = f"`archcompiler study {shown(spec)}` trains its networks"
+            raise CompileError(_another(spec, "study", "spec", help)) from None
         raise
 
 
@@ -103,6 +106,20 @@ def space_wanted(space: SpecArgument) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def study_wanted(study: SpecArgument) -> Iterator[None]:
+    """Have what is wrong with a study be E215 if it is a spec, a recipe or a space."""
+    try:
+        yield
+    except CompileError:
+        kinds = {"recipe": is_recipe, "space": is_space, "spec": _is_spec}
+        kind = next((kind for kind, is_one in kinds.items() if is_one(study)), None)
+        if kind is not None:
+            help = "a study has a `recipe`, and tables `[[specs]]`"
+            raise CompileError(_another(study, kind, "study", help)) from None
+        raise
+
+
 def is_recipe(spec: SpecArgument) -> bool:
     """Whether a file says how a network is trained, and not what it is."""
     from archcompiler import shipped
@@ -117,6 +134,14 @@ def is_space(spec: SpecArgument) -> bool:
 
     is_name = str(spec) in shipped.spaces() and not Path(str(spec)).exists()
     return is_name or _kind(spec) == "space"
+
+
+def is_study(spec: SpecArgument) -> bool:
+    """Whether a file says which networks are trained and compared."""
+    from archcompiler import shipped
+
+    is_name = str(spec) in shipped.studies() and not Path(str(spec)).exists()
+    return is_name or _kind(spec) == "study"
 
 
 def _is_spec(spec: SpecArgument) -> bool:
@@ -147,9 +172,15 @@ def _kind(file: SpecArgument, depth: int = MAX_EXTENDS) -> str | None:
             return "recipe"
         if base in shipped.specs():
             return "spec"
+        if base in shipped.studies():
+            return "study"
         return _kind((source.path or Path()).parent / base, depth - 1)
     if isinstance(values.get("space"), dict):
         return "space"
+    if isinstance(values.get("specs"), list) or (
+        isinstance(base, str) and base in shipped.studies()
+    ):
+        return "study"
     if 2 * len(keys & Spec.model_fields.keys()) > len(keys):
         return "spec"
     from archcompiler.runner.recipe.model import Recipe

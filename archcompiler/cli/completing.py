@@ -42,6 +42,12 @@ def spaces(_: click.Context, __: click.Parameter, incomplete: str) -> list[Compl
     return starting([*shipped.spaces(), *_files(incomplete, (".toml", ".json"))], incomplete)
 
 
+def studies(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from archcompiler import shipped
+
+    return starting([*shipped.studies(), *_files(incomplete, (".toml", ".json"))], incomplete)
+
+
 def codes(_: click.Context, __: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from archcompiler.diagnostics.codes import all_codes
 

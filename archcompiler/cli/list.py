@@ -11,7 +11,7 @@ from archcompiler import shipped, terminal
 from archcompiler.cli.command import Command
 from archcompiler.cli.options import choice
 
-Kind = Literal["specs", "blocks", "masks", "recipes", "spaces", "accelerators", "codes"]
+Kind = Literal["specs", "blocks", "masks", "recipes", "spaces", "studies", "accelerators", "codes"]
 Entry: TypeAlias = dict[str, Any]
 
 
@@ -19,7 +19,7 @@ Entry: TypeAlias = dict[str, Any]
 @click.argument("kind", required=False, type=choice(Kind))
 @click.option("--format", type=choice(Literal["text", "json"]), default="text", show_default=True)
 def command(kind: Kind | None, format: str) -> None:
-    """List what can be named: shipped specs, recipes and spaces, blocks, accelerators, codes.
+    """List what can be named: shipped specs, recipes, spaces, studies, blocks, accelerators, codes.
 
     Without KIND, say how many there are of each; in JSON, all of them.
     """
@@ -69,6 +69,10 @@ def _recipes() -> Iterator[Entry]:
 
 def _spaces() -> Iterator[Entry]:
     yield from _said(shipped.spaces())
+
+
+def _studies() -> Iterator[Entry]:
+    yield from _said(shipped.studies())
 
 
 def _said(files: Mapping[str, Path]) -> Iterator[Entry]:
@@ -134,6 +138,7 @@ LISTS: Final[Mapping[Kind, Callable[[], Iterator[Entry]]]] = {
     "masks": _masks,
     "recipes": _recipes,
     "spaces": _spaces,
+    "studies": _studies,
     "accelerators": _accelerators,
     "codes": _codes,
 }

@@ -33,7 +33,7 @@ SECTIONS: Final = {
         "new": "Write a short spec that changes another.",
         "check": "Check specs as graphs, without importing a framework.",
         "show": "Print a resolved spec and where each value comes from.",
-        "list": "List shipped specs, recipes and spaces, blocks, accelerators and codes.",
+        "list": "List shipped specs, recipes, spaces and studies, blocks, accelerators and codes.",
         "explain": "Explain the code of a diagnostic.",
         "schema": "Print the JSON Schema of specs, for editors.",
     },
@@ -50,6 +50,7 @@ SECTIONS: Final = {
     "Training": {
         "plan": "Say whether a training run fits into memory, and how long it lasts at least.",
         "train": "Train a network by a recipe, in one process or many.",
+        "study": "Train several networks under several seeds, and compare them with intervals.",
         "eval": "Evaluate a trained network.",
         "predict": "Say which classes a trained network sees in images.",
         "masks": "Draw the attention masks of a trained network over images.",

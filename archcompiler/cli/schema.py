@@ -13,17 +13,19 @@ from archcompiler.cli.command import Command
         "schema > archcompiler.schema.json",
         "schema --recipe > archcompiler.recipe.schema.json",
         "schema --space > archcompiler.space.schema.json",
+        "schema --study > archcompiler.study.schema.json",
     ],
 )
 @click.option("--recipe", is_flag=True, help="That of recipes.")
 @click.option("--space", is_flag=True, help="That of spaces.")
-def command(recipe: bool, space: bool) -> None:
+@click.option("--study", is_flag=True, help="That of studies.")
+def command(recipe: bool, space: bool, study: bool) -> None:
     """Print the JSON Schema of specs, with the unit types that are installed.
 
-    Those of recipes and of spaces are two others.
+    Those of recipes, of spaces and of studies are others.
     """
-    if recipe and space:
-        raise click.UsageError("--recipe and --space are two schemas")
+    if recipe + space + study > 1:
+        raise click.UsageError("--recipe, --space and --study are schemas of their own")
     if recipe:
         from archcompiler.runner.recipe.schema import recipe_schema_text
 
@@ -33,6 +35,11 @@ def command(recipe: bool, space: bool) -> None:
         from archcompiler.search.schema import space_schema_text
 
         terminal.page(space_schema_text())
+        return
+    if study:
+        from archcompiler.study.schema import study_schema_text
+
+        terminal.page(study_schema_text())
         return
     from archcompiler.spec.schema import schema_text
 

@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
-from archcompiler.cli.compiling import SpecArgument, is_recipe, is_space
+from archcompiler.cli.compiling import SpecArgument, is_recipe, is_space, is_study
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
@@ -22,7 +22,8 @@ from archcompiler.cli.options import root_option, set_option, spec_argument
 def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) -> None:
     """Print SPEC as it is compiled: every value, and the file and line that it comes from.
 
-    A recipe is printed as it is before it knows its images, a space with its objectives.
+    A recipe is printed as it is before it knows its images, a space and a study with what they have
+    by default.
     """
     from archcompiler.config.files import Files
     from archcompiler.runner.recipe.loading import load_recipe
@@ -31,11 +32,15 @@ def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) ->
     from archcompiler.search.show import show_space
     from archcompiler.spec.loader import load
     from archcompiler.spec.show import show
+    from archcompiler.study.loading import load_study
+    from archcompiler.study.show import show_study
 
     files = Files(root)
     if is_recipe(spec):
         terminal.page(show_recipe(load_recipe(spec, settings, files=files)))
     elif is_space(spec):
         terminal.page(show_space(load_space(spec, files)))
+    elif is_study(spec):
+        terminal.page(show_study(load_study(spec, settings, files)))
     else:
         terminal.page(show(load(spec, settings, files=files)))

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import os
 import sys
-import traceback
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +9,7 @@ import click
 from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
+from archcompiler.cli.ending import ended_by
 from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, Diagnostic, error
@@ -186,36 +184,16 @@ def command(
             report,
         )  # fmt: skip
         outcome = train(job)
-    except CompileError as exc:
-        codes = {d.code for d in exc.diagnostics}
-        if place.first:
-            report(exc.diagnostics)
-        elif codes & OWN:
-            report(
-                replace(d, message=f"process {place.rank}: {d.message}") for d in exc.diagnostics
-            )
-        _leave(1 if codes & FAILURES else 2, place)
     except click.ClickException:
         raise
-    except MemoryError:
-        # Where nothing larger than what is imported was asked for.
-        report([error("E709", "out of memory before the first step")])
-        _leave(1, place)
-    except Exception:
-        if place.size == 1:
-            raise
-        traceback.print_exc()
-        _leave(1, place)
+    except Exception as exc:
+        ended_by(exc, place)
     if not outcome.finished:
         sys.exit(EXIT_STOPPED)
 
 
 OWN_DATA = "photographs"
 """The recipe for a folder of images where none is named."""
-FAILURES = frozenset({"E708", "E709", "E710", "E711", "E720"})
-"""Codes of what goes wrong in a run that was asked for rightly."""
-OWN = frozenset({"E704", "E706", "E707", "E709", "E711", "E720", "E722", "E751"})
-"""Codes of what may go wrong in one process only. All others are reported by the first alone."""
 
 
 def _load(
@@ -334,12 +312,3 @@ def _words(context: click.Context) -> list[str]:
             for one in value if isinstance(value, tuple) else (value,):
                 options += [parameter.opts[0], str(one)]
     return [*options, "--", *arguments]
-
-
-def _leave(code: int, place: Place) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if place.size > 1:
-        # The orderly end would wait for processes that wait for this one.
-        os._exit(code)
-    sys.exit(code)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal, NoReturn, TypeAlias
 
 from archcompiler.figure.diagram import Figure
 from archcompiler.figure.page import Page
+from archcompiler.figure.scale import Scale
 from archcompiler.figure.scene import MARGIN, TEXT, Label, Node, Outline, Panel, Rect, Wire
 from archcompiler.figure.themes import THEMES
 from archcompiler.figure.words import short
@@ -23,8 +23,6 @@ WIDTH: Final = 360.0 - 2 * MARGIN
 AREA: Final = Rect(46.0, 30.0, WIDTH - 60.0, 210.0)
 """What the axes enclose."""
 DOT: Final = 4.5
-LIFT: Final = 0.06
-"""Room around the points, as a part of their range."""
 
 
 def plot(result: Result, candidates: Sequence[Candidate]) -> Figure:
@@ -60,8 +58,8 @@ def _panel(
     result: Result, candidates: Sequence[Candidate], x: QuantityName, y: QuantityName
 ) -> Panel:
     costs = [result.base, *(candidate.costs for candidate in candidates)]
-    across = _Scale([_of(c, x) for c in costs], AREA.x, AREA.right)
-    up = _Scale([_of(c, y) for c in costs], AREA.bottom, AREA.y)
+    across = Scale([_of(c, x) for c in costs], AREA.x, AREA.right)
+    up = Scale([_of(c, y) for c in costs], AREA.bottom, AREA.y)
     labels = [
         Label(0, 8, f"{result.count:,} of {result.space.size:,} specs", 8.5, "start", bold=True),
         Label(0, 20, f"{_title(y)}, upwards", TEXT, "start", role="muted"),
@@ -106,28 +104,6 @@ def _points(
         if candidate.costs not in seen:
             seen.add(candidate.costs)
             yield node(name_of(result.space, number), candidate.costs, "parameters")
-
-
-class _Scale:
-    """From values to places between two ends, with round values in between."""
-
-    def __init__(self, values: Sequence[int], start: float, end: float) -> None:
-        low, high = min(values), max(values)
-        room = max((high - low) * LIFT, high * 0.01, 1.0)
-        self.low, self.high = max(0.0, low - room), high + room
-        self.start, self.end = start, end
-
-    def at(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
-
-    @property
-    def ticks(self) -> list[float]:
-        """About five of them."""
-        step = 10.0 ** math.floor(math.log10((self.high - self.low) / 4))
-        step *= next(m for m in (1, 2, 2.5, 5, 10) if (self.high - self.low) / (step * m) <= 6)
-        first = math.ceil(self.low / step)
-        return [i * step for i in range(first, math.floor(self.high / step) + 1)]
 
 
 def _of(costs: Costs, name: QuantityName) -> int:

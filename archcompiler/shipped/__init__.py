@@ -1,4 +1,4 @@
-"""The specs, recipes and spaces that come with the package, each by its name."""
+"""The specs, recipes, spaces and studies that come with the package, each by its name."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ SPECS: Final = _TOP / "specs"
 """Folder of the specs, some of them in folders of their own."""
 RECIPES: Final = SPECS / "recipes"
 SPACES: Final = SPECS / "spaces"
+STUDIES: Final = SPECS / "studies"
+_OTHERS: Final = (RECIPES, SPACES, STUDIES)
 
 
 @cache
@@ -21,9 +23,7 @@ def specs() -> Mapping[str, Path]:
     """The file of each spec; in TOML where there are two of one network."""
     found: dict[str, Path] = {}
     for pattern in ("*.json", "*.toml"):
-        found |= {
-            path.stem: path for path in SPECS.rglob(pattern) if path.parent not in (RECIPES, SPACES)
-        }
+        found |= {path.stem: path for path in SPECS.rglob(pattern) if path.parent not in _OTHERS}
     return dict(sorted(found.items()))
 
 
@@ -37,3 +37,9 @@ def recipes() -> Mapping[str, Path]:
 def spaces() -> Mapping[str, Path]:
     """The file of each space."""
     return {path.stem: path for path in sorted(SPACES.glob("*.toml"))}
+
+
+@cache
+def studies() -> Mapping[str, Path]:
+    """The file of each study."""
+    return {path.stem: path for path in sorted(STUDIES.glob("*.toml"))}

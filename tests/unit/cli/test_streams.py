@@ -33,6 +33,7 @@ LINES = {
     "schema": [],
     "search": ["space.toml"],
     "show": ["tiny.json"],
+    "study": ["study.toml", "--list"],
     "verify": ["tiny.json"],
 }
 """A command line for each command that can be given again and ends by itself: the others have tests
@@ -49,6 +50,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "tiny.json").write_text(json.dumps(spec), encoding="utf-8")
     space = 'extends = "tiny.json"\n[space]\nstages.0.before = "1..3"\n'
     (tmp_path / "space.toml").write_text(space, encoding="utf-8")
+    study = 'recipe = "smoke"\n[[specs]]\nspec = "tiny.json"\n'
+    (tmp_path / "study.toml").write_text(study, encoding="utf-8")
     (tmp_path / f"{HOSTILE}.json").write_text(json.dumps(spec | {"classes": "x"}))
     return tmp_path
 

@@ -36,6 +36,7 @@ WORK = {
     "search": ["like92", "--plot", "front.svg", "--write", "found", "--top", "1"],
     "diagram": ["attention56", "--format", "svg,pdf,png,html,tikz,mermaid,json,dot"],
     "plan": ["attention56", "--recipe", "imagenet_modern", "--device", "h100"],
+    "study": ["masks", "--list"],
     "completion": ["bash"],
 }
 NEED = {

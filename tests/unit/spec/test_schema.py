@@ -16,6 +16,7 @@ from archcompiler import shipped
 from archcompiler.runner.recipe.schema import RECIPE_SCHEMA_FILE, recipe_schema_text
 from archcompiler.search.schema import SPACE_SCHEMA_FILE, space_schema, space_schema_text
 from archcompiler.spec.schema import SCHEMA_FILE, schema_text, spec_schema
+from archcompiler.study.schema import STUDY_SCHEMA_FILE, study_schema, study_schema_text
 
 VALIDATOR = jsonschema.Draft202012Validator(spec_schema())
 NET: dict[str, Any] = {
@@ -58,6 +59,7 @@ def test_the_files_are_up_to_date() -> None:
     assert (ROOT / SCHEMA_FILE).read_text(encoding="utf-8") == schema_text()
     assert (ROOT / RECIPE_SCHEMA_FILE).read_text(encoding="utf-8") == recipe_schema_text()
     assert (ROOT / SPACE_SCHEMA_FILE).read_text(encoding="utf-8") == space_schema_text()
+    assert (ROOT / STUDY_SCHEMA_FILE).read_text(encoding="utf-8") == study_schema_text()
 
 
 def test_the_command_prints_it() -> None:
@@ -162,9 +164,10 @@ def test_every_field_has_a_description() -> None:
 
     assert list(undescribed(spec_schema(), "")) == []
     assert list(undescribed(space_schema(), "")) == []
+    assert list(undescribed(study_schema(), "")) == []
 
 
-@pytest.mark.parametrize("kind", ["specs", "recipes", "spaces"])
+@pytest.mark.parametrize("kind", ["specs", "recipes", "spaces", "studies"])
 @pytest.mark.parametrize(
     "command",
     [
@@ -179,6 +182,7 @@ def test_the_tools_of_editors_have_nothing_to_say(command: list[str], kind: str)
         "specs": (SCHEMA_FILE, SPECS),
         "recipes": (RECIPE_SCHEMA_FILE, shipped.recipes().values()),
         "spaces": (SPACE_SCHEMA_FILE, shipped.spaces().values()),
+        "studies": (STUDY_SCHEMA_FILE, shipped.studies().values()),
     }[kind]
     schema, files = ROOT / name, [path for path in shown if path.suffix == ".toml"]
     # Whatever finds the schema by itself has to be led to this one.

@@ -1,0 +1,1 @@
+"""Networks trained by recipes under several seeds, and what their accuracies come to."""

@@ -1,0 +1,162 @@
+"""What a study is made of, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from command_line import run
+from tiny import tiny_toml
+
+from archcompiler import shipped
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.study.loading import load_study
+
+STUDY = """\
+recipe = "smoke"
+seeds = [3, 4]
+[[specs]]
+spec = "tiny.toml"
+[[specs]]
+spec = "tiny.toml"
+title = "Wide net"
+set.stages.0.channels = 32
+[grid]
+augment.label_noise = [0.1, 0.3]
+"optimizer.lr" = [0.07]
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    (inside / "pyproject.toml").touch()
+    (inside / "tiny.toml").write_text(tiny_toml(), encoding="utf-8")
+    (tmp_path / "tiny.toml").write_text(tiny_toml(), encoding="utf-8")
+    monkeypatch.chdir(inside)
+    return inside
+
+
+def write(text: str) -> None:
+    Path("study.toml").write_text(text, encoding="utf-8")
+
+
+def test_a_study_is_every_combination() -> None:
+    write(STUDY)
+    study = load_study("study.toml")
+    assert study.axes == ("augment.label_noise",)
+    found = [
+        (
+            cell.name,
+            cell.loaded.recipe.augment.label_noise,
+            cell.network.compiled.spec.stages[0].channels,
+            cell.loaded.recipe.seed,
+        )
+        for cell in study.cells
+    ]
+    assert found == [
+        ("tiny-label_noise_0.1-seed_3", 0.1, 16, 3),
+        ("tiny-label_noise_0.1-seed_4", 0.1, 16, 4),
+        ("wide_net-label_noise_0.1-seed_3", 0.1, 32, 3),
+        ("wide_net-label_noise_0.1-seed_4", 0.1, 32, 4),
+        ("tiny-label_noise_0.3-seed_3", 0.3, 16, 3),
+        ("tiny-label_noise_0.3-seed_4", 0.3, 16, 4),
+        ("wide_net-label_noise_0.3-seed_3", 0.3, 32, 3),
+        ("wide_net-label_noise_0.3-seed_4", 0.3, 32, 4),
+    ]
+    assert all(cell.loaded.recipe.optimizer.lr == 0.07 for cell in study.cells)
+    hashes = {(cell.spec_sha256, cell.recipe_sha256) for cell in study.cells}
+    assert len(hashes) == len(study.cells)
+
+
+def test_paths_are_from_the_file_that_says_them() -> None:
+    Path("studies").mkdir()
+    text = STUDY.replace('"tiny.toml"', '"../tiny.toml"')
+    Path("studies/mine.toml").write_text(text, encoding="utf-8")
+    write('extends = "studies/mine.toml"\nseeds = [9]\n')
+    assert [cell.seed for cell in load_study("study.toml").cells] == [9] * 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "place"),
+    [
+        ("seeds =", "seed =", "E201", "2:1"),
+        ("title =", "titel =", "E201", "7:1"),
+        ('recipe = "smoke"', "", "E202", ""),
+        ("[3, 4]", "[]", "E204", "2:9"),
+        ("[3, 4]", "[-1]", "E204", "2:10"),
+        ("[3, 4]", "[3, 3]", "E811", "2:13"),
+        ('"smoke"', '"smoky"', "E701", "1:10"),
+        ('"smoke"', '"nowhere.toml"', "E101", "1:10"),
+        ('spec = "tiny.toml"\n[[', 'spec = "tinny"\n[[', "E101", "4:8"),
+        ('spec = "tiny.toml"\n[[', 'spec = "../tiny.toml"\n[[', "E208", "4:8"),
+        ("channels = 32", "channels = -1", "E204", "8:25"),
+        ("set.stages.0", "set.stages.7", "E210", "8:14"),
+        ("channels = 32", "chanels = 32", "E201", "8:"),
+        ("channels = 32", "channels = 1979-05-27", "E811", "8:25"),
+        ("[0.1, 0.3]", "0.1", "E811", "10:23"),
+        ("[0.1, 0.3]", "[]", "E811", "10:23"),
+        ("[0.1, 0.3]", "[0.1, 0.1]", "E811", "10:29"),
+        ("[0.1, 0.3]", "[0.1, 3]", "E204", "10:29"),
+        ("[0.1, 0.3]", "[[0.1], [0.3]]", "E811", "10:24"),
+        ("label_noise", "lable_noise", "E201", "10:"),
+        ('"optimizer.lr"', "seed", "E811", "11:1"),
+        ('"optimizer.lr"', '"a=b"', "E811", "11:1"),
+        ('"optimizer.lr"', '"augment.label_noise"', "E811", "11:25"),
+        ("[0.07]", str([n / 1000 for n in range(1, 300)]), "E813", ""),
+        ('title = "Wide net"', 'title = "TINY"', "E812", "5:1"),
+    ],
+)  # fmt: skip
+def test_a_wrong_study_is_one_diagnostic(old: str, new: str, code: str, place: str) -> None:
+    assert old in STUDY
+    write(STUDY.replace(old, new))
+    stderr = run("study", "study.toml", "--list", code=2).stderr
+    assert f"error[{code}]: " in stderr, stderr
+    assert stderr.count("error[") == 1, stderr
+    assert f"study.toml:{place}" in stderr, stderr
+    assert run("check", "study.toml", code=2).stderr == stderr
+
+
+def test_mistakes_of_all_that_a_study_names_are_told_together() -> None:
+    wrong = STUDY.replace('"smoke"', '"smoky"').replace("= 32", "= -1").replace("[3, 4]", "[3, 3]")
+    write(wrong.replace('"tiny.toml"', '"tinny.toml"', 1))
+    stderr = run("check", "study.toml", code=2).stderr
+    assert sorted(re.findall(r"error\[(\w+)\]", stderr)) == ["E101", "E204", "E701", "E811"]
+
+
+def test_a_study_is_shown_with_where_its_values_are_from() -> None:
+    write(STUDY)
+    shown = run("show", "study.toml", "--set", "seeds=[5]").stdout
+    assert re.search(r"^seeds = \[5\] +# --set seeds=\[5\]$", shown, re.MULTILINE)
+    assert re.search(r'^metric = "best" +# default$', shown, re.MULTILINE)
+    assert re.search(r"^channels = 32 +# study.toml:8$", shown, re.MULTILINE)
+    write(shown)
+    again = [(cell.name, cell.recipe_sha256) for cell in load_study("study.toml").cells]
+    write(STUDY.replace("[3, 4]", "[5]"))
+    assert [(cell.name, cell.recipe_sha256) for cell in load_study("study.toml").cells] == again
+
+
+def test_what_is_no_study_is_said() -> None:
+    write(STUDY)
+    assert "`tiny.toml` is a spec, not a study" in run("study", "tiny.toml", code=2).stderr
+    assert "`smoke` is a recipe, not a study" in run("study", "smoke", code=2).stderr
+    assert "`study.toml` is a study, not a spec" in run("build", "study.toml", code=2).stderr
+    assert run("check", "study.toml").stdout == "study.toml: a study without a mistake\n"
+
+
+def test_the_shipped_studies_are_without_a_mistake() -> None:
+    assert len(shipped.studies()) == 4
+    for name in shipped.studies():
+        assert len(load_study(name).cells) >= 6
+
+
+def test_the_plain_trunk_costs_what_attention_costs() -> None:
+    study = load_study("label_noise")
+    networks = {cell.network.title: cell.network.compiled for cell in study.cells}
+    attention, trunk = (networks[title] for title in ("attention", "trunk"))
+    assert not any(stage.modules for stage in trunk.spec.stages)
+    costs = [total(CostModel(network.graph).network) for network in (attention, trunk)]
+    assert costs[1].macs == pytest.approx(costs[0].macs, rel=0.001)
+    assert costs[1].params == pytest.approx(costs[0].params, rel=0.003)
