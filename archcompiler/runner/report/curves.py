@@ -158,7 +158,8 @@ def _png(panels: Sequence[Panel], title: str) -> bytes:
             if len(points) > 1:
                 draw.line(_scaled(points), _COLOURS[split], 2 * _SCALE, "curve")
             for x, y in points if split != "train" else ():
-                draw.circle((x * _SCALE, y * _SCALE), 3 * _SCALE, _COLOURS[split])
+                box = _scaled([(x - 3, y - 3), (x + 3, y + 3)])
+                draw.ellipse(box, _COLOURS[split])
     data = io.BytesIO()
     image.save(data, "PNG", optimize=True)
     return data.getvalue()
