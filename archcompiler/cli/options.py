@@ -181,6 +181,17 @@ def recipe_set_option(command: F) -> F:
     )(command)
 
 
+def grace_option(command: F) -> F:
+    return click.option(
+        "--grace",
+        type=click.FloatRange(0, min_open=True),
+        default=20.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Longest time from SIGTERM to the end, with a checkpoint if it can be written in it.",
+    )(command)
+
+
 def on_error_option(command: F) -> F:
     from archcompiler.runner.recipe.choices import OnError
 

@@ -13,7 +13,7 @@ from archcompiler.cli.command import Command
 from archcompiler.cli.compiling import SpecArgument, study_wanted
 from archcompiler.cli.destination import Destination
 from archcompiler.cli.ending import ended_by
-from archcompiler.cli.options import RunPath, SpecPath, root_option
+from archcompiler.cli.options import RunPath, SpecPath, grace_option, root_option
 from archcompiler.cli.report import report
 from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
 from archcompiler.cli.writing import format_of, write_output
@@ -85,14 +85,7 @@ goes on where it was.
     "plot.png into DIR. So it is at the end of all runs too.",
 )
 @table_options("table.csv")
-@click.option(
-    "--grace",
-    type=click.FloatRange(0, min_open=True),
-    default=20.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest time from SIGTERM to the end, with a checkpoint if it can be written in it.",
-)
+@grace_option
 @click.option("-q", "--quiet", is_flag=True, help="Print the table alone, and problems.")
 @at_once()
 def command(

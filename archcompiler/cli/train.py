@@ -10,7 +10,7 @@ from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
 from archcompiler.cli.ending import ended_by
-from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, root_option
+from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, grace_option, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -120,14 +120,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
     help="With several processes: a whole network in each, or shards.",
 )
 @click.option("--tensorboard", is_flag=True, help="Write events for TensorBoard too.")
-@click.option(
-    "--grace",
-    type=click.FloatRange(0, min_open=True),
-    default=20.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest time from SIGTERM to the end, with a checkpoint if it can be written in it.",
-)
+@grace_option
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but problems.")
 @click.pass_context
 @at_once()

@@ -6,7 +6,6 @@ Everything here is read off the blocks of the graph. Templates only print.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,8 +18,9 @@ from archcompiler.emit.body import Bodies
 from archcompiler.emit.classes import AXES, ClassPrinter
 from archcompiler.emit.constructor import reads
 from archcompiler.emit.plan import ClassPlan, ClassPlans
+from archcompiler.emit.stages import StageView, stages_of
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
-from archcompiler.ir.kinds import ATTENTION, HEAD, STAGE, STEM, UNIT
+from archcompiler.ir.kinds import ATTENTION, HEAD, STAGE, STEM
 from archcompiler.ir.strides import stride
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Use
@@ -33,28 +33,6 @@ if TYPE_CHECKING:
     from archcompiler.emit.kept import RecomputeView
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class StageView:
-    """One stage: a line of the network's constructor."""
-
-    name: str
-    block: Block
-    unit: Use | None
-    """None where all units are inside attention modules."""
-    attention: Use | None
-    before: int
-    modules: int
-    after: int
-
-    @property
-    def output(self) -> TensorType:
-        return self.block.output_type
-
-    @property
-    def stride(self) -> int:
-        return int(self.unit.stride) if self.unit is not None else 1
 
 
 class NetworkView:
@@ -79,7 +57,7 @@ class NetworkView:
         self.parameters = parameter_count(graph)
         self.plans = ClassPlans(graph)
         self.bodies = Bodies(self.plans, dialect, backend)
-        self.stages = list(self._stages())
+        self.stages = list(stages_of(graph))
 
     @property
     def dims(self) -> int:
@@ -337,23 +315,6 @@ class NetworkView:
         lines = [self.stage_arguments(stage) for stage in self.stages]
         return any("partial(" in text for text in [*self.classes, *lines, self.stage_unit or ""])
 
-    def _stages(self) -> Iterator[StageView]:
-        for step in self.graph.root.steps:
-            block = step.body
-            if isinstance(block, Block) and block.kind == STAGE:
-                rows = {s.name: s.body for s in block.steps if isinstance(s.body, Block)}
-                modules = [b for b in rows.values() if b.kind == ATTENTION]
-                units = [rows[name] for name in ("before", "after") if name in rows]
-                first = next((u for row in units for u in _units(row)), None)
-                yield StageView(
-                    step.name,
-                    block,
-                    first,
-                    _use(modules[0]) if modules else None,
-                    *(len(rows["before"].steps), len(modules)),
-                    len(rows["after"].steps) if "after" in rows else 0,
-                )
-
 
 def _recompute_view(graph: Graph, plan: Recomputation) -> RecomputeView:
     # Most files have no plan.
@@ -378,17 +339,6 @@ def _mask_inputs(block: Block, step: Step) -> Iterator[tuple[str, Use]]:
             body = block.step(name).body
             if isinstance(body, Block) and isinstance(body.use, Use):
                 yield name, body.use
-
-
-def _units(row: Block) -> Iterator[Use]:
-    for step in row.steps:
-        if isinstance(step.body, Block) and step.body.kind == UNIT:
-            yield _use(step.body)
-
-
-def _use(block: Block) -> Use:
-    assert isinstance(block.use, Use)
-    return block.use
 
 
 def _operators(graph: Graph) -> Iterator[Operator]:
