@@ -7,6 +7,7 @@ import shutil
 from collections import namedtuple
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,9 +19,10 @@ from unit.runner.standin import write_photographs
 import archcompiler
 from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.state_memory import state_memory
-from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.plan.planning import Machines, make_plan
 from archcompiler.runner.data.workers import Workers
+from archcompiler.runner.engine import memory
 from archcompiler.runner.engine.optimizer import make_optimizer
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.system.failures import explained
@@ -123,6 +125,27 @@ def test_a_run_is_measured_before_it_starts(
         with pytest.raises(CompileError, match=r"E709.*a step needs"):
             train(made)
         assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "settings", [(), ("speed.accumulate=4",), ("ema=0.9", "speed.checkpointing=true")]
+)
+def test_a_step_needs_what_its_plan_says(
+    job: Jobs, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...]
+) -> None:
+    needs = []
+    check = memory.check_memory
+
+    def look(need: int, *more: Any) -> list[Diagnostic]:
+        needs.append(need)
+        return check(need, *more)
+
+    monkeypatch.setattr(memory, "check_memory", look)
+    said = ("batch_size=64", *settings)
+    made = job("run", "iterations=1", *said)
+    train(made)
+    loaded = load_recipe("smoke", (*QUICK, *said))
+    assert needs == [make_plan(made.network, loaded, Machines()).peak]
 
 
 def test_shared_memory_is_looked_at_before(
