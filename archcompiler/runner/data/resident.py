@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import AbstractContextManager, nullcontext
 
+import numpy as np
 import torch
 
 from archcompiler.runner.data.fingerprint import of_arrays
@@ -20,8 +21,9 @@ class _Resident:
         self.classes = images.classes
         self.missed: dict[str, str] = {}
         self.device = device
-        self.pixels = torch.from_numpy(images.pixels).to(device)
-        self.labels = torch.from_numpy(images.labels).to(device)
+        # torch warns of arrays that cannot be written to, as in a file's memory: they are copied.
+        self.pixels = torch.from_numpy(np.require(images.pixels, requirements="W")).to(device)
+        self.labels = torch.from_numpy(np.require(images.labels, requirements="W")).to(device)
         channels, height, width = self.pixels.shape[1:]
         self.shape = (channels, height, width)
 

@@ -6,11 +6,13 @@ import gzip
 import os
 import pickle
 import struct
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from unit.runner.standin import write_cifar10, write_cifar100, write_idx, write_photographs
 
@@ -20,6 +22,7 @@ from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.data.folder import Key, TrainingCrops, centred
 from archcompiler.runner.data.idx import read_fashion_mnist
 from archcompiler.runner.data.listing import list_test, list_training, require_same_classes
+from archcompiler.runner.data.resident import ResidentTraining
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.recipe.model import Folder
 
@@ -48,6 +51,21 @@ def test_idx(tmp_path: Path, packed: bool) -> None:
     found = read_fashion_mnist(tmp_path).train
     assert np.array_equal(found.pixels[:, 0], images)
     assert np.array_equal(found.labels, labels)
+
+
+def test_arrays_in_the_memory_of_a_file_are_taken_without_a_word(tmp_path: Path) -> None:
+    write_idx(tmp_path, packed=False)
+    images = read_fashion_mnist(tmp_path).train
+    assert not images.pixels.flags.writeable  # torch warns of such arrays, once a process.
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            data = ResidentTraining(images, torch.device("cpu"))
+    finally:
+        torch.set_warn_always(before)
+    assert np.array_equal(data.pixels.numpy(), images.pixels)
 
 
 def test_the_whole_of_fashion_mnist() -> None:

@@ -147,16 +147,17 @@ def test_what_is_no_study_is_said() -> None:
 
 
 def test_the_shipped_studies_are_without_a_mistake() -> None:
-    assert len(shipped.studies()) == 4
+    assert len(shipped.studies()) == 6
     for name in shipped.studies():
         assert len(load_study(name).cells) >= 6
 
 
-def test_the_plain_trunk_costs_what_attention_costs() -> None:
-    study = load_study("label_noise")
+@pytest.mark.parametrize(("name", "off"), [("label_noise", 0.001), ("small_label_noise", 0.006)])
+def test_the_plain_trunk_costs_what_attention_costs(name: str, off: float) -> None:
+    study = load_study(name)
     networks = {cell.network.title: cell.network.compiled for cell in study.cells}
     attention, trunk = (networks[title] for title in ("attention", "trunk"))
     assert not any(stage.modules for stage in trunk.spec.stages)
     costs = [total(CostModel(network.graph).network) for network in (attention, trunk)]
-    assert costs[1].macs == pytest.approx(costs[0].macs, rel=0.001)
+    assert costs[1].macs == pytest.approx(costs[0].macs, rel=off)
     assert costs[1].params == pytest.approx(costs[0].params, rel=0.003)
