@@ -160,4 +160,4 @@ def test_the_plain_trunk_costs_what_attention_costs(name: str, off: float) -> No
     assert not any(stage.modules for stage in trunk.spec.stages)
     costs = [total(CostModel(network.graph).network) for network in (attention, trunk)]
     assert costs[1].macs == pytest.approx(costs[0].macs, rel=off)
-    assert costs[1].params == pytest.approx(costs[0].params, rel=0.003)
+    assert costs[1].params == pytest.approx(costs[0].params, rel=0.004)
