@@ -84,7 +84,7 @@ def _as_trained(
 
     import archcompiler
     from archcompiler.runner.engine.building import build_state
-    from archcompiler.runner.engine.keeping import planned
+    from archcompiler.runner.engine.keeping import planned_on
     from archcompiler.runner.recipe.loading import load_recipe
     from archcompiler.runner.recipe.settling import settle_recipe
     from archcompiler.runner.system.distributed import World
@@ -95,7 +95,7 @@ def _as_trained(
     loaded = load_recipe("imagenet_modern", (f"batch_size={len(images)}", "device=cpu"))
     hardware = settle(loaded, torch.device("cpu"))
     recipe = settle_recipe(loaded, 1000, 3)
-    plan = planned(loaded, recipe, network.graph, hardware, ALONE, "ddp")
+    plan = planned_on(hardware, ALONE, "ddp", loaded, recipe, network.graph)
     _, model = build_state(network, recipe, plan, {}, hardware, World(), "ddp")
     port.to(memory_format=torch.contiguous_format)
 

@@ -17,13 +17,15 @@ SHARES: Final = tuple(percent / 100 for percent in range(100, 0, -5))
 """What is tried for a room, the least work first."""
 
 
-def keeping(graph: Graph, share: float, *, apart: bool = False) -> Recomputation:
+def keeping(
+    graph: Graph, share: float, *, apart: bool = False, close: bool = False
+) -> Recomputation:
     """The least work for keeping a share of what autograd keeps as usual; see `plan_recomputation`.
 
     Raises TooLittle.
     """
     usual = recomputed(graph, {}).image_bytes
-    return plan_recomputation(graph, int(share * usual), apart=apart)
+    return plan_recomputation(graph, int(share * usual), apart=apart, close=close)
 
 
 def least_share(graph: Graph, found: TooLittle) -> float:

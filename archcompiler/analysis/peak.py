@@ -9,13 +9,15 @@ place. Workspaces of kernels are not seen, nor what an allocator loses between i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.recompute import Recomputation, chain_path, replays
+from archcompiler.analysis.shards import REST, Gathering
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ir.kinds import STAGE
+from archcompiler.ops.conv import Conv
 from archcompiler.ops.cost import BYTES
 
 Path = tuple[str, ...]
@@ -34,12 +36,14 @@ class Moment:
     """Of parameters, as far as they are there, in bytes."""
     passing: Amount
     """Gradients of maps on their way."""
+    gathered: int = 0
+    """Parameters that are whole for a moment, of shards, and what is exchanged."""
 
     @property
     def total(self) -> Amount:
         return Amount(
             self.kept.image + self.passing.image,
-            self.kept.batch + self.passing.batch + self.gradients,
+            self.kept.batch + self.passing.batch + self.gradients + self.gathered,
         )
 
 
@@ -104,6 +108,7 @@ class _Step:
         self.half, self.accumulated, self.shards = half, accumulated, shards
         self.in_place = in_place
         self.nodes = tuple(graph.nodes())
+        self.gathering = Gathering(self.nodes, shards) if shards > 1 else None
         self.segments = _segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
         self.kept, self.passing = Held(), Held()
@@ -140,6 +145,7 @@ class _Step:
             moments += self._backward(segment)
             for what in inputs:
                 self.kept.drop(what)
+        moments += [*self._turn(REST), *self._exchange()]
         return StepMemory(tuple(moments), forward)
 
     def _forward(self, segment: _Segment) -> Iterator[Hashable]:
@@ -208,7 +214,7 @@ class _Step:
             if not before and (made := stack.pop()) in self.unmade:
                 for _ in range(self.unmade.pop(made)):
                     self.kept.hold(made, self.sizes[made])
-                yield Moment(str(made), self.kept.amount, self.gradients, self.passing.amount)
+                yield self._now(str(made))
                 for source in self.sources[made]:
                     self._drop(source)
 
@@ -230,7 +236,8 @@ class _Step:
                         kept.hold(what, self.sizes[what])
                 image, batch = alive.amount
                 passing = Amount(image - kept.image, batch - kept.batch)
-                yield Moment(node.path, kept.amount, 0, passing)
+                whole = self.gathering.forward(node) if self.gathering else 0
+                yield Moment(node.path, kept.amount, 0, passing, whole)
                 for name in ends.get(place, ()):
                     alive.drop(name)
                 place += 1
@@ -262,6 +269,8 @@ class _Step:
         if segment.recomputed:
             self._keep(segment)
         for node in reversed(segment.nodes):
+            if self.gathering is not None:
+                yield from self._turn(self.gathering.group(node))
             gradient = self.arrived.pop(node.path, None)
             for what in segment.keeps[node.path]:
                 if what in self.unmade:
@@ -283,19 +292,45 @@ class _Step:
     def _moment(self, node: Node) -> Moment:
         # A gradient of a weight is there before it is cast, or added to the one that was there.
         extra = self._copies(node)
-        if self.accumulated:
+        # `fully_shard` has its weights in the plain order, and gradients come as the maps are.
+        copied = self.shards > 1 and isinstance(node.op, Conv) and node.op.ordered
+        if self.accumulated or copied:
             extra += BYTES * node.op.parameters
         image, batch = self.passing.amount
         scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
         passing = Amount(image + scratch + self._recalled(node), batch + extra)
-        return Moment(node.path, self.kept.amount, self.gradients, passing)
+        return replace(self._now(node.path), passing=passing)
+
+    def _now(self, where: str, gathered: int | None = None) -> Moment:
+        if gathered is None:
+            gathered = self.gathering.backward if self.gathering else 0
+        return Moment(where, self.kept.amount, self.gradients, self.passing.amount, gathered)
+
+    def _turn(self, group: str) -> Iterator[Moment]:
+        """Give up the parameters of one block, and gather those of another."""
+        gathering = self.gathering
+        if gathering is None or gathering.current == group:
+            return
+        if gathering.current != REST:
+            yield from self._exchange()
+        if group != REST:
+            yield self._now(group, gathering.enter(group))
+
+    def _exchange(self) -> Iterator[Moment]:
+        """Gradients of the group whose turn ends, until a shard of them is left."""
+        if self.gathering is not None:
+            group = self.gathering.current
+            yield self._now(group, self.gathering.leave())
+            if not self.accumulated:
+                self.gradients -= self.gathering.sizes[group] - self.gathering.shard(group)
 
     def _inputs(self, node: Node) -> tuple[TensorType, ...]:
         return tuple(self.types[name] for name in node.inputs)
 
     def _gradient(self, node: Node) -> int:
-        """Of its parameters, as it stays."""
-        return -(-BYTES * node.op.parameters // self.shards)
+        """Of its parameters; of shards, until its block has had its turn."""
+        whole = BYTES * node.op.parameters
+        return -(-whole // self.shards) if self.accumulated else whole
 
     def _size(self, name: str) -> Amount:
         return Amount(self.bytes * self.types[name].numel)
@@ -325,7 +360,7 @@ class _Step:
         if not (self.in_place and self.passing.alone(old)):
             # Something else holds it: the sum is a map of its own.
             self.arrived[name] = self._new(name)
-            yield Moment(name, self.kept.amount, self.gradients, self.passing.amount)
+            yield self._now(name)
             self.passing.drop(old)
         self.passing.drop(gradient)
 

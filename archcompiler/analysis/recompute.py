@@ -36,6 +36,7 @@ READ: Final = ">"
 LARGE: Final = 1500
 """Operators beyond which the last half per cent of work is not looked for: it takes minutes."""
 CLOSE: Final = 0.005
+"""A share of the work that is made again, which the search for the last of it is not worth."""
 RECOMPUTES: Final = "*"
 """In place of the name of a map that is kept: the block recomputes."""
 
@@ -69,19 +70,21 @@ class TooLittle(Exception):
         """Bytes an image that the smallest choice keeps."""
 
 
-def plan_recomputation(graph: Graph, image_bytes: int, *, apart: bool = False) -> Recomputation:
+def plan_recomputation(
+    graph: Graph, image_bytes: int, *, apart: bool = False, close: bool = False
+) -> Recomputation:
     """The least work for keeping at most so many bytes an image.
 
-    For a network of more than `LARGE` operators, about within `CLOSE` of it. With blocks `apart`
-    none makes a map again from those of another. Raises TooLittle.
+    For a network of more than `LARGE` operators, or if that is `close` enough, about within `CLOSE`
+    of it. With blocks `apart` none makes a map again from those of another. Raises TooLittle.
     """
     usual = recomputed(graph, {})
     if usual.image_bytes <= image_bytes:
         return usual
     planner = _Planner(graph, apart)
     beyond = usual.image_bytes - planner.usual
-    large = graph.root.operator_count > LARGE
-    best = within(image_bytes - beyond, planner.front, CLOSE if large else 0.0)
+    close = close or graph.root.operator_count > LARGE
+    best = within(image_bytes - beyond, planner.front, CLOSE if close else 0.0)
     if not len(best):
         smallest = planner.front(Limits(rate=SMALLEST, gap=0.0))
         raise TooLittle(beyond + int(smallest.sizes[0]))

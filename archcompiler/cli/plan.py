@@ -129,7 +129,7 @@ def command(
     machines = Machines(processes, strategy, machine)
     plan = make_plan(network, loaded, machines, images=images)
     recomputed = None
-    if not plan.recipe.speed.checkpointing and plan.again is None:
+    if not plan.recipe.speed.checkpointing and plan.recipe.speed.memory == "auto":
         recomputed = make_plan(network, loaded, machines, images=images, checkpointing=True)
     if format == "json":
         terminal.page(json.dumps(record(plan, recomputed), indent=2) + "\n")

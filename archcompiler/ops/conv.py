@@ -95,6 +95,12 @@ class Conv(Operator):
         """Pixels from the first to the last that one position reads."""
         return along(self.dilation, axis) * (along(self.kernel, axis) - 1) + 1
 
+    @property
+    def ordered(self) -> bool:
+        """Whether channels last is another order of its weights than the plain one."""
+        pixels = prod(along(self.kernel, axis) for axis in range(self.dims))
+        return self.dims > 1 and pixels > 1 and self.in_channels > self.groups
+
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         macs = self._weights * output.pixels
         return Work(macs=macs, fvcore_flops=macs, activations=output.numel)

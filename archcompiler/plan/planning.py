@@ -11,12 +11,9 @@ from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import Accelerator, Precision
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
-from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
-from archcompiler.ir.kinds import STAGE
-from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.choices import Strategy
-from archcompiler.runner.recipe.keeping import plan_for
+from archcompiler.runner.recipe.keeping import has_all_gradients, image_bytes, planned
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe, SettledRecipe
 from archcompiler.runner.recipe.settling import settle_recipe
@@ -60,7 +57,7 @@ class Plan:
     half: bool
     """Whether maps have 16 bits."""
     weights: int
-    """Parameters and buffers in float32, or a shard of them with what is gathered for a moment."""
+    """Parameters and buffers in float32, or a shard of the parameters."""
     optimizer: int
     average: int
     """The moving average of parameters and buffers."""
@@ -120,53 +117,49 @@ def make_plan(
     iterations, or for `speed.memory` that is too little.
     """
     recipe, iterations = _settled(network, loaded, machines, images)
-    size = recipe.batch_size
-    if checkpointing is None:
-        checkpointing = recipe.speed.checkpointing
-    limit = recipe.speed.memory
+    if checkpointing is not None:
+        speed = recipe.speed.model_copy(update={"checkpointing": checkpointing})
+        recipe = recipe.model_copy(update={"speed": speed})
     parts = recipe.speed.accumulate
-    part = max(1, size // (machines.processes * parts))
+    part = max(1, recipe.batch_size // (machines.processes * parts))
     precision = recipe.speed.precision
     half = precision in ("bfloat16", "float16") or (
         precision == "auto" and machines.accelerator is not None
     )
-    graph, cost = network.graph, total(CostModel(network.graph).network)
+    compiled = recipe.speed.compile not in ("auto", "off") or (
+        recipe.speed.compile == "auto" and machines.accelerator is not None
+    )
+    graph = network.graph
     shards = machines.processes if machines.sharded else 1
     state = state_memory(
-        cost, averages=recipe.optimizer.averages, average=recipe.ema > 0, shards=shards
+        total(CostModel(graph).network),
+        averages=recipe.optimizer.averages,
+        average=recipe.ema > 0,
+        shards=shards,
     )
-    gathered = _gathered(network) if machines.sharded else 0
-    held = part * (BYTES * graph.input.numel + 8)
-
-    def step_with(plan: Recomputation | None) -> StepMemory:
-        return step_memory(
-            graph,
-            half=half,
-            checkpointing=checkpointing,
-            plan=plan,
-            # Buckets of `ddp` are there from the start, and gradients are views of them.
-            accumulated=parts > 1 or (machines.processes > 1 and not machines.sharded),
-            shards=shards,
-        )
-
-    again = None
-    # What a run keeps by default is for its hardware to say.
-    if not checkpointing and limit != "auto":
-        fixed = state.total + gathered + held
-        again = plan_for(
-            loaded,
-            graph,
-            limit,
-            lambda plan: fixed + step_with(plan).peak(part),
-            apart=machines.sharded,
-        )
-    step = step_with(again)
+    again = planned(
+        loaded,
+        recipe,
+        graph,
+        half=half,
+        compiled=compiled,
+        processes=machines.processes,
+        sharded=machines.sharded,
+    )
+    step = step_memory(
+        graph,
+        half=half,
+        checkpointing=recipe.speed.checkpointing,
+        plan=again,
+        accumulated=has_all_gradients(parts, machines.processes, machines.sharded),
+        shards=shards,
+    )
     seconds = None
     if machines.accelerator is not None:
         width: Precision = "half" if half else "single"
         ran = machines.accelerator, width, part
         seconds = training_seconds(graph, *ran)
-        if checkpointing:
+        if recipe.speed.checkpointing:
             seconds += forward_seconds(graph, *ran)
         if again is not None:
             seconds += again_seconds(again, *ran)
@@ -175,14 +168,14 @@ def make_plan(
         network,
         recipe,
         machines,
-        size,
+        recipe.batch_size,
         part,
         parts,
         half,
-        state.weights + gathered,
+        state.weights,
         state.optimizer,
         state.average,
-        held,
+        part * image_bytes(graph),
         step,
         again,
         seconds,
@@ -204,21 +197,3 @@ def _settled(
         return recipe, recipe.iterations
     settled = settle_recipe(loaded, count, network.spec.input[0], machines.processes)
     return settled, settled.iterations
-
-
-def _gathered(network: CompiledNetwork) -> int:
-    """Parameters that `fully_shard` has whole for a moment: those outside of blocks, and of two
-    blocks one after the other with the gradient of one.
-    """
-    model = CostModel(network.graph)
-    blocks: list[Cost] = []
-    outside = 0
-    for stage in network.graph.root.steps:
-        for step in getattr(stage.body, "steps", ()):
-            cost = model.step(stage.body, step)  # type: ignore[arg-type]
-            if getattr(stage.body, "kind", "") == STAGE:
-                blocks.append(cost)
-            else:
-                outside += cost.params
-    largest = max((cost.params for cost in blocks), default=0)
-    return BYTES * (outside + 3 * largest)

@@ -59,9 +59,13 @@ def _memory(plan: Plan) -> Iterator[Row]:
     if plan.again is not None:
         macs = total(CostModel(plan.network.graph).network).macs
         share = plan.again.macs / macs if macs else 0.0
-        words = f"speed.memory = {plan.recipe.speed.memory}: {share:.1%} of a forward pass's MACs"
+        limit = plan.recipe.speed.memory
+        why = ", where nothing is compiled" if limit == "auto" else ""
+        words = f"speed.memory = {limit}{why}: {share:.1%} of a forward pass's MACs"
         yield "made again", f"{plan.again.macs / 1e6:,.1f} M", f"{words}, an image"
     yield "gradients", size(moment.gradients), "of parameters, as far as they are there"
+    if moment.gathered:
+        yield "gathered", size(moment.gathered), "parameters that are whole then, and exchanged"
     yield "passing", size(moment.passing.of(part)), "gradients of maps on their way"
     yield "peak", size(plan.peak), f"while {moment.where} is differentiated"
 
@@ -96,7 +100,7 @@ def _assumptions(plan: Plan) -> Iterator[str]:
         "gaps between blocks of memory, and what a driver takes."
     )
     if plan.machines.sharded:
-        yield "Shards: weights have two whole blocks, the gradient of one, and what is in no block."
+        yield "Shards: a block at a time is whole, and all that is in none, as FSDP2 has them."
     if plan.seconds is not None:
         yield (
             "Time: by the roofline, each operator by itself at the accelerator's peaks, without\n"
@@ -126,6 +130,7 @@ def record(plan: Plan, recomputed: Plan | None) -> dict[str, Any]:
         "images_bytes": plan.images,
         "activations_bytes": moment.kept.of(part),
         "gradients_bytes": moment.gradients,
+        "gathered_bytes": moment.gathered,
         "passing_bytes": moment.passing.of(part),
         "peak_bytes": plan.peak,
         "peak_at": moment.where,

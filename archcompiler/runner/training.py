@@ -18,7 +18,7 @@ from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
 from archcompiler.runner.engine.batches import require_several_values, require_whole_parts
 from archcompiler.runner.engine.building import build_state
-from archcompiler.runner.engine.keeping import planned
+from archcompiler.runner.engine.keeping import planned_on
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.state import TrainingState
@@ -104,7 +104,7 @@ def train(job: Job) -> Outcome:
         require_several_values(job.loaded, settled, job.network.graph, here)
         recipe = _on_hardware(settled, hardware)
         cost = total(CostModel(job.network.graph).network)
-        plan = planned(job.loaded, recipe, job.network.graph, hardware, here, job.strategy)
+        plan = planned_on(hardware, here, job.strategy, job.loaded, recipe, job.network.graph)
         scarce = require_memory(
             recipe, plan, job.network.graph, data.train.shape, hardware, here, job.strategy
         )

@@ -14,8 +14,8 @@ from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import Diagnostic
 from archcompiler.ir import Graph
 from archcompiler.ops.cost import BYTES
-from archcompiler.runner.engine.keeping import image_bytes
 from archcompiler.runner.recipe.choices import Strategy
+from archcompiler.runner.recipe.keeping import has_all_gradients, image_bytes
 from archcompiler.runner.recipe.model import Folder, Recipe
 from archcompiler.runner.system.failures import smaller_parts
 from archcompiler.runner.system.hardware import Hardware
@@ -56,7 +56,7 @@ def require_memory(
             half=hardware.precision is not torch.float32,
             checkpointing=recipe.speed.checkpointing,
             plan=plan,
-            accumulated=accumulated or (place.size > 1 and not sharded),
+            accumulated=accumulated or has_all_gradients(parts, place.size, sharded),
             shards=shards,
         )
 

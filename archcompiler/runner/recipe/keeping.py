@@ -6,17 +6,82 @@ from collections.abc import Callable
 from typing import Final
 
 from archcompiler.analysis.budget import fitting, keeping, least_share
-from archcompiler.analysis.recompute import Recomputation, TooLittle
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.peak import step_memory
+from archcompiler.analysis.recompute import Recomputation, TooLittle, recomputed
+from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph
+from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.limits import share, size
 from archcompiler.runner.recipe.loading import LoadedRecipe
+from archcompiler.runner.recipe.model import Recipe
 
 CHEAP: Final = 0.75
 """The share that is kept by default: no convolution is computed twice for it."""
+LITTLE: Final = 512e6
+"""Bytes of the maps of a step below which `auto` makes none again: they are not worth the time."""
 
 
-def plan_for(
+def planned(
+    loaded: LoadedRecipe,
+    recipe: Recipe,
+    graph: Graph,
+    *,
+    half: bool,
+    compiled: bool,
+    processes: int = 1,
+    sharded: bool = False,
+) -> Recomputation | None:
+    """What is made again as `speed.memory` says; None where all that is usual is kept.
+
+    Of a run in 16 bits (`half`) or in float32, whose network is `compiled` or not, on so many
+    processes, each of which has the whole network or, `sharded`, a part. Raises CompileError E702
+    where no plan keeps so little.
+    """
+    limit = recipe.speed.memory
+    if recipe.speed.checkpointing or (limit == "auto" and compiled):
+        return None
+    parts, shards = recipe.speed.accumulate, processes if sharded else 1
+    images = max(1, recipe.batch_size // (processes * parts))
+    usual = recomputed(graph, {}).image_bytes * images / (2 if half else 1)
+    if limit == "auto" and usual < LITTLE:
+        return None
+    state = state_memory(
+        total(CostModel(graph).network),
+        averages=recipe.optimizer.averages,
+        average=recipe.ema > 0,
+        shards=shards,
+    )
+    there = state.total + images * image_bytes(graph)
+
+    def peak(plan: Recomputation) -> int:
+        step = step_memory(
+            graph,
+            half=half,
+            plan=plan,
+            accumulated=has_all_gradients(parts, processes, sharded),
+            shards=shards,
+        )
+        return there + step.peak(images)
+
+    # The parameters of a block that is sharded are whole in its own backward pass alone.
+    return _plan_for(loaded, graph, limit, peak, apart=sharded)
+
+
+def has_all_gradients(parts: int, processes: int, sharded: bool) -> bool:
+    """Whether gradients of all parameters are there from the first moment of a step: those of the
+    parts before, or the buckets of `ddp`, which stay.
+    """
+    return parts > 1 or (processes > 1 and not sharded)
+
+
+def image_bytes(graph: Graph) -> int:
+    """Of an image that the network is given, and its label."""
+    return BYTES * graph.input.numel + 8
+
+
+def _plan_for(
     loaded: LoadedRecipe,
     graph: Graph,
     limit: str,
@@ -24,15 +89,12 @@ def plan_for(
     *,
     apart: bool,
 ) -> Recomputation | None:
-    """The plan with least work for a limit; None where nothing is made again.
-
-    `peak` says what a step with a plan takes in bytes. Raises CompileError E702 where no plan
-    keeps to the limit.
-    """
+    """The plan with least work for a limit. `peak` says what a step with one takes in bytes."""
     wanted = CHEAP if limit == "auto" else share(limit)
     try:
         if wanted is not None:
-            plan: Recomputation | None = keeping(graph, wanted, apart=apart)
+            # Nobody has asked for a share: a run starts, and a plan is shown, sooner.
+            plan: Recomputation | None = keeping(graph, wanted, apart=apart, close=limit == "auto")
         else:
             plan = fitting(graph, size(limit), peak, apart=apart)
     except TooLittle as exc:

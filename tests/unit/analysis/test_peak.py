@@ -168,14 +168,12 @@ def test_how_many_images_fit() -> None:
     assert step.most(100 * 5000 + step.peak(100), image=5000) == 100
 
 
-def test_gradients_that_stay_and_shards() -> None:
+def test_gradients_that_stay() -> None:
     graph = archcompiler.compile(tiny_spec({"channels": 64, "before": 3})).graph
     plain, added = step_memory(graph), step_memory(graph, accumulated=True)
     parameters = 4 * sum(node.op.parameters for node in graph.nodes())
     assert added.highest(1).gradients == parameters
     assert added.peak(1) > plain.peak(1)
     assert max(m.gradients for m in plain.moments) == parameters
-    quarter = step_memory(graph, shards=4)
-    assert parameters / 4 <= max(m.gradients for m in quarter.moments) < parameters / 4 + 200
-    assert added.forward == plain.forward == quarter.forward
+    assert added.forward == plain.forward
     assert Amount(3, 5).of(7) == 26

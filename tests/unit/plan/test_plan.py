@@ -89,6 +89,20 @@ def test_checkpointing_takes_less_and_longer() -> None:
     assert again.peak == plan("cifar_paper", "speed.checkpointing=true", device="h100").peak
 
 
+def test_what_is_made_again_by_default() -> None:
+    """Where a step keeps much and nothing is compiled, as the runner has it."""
+    found = plan("cifar_paper", "batch_size=256")
+    assert found.again is not None
+    assert found.again.macs == 0 < found.again.elements
+    kept = plan("cifar_paper", "batch_size=256", "speed.memory=100%")
+    assert found.step.forward.image < 0.76 * kept.step.forward.image
+    assert found.peak < kept.peak
+    assert plan("cifar_paper", "batch_size=256", device="h100").again is None, "it is compiled"
+    assert plan("cifar_paper", "speed.compile=on", "batch_size=256").again is None
+    assert plan("cifar_paper", "speed.compile=off", "batch_size=1024", device="h100").again
+    assert plan("cifar_paper", "batch_size=32").again is None, "it keeps little"
+
+
 def test_how_long_a_run_is() -> None:
     assert plan("cifar_modern").iterations == 200 * -(-45_000 // 128)
     assert plan("photographs").iterations is None

@@ -18,7 +18,7 @@ from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner import training
-from archcompiler.runner.engine import keeping
+from archcompiler.runner.recipe import keeping
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read

@@ -1,0 +1,80 @@
+"""The peak of a step under `fully_shard` against what torch's FSDPMemTracker sees of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from saved_tensors import in_order
+from shipped import EVERY_SPEC
+from tiny import tiny_spec
+from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
+from torch.testing._internal.distributed.fake_pg import FakeStore
+
+import archcompiler
+from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.peak import step_memory
+from archcompiler.analysis.state_memory import state_memory
+from archcompiler.runner.system.distributed import World, distribute
+from archcompiler.shipped import specs
+
+PROCESSES = 4
+FEW = ("attention56_cifar", "resnet18")
+"""FSDPMemTracker takes seconds of each; EVERY_SPEC=1 has all that are shipped."""
+WITHIN = 0.02 if EVERY_SPEC else 0.01
+"""A conditional projection is computed first and counted in its place: of few images and large
+blocks its gradient shows."""
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """The first of several processes; the others are not there, and what they send is nothing."""
+    dist.init_process_group("fake", rank=0, world_size=PROCESSES, store=FakeStore())
+    yield World(0, PROCESSES)
+    dist.destroy_process_group()
+
+
+def seen(network: archcompiler.CompiledNetwork, world: World, images: int, **options: Any) -> int:
+    """Bytes at the highest moment of a forward and backward pass."""
+    module = network.module(**options).train()
+    model = distribute(module, world, "fully_shard", torch.device("cpu"))
+    x = in_order(torch.randn(images, *network.spec.input))
+    labels = torch.zeros(images, dtype=torch.long)
+    tracker = FSDPMemTracker(model)
+    tracker.track_inputs((x, labels))
+    with tracker:
+        F.cross_entropy(model(x).reshape(images, -1), labels).backward()
+    (found,) = tracker.get_tracker_snapshot("peak").values()
+    return found["Total"]
+
+
+@pytest.mark.parametrize(
+    ("name", "checkpointing"),
+    [
+        ("attention56_cifar", True),
+        *((name, False) for name in (specs() if EVERY_SPEC else FEW)),
+    ],
+)
+def test_the_peak_that_torch_sees_of_shards(world: World, name: str, checkpointing: bool) -> None:
+    network = archcompiler.compile(name)
+    images = 2
+    found = seen(network, world, images, checkpointing=checkpointing)
+    cost = total(CostModel(network.graph).network)
+    state = state_memory(cost, averages=0, average=False, shards=PROCESSES)
+    image = 4 * network.graph.input.numel + 8
+    options = {"shards": PROCESSES, "in_place": False}
+    step = step_memory(network.graph, checkpointing=checkpointing, **options)
+    foreseen = state.total + images * image + step.peak(images)
+    assert foreseen == pytest.approx(found, rel=WITHIN)
+
+
+def test_what_is_whole_comes_and_goes() -> None:
+    graph = archcompiler.compile(tiny_spec({"channels": 64, "before": 3})).graph
+    plain, quarter = step_memory(graph), step_memory(graph, shards=4)
+    assert all(moment.gathered == 0 for moment in plain.moments)
+    assert quarter.forward == plain.forward
+    assert min(moment.gathered for moment in quarter.moments) > 0, "what is in no block"
