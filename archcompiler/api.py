@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,12 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.spec.loader import SpecLike
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from archcompiler.figure.diagram import Format
     from archcompiler.figure.page import Level
     from archcompiler.figure.themes import ThemeName
+    from archcompiler.foreign.audit import Audit
     from archcompiler.tables.report import View
     from archcompiler.verify import Proof
 
@@ -83,6 +86,34 @@ class Network(CompiledNetwork):
         from archcompiler.verify import verify
 
         return verify(self)
+
+    def audit(self, module: nn.Module) -> Audit:
+        """Whether another implementation is this network: `same`, and what differs, of which
+        `archcompiler.foreign.report` makes text. Imports torch.
+
+        It is traced in evaluation; the module itself stays as it is. Raises CompileError E901 if it
+        cannot be traced.
+        """
+        from archcompiler.foreign.audit import audit
+        from archcompiler.foreign.loading import implementation_of
+
+        return audit(self, implementation_of(module))
+
+    def weights_from(
+        self, module: nn.Module, pairs: Mapping[str, str] | None = None
+    ) -> dict[str, Tensor]:
+        """A `state_dict` for the emitted model with the weights of another implementation, by the
+        isomorphism of both; imports torch.
+
+        `pairs` says which of several operators that nothing else tells apart is which, by its name
+        here and there. Raises CompileError: E901 if it cannot be traced, E902 if it is another
+        network, E904 and E905 where a choice is left, and E906 if logits in float64 are not the
+        same.
+        """
+        from archcompiler.foreign.loading import implementation_of
+        from archcompiler.foreign.transfer import transfer
+
+        return dict(transfer(self, implementation_of(module), pairs=pairs).tensors)
 
     def state_dict_keys(self) -> dict[str, tuple[int, ...]]:
         """The keys of the emitted model's `state_dict` and their shapes; imports torch."""

@@ -14,9 +14,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from tiny import tiny_spec
 
 import archcompiler
+from archcompiler.foreign.report import text
 
 ROOT = Path(__file__).parents[1]
 SPEC = "spec: 'SpecLike', settings: 'Sequence[str]' = (), *, root: 'str | Path | None' = None"
@@ -52,10 +54,13 @@ METHODS = {
     "diagram": "(self, format: 'Format' = 'svg', *, level: 'Level' = 'auto', "
     "expand: 'Sequence[str]' = (), theme: 'ThemeName' = 'paper', width: 'float' = 504.0) "
     "-> 'bytes'",
+    "audit": "(self, module: 'nn.Module') -> 'Audit'",
     "flops": "(self, by: 'View' = 'network', size: 'Sequence[int] | None' = None) "
     "-> 'dict[str, Any]'",
     "state_dict_keys": "(self) -> 'dict[str, tuple[int, ...]]'",
     "verify": "(self) -> 'Proof'",
+    "weights_from": "(self, module: 'nn.Module', pairs: 'Mapping[str, str] | None' = None) "
+    "-> 'dict[str, Tensor]'",
 }
 """What `Network` has besides."""
 
@@ -95,6 +100,25 @@ def _members(cls: type, besides: dict[str, str]) -> dict[str, str]:
             function = inspect.isfunction(member)
             found[name] = str(inspect.signature(member)) if function else "property"
     return found
+
+
+def test_another_implementation() -> None:
+    network = archcompiler.compile("attention56_cifar_spatial", ["input=[3,16,16]"])
+    torch.manual_seed(0)
+    module = network.module().train()
+    found = network.audit(module)
+    assert found.same
+    assert text(found).startswith("Attention56Spatial is attention56_cifar_spatial at 3×16×16")
+    assert module.training, "it stays as it is"
+    weights = network.weights_from(module)
+    assert weights.keys() == module.state_dict().keys()
+    assert all(torch.equal(weights[name], value) for name, value in module.state_dict().items())
+    other = archcompiler.compile("attention56_cifar", ["input=[3,16,16]"])
+    assert not other.audit(module).same
+    with pytest.raises(archcompiler.CompileError, match="E902"):
+        other.weights_from(module)
+    with pytest.raises(archcompiler.CompileError, match="E901"):
+        network.audit(3)  # type: ignore[arg-type]
 
 
 def test_a_network_shows_itself() -> None:

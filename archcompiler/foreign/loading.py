@@ -89,6 +89,15 @@ def load_implementation(said: str, option: str) -> Implementation:
     return Implementation(said, place, module.cpu().eval())
 
 
+def implementation_of(module: nn.Module) -> Implementation:
+    """A module that is there already, which stays as it is. Raises CompileError E901."""
+    said = type(module).__name__
+    place = Span(Source("<module>", said, "toml"), 0, len(said))
+    if not isinstance(module, nn.Module):
+        raise _unread(place, f"it is a {said}, not a module")
+    return Implementation(said, place, deepcopy(module).cpu().eval())
+
+
 def _file(said: str, place: Span) -> Path:
     """A file that is there."""
     path = Path(said)
