@@ -21,6 +21,7 @@ from archcompiler.config.problems import validate
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.render.visible import visible
+from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.runner.recipe.loading import RECIPES, LoadedRecipe, load_recipe
 from archcompiler.spec.loader import SPECS
 from archcompiler.study.model import Study
@@ -39,6 +40,8 @@ class Network:
 
     title: str
     compiled: CompiledNetwork
+    against: str | None = None
+    """Title of the one that it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def load_study(
     """Read and check a study, given by its name, as a path or as a text, and all that it names.
 
     Raises CompileError with everything that is wrong with it, its specs or its recipe: E811 for
-    what cannot be set, E812 for runs of one name, E813 for too many of them.
+    what cannot be set, E812 for runs of one name, E813 for too many of them, E211 for a network
+    that is compared with none of the others.
     """
     files = files or Files()
     values, source, word = read_extended(name, STUDIES, files)
@@ -121,6 +125,7 @@ def load_study(
         except CompileError as wrong:
             problems += wrong.diagnostics
     problems += _twice(values)
+    problems += _against_none(networks)
     if problems:
         raise CompileError(*dict.fromkeys(problems))
     several = tuple(axis.key for axis in axes if len(axis.choices) > 1)
@@ -155,15 +160,35 @@ def _twice(values: Located) -> Iterator[Diagnostic]:
         seen.add(node.value)
 
 
+def _against_none(networks: Sequence[tuple[Network, Located]]) -> Iterator[Diagnostic]:
+    """E211 for a network that is compared with itself, or with none that there is."""
+    for network, node in networks:
+        place, others = node.child("against"), [n.title for n, _ in networks if n is not network]
+        if place is None or network.against in others:
+            continue
+        guess = did_you_mean(str(place.value), others)
+        yield error(
+            "E211",
+            f"`{network.title}` cannot be `against` `{network.against}`",
+            place.span(),
+            notes=(f"other networks of the study: {', '.join(others) or 'none'}",),
+            help=f"did you mean `{guess}`?" if guess else None,
+        )
+
+
 def _network(node: Located, files: Files) -> Network:
-    spec, title = node.child("spec"), node.child("title")
+    spec, title, against = node.child("spec"), node.child("title"), node.child("against")
     assert spec is not None
     settings = read_settings(node.child("set"))
     with placed(settings, spec):
         target = _target(spec, SPECS, files)
         compiled = compile_from(files, target, [setting.text for setting in settings])
     # What is printed and drawn of it acts on nothing.
-    return Network(compiled.name if title is None else visible(title.value), compiled)
+    return Network(
+        compiled.name if title is None else visible(title.value),
+        compiled,
+        None if against is None else visible(against.value),
+    )
 
 
 def _recipes(

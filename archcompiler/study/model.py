@@ -23,6 +23,9 @@ class Entry(Model):
     """Its spec: the name of a shipped one, or a path relative to this file."""
     title: Annotated[str, Field(min_length=1, max_length=60)] | None = None
     """What it is called in tables and in the names of its runs; by default the spec's name."""
+    against: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """Title of the network that it is compared with, seed by seed: the table has the mean of the
+    differences, and its interval."""
     set: dict[str, Any] = Field(default_factory=dict)
     """What is changed of the spec, by keys as for `--set`."""
 

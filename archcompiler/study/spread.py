@@ -30,14 +30,18 @@ class Spread:
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     @property
+    def half(self) -> float | None:
+        """Half of the interval."""
+        count, deviation = len(self.values), self.deviation
+        if deviation is None:
+            return None
+        return student_quantile(CONFIDENCE, count - 1) * deviation / sqrt(count)
+
+    @property
     def interval(self) -> tuple[float, float] | None:
         """That of the mean by Student's t, with probability `CONFIDENCE`."""
-        mean, deviation = self.mean, self.deviation
-        if mean is None or deviation is None:
-            return None
-        count = len(self.values)
-        half = student_quantile(CONFIDENCE, count - 1) * deviation / sqrt(count)
-        return mean - half, mean + half
+        mean, half = self.mean, self.half
+        return None if mean is None or half is None else (mean - half, mean + half)
 
 
 def student_probability(t: float, degrees: int) -> float:

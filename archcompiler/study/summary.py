@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,11 @@ class Row:
     runs: tuple[Run, ...]
 
     @property
+    def against(self) -> str | None:
+        """Title of the network that it is compared with."""
+        return self.runs[0].cell.network.against
+
+    @property
     def spread(self) -> Spread:
         """Of the accuracies that there are, as shares."""
         return Spread(tuple(run.result.accuracy for run in self.runs if run.result is not None))
@@ -54,13 +60,32 @@ class Summary:
     def done(self) -> int:
         return sum(run.state is State.DONE for run in self.runs)
 
-    @property
+    @cached_property
     def rows(self) -> tuple[Row, ...]:
         """In the order of the study: settings, and the networks with each."""
         return tuple(
             Row(title, setting, tuple(runs))
             for (setting, title), runs in groupby(
                 self.runs, lambda run: (run.cell.setting, run.cell.network.title)
+            )
+        )
+
+    def difference(self, row: Row) -> Spread:
+        """Of its accuracies from those of the network that it is compared with, with the same
+        setting, seed by seed; of nothing where it is compared with none.
+        """
+        other = {
+            run.cell.seed: run.result.accuracy
+            for found in self.rows
+            if (found.title, found.setting) == (row.against, row.setting)
+            for run in found.runs
+            if run.result is not None
+        }
+        return Spread(
+            tuple(
+                run.result.accuracy - other[run.cell.seed]
+                for run in row.runs
+                if run.result is not None and run.cell.seed in other
             )
         )
 
@@ -94,12 +119,18 @@ def as_grid(summary: Summary) -> Grid:
     for place, key in enumerate(summary.study.axes):
         fields.append(Field(_last(key), None, [word(row.setting[place]) for row in rows]))
     fields.append(Field("runs", "", [len(s.values) for s in spreads], scaled=False))
-    for title, numbers in (
+    intervals = [spread.interval for spread in spreads]
+    columns: list[tuple[str, list[float | None]]] = [
         ("mean", [s.mean for s in spreads]),
         ("deviation", [s.deviation for s in spreads]),
-        ("from", [s.interval and s.interval[0] for s in spreads]),
-        ("to", [s.interval and s.interval[1] for s in spreads]),
-    ):
+        ("from", [i and i[0] for i in intervals]),
+        ("to", [i and i[1] for i in intervals]),
+    ]
+    if any(row.against for row in rows):
+        differences = [summary.difference(row) for row in rows]
+        columns.append(("Δ", [d.mean for d in differences]))
+        columns.append(("±", [d.half for d in differences]))
+    for title, numbers in columns:
         percent = [None if number is None else 100 * number for number in numbers]
         fields.append(Field(title, "%", list(percent), scaled=False, digits=2))
     headings, cells = as_rows(fields)
@@ -113,6 +144,12 @@ def _notes(summary: Summary, seeds: int) -> Iterator[str]:
         f"deviation: of a run, from n - 1; from, to: the {CONFIDENCE:.0%} interval of the mean, by "
         "Student's t over the runs."
     )
+    pairs = dict.fromkeys(f"{row.title} - {row.against}" for row in summary.rows if row.against)
+    if pairs:
+        yield (
+            f"Δ: {', '.join(pairs)}, seed by seed: mean of the differences, and ± half of its "
+            "interval."
+        )
 
 
 def _last(key: str) -> str:
@@ -121,14 +158,18 @@ def _last(key: str) -> str:
 
 def as_csv(summary: Summary) -> str:
     """The same rows, as shares with every digit."""
-    head = ["network", *summary.study.axes, "runs", "mean", "deviation", "low", "high"]
+    head = [
+        "network", *summary.study.axes, "runs", "mean", "deviation", "low", "high",
+        "against", "difference", "difference_low", "difference_high",
+    ]  # fmt: skip
     lines = []
     for row in summary.rows:
-        spread = row.spread
-        low, high = spread.interval or (None, None)
+        spread, difference = row.spread, summary.difference(row)
         given = [word(value) for value in row.setting]
-        count = len(spread.values)
-        lines.append([row.title, *given, count, spread.mean, spread.deviation, low, high])
+        line = [row.title, *given, len(spread.values), spread.mean, spread.deviation]
+        line += spread.interval or (None, None)
+        line += row.against, difference.mean, *(difference.interval or (None, None))
+        lines.append(line)
     return _csv(head, lines)
 
 
@@ -163,7 +204,7 @@ def as_json(summary: Summary) -> str:
     axes = summary.study.axes
     rows = []
     for row in summary.rows:
-        spread, runs = row.spread, []
+        spread, difference, runs = row.spread, summary.difference(row), []
         for run in row.runs:
             result = None if run.result is None else run.result.model_dump(mode="json")
             runs.append(
@@ -184,6 +225,9 @@ def as_json(summary: Summary) -> str:
                 "mean": spread.mean,
                 "deviation": spread.deviation,
                 "interval": spread.interval,
+                "against": row.against,
+                "difference": difference.mean,
+                "difference_interval": difference.interval,
                 "runs": runs,
             }
         )

@@ -40,6 +40,7 @@ spec = "tiny.toml"
 [[specs]]
 spec = "tiny.toml"
 title = "plain"
+against = "tiny"
 set.stages.0 = {{ modules = 0, before = 1 }}
 
 [grid]
@@ -118,7 +119,16 @@ def test_the_table_is_what_the_runs_come_to(folder: Path) -> None:
         half = 12.7062 * statistics.stdev(values) / 2**0.5
         assert float(row["low"]) == pytest.approx(float(row["mean"]) - half, abs=1e-5)
         assert float(row["high"]) == pytest.approx(float(row["mean"]) + half, abs=1e-5)
+    tiny, plain = rows(run(*report, "--format", "csv").stdout)
+    assert tiny["against"] == tiny["difference"] == ""
+    by_run = {r["run"]: float(r["accuracy"]) for r in found}
+    pairs = [by_run[f"plain-seed_{seed}"] - by_run[f"tiny-seed_{seed}"] for seed in (0, 1)]
+    assert plain["against"] == "tiny"
+    assert float(plain["difference"]) == pytest.approx(sum(pairs) / 2)
+    half = 12.7062 * statistics.stdev(pairs) / 2**0.5
+    assert float(plain["difference_high"]) == pytest.approx(sum(pairs) / 2 + half, abs=1e-5)
     table = run(*report).stdout
+    assert "Δ: plain - tiny, seed by seed" in table
     assert table == (folder / "table.txt").read_text(encoding="utf-8")
     assert "4 of 4 runs are done, 2 for each row." in table
     one = json.loads(run(*report, "--format", "json").stdout)

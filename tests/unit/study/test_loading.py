@@ -138,6 +138,16 @@ def test_a_study_is_shown_with_where_its_values_are_from() -> None:
     assert [(cell.name, cell.recipe_sha256) for cell in load_study("study.toml").cells] == again
 
 
+@pytest.mark.parametrize("other", ["wide net", "tiny"])
+def test_a_network_is_against_another(other: str) -> None:
+    write(STUDY.replace('spec = "tiny.toml"', f'spec = "tiny.toml"\nagainst = "{other}"', 1))
+    said = run("check", "study.toml", code=2).stderr
+    assert f"error[E211]: `tiny` cannot be `against` `{other}`" in said
+    assert "--> study.toml:5:11" in said
+    assert "other networks of the study: Wide net" in said
+    assert ("did you mean `Wide net`?" in said) == (other == "wide net")
+
+
 def test_what_is_no_study_is_said() -> None:
     write(STUDY)
     assert "`tiny.toml` is a spec, not a study" in run("study", "tiny.toml", code=2).stderr
