@@ -1,26 +1,15 @@
-"""Recomputation by plan: against every other choice, and against what torch keeps and computes."""
+"""What to make again, as it is planned, against every other choice."""
 
 from __future__ import annotations
 
-import copy
-import pickle
-import weakref
 from collections.abc import Iterator
 from itertools import pairwise, product
-from math import prod
 from typing import Any
 
 import pytest
-import torch
-from hypothesis import assume, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from saved_tensors import in_order
-from shipped import EVERY_SPEC
-from strategies import small_specs
 from tiny import tiny_spec
-from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 import archcompiler
 from archcompiler import CompiledNetwork
@@ -30,10 +19,6 @@ from archcompiler.analysis.peak import step_memory
 from archcompiler.analysis.recompute import TooLittle, chain_path, plan_recomputation, recomputed
 from archcompiler.emit.kept import few_patterns
 from archcompiler.ir import INPUT
-from archcompiler.shipped import specs
-from archcompiler.verify.proof import prove
-
-aten = torch.ops.aten
 
 
 class Choices:
@@ -184,209 +169,6 @@ def test_patterns_match_what_is_kept_and_no_other() -> None:
     assert few_patterns(maps, others) == ["*.conv?", ">c", "a"]
     assert few_patterns(maps[:1], {"a.unit2.conv1", "b.unit1.conv1"}) == ["a.unit1.*"]
     assert few_patterns([], others) == []
-
-
-class Watch(TorchDispatchMode):
-    """Storages that are alive, and multiply-accumulates of convolutions and matrix products."""
-
-    def __init__(self, model: nn.Module, x: torch.Tensor) -> None:
-        super().__init__()
-        there = [*model.parameters(), *model.buffers(), x]
-        self.there = {tensor.untyped_storage()._cdata for tensor in there}
-        self.alive: dict[int, int] = {}
-        self.macs = 0
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
-        result = function(*args, **(kwargs or {}))
-        if function is aten.convolution.default:
-            self.macs += result.numel() * prod(args[1].shape[1:])
-        for value in tree_leaves(result):
-            if isinstance(value, torch.Tensor):
-                storage = value.untyped_storage()
-                if storage._cdata not in self.alive and storage._cdata not in self.there:
-                    self.alive[storage._cdata] = storage.nbytes()
-                    weakref.finalize(storage, self.alive.pop, storage._cdata)
-        return result
-
-
-class Ran:
-    """A training step of a network: what it kept, did again, and came to."""
-
-    def __init__(
-        self, network: CompiledNetwork, images: int = 4, dtype: torch.dtype = torch.float32
-    ) -> None:
-        torch.manual_seed(0)
-        self.model = network.module().to(dtype).train()
-        with torch.no_grad():
-            for parameter in self.model.parameters():
-                # Scales and shifts of BN that matter.
-                parameter += 0.1 * torch.randn_like(parameter)
-        x = in_order(torch.randn(images, *network.spec.input, dtype=dtype))
-        torch.manual_seed(1)
-        with Watch(self.model, x) as watch:
-            y = self.model(x)
-            self.kept = sum(watch.alive.values()) - y.nbytes + x.nbytes
-            forward, watch.macs = watch.macs, 0
-            y.square().sum().backward()
-        self.forward, self.again = forward / images, watch.macs / images
-        self.gradients = {n: p.grad for n, p in self.model.named_parameters()}
-        self.buffers = dict(self.model.named_buffers())
-
-
-def assert_as_planned(network: CompiledNetwork, share: float) -> None:
-    plain, ran = Ran(network), Ran(network.recomputing(share))
-    plan = network.recomputing(share).plan
-    assert plan is not None
-    batch = plain.kept - 4 * recomputed(network.graph, {}).image_bytes
-    # A linear layer's weight is looked at through a view, which counts: the same for both.
-    assert ran.kept == pytest.approx(4 * plan.image_bytes + batch, rel=0.01)
-    linear = sum(n.op.parameters for n in network.graph.nodes() if n.op.role == "linear")
-    assert ran.again <= plan.macs <= ran.again + linear
-    assert_same_gradients(network, share)
-    for name, buffer in plain.buffers.items():
-        assert torch.equal(ran.buffers[name], buffer), name
-
-
-def assert_same_gradients(network: CompiledNetwork, share: float) -> None:
-    forms = (network, network.recomputing(share))
-    plain, ran = (Ran(form, 2, torch.float64).gradients for form in forms)
-    for name, gradient in plain.items():
-        torch.testing.assert_close(ran[name], gradient, rtol=1e-5, atol=1e-8)
-
-
-@pytest.mark.parametrize(
-    ("name", "share"),
-    [
-        ("attention56_cifar", 0.3),
-        ("attention56_ecg", 0.75),
-        *(product(specs(), [0.75, 0.3, 0.12]) if EVERY_SPEC else ()),
-    ],
-)
-def test_a_step_goes_as_planned(name: str, share: float) -> None:
-    try:
-        assert_as_planned(small(name), share)
-    except TooLittle:
-        assert share < 0.2
-
-
-def small(name: str) -> CompiledNetwork:
-    """A shipped network on few pixels, where it takes them."""
-    network = archcompiler.compile(name)
-    channels, *size = network.spec.input
-    if max(size) <= 64:
-        return network
-    try:
-        return archcompiler.compile(name, [f"input=[{channels}, {', '.join(['64'] * len(size))}]"])
-    except archcompiler.CompileError:
-        return network
-
-
-@settings(max_examples=200 if EVERY_SPEC else 4)
-@given(small_specs(), st.sampled_from([0.8, 0.5, 0.25]))
-def test_drawn_networks_go_as_planned(spec: dict[str, Any], share: float) -> None:
-    network = archcompiler.compile(spec)
-    try:
-        network.recomputing(share)
-    except TooLittle:
-        assume(False)
-    assert_as_planned(network, share)
-
-
-@pytest.mark.parametrize("share", [0.8, 0.5, 0.3])
-def test_a_copy_is_not_kept_beside_its_map(share: float) -> None:
-    """An instance norm makes one of a map that has its channels last."""
-    mask = {"type": "hourglass", "activation": "spatial"}
-    stage = {"channels": 32, "modules": 1, "depth": 1, "attention": {"mask": mask}}
-    network = archcompiler.compile(tiny_spec(stage))
-    assert_as_planned(network, share)
-
-
-@pytest.mark.parametrize("name", ["attention56_cifar", "attention56_volume"])
-def test_a_file_with_a_plan_is_the_graph(name: str) -> None:
-    network = archcompiler.compile(name)
-    planned = network.recomputing(0.3)
-    assert prove(network.graph, planned.module()).holds
-    state = planned.module().state_dict()
-    assert {k: v.shape for k, v in state.items()} == {
-        k: v.shape for k, v in network.module().state_dict().items()
-    }
-    before, after = pickle.dumps(planned.module().train()), copy.deepcopy(planned.module())
-    assert before
-    assert len(list(after.parameters())) == len(list(planned.module().parameters()))
-
-
-def test_dropout_is_not_drawn_again() -> None:
-    """What draws numbers is kept: the backward pass is of the same draw."""
-    steps = {
-        "norm1": {"op": "norm"},
-        "act1": {"op": "act"},
-        "dropout": {"op": "dropout", "probability": 0.5},
-        "act2": {"op": "silu"},
-        "conv": {"op": "conv", "channels": "c", "kernel": 3},
-        "drop_path": {"op": "drop_path", "probability": 0.5},
-        "add": {"op": "add", "from": ["drop_path", "x"]},
-    }
-    spec = tiny_spec(
-        {"channels": 16, "before": 2}, unit="dropped", blocks={"dropped": {"steps": steps}}
-    )
-    network = archcompiler.compile(spec)
-    assert_same_gradients(network, 0.75)
-
-
-def test_training_without_gradients() -> None:
-    """Statistics of BN may be taken without gradients, and a part of a network may be frozen."""
-    stage = {"channels": 16, "modules": 1, "depth": 1}
-    network = archcompiler.compile(tiny_spec(stage, stem={"type": "conv_pool", "channels": 8}))
-    plain, planned = (form.module().train() for form in (network, network.recomputing(0.4)))
-    planned.load_state_dict(plain.state_dict())
-    x = torch.randn(4, 3, 32, 32)
-    found = []
-    for model in (plain, planned):
-        with torch.no_grad():
-            model(x)
-        model.stem.requires_grad_(False)
-        model.stage1.before.requires_grad_(False)
-        model(x).square().sum().backward()
-        model(x).square().sum().backward()
-        found.append([p.grad for p in model.parameters() if p.requires_grad])
-    for one, two in zip(*found, strict=True):
-        torch.testing.assert_close(two, one, rtol=1e-3, atol=1e-3)
-    for one, two in zip(plain.buffers(), planned.buffers(), strict=True):
-        torch.testing.assert_close(two, one)
-
-
-def test_autocast_is_on_again() -> None:
-    network = archcompiler.compile(tiny_spec({"channels": 32, "modules": 1, "depth": 1}))
-    gradients = []
-    for form in (network, network.recomputing(0.3)):
-        torch.manual_seed(0)
-        model = form.module().train()
-        x = torch.randn(2, 3, 32, 32)
-        with torch.autocast("cpu", torch.bfloat16):
-            y = model(x)
-        y.float().square().sum().backward()
-        gradients.append([parameter.grad for parameter in model.parameters()])
-    for one, two in zip(*gradients, strict=True):
-        assert torch.nn.functional.cosine_similarity(one.flatten(), two.flatten(), 0) > 0.999
-
-
-def test_a_plan_can_be_turned_off_and_evaluation_has_none() -> None:
-    stage = {"channels": 32, "modules": 1, "depth": 1}
-    network = archcompiler.compile(tiny_spec(stage)).recomputing(0.25)
-    x = torch.randn(2, 3, 32, 32)
-    whole = network.module(recompute={}).train()
-    with Watch(whole, x) as watch:
-        whole(x)
-        y = whole(x)
-    planned = network.module().train()
-    with Watch(planned, x) as again:
-        z = planned(x)
-    assert sum(watch.alive.values()) > 3 * sum(again.alive.values())
-    assert y.requires_grad
-    assert z.requires_grad
-    planned.eval()
-    with torch.no_grad():
-        assert not hasattr(planned(x), "again")
 
 
 def test_peaks_of_plans() -> None:

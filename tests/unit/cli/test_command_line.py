@@ -4,52 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
-from collections.abc import Callable
 from pathlib import Path
 from unittest.mock import Mock
 
-import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from tiny import tiny_spec, tiny_toml
+from unit.cli.invoking import changed, invoke, write
 
 import archcompiler
 from archcompiler import shipped
-from archcompiler.analysis.roofline import accelerators
-from archcompiler.cli import watching
-from archcompiler.cli.command import Command
-from archcompiler.cli.completing import SHELLS, VARIABLE
-from archcompiler.cli.program import COMMANDS, group, run
-from archcompiler.config.files import Files
+from archcompiler.cli.program import group, run
 from archcompiler.diagnostics import CompileError
-from archcompiler.diagnostics.codes import all_codes
 from archcompiler.figure.diagram import file_name
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 RECIPE = (shipped.recipes()["smoke"]).read_text(encoding="utf-8")
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    write("tiny.toml", tiny_toml())
-    return tmp_path
-
-
-def write(path: str, text: str) -> None:
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(text, encoding="utf-8")
-
-
-def changed(path: str, name: str = "tiny", classes: int = 7) -> None:
-    write(path, f'extends = "tiny.toml"\nname = "{name}"\nclasses = {classes}\n')
-
-
-def invoke(*arguments: str, code: int = 0, input: str | None = None) -> Result:
-    result = CliRunner().invoke(group, arguments, input=input)
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.output
-    assert result.exit_code == code, result.output
-    return result
 
 
 def refused(*arguments: str) -> list[str]:
@@ -325,174 +296,3 @@ def test_a_wrong_standard_input(
 
 
 # Watching
-
-
-class Stopped(BaseException):
-    """Ctrl-C, without its effect on the test."""
-
-
-def watched(
-    monkeypatch: pytest.MonkeyPatch, *acts: Callable[[], object]
-) -> Callable[[float], None]:
-    """Have each pause of the watch be the next of these acts, and the end after the last."""
-    left = list(acts)
-
-    def pause(_: float) -> None:
-        if not left:
-            raise Stopped
-        left.pop(0)()
-
-    monkeypatch.setattr(watching.time, "sleep", pause)
-    return pause
-
-
-def nothing() -> None:
-    """A pause in which nothing happens."""
-
-
-@pytest.mark.parametrize("command", ["check", "build", "diagram"])
-def test_watching(
-    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    changed("top.toml")
-    watched(
-        monkeypatch,
-        nothing,
-        lambda: changed("top.toml", classes=0),
-        nothing,  # what is written has settled
-        nothing,
-        lambda: changed("top.toml", classes=8),
-        nothing,
-        lambda: write("tiny.toml", tiny_toml().replace("channels = 16", "channels = 32")),
-        nothing,
-        Path("tiny.toml").unlink,
-        nothing,
-        nothing,
-        lambda: write("tiny.toml", tiny_toml()),
-        nothing,
-    )
-    with pytest.raises(Stopped):
-        group(
-            ["build", "--watch", "top.toml"]
-            if command == "build"
-            else [command, "--watch", "top.toml"],
-            standalone_mode=False,
-        )
-    out, err = capsys.readouterr()
-    assert len(out.splitlines()) == 4
-    assert err.count("watching 2 files; Ctrl-C ends\n") == 6
-    assert err.count("error[") == err.count("error[E204]") + err.count("error[E207]") == 2
-
-
-def test_a_change_while_a_file_is_read_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs: list[int] = []
-
-    def once(files: Files) -> None:
-        files.read(Path("tiny.toml"), "tiny.toml")
-        runs.append(len(runs))
-        if len(runs) == 1:
-            write("tiny.toml", tiny_toml() + "\n")
-
-    watched(monkeypatch, nothing)
-    with pytest.raises(Stopped):
-        watching.perform(once, None, watch=True)
-    assert len(runs) == 2
-
-
-def test_a_file_is_waited_for_while_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs: list[str] = []
-
-    def once(files: Files) -> None:
-        runs.append(files.read(Path("tiny.toml"), "tiny.toml").text)
-
-    halves = [tiny_toml() + "# a\n", tiny_toml() + "# a and b\n"]
-    watched(monkeypatch, *(lambda text=text: write("tiny.toml", text) for text in halves), nothing)
-    with pytest.raises(Stopped):
-        watching.perform(once, None, watch=True)
-    assert runs == [tiny_toml(), halves[1]]
-
-
-# Help
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_help_has_groups_and_examples_that_are_commands(name: str) -> None:
-    command = group.get_command(click.Context(group), name)
-    assert isinstance(command, Command)
-    text = invoke(name, "--help").stdout
-    options = {str(p.name) for p in command.params if isinstance(p, click.Option)}
-    grouped = [option for names in command.groups.values() for option in names]
-    assert len(set(grouped)) == len(grouped)
-    assert set(grouped) <= options
-    for option in (p for p in command.params if isinstance(p, click.Option)):
-        assert text.count(option.opts[-1]) >= 1
-    for example in command.examples:
-        first, *words = shlex.split(example.partition(" > ")[0])
-        assert first == name
-        command.make_context(name, words)
-        assert f"archcompiler {example}" in " ".join(text.split())
-
-
-def test_the_commands_are_listed_by_what_they_are_about() -> None:
-    text = invoke("--help").stdout
-    assert all(f"\n  {name} " in text for name in COMMANDS)
-    assert text.index("\nSpecs:") < text.index("\n  new ") < text.index("\nTraining:")
-
-
-# Completion
-
-
-def complete(
-    *words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> list[str]:
-    """What bash is offered for the last of these words."""
-    monkeypatch.setenv("COMP_WORDS", shlex.join(["archcompiler", *words]))
-    monkeypatch.setenv("COMP_CWORD", str(len(words)))
-    monkeypatch.setenv(VARIABLE, "bash_complete")
-    assert run([]) == 0
-    return [line.partition(",")[2] for line in capsys.readouterr().out.splitlines()]
-
-
-@pytest.mark.parametrize(
-    ("words", "offered"),
-    [
-        (["fl"], {"flops"}),
-        (["build", "attention92_c"], {"attention92_cifar", "attention92_cifar_naive"}),
-        (["build", "ti"], {"tiny.toml"}),
-        (["build", "be"], {"below/"}),
-        (["build", "below/"], {"below/deep.json"}),
-        (["check", "tiny.toml", "atten"], {n for n in shipped.specs() if n.startswith("atten")}),
-        (["explain", "e30"], {c for c in all_codes() if c.startswith("E30")}),
-        (["flops", "tiny.toml", "--device", "h"], {a for a in accelerators() if a[0] == "h"}),
-        (["train", "tiny.toml", "--recipe", ""], {*shipped.recipes(), "below/", "tiny.toml"}),
-        (["list", "a"], {"accelerators"}),
-        (["build", "tiny.toml", "--set", "st"], {"stem.", "stages."}),
-        (["build", "tiny.toml", "--set", "stages."], {"stages.0."}),
-        (["build", "attention56", "--set", "stages.2.m"], {"stages.2.modules="}),
-        (["build", "attention56", "--set", "attention.p"], {"attention.p="}),
-        (["build", "attention56", "--set", "attention.mask.sk"], {"attention.mask.skip="}),
-        (["build", "tiny.toml", "--set", "unit=re"], {"unit=resnext"}),
-        (["build", "tiny.toml", "--set", "attention.mask=s"], {"attention.mask=se"}),
-        (["train", "tiny.toml", "--set", "optimizer.l"], {"optimizer.lr="}),
-        (["diagram", "attention56", "--expand", "stage3/att"], {"stage3/attention1"}),
-        (["diagram", "attention56", "--level", "m"], {"module"}),
-        (["build", "gone.toml", "--set", "class"], {"classes=", "class_name="}),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_completion(
-    words: list[str],
-    offered: set[str],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    write("below/deep.json", "{}")
-    write("notes.txt", "")
-    found = complete(*words, capsys=capsys, monkeypatch=monkeypatch)
-    assert set(found) == offered
-    assert len(set(found)) == len(found)
-
-
-@pytest.mark.parametrize("shell", SHELLS)
-def test_the_script_of_a_shell(shell: str) -> None:
-    assert VARIABLE in invoke("completion", shell).stdout
