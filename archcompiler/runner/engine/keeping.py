@@ -16,6 +16,7 @@ from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import plan_for
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import SettledRecipe
+from archcompiler.runner.recipe.shards import held_sums, replicas
 from archcompiler.runner.system.hardware import Hardware
 from archcompiler.runner.system.place import Place
 
@@ -41,25 +42,28 @@ def planned(
     # The parameters of a block that is sharded are whole in its own backward pass alone.
     apart = strategy == "fully_shard" and place.size > 1
     parts, shards = recipe.speed.accumulate, place.size if apart else 1
-    images = recipe.batch_size // (place.size * parts)
+    images = recipe.batch_size // (replicas(recipe.speed, place.size) * parts)
     half = hardware.precision is not torch.float32
     usual = recomputed(graph, {}).image_bytes * images / (2 if half else 1)
     if limit == "auto" and usual < LITTLE:
         return None
+    cost = total(CostModel(graph).network)
     state = state_memory(
-        total(CostModel(graph).network),
+        cost,
         averages=recipe.optimizer.averages,
         average=recipe.ema > 0,
         shards=shards,
     )
     there = state.total + images * image_bytes(graph)
+    # As if one process had all shards: what is made again is the same on any number of them.
+    there += held_sums(recipe.speed, 1) * cost.params * BYTES
 
     def peak(plan: Recomputation) -> int:
         step = step_memory(
             graph,
             half=half,
             plan=plan,
-            accumulated=parts > 1 or (place.size > 1 and not apart),
+            accumulated=parts > 1 or (place.size > 1 and not apart and not recipe.speed.shards),
             shards=shards,
         )
         return there + step.peak(images)
