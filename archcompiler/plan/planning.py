@@ -20,6 +20,7 @@ from archcompiler.runner.recipe.keeping import plan_for
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe, SettledRecipe
 from archcompiler.runner.recipe.settling import settle_recipe
+from archcompiler.runner.recipe.shards import held_sums, replicas, require_shards
 
 GB: Final = 2**30
 TRAINING_IMAGES: Final = {
@@ -56,7 +57,7 @@ class Plan:
     part: int
     """Of them, those that one process has at a time."""
     parts: int
-    """How many such parts one process has a step."""
+    """How many such parts one process has a step, of all its shards."""
     half: bool
     """Whether maps have 16 bits."""
     weights: int
@@ -64,6 +65,8 @@ class Plan:
     optimizer: int
     average: int
     """The moving average of parameters and buffers."""
+    sums: int
+    """Gradients of shards that wait to be added to those of another."""
     images: int
     """Of a part, and their labels."""
     step: StepMemory
@@ -77,7 +80,7 @@ class Plan:
     @property
     def fixed(self) -> int:
         """What is there whatever the part."""
-        return self.weights + self.optimizer + self.average
+        return self.weights + self.optimizer + self.average + self.sums
 
     @property
     def highest(self) -> Moment:
@@ -117,15 +120,17 @@ def make_plan(
     """The plan of a run with `images` training images, where the recipe's data do not say.
 
     `checkpointing` stands in place of the recipe's. Raises CompileError E702 for too many
-    iterations, or for `speed.memory` that is too little.
+    iterations, for `speed.memory` that is too little, or for shards that do not fit the processes.
     """
+    require_shards(loaded, machines.processes, machines.strategy)
     recipe, iterations = _settled(network, loaded, machines, images)
     size = recipe.batch_size
     if checkpointing is None:
         checkpointing = recipe.speed.checkpointing
     limit = recipe.speed.memory
-    parts = recipe.speed.accumulate
-    part = max(1, size // (machines.processes * parts))
+    accumulate, count = recipe.speed.accumulate, replicas(recipe.speed, machines.processes)
+    part = max(1, size // (count * accumulate))
+    parts = accumulate * count // machines.processes
     precision = recipe.speed.precision
     half = precision in ("bfloat16", "float16") or (
         precision == "auto" and machines.accelerator is not None
@@ -137,6 +142,7 @@ def make_plan(
     )
     gathered = _gathered(network) if machines.sharded else 0
     held = part * (BYTES * graph.input.numel + 8)
+    sums = held_sums(recipe.speed, machines.processes) * cost.params * BYTES
 
     def step_with(plan: Recomputation | None) -> StepMemory:
         return step_memory(
@@ -145,14 +151,17 @@ def make_plan(
             checkpointing=checkpointing,
             plan=plan,
             # Buckets of `ddp` are there from the start, and gradients are views of them.
-            accumulated=parts > 1 or (machines.processes > 1 and not machines.sharded),
+            accumulated=accumulate > 1
+            or (machines.processes > 1 and not machines.sharded and not recipe.speed.shards),
             shards=shards,
         )
 
     again = None
     # What a run keeps by default is for its hardware to say.
     if not checkpointing and limit != "auto":
-        fixed = state.total + gathered + held
+        # Of shards the run counts as if one process had all.
+        waiting = held_sums(recipe.speed, 1) * cost.params * BYTES
+        fixed = state.total + gathered + held + waiting
         again = plan_for(
             loaded,
             graph,
@@ -182,6 +191,7 @@ def make_plan(
         state.weights + gathered,
         state.optimizer,
         state.average,
+        sums,
         held,
         step,
         again,
@@ -202,7 +212,8 @@ def _settled(
         count = round(TRAINING_IMAGES[recipe.data.type] * (1 - recipe.data.validation))
     if count is None:
         return recipe, recipe.iterations
-    settled = settle_recipe(loaded, count, network.spec.input[0], machines.processes)
+    processes = replicas(recipe.speed, machines.processes)
+    settled = settle_recipe(loaded, count, network.spec.input[0], processes)
     return settled, settled.iterations
 
 
