@@ -48,14 +48,14 @@ class Shards:
         count = len(self._parameters)
         for parameter, gradient in zip(self._parameters, tensors[:count], strict=True):
             parameter.grad = gradient
-        torch._foreach_copy_(self._averages, tensors[count:])
+        _copy(self._averages, tensors[count:])
         return measured.clone()
 
     def _computed(
         self, shard: int, compute: Callable[[int], Tensor], start: list[Tensor]
     ) -> Tensor:
         """All that comes of a shard, as one vector."""
-        torch._foreach_copy_(self._buffers, start)
+        _copy(self._buffers, start)
         with torch.enable_grad():
             measured = compute(shard)
         gradients = []
@@ -64,7 +64,7 @@ class Shards:
             gradients.append(parameter.grad)
             parameter.grad = None
         vector = self._measured.new_zeros(self._length)
-        torch._foreach_copy_(self._split(vector), [*gradients, *self._averages, measured])
+        _copy(self._split(vector), [*gradients, *self._averages, measured])
         return vector
 
     def _split(self, vector: Tensor) -> list[Tensor]:
@@ -101,3 +101,9 @@ def tree_sum(vectors: Iterable[Tensor]) -> Tensor:
         sums.append(vector)
     (total,) = sums
     return total
+
+
+def _copy(targets: list[Tensor], values: list[Tensor]) -> None:
+    """Copy each value; of none torch would make an error, and not all networks have buffers."""
+    if targets:
+        torch._foreach_copy_(targets, values)

@@ -221,6 +221,22 @@ def test_every_shard_begins_where_the_step_does() -> None:
         torch.testing.assert_close(gradient, parameter.grad)
 
 
+def test_a_network_may_have_no_statistics() -> None:
+    network = nn.Linear(3, 2)
+    inputs = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+
+    def compute(shard: int) -> Tensor:
+        loss = network(inputs[shard]).sum()
+        loss.backward()
+        return loss.detach()[None]
+
+    Shards(network, World(shards=2), 1).step(compute)
+    assert network.weight.grad is not None
+    torch.testing.assert_close(network.weight.grad[0], inputs.sum((0, 1)) / 2)
+    assert network.bias.grad is not None
+    torch.testing.assert_close(network.bias.grad, torch.tensor([5.0, 5.0]))
+
+
 def test_threads_are_said_and_kept(job: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     def threads(*settings: str) -> int:
         return settle(load_recipe("smoke", settings), torch.device("cpu")).threads
