@@ -19,6 +19,7 @@ PARTS = {
     "model": "emitted Attention-56 against the style of a widely copied port",
     "recompute": "steps that keep less against those that keep all; work done again against torch",
     "runner": "training steps against a bare loop; files found against a walk",
+    "shards": "steps in virtual shards against DDP's on the same processes",
     "steps": "planned times of training steps against measured ones",
 }
 """What each module of this package that has a `measure` is about."""

@@ -12,11 +12,13 @@ from archcompiler.analysis.roofline import Accelerator, Precision
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import has_all_gradients, image_bytes, planned
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe, SettledRecipe
 from archcompiler.runner.recipe.settling import settle_recipe
+from archcompiler.runner.recipe.shards import held_sums, replicas, require_shards
 
 GB: Final = 2**30
 TRAINING_IMAGES: Final = {
@@ -53,7 +55,7 @@ class Plan:
     part: int
     """Of them, those that one process has at a time."""
     parts: int
-    """How many such parts one process has a step."""
+    """How many such parts one process has a step, of all its shards."""
     half: bool
     """Whether maps have 16 bits."""
     weights: int
@@ -61,6 +63,8 @@ class Plan:
     optimizer: int
     average: int
     """The moving average of parameters and buffers."""
+    sums: int
+    """Gradients of shards that wait to be added to those of another."""
     images: int
     """Of a part, and their labels."""
     step: StepMemory
@@ -74,7 +78,7 @@ class Plan:
     @property
     def fixed(self) -> int:
         """What is there whatever the part."""
-        return self.weights + self.optimizer + self.average
+        return self.weights + self.optimizer + self.average + self.sums
 
     @property
     def highest(self) -> Moment:
@@ -114,25 +118,28 @@ def make_plan(
     """The plan of a run with `images` training images, where the recipe's data do not say.
 
     `checkpointing` stands in place of the recipe's. Raises CompileError E702 for too many
-    iterations, or for `speed.memory` that is too little.
+    iterations, for `speed.memory` that is too little, or for shards that do not fit the processes.
     """
+    require_shards(loaded, machines.processes, machines.strategy)
     recipe, iterations = _settled(network, loaded, machines, images)
     if checkpointing is not None:
         speed = recipe.speed.model_copy(update={"checkpointing": checkpointing})
         recipe = recipe.model_copy(update={"speed": speed})
-    parts = recipe.speed.accumulate
-    part = max(1, recipe.batch_size // (machines.processes * parts))
-    precision = recipe.speed.precision
+    speed, processes = recipe.speed, machines.processes
+    count = replicas(speed, processes)
+    part = max(1, recipe.batch_size // (count * speed.accumulate))
+    parts = speed.accumulate * count // processes
+    precision = speed.precision
     half = precision in ("bfloat16", "float16") or (
         precision == "auto" and machines.accelerator is not None
     )
-    compiled = recipe.speed.compile not in ("auto", "off") or (
-        recipe.speed.compile == "auto" and machines.accelerator is not None
+    compiled = speed.compile not in ("auto", "off") or (
+        speed.compile == "auto" and machines.accelerator is not None
     )
-    graph = network.graph
-    shards = machines.processes if machines.sharded else 1
+    graph, cost = network.graph, total(CostModel(network.graph).network)
+    shards = processes if machines.sharded else 1
     state = state_memory(
-        total(CostModel(graph).network),
+        cost,
         averages=recipe.optimizer.averages,
         average=recipe.ema > 0,
         shards=shards,
@@ -143,15 +150,15 @@ def make_plan(
         graph,
         half=half,
         compiled=compiled,
-        processes=machines.processes,
+        processes=processes,
         sharded=machines.sharded,
     )
     step = step_memory(
         graph,
         half=half,
-        checkpointing=recipe.speed.checkpointing,
+        checkpointing=speed.checkpointing,
         plan=again,
-        accumulated=has_all_gradients(parts, machines.processes, machines.sharded),
+        accumulated=has_all_gradients(speed, speed.accumulate, processes, machines.sharded),
         shards=shards,
     )
     seconds = None
@@ -159,7 +166,7 @@ def make_plan(
         width: Precision = "half" if half else "single"
         ran = machines.accelerator, width, part
         seconds = training_seconds(graph, *ran)
-        if recipe.speed.checkpointing:
+        if speed.checkpointing:
             seconds += forward_seconds(graph, *ran)
         if again is not None:
             seconds += again_seconds(again, *ran)
@@ -175,6 +182,7 @@ def make_plan(
         state.weights,
         state.optimizer,
         state.average,
+        held_sums(speed, processes) * cost.params * BYTES,
         part * image_bytes(graph),
         step,
         again,
@@ -195,5 +203,6 @@ def _settled(
         count = round(TRAINING_IMAGES[recipe.data.type] * (1 - recipe.data.validation))
     if count is None:
         return recipe, recipe.iterations
-    settled = settle_recipe(loaded, count, network.spec.input[0], machines.processes)
+    processes = replicas(recipe.speed, machines.processes)
+    settled = settle_recipe(loaded, count, network.spec.input[0], processes)
     return settled, settled.iterations

@@ -50,6 +50,8 @@ def _memory(plan: Plan) -> Iterator[Row]:
         yield "optimizer", size(plan.optimizer), f"{plan.recipe.optimizer.type}: {words}"
     if plan.average:
         yield "moving average", size(plan.average), f"ema = {plan.recipe.ema:g}"
+    if plan.sums:
+        yield "sums", size(plan.sums), "of shards' gradients, which wait for those of others"
     yield "images", size(plan.images), ""
     yield (
         "activations",
@@ -118,7 +120,8 @@ def record(plan: Plan, recomputed: Plan | None) -> dict[str, Any]:
         "name": plan.network.name,
         "batch": plan.batch,
         "part": part,
-        "accumulate": plan.parts,
+        "accumulate": plan.recipe.speed.accumulate,
+        "shards": plan.recipe.speed.shards,
         "processes": plan.machines.processes,
         "strategy": plan.machines.strategy if plan.machines.processes > 1 else None,
         "precision": "half" if plan.half else "single",
@@ -127,6 +130,7 @@ def record(plan: Plan, recomputed: Plan | None) -> dict[str, Any]:
         "weights_bytes": plan.weights,
         "optimizer_bytes": plan.optimizer,
         "average_bytes": plan.average,
+        "sums_bytes": plan.sums,
         "images_bytes": plan.images,
         "activations_bytes": moment.kept.of(part),
         "gradients_bytes": moment.gradients,

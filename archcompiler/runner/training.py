@@ -32,6 +32,7 @@ from archcompiler.runner.recipe.settling import (
     recipe_text,
     settle_recipe,
 )
+from archcompiler.runner.recipe.shards import replicas, require_shards
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
@@ -89,17 +90,21 @@ def train(job: Job) -> Outcome:
     start = time.perf_counter()
     here = read_place()
     device = resolve_device(job.loaded.recipe.device, here)
+    require_shards(job.loaded, here.size, job.strategy, device.type)
     hardware = settle(job.loaded, device, here.size)
+    speed = job.loaded.recipe.speed
+    count = replicas(speed, here.size)
     with (
-        explained(job.loaded.recipe, here.size),
+        hardware.computing(),
+        explained(job.loaded.recipe, count),
         StopSignals(grace=job.grace, several=here.size > 1) as signals,
         unrepeatable(job.warn if here.first else None),
-        joined(here, device) as world,
+        joined(here, device, speed.shards) as world,
     ):
         # Before the folder is made: there should be none for a mistake.
         spec = job.network.spec
         data = open_data(job.loaded, spec, device)
-        settled = settle_recipe(job.loaded, len(data.train), spec.input[0], here.size)
+        settled = settle_recipe(job.loaded, len(data.train), spec.input[0], count)
         require_whole_parts(job.loaded, settled, here)
         require_several_values(job.loaded, settled, job.network.graph, here)
         recipe = _on_hardware(settled, hardware)
@@ -110,7 +115,7 @@ def train(job: Job) -> Outcome:
         )
         goes_on = job.resume and job.folder.started
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
-        with explained(recipe, here.size), _alone(job, world) as warnings:
+        with explained(recipe, count), _alone(job, world) as warnings:
             large = large_batch(job.loaded, recipe.batch_size, len(data.train))
             warnings += [*scarce, *hardware.unknown(), *large]
             run, loop = _Run.start(
@@ -163,7 +168,7 @@ class _Run:
             job.network,
             recipe,
             TrainedOn(len(data.train), data.train.fingerprint(), data.train.classes),
-            world.size,
+            world.replicas,
             job.strategy,
         )
         checkpoints = Checkpoints(folder.checkpoints, recipe.keep)

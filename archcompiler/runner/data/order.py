@@ -50,26 +50,33 @@ class Order:
 
 
 class Parts:
-    """How a batch is split over processes and, within each, over accumulated parts.
+    """How a batch is split over replicas and, within each, over accumulated parts.
 
-    Two processes with one part each see the same parts as one process with two.
+    Two replicas with one part each see the same parts as one replica with two. A replica is a
+    process, or one of the virtual shards of which a process has `own`, from `rank` on.
     """
 
-    def __init__(self, order: Order, batch: int, rank: int, world: int, parts: int) -> None:
+    def __init__(
+        self, order: Order, batch: int, rank: int, world: int, parts: int, own: int = 1
+    ) -> None:
         self.order = order
         self.batch = batch
         self.rank = rank
         self.world = world
         self.parts = parts
+        self.own = own
         self.size = batch // (world * parts)
 
-    def samples(self, step: int, part: int) -> Samples:
-        """Samples of one part of step `step`, counted from 0, for this process."""
-        chunk = part * self.world + self.rank
+    def samples(self, step: int, part: int, replica: int = 0) -> Samples:
+        """Samples of one part of step `step`, counted from 0, for one of this process's own
+        replicas.
+        """
+        chunk = part * self.world + self.rank + replica
         return self.order.samples(step * self.batch + chunk * self.size, self.size)
 
     def stream(self, start: int) -> Iterator[Samples]:
-        """Every part of every step from `start` on, without end."""
+        """Every part of every replica of every step from `start` on, without end."""
         for step in count(start):
-            for part in range(self.parts):
-                yield self.samples(step, part)
+            for replica in range(self.own):
+                for part in range(self.parts):
+                    yield self.samples(step, part, replica)

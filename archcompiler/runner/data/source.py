@@ -93,19 +93,23 @@ class EvaluationPlan(NamedTuple):
     """Which test images, how many at a time, and how they fall to the processes."""
 
     size: int
-    """Images at a time and process."""
+    """Images at a time and replica: see `Parts`."""
     limit: int | None = None
     """At most so many, evenly spread."""
     rank: int = 0
     world: int = 1
+    own: int = 1
 
     def indices(self, count: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Indices, (size,) int64, and weights, (size,), for one batch after the other."""
+        """Indices, (size,) int64, and weights, (size,), for one batch after the other; the own
+        replicas take turns.
+        """
         used = asked(self.limit, count)
         index = torch.arange(used) * count // used
         # What fills a batch up is computed as well: of few images there should be little of it.
         size = min(self.size, -(-used // self.world))
         step = size * self.world
         for start in range(self.rank * size, -(-used // step) * step, step):
-            place = torch.arange(start, start + size)
-            yield index[place % used], (place < used).float()
+            for replica in range(self.own):
+                place = torch.arange(start, start + size) + replica * size
+                yield index[place % used], (place < used).float()

@@ -7,18 +7,23 @@ from archcompiler.ir import Graph
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import SettledRecipe
+from archcompiler.runner.recipe.shards import replicas
 from archcompiler.runner.system.place import Place
 
 
 def require_whole_parts(loaded: LoadedRecipe, recipe: SettledRecipe, place: Place) -> None:
-    """Raise CompileError E702 unless every process has as much of each part of a batch."""
-    parts = recipe.speed.accumulate * place.size
+    """Raise CompileError E702 unless every process, or shard, has as much of each part of a
+    batch.
+    """
+    count = replicas(recipe.speed, place.size)
+    parts = recipe.speed.accumulate * count
     if recipe.batch_size % parts:
         raise CompileError(
             error(
                 "E702",
                 f"a batch of {recipe.batch_size} images cannot be split evenly over "
-                f"{place.size} processes with {recipe.speed.accumulate} parts each",
+                f"{count} {'shards' if recipe.speed.shards else 'processes'} with "
+                f"{recipe.speed.accumulate} parts each",
                 loaded.span(("batch_size",)),
                 help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
             )
@@ -29,7 +34,7 @@ def require_several_values(
     loaded: LoadedRecipe, recipe: SettledRecipe, graph: Graph, place: Place
 ) -> None:
     """Raise CompileError E702 if BN would have one value of a channel to normalise."""
-    parts = recipe.speed.accumulate * place.size
+    parts = recipe.speed.accumulate * replicas(recipe.speed, place.size)
     together = place.size if recipe.speed.sync_bn else 1
     if recipe.batch_size // parts * together > 1:
         return

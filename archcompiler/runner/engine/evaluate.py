@@ -52,23 +52,23 @@ def evaluate(
     """
     training = network.training
     network.eval()
-    sums = torch.zeros(4, device=hardware.device)
+    world = world or World()
+    sums = torch.zeros(len(world.own), 4, device=hardware.device)
     try:
-        for images, labels, weight in filter(None, batches):
+        for i, (images, labels, weight) in enumerate(filter(None, batches)):
             log_probability = log_probabilities(network, crops(images), normalise, hardware)
             loss = F.nll_loss(log_probability, labels, reduction="none")
             choices = log_probability.topk(min(5, classes)).indices
             right = choices == labels[:, None]
             measured = (loss, right[:, 0].float(), right.any(1).float(), torch.ones_like(loss))
-            sums += torch.stack([(v * weight).sum() for v in measured])
+            sums[i % len(sums)] += torch.stack([(v * weight).sum() for v in measured])
             if answers is not None:
                 counted = weight.bool().cpu()
                 answers(labels.cpu()[counted], choices[:, 0].cpu()[counted])
     finally:
         network.train(training)
-    world = world or World()
     # Whole numbers below 2²⁴ are exact in float32, and nothing wider is on every device.
-    loss_sum, first, five, images = world.sum(sums.cpu().double()).tolist()
+    loss_sum, first, five, images = world.total(sums).tolist()
     count = max(images, 1)
     return Score(loss_sum / count, first / count, five / count, int(images))
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from math import isfinite
 from typing import Protocol, TypeVar
 
@@ -25,6 +26,7 @@ from archcompiler.runner.data.source import Batch, EvaluationPlan, Tested, asked
 from archcompiler.runner.engine.evaluate import Score, evaluate
 from archcompiler.runner.engine.optimizer import set_rate
 from archcompiler.runner.engine.schedule import rate_factor
+from archcompiler.runner.engine.sharded import Shards
 from archcompiler.runner.engine.state import Best, TrainingState
 from archcompiler.runner.recipe.model import SettledRecipe
 from archcompiler.runner.report.metrics import Row
@@ -75,10 +77,12 @@ class Loop:
         self.parts = Parts(
             Order(recipe.seed, len(self.data.train)),
             recipe.batch_size,
-            self.world.rank,
-            self.world.size,
+            self.world.own.start,
+            self.world.replicas,
             recipe.speed.accumulate,
+            len(self.world.own),
         )
+        self.shards = Shards(self.state.network, self.world, 3) if self.world.shards else None
         self._seconds = 0.0
         self._timed_from = self.state.iteration
 
@@ -155,21 +159,14 @@ class Loop:
 
     def _step(self, first: Batch, more: Iterator[Batch | None]) -> None:
         """One step on the first part of its batch and the parts that follow."""
-        recipe, state = self.recipe, self.state
-        step, parts = state.iteration, self.parts.parts
+        recipe, state, step = self.recipe, self.state, self.state.iteration
         factor = rate_factor(recipe.schedule, step, recipe.iterations)
         set_rate(state.optimizer, recipe.optimizer.lr * factor)
-        # For dropout: the one thing in a network that draws from torch's own generators.
-        self.hardware.seed(word(recipe.seed, Stream.STEP, self.world.rank, step))
-        measured = torch.zeros(3, device=self.hardware.device)
-        for part in range(parts):
-            with synchronised(self.model, last=part == parts - 1):
-                batch = next(filter(None, more)) if part else first
-                loss, right = self.forward(batch)
-                state.scaler.scale(loss / parts).backward()  # type: ignore[no-untyped-call]
-            # Filled in, not copied: nothing waits for the device here.
-            replaced = torch.full_like(right, batch.replaced / self.parts.size)
-            measured += torch.stack([loss.detach(), right, replaced]) / parts
+        batches = chain((first,), filter(None, more))
+        if self.shards is None:
+            measured = self._gradients(self.world.rank, batches)
+        else:
+            measured = self.shards.step(lambda shard: self._gradients(shard, batches))
         if recipe.optimizer.clip:
             state.scaler.unscale_(state.optimizer)
             nn.utils.clip_grad_norm_(state.network.parameters(), recipe.optimizer.clip)
@@ -180,6 +177,23 @@ class Loop:
             state.average.update(step)
         # The losses are looked at together, later.
         state.pending.append(measured)
+
+    def _gradients(self, replica: int, batches: Iterator[Batch]) -> Tensor:
+        """Add up the gradients of a process's or a shard's parts; (3,) of them, as in `pending`."""
+        parts = self.parts.parts
+        # For dropout: the one thing in a network that draws from torch's own generators.
+        self.hardware.seed(word(self.recipe.seed, Stream.STEP, replica, self.state.iteration))
+        measured = torch.zeros(3, device=self.hardware.device)
+        for part in range(parts):
+            with synchronised(self.model, last=part == parts - 1):
+                batch = next(batches)
+                loss, right = self.forward(batch)
+                scaled = self.state.scaler.scale(loss / parts)
+                scaled.backward()  # type: ignore[no-untyped-call]
+            # Filled in, not copied: nothing waits for the device here.
+            replaced = torch.full_like(right, batch.replaced / self.parts.size)
+            measured += torch.stack([loss.detach(), right, replaced]) / parts
+        return measured
 
     def warm_up(self) -> None:
         """See `distributed.warm_up`; on noise, so that no data have to be waited for."""
@@ -244,7 +258,7 @@ class Loop:
         """(steps since the last line, 3) over all processes; raises CompileError E708."""
         if not self.state.pending:
             return torch.zeros(0, 3)
-        measured = self.world.sum(torch.stack(self.state.pending)) / self.world.size
+        measured = self.world.mean(torch.stack(self.state.pending))
         broken = (~measured[:, 0].isfinite()).nonzero()
         if len(broken):
             raise diverged(self.state.iteration - len(measured) + int(broken[0]) + 1)
@@ -297,8 +311,11 @@ class Loop:
     def _score(self, vote: StopVote) -> Score:
         """Evaluate the weights that a checkpoint would have for the emitted file."""
         recipe = self.recipe
-        size = max(recipe.evaluation_batch // self.world.size, 1)
-        plan = EvaluationPlan(size, recipe.evaluation_images, self.world.rank, self.world.size)
+        world = self.world
+        size = max(recipe.evaluation_batch // world.replicas, 1)
+        plan = EvaluationPlan(
+            size, recipe.evaluation_images, world.own.start, world.replicas, len(world.own)
+        )
         with (
             evaluation_fits(recipe.evaluation_batch),
             self._final_weights(),
@@ -310,7 +327,7 @@ class Loop:
                 self.normalise,
                 self.hardware,
                 classes=self.classes,
-                world=self.world,
+                world=world,
             )
 
     def _counted(self, batches: Iterator[Tested]) -> Iterator[Tested]:

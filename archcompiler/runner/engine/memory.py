@@ -17,6 +17,7 @@ from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import has_all_gradients, image_bytes
 from archcompiler.runner.recipe.model import Folder, Recipe
+from archcompiler.runner.recipe.shards import held_sums, replicas
 from archcompiler.runner.system.failures import smaller_parts
 from archcompiler.runner.system.hardware import Hardware
 from archcompiler.runner.system.memory import (
@@ -41,13 +42,15 @@ def require_memory(
     """W720 if little memory is free for a step. Raises CompileError E709 or E722 if there cannot be
     enough of it, or of what worker processes hand images over in.
     """
-    own, parts = recipe.batch_size // place.size, recipe.speed.accumulate
+    count = replicas(recipe.speed, place.size)
+    own, parts = recipe.batch_size // count, recipe.speed.accumulate
     sharded = strategy == "fully_shard" and place.size > 1
     cost = total(CostModel(graph).network)
     shards = place.size if sharded else 1
     state = state_memory(
         cost, averages=recipe.optimizer.averages, average=recipe.ema > 0, shards=shards
     ).total
+    state += held_sums(recipe.speed, place.size) * cost.params * BYTES
 
     @cache
     def step(accumulated: bool) -> StepMemory:
@@ -56,7 +59,7 @@ def require_memory(
             half=hardware.precision is not torch.float32,
             checkpointing=recipe.speed.checkpointing,
             plan=plan,
-            accumulated=accumulated or has_all_gradients(parts, place.size, sharded),
+            accumulated=accumulated or has_all_gradients(recipe.speed, parts, place.size, sharded),
             shards=shards,
         )
 
@@ -68,7 +71,7 @@ def require_memory(
         return state + images * image_bytes(graph) + step(parts > 1).peak(images)
 
     if isinstance(recipe.data, Folder):
-        tested = max(recipe.evaluation_batch // place.size, 1)
+        tested = max(recipe.evaluation_batch // count, 1)
         ready = (own // parts * AHEAD + tested * AHEAD_IN_TESTS) * math.prod(image)
         check_shared(ready * place.local_size, recipe.data.workers or 0)
     memory, where = hardware.room()
@@ -77,7 +80,7 @@ def require_memory(
     fitting = (n for n in range(parts, own + 1) if own % n == 0)
     fits = next((n for n in fitting if need(n) <= memory.free), None)
     settings = (
-        smaller_parts(recipe, place.size)
+        smaller_parts(recipe, count)
         if fits is None
         else f"`--set speed.accumulate={fits}` computes the same batch in parts that fit"
     )

@@ -68,7 +68,9 @@ class TrainingState:
             self.average.swap()
             final = self._tensors()
             self.average.swap()
-        buffers, final_buffers = world.gather(live.buffers), world.gather(final.buffers)
+        buffers, final_buffers = (
+            world.gather(own) if world.apart else [own] for own in (live.buffers, final.buffers)
+        )
         slots = {
             slot: {name: whole(tensor) for name, tensor in tensors.items()}
             for slot, tensors in self._slots().items()
@@ -76,7 +78,7 @@ class TrainingState:
         if not world.first:
             return {}
         weights = final.parameters | mean_buffers(final_buffers)
-        averages, several = self.average is not None, world.size > 1
+        averages, several = self.average is not None, world.apart
         return {
             "iteration": self.iteration,
             # In the order of the emitted module, as its own `state_dict` has it.
@@ -151,7 +153,9 @@ class _Tensors(NamedTuple):
 
 
 def _own(buffers: list[dict[str, Tensor]], world: World) -> dict[str, Tensor]:
-    """Those of this process, or the mean if there were more or fewer; nothing if there are none."""
-    if len(buffers) == world.size:
+    """Those of this process, or the mean if there were more or fewer, or are the same for all;
+    nothing if there are none.
+    """
+    if world.apart and len(buffers) == world.size:
         return buffers[world.rank]
     return mean_buffers(buffers) if buffers else {}

@@ -15,7 +15,8 @@ from archcompiler.ir import Graph
 from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.limits import share, size
 from archcompiler.runner.recipe.loading import LoadedRecipe
-from archcompiler.runner.recipe.model import Recipe
+from archcompiler.runner.recipe.model import Recipe, Speed
+from archcompiler.runner.recipe.shards import held_sums, replicas
 
 CHEAP: Final = 0.75
 """The share that is kept by default: no convolution is computed twice for it."""
@@ -39,28 +40,31 @@ def planned(
     processes, each of which has the whole network or, `sharded`, a part. Raises CompileError E702
     where no plan keeps so little.
     """
-    limit = recipe.speed.memory
-    if recipe.speed.checkpointing or (limit == "auto" and compiled):
+    speed, limit = recipe.speed, recipe.speed.memory
+    if speed.checkpointing or (limit == "auto" and compiled):
         return None
-    parts, shards = recipe.speed.accumulate, processes if sharded else 1
-    images = max(1, recipe.batch_size // (processes * parts))
+    parts, shards = speed.accumulate, processes if sharded else 1
+    images = max(1, recipe.batch_size // (replicas(speed, processes) * parts))
     usual = recomputed(graph, {}).image_bytes * images / (2 if half else 1)
     if limit == "auto" and usual < LITTLE:
         return None
+    cost = total(CostModel(graph).network)
     state = state_memory(
-        total(CostModel(graph).network),
+        cost,
         averages=recipe.optimizer.averages,
         average=recipe.ema > 0,
         shards=shards,
     )
     there = state.total + images * image_bytes(graph)
+    # As if one process had all shards: what is made again is the same on any number of them.
+    there += held_sums(speed, 1) * cost.params * BYTES
 
     def peak(plan: Recomputation) -> int:
         step = step_memory(
             graph,
             half=half,
             plan=plan,
-            accumulated=has_all_gradients(parts, processes, sharded),
+            accumulated=has_all_gradients(speed, parts, processes, sharded),
             shards=shards,
         )
         return there + step.peak(images)
@@ -69,11 +73,11 @@ def planned(
     return _plan_for(loaded, graph, limit, peak, apart=sharded)
 
 
-def has_all_gradients(parts: int, processes: int, sharded: bool) -> bool:
+def has_all_gradients(speed: Speed, parts: int, processes: int, sharded: bool) -> bool:
     """Whether gradients of all parameters are there from the first moment of a step: those of the
     parts before, or the buckets of `ddp`, which stay.
     """
-    return parts > 1 or (processes > 1 and not sharded)
+    return parts > 1 or (processes > 1 and not sharded and not speed.shards)
 
 
 def image_bytes(graph: Graph) -> int:

@@ -119,12 +119,28 @@ def _require_known(name: str, files: Files) -> None:
 
 def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
     recipe = loaded.recipe
-    parts = recipe.speed.accumulate
-    if "batch_size" in recipe.model_fields_set and recipe.batch_size % parts:
+    shards = recipe.speed.shards
+    parts = recipe.speed.accumulate * max(shards, 1)
+    if shards & (shards - 1):
+        yield error(
+            "E702",
+            f"{shards} shards are no power of two",
+            loaded.span(("speed", "shards")),
+            notes=("they are added up in pairs, and pairs of pairs",),
+            help=f"`--set speed.shards={1 << (shards.bit_length() - 1)}`",
+        )
+    elif "batch_size" in recipe.model_fields_set and recipe.batch_size % parts:
         yield error(
             "E702",
             f"a batch of {recipe.batch_size} images cannot be computed in {parts} equal parts",
-            loaded.span(("speed", "accumulate")),
+            loaded.span(("speed", "shards" if shards else "accumulate")),
+        )
+    if shards and recipe.speed.sync_bn:
+        yield error(
+            "E702",
+            "`sync_bn` and `shards` cannot be combined",
+            loaded.span(("speed", "sync_bn")),
+            notes=("each shard is normalised by itself",),
         )
     if len({len(recipe.data.mean), len(recipe.data.std), 1}) > 2:
         yield error(

@@ -302,6 +302,13 @@ class Speed(Model):
     `memory`."""
     accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
     """Parts that a batch is computed in; BN sees one part at a time."""
+    shards: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Virtual shards of a batch, a power of two: each is computed as if it had a process of its
+    own, and any number of processes that divides them gives the same weights to the bit; 0 is off.
+    """
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Threads that a process computes with on the CPU, where the bits of sums depend on them; 0
+    leaves them to torch, which takes all cores that a process has, and is 1 with `shards`."""
     deterministic: bool = False
     """Ask torch for algorithms that repeat to the bit on CUDA; the CPU's do always."""
     sync_bn: bool = False

@@ -50,7 +50,7 @@ class TrainedOn(NamedTuple):
 def fingerprint(
     network: CompiledNetwork, recipe: Recipe, data: TrainedOn, processes: int, strategy: str
 ) -> dict[str, Any]:
-    """What a checkpoint says of its run."""
+    """What a checkpoint says of its run; `processes` are shards where it has them."""
     return {
         "spec_sha256": network.loaded.sha256,
         "recipe": recipe.model_dump_json(),
@@ -130,6 +130,9 @@ def differences(
             )
     if errors:
         raise CompileError(*errors)
+    sharded = ("speed", "shards")
+    if before.get(sharded) != after.get(sharded):
+        return warnings  # Said already, and in other words than those below.
     if was["processes"] != now["processes"]:
         warnings.append(
             warning(

@@ -2,7 +2,8 @@
 
 BN: each process normalises its own part of a batch with its own statistics and keeps running
 averages of its own. What is evaluated and saved has their mean over the processes; for an exact
-resume a checkpoint also has each process's own.
+resume a checkpoint also has each process's own. With virtual shards (`engine.sharded`) all have the
+same averages.
 """
 
 from __future__ import annotations
@@ -40,6 +41,24 @@ class World:
     size: int = 1
     control: Any = None
     """A group over the CPU for flags and small things: no device has to wait for it."""
+    shards: int = 0
+    """Virtual shards of a batch, a multiple of the processes; 0 if there are none."""
+
+    @property
+    def replicas(self) -> int:
+        """Parts of a batch that are normalised each by itself: shards, or else processes."""
+        return self.shards or self.size
+
+    @property
+    def own(self) -> range:
+        """Those of them that this process computes."""
+        count = self.replicas // self.size
+        return range(self.rank * count, (self.rank + 1) * count)
+
+    @property
+    def apart(self) -> bool:
+        """Whether processes have losses and statistics of BN of their own."""
+        return self.size > 1 and not self.shards
 
     @property
     def first(self) -> bool:
@@ -60,6 +79,19 @@ class World:
         if self.size > 1:
             dist.all_reduce(values, group=self.control)
         return values
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean over processes, on the CPU, of what may be each one's own."""
+        return self.sum(values) / self.size if self.apart else values.detach().cpu()
+
+    def total(self, own: Tensor) -> Tensor:
+        """The sum over replicas of what each has, (own, …) here, in their order and not in that of
+        the processes: (…) float64 on the CPU.
+        """
+        rows = torch.zeros(self.replicas, *own.shape[1:], dtype=torch.float64)
+        rows[self.own.start : self.own.stop] = own.detach().cpu()
+        # Of each row all processes but one have zeros, which round nothing.
+        return self.sum(rows).sum(0)
 
     def gather(self, value: Any) -> list[Any]:
         """The value of each process, in the first one; an empty list in the others."""
@@ -95,10 +127,10 @@ class World:
 
 
 @contextmanager
-def joined(place: Place, device: torch.device) -> Iterator[World]:
+def joined(place: Place, device: torch.device, shards: int = 0) -> Iterator[World]:
     """Join the other processes, if there are any."""
     if place.size == 1:
-        yield World()
+        yield World(shards=shards)
         return
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(
@@ -110,7 +142,7 @@ def joined(place: Place, device: torch.device) -> Iterator[World]:
         device_id=device if device.type == "cuda" else None,
     )
     control = dist.new_group(backend="gloo", timeout=TIMEOUT)
-    yield World(place.rank, place.size, control)
+    yield World(place.rank, place.size, control, shards)
     # Not after an error: it would wait for processes that wait for this one.
     dist.destroy_process_group()
 
@@ -122,7 +154,7 @@ def distribute(
     if strategy == "fully_shard":
         _shard(network, world, device)
         return network
-    if world.size == 1:
+    if not world.apart:
         return network
     # BN's statistics are each process's own; see above. torch 2.13 has renamed the argument.
     arguments = signature(DistributedDataParallel).parameters
@@ -232,7 +264,7 @@ class StopVote:
 @contextmanager
 def averaged_buffers(network: nn.Module, world: World) -> Iterator[None]:
     """The mean of BN's running averages over the processes, in place of each one's own."""
-    if world.size == 1:
+    if not world.apart:
         yield
         return
     own = {name: b.detach().clone() for name, b in network.named_buffers()}

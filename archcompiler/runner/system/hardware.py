@@ -34,6 +34,8 @@ class Hardware:
     """Of `torch.compile`; None is its default."""
     tf32: bool = False
     """Whether float32 is rounded to TF32 on its way into a product."""
+    threads: int = 0
+    """Of a process that trains on the CPU; 0 leaves them to torch."""
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -47,6 +49,16 @@ class Hardware:
         module.config = replace(module.config, memory_format=self.memory_format)
         weights = torch.contiguous_format if sharded else self.memory_format
         return module.to(self.device, memory_format=weights)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """With as many threads as the recipe says: sums of torch on the CPU depend on them."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.threads or before)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context of a forward pass."""
@@ -110,6 +122,7 @@ class Hardware:
                 "precision": str(self.precision).removeprefix("torch."),
                 "channels_last": "on" if self.channels_last else "off",
                 "compile": (self.compile_mode or "on") if self.compile else "off",
+                "threads": self.threads,
             }
         )
 
@@ -189,6 +202,7 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
         compiles,
         None if speed.compile in ("auto", "on", "off") else speed.compile,
         tf32,
+        speed.threads or int(speed.shards > 0),
     )
 
 

@@ -13,6 +13,7 @@ from archcompiler.analysis.costs import CostModel, total
 from archcompiler.analysis.roofline import accelerator, accelerators
 from archcompiler.analysis.step_time import training_seconds
 from archcompiler.cli.program import group
+from archcompiler.diagnostics import CompileError
 from archcompiler.plan.planning import GB, Machines, make_plan
 from archcompiler.runner.recipe.loading import load_recipe
 
@@ -80,6 +81,18 @@ def test_several_processes() -> None:
     recipe = load_recipe("cifar_paper")
     whole = make_plan(deep, recipe, Machines(4, "ddp"))
     assert make_plan(deep, recipe, Machines(4, "fully_shard")).weights < 0.6 * whole.weights
+
+
+def test_shards_are_parts_one_after_the_other() -> None:
+    for processes, parts, waiting in ((1, 4, 2), (2, 2, 1), (4, 1, 0)):
+        found = plan("cifar_paper", "speed.shards=4", processes=processes, device="h100")
+        assert (found.batch, found.part, found.parts) == (64, 16, parts)
+        assert found.sums == waiting * 4 * COST.params
+        four = plan("cifar_paper", "batch_size=16", device="h100")
+        assert found.peak == four.peak + found.sums, "a shard alone, and sums that wait"
+        assert found.seconds == pytest.approx(parts * four.seconds)
+    with pytest.raises(CompileError, match=r"E702.*4 shards cannot be split evenly over 3"):
+        plan("cifar_paper", "speed.shards=4", processes=3)
 
 
 def test_checkpointing_takes_less_and_longer() -> None:
