@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.runner.recipe.kept import with_defaults
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.study.loading import Cell
 from archcompiler.study.model import Kept, Metric, Result, read_kept
@@ -40,7 +41,7 @@ def state_of(out: Path, cell: Cell, metric: Metric) -> tuple[State, Result | Non
         return State.WAITING, None
     if kept.spec_sha256 != cell.spec_sha256:
         raise CompileError(_another(folder, "its network is another one"))
-    if kept.recipe_sha256 != cell.recipe_sha256:
+    if not _has_recipe_of(kept, cell):
         raise CompileError(_another(folder, "its recipe is another one"))
     if kept.result is not None and kept.result.metric == metric:
         return State.DONE, kept.result
@@ -62,8 +63,19 @@ def finish(out: Path, cell: Cell, result: Result) -> None:
 
 
 def _write(folder: RunFolder, cell: Cell, result: Result | None) -> None:
-    kept = Kept(spec_sha256=cell.spec_sha256, recipe_sha256=cell.recipe_sha256, result=result)
+    kept = Kept(
+        spec_sha256=cell.spec_sha256,
+        recipe_sha256=cell.recipe_sha256,
+        recipe=cell.loaded.recipe.model_dump(mode="json"),
+        result=result,
+    )
     folder.write_text(folder.path / FILE, kept.model_dump_json(indent=1) + "\n")
+
+
+def _has_recipe_of(kept: Kept, cell: Cell) -> bool:
+    if kept.recipe is None:
+        return kept.recipe_sha256 == cell.recipe_sha256
+    return with_defaults(kept.recipe) == cell.loaded.recipe.model_dump(mode="json")
 
 
 def _kept(folder: RunFolder) -> Kept | None:

@@ -72,6 +72,9 @@ class Kept(Model):
 
     spec_sha256: str
     recipe_sha256: str
+    recipe: dict[str, Any] | None = None
+    """All values of it: one that a later version adds has its default in a run of before. None
+    where an earlier version has written it."""
     result: Result | None = None
     """None while it has not ended."""
 

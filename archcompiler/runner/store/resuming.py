@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.runner.classes import other, unnamed
+from archcompiler.runner.recipe.kept import with_defaults
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 
@@ -104,7 +105,9 @@ def differences(
                 notes=("there are as many, but with other names, sizes or pixels",),
             )
         )
-    before, after = (dict(_leaves(_recipe(run["recipe"]), ())) for run in (was, now))
+    before, after = (
+        dict(_leaves(with_defaults(json.loads(run["recipe"])), ())) for run in (was, now)
+    )
     for path in sorted(before.keys() | after.keys()):
         old, new = before.get(path), after.get(path)
         if old == new or path in _HARMLESS:
@@ -151,25 +154,6 @@ def differences(
             )
         )
     return warnings
-
-
-def _recipe(text: str) -> dict[str, Any]:
-    """The values of a recipe; what it does not know, being older, are the defaults."""
-    found: dict[str, Any] = json.loads(text)
-    try:
-        return Recipe.model_validate(_frozen(found)).model_dump(mode="json")
-    except ValueError:  # of a key that there is no longer
-        return found
-
-
-def _frozen(value: Any) -> Any:
-    """With tuples for arrays, as models have them."""
-    match value:
-        case dict():
-            return {key: _frozen(child) for key, child in value.items()}
-        case list():
-            return tuple(map(_frozen, value))
-    return value
 
 
 def _leaves(

@@ -205,6 +205,20 @@ def test_test_images_are_those_of_eval(folder: Path) -> None:
     run("study", "study.toml", "--out", "out", "-q")
 
 
+def test_a_run_of_an_earlier_version_is_one_of_this_study(folder: Path) -> None:
+    """Whose recipes had fewer keys."""
+    path = folder / "out" / "runs" / NAMES[0] / "study.json"
+    text = path.read_text(encoding="utf-8")
+    kept = json.loads(text)
+    kept["recipe_sha256"] = "0" * 64
+    del kept["recipe"]["speed"]["shards"]
+    for recipe, state in ((kept["recipe"], "done"), (kept["recipe"] | {"keep": 7}, None)):
+        path.write_text(json.dumps(kept | {"recipe": recipe}), encoding="utf-8")
+        listed = run("study", "study.toml", "--out", "out", "--list", code=0 if state else 2)
+        assert ("0  done" in listed.stdout) == bool(state)
+    path.write_text(text, encoding="utf-8")
+
+
 def test_a_run_of_another_study_is_refused(folder: Path) -> None:
     other = STUDY.replace("batch_size = [16]", "batch_size = [8]")
     (folder / "other.toml").write_text(other, encoding="utf-8")
