@@ -47,8 +47,11 @@ def build_state(
     if recipe.speed.sync_bn:
         module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     if hardware.compile:
+        # By name: on a CPU nothing else has imported it so far.
+        from torch._functorch import config
+
         # The compiler has a plan of its own, for a share.
-        torch._functorch.config.activation_memory_budget = kept_share(network.graph, plan)
+        config.activation_memory_budget = kept_share(network.graph, plan)
         module.compile(mode=hardware.compile_mode)
     model = distribute(module, world, strategy, device)
     optimizer = make_optimizer(module, recipe.optimizer, device)

@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import torch
+from shipped import EVERY_SPEC
 from torch import Tensor, nn
 from unit.runner.jobs import Jobs
+from unit.runner.processes import run_alone
 
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner import training
@@ -87,6 +89,13 @@ def test_what_a_run_keeps(job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert plans[-1] is None
 
 
+@pytest.mark.skipif(not EVERY_SPEC, reason="compiles for seconds: EVERY_SPEC=1, as every night")
+def test_a_fresh_process_compiles(job: Jobs, tmp_path: Path) -> None:
+    """Which has imported no more than training does."""
+    run_alone(job("run", "iterations=1", "evaluation_images=1", "speed.compile=on"))
+    assert read(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 1
+
+
 @pytest.mark.parametrize("has", ["avx512_bf16", "amx_bf16", "bf16", None])
 def test_a_processor_with_bfloat16_computes_in_it(
     job: Jobs, monkeypatch: pytest.MonkeyPatch, has: str | None
@@ -134,8 +143,9 @@ def test_a_limit_that_cannot_be_kept(job: Jobs, settings: tuple[str, ...], said:
 
 
 def test_a_compiler_is_told_the_share(job: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._functorch import config
+
     budgets = []
-    config = torch._functorch.config
 
     def plain(self: nn.Module, mode: str | None = None) -> None:
         budgets.append(config.activation_memory_budget)
