@@ -8,17 +8,19 @@ place. Workspaces of kernels are not seen, nor what an allocator loses between i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 
 from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.recompute import Recomputation, chain_path, replays
+from archcompiler.analysis.segments import Segment, segments
 from archcompiler.analysis.shards import REST, Gathering
 from archcompiler.ir import INPUT, Graph, Node, TensorType
-from archcompiler.ir.kinds import STAGE
+from archcompiler.ops.activation import Relu
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.cost import BYTES
+from archcompiler.ops.norm import BatchNorm
 
 Path = tuple[str, ...]
 HALF = 2
@@ -109,7 +111,7 @@ class _Step:
         self.in_place = in_place
         self.nodes = tuple(graph.nodes())
         self.gathering = Gathering(self.nodes, shards) if shards > 1 else None
-        self.segments = _segments(self.nodes, checkpointing)
+        self.segments = segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
         self.kept, self.passing = Held(), Held()
         self.gradients = 0
@@ -124,6 +126,9 @@ class _Step:
         self.plan = plan
         self.unmade: dict[Hashable, int] = {}
         """Maps that are to be made again, by how many wait for each."""
+        self.norms = {node.path: node for node in self.nodes if isinstance(node.op, BatchNorm)}
+        self.fused = self._fused()
+        """Batch norms by the ReLU that is made again with each, in place and for nothing else."""
         self.sources: dict[Hashable, list[Hashable]] = {}
         """What each of them is made from."""
         for node in self.nodes:
@@ -132,6 +137,20 @@ class _Step:
             self.graded[node.path] = node.op.parameters > 0 or any(
                 self.graded[name] for name in node.inputs
             )
+
+    def _fused(self) -> dict[str, str]:
+        if self.plan is None:
+            return {}
+        maps, readers = self.plan.maps, Counter(x for node in self.nodes for x in node.inputs)
+        return {
+            node.path: x
+            for node in self.nodes
+            for x in node.inputs[:1]
+            if isinstance(node.op, Relu)
+            and x in self.norms
+            and maps[node.path] == maps[x] == "again"
+            and readers[x] == 1
+        }
 
     def run(self) -> StepMemory:
         kept = [list(self._forward(segment)) for segment in self.segments]
@@ -148,7 +167,7 @@ class _Step:
         moments += [*self._turn(REST), *self._exchange()]
         return StepMemory(tuple(moments), forward)
 
-    def _forward(self, segment: _Segment) -> Iterator[Hashable]:
+    def _forward(self, segment: Segment) -> Iterator[Hashable]:
         """Hold what the backward pass needs; yield what only the whole segment is done with."""
         if not segment.recomputed:
             self._keep(segment)
@@ -158,7 +177,7 @@ class _Step:
             self.kept.hold(name, self._size(name))
             yield name
 
-    def _keep(self, segment: _Segment) -> None:
+    def _keep(self, segment: Segment) -> None:
         for node in segment.nodes:
             if self.plan is not None and self.plan.maps[node.path] == "again":
                 self.unmade[node.path] = 0
@@ -167,6 +186,9 @@ class _Step:
 
     def _made_from(self, node: Node) -> Iterator[Hashable]:
         """Hold what the output of an operator is made from."""
+        if node.path in self.fused.values():
+            return
+        node = self.norms.get(self.fused.get(node.path, ""), node)
         for i in replays(node.op, len(node.inputs)):
             name = self.storage[node.inputs[i]]
             if name != INPUT:
@@ -265,7 +287,7 @@ class _Step:
             ends[self.storage[name]] = max(ends.get(self.storage[name], 0), end)
         return ends
 
-    def _backward(self, segment: _Segment) -> Iterator[Moment]:
+    def _backward(self, segment: Segment) -> Iterator[Moment]:
         if segment.recomputed:
             self._keep(segment)
         for node in reversed(segment.nodes):
@@ -369,22 +391,3 @@ def _common(path: Path, scope: Path) -> int:
     """Depth of the innermost scope that has both."""
     pairs = enumerate(zip(path[:-1], scope, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(path) - 1, len(scope)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Segment:
-    """Operators in a row, which keep what they need, or are run again."""
-
-    nodes: Sequence[Node]
-    recomputed: bool
-    keeps: dict[str, list[Hashable]] = field(default_factory=dict)
-
-
-def _segments(nodes: Sequence[Node], checkpointing: bool) -> list[_Segment]:
-    """All in one, or each block of a stage by itself where these are recomputed."""
-
-    def block(node: Node) -> str:
-        depth = node.kinds.index(STAGE) if checkpointing and STAGE in node.kinds else 0
-        return "/".join(node.path.split("/")[: depth + 1]) if depth else ""
-
-    return [_Segment(tuple(group), bool(key)) for key, group in groupby(nodes, block)]

@@ -200,6 +200,10 @@ class NetworkView:
         return any(op.buffers for op in _operators(self.graph))
 
     @property
+    def relus(self) -> bool:
+        return any(op.kind == "relu" for op in _operators(self.graph))
+
+    @property
     def spatial_norms(self) -> bool:
         return any(op.kind == "spatial_norm" for op in _operators(self.graph))
 

@@ -145,6 +145,25 @@ def test_a_copy_is_not_kept_beside_its_map(share: float) -> None:
     assert_as_planned(network, share)
 
 
+def test_a_norm_that_others_read_is_not_overwritten() -> None:
+    """ReLU works in place on a BN that is made again, but only where nothing else reads that."""
+    steps = {
+        "norm": {"op": "norm"},
+        # Differentiated after the other branch, which makes the ReLU again.
+        "other": {"op": "conv", "channels": "c", "kernel": 3},
+        "act": {"op": "act", "from": "norm"},
+        "conv": {"op": "conv", "channels": "c", "kernel": 3},
+        "add": {"op": "add", "from": ["conv", "other"]},
+        "last": {"op": "norm"},
+        "activated": {"op": "act"},
+        "end": {"op": "conv", "channels": "c", "kernel": 1},
+    }
+    stage = {"channels": 16, "before": 2, "unit": "twice"}
+    network = archcompiler.compile(tiny_spec(stage, blocks={"twice": {"steps": steps}}))
+    for share in (0.7, 0.5, 0.35):
+        assert_same_gradients(network, share)
+
+
 @pytest.mark.parametrize("name", ["attention56_cifar", "attention56_volume"])
 def test_a_file_with_a_plan_is_the_graph(name: str) -> None:
     network = archcompiler.compile(name)
