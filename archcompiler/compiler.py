@@ -96,9 +96,11 @@ class CompiledNetwork:
     @property
     def batch_norms(self) -> BatchNorms | None:
         """Of a network for inference, what has become of its batch norms."""
+        if self.trained is None:
+            return None
         from archcompiler.analysis.batch_norms import batch_norms
 
-        return None if self.trained is None else batch_norms(self.trained.graph, self.graph)
+        return batch_norms(self.trained.graph, self.graph)
 
     @cached_property
     def source(self) -> str:
