@@ -1,0 +1,186 @@
+"""A traced network as it is taken apart: operators in order, and what each of them reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import networkx as nx
+
+from archcompiler.ir import TensorType
+from archcompiler.ops.base import Operator
+from archcompiler.verify.isomorphism import Dataflow
+
+RESAMPLED = "interpolate"
+"""The kind that all resamplings have, once they are canonical."""
+
+
+class Unsayable(Exception):
+    """An operator of the network that no spec can say, and why."""
+
+    def __init__(self, node: str, why: str) -> None:
+        super().__init__(node, why)
+        self.node, self.why = node, why
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One network, canonical, with one input and one output."""
+
+    view: Dataflow
+    """Nodes have a `label`, (kind, attributes, type), and their `op`."""
+    input: str
+    output: str
+    targets: Mapping[str, str] = field(default_factory=dict)
+    """For a resampling, the map whose size it takes; one that is missing is by a factor."""
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Nodes in order of data flow."""
+        return tuple(self.view)
+
+    @cached_property
+    def number(self) -> Mapping[str, int]:
+        """The place of each node in that order."""
+        return {node: i for i, node in enumerate(self.order)}
+
+    def type(self, node: str) -> TensorType:
+        found: TensorType = self.view.nodes[node]["label"][2]
+        return found
+
+    def op(self, node: str) -> Operator | None:
+        found: Operator | None = self.view.nodes[node]["op"]
+        return found
+
+    def kind(self, node: str) -> str:
+        return str(self.view.nodes[node]["label"][0])
+
+    @cached_property
+    def reads(self) -> Mapping[str, tuple[str, ...]]:
+        """What each node reads, in the order in which a step names it; a size comes last."""
+        found = {}
+        for node in self.view:
+            edges = [(edge["role"], s) for s, _, edge in self.view.in_edges(node, data=True)]
+            op = self.view.nodes[node]["op"]
+            roles = () if op is None else op.roles(len(edges))
+            if len(set(roles)) == len(roles) > 1 and all(role in roles for role, _ in edges):
+                edges.sort(key=lambda edge: roles.index(edge[0]))
+            sources = [source for _, source in edges]
+            if node in self.targets:
+                sources.append(self.targets[node])
+            found[node] = tuple(sources)
+        return found
+
+    @cached_property
+    def structure(self) -> nx.DiGraph[str]:
+        """Who reads whom, sizes included, without roles."""
+        graph: nx.DiGraph[str] = nx.DiGraph()
+        graph.add_nodes_from(self.order)
+        graph.add_edges_from((source, node) for node, own in self.reads.items() for source in own)
+        return graph
+
+
+def as_flow(view: Dataflow) -> Flow:
+    """What a canonical network computes for its one output, cut free of all else.
+
+    Raises Unsayable for more than one input or output, and for what is no operator.
+    """
+    outputs = list(dict.fromkeys(view.graph.get("outputs", ()))) or [
+        node for node in view if not view.out_degree(node)
+    ]
+    inputs = [node for node in view if view.nodes[node]["label"][0] == "input"]
+    if len(outputs) > 1:
+        raise Unsayable(outputs[1], "is a second output: a spec has one")
+    live = {outputs[0], *nx.ancestors(view, outputs[0])}
+    read = [node for node in inputs if node in live]
+    if len(read) != 1:
+        node = read[1] if read else outputs[0]
+        raise Unsayable(node, "is a second input: a spec has one" if read else "reads no input")
+    for node in view:
+        if node in live and node != read[0] and view.nodes[node]["op"] is None:
+            attributes = dict(view.nodes[node]["label"][1])
+            raise Unsayable(node, str(attributes.get("what", "is no operator")))
+        if node in live and node != read[0] and not view.in_degree(node):
+            raise Unsayable(node, "reads no input")
+    order = [node for node in nx.topological_sort(view) if node in live]
+    kept: Dataflow = nx.MultiDiGraph()
+    for node in sorted(order, key=_written(view, order)):
+        kept.add_node(node, **view.nodes[node])
+        kept.add_edges_from((s, node, dict(data)) for s, _, data in view.in_edges(node, data=True))
+    bare = Flow(kept, read[0], outputs[0])
+    return Flow(kept, read[0], outputs[0], _targets(bare))
+
+
+def _written(view: Dataflow, order: list[str]) -> Callable[[str], int]:
+    """The order of the trace, which is one of data flow already."""
+    number = {node: i for i, node in enumerate(view)}
+    sound = all(number[s] < number[n] for s, n in view.edges())
+    place = number if sound else {node: i for i, node in enumerate(order)}
+    return place.__getitem__
+
+
+def _targets(flow: Flow) -> dict[str, str]:
+    """The map that gives a resampling its size: the last that all its data has passed.
+
+    One by a whole factor needs none. Raises Unsayable where no map before it has its size.
+    """
+    found: dict[str, str] = {}
+    dominators = nx.immediate_dominators(flow.structure, flow.input)
+    for node in flow.order:
+        if flow.kind(node) != RESAMPLED:
+            continue
+        size, passed = flow.type(node).size, node
+        while passed != flow.input:
+            passed = dominators[passed]
+            if flow.type(passed).size == size:
+                found[node] = passed
+                break
+        else:
+            if factors(flow, node) is not None:
+                continue
+            like = [n for n in flow.order[: flow.number[node]] if flow.type(n).size == size]
+            if not like:
+                raise Unsayable(node, "resamples to a size that no map before it has")
+            found[node] = like[-1]
+    return found
+
+
+def factors(flow: Flow, node: str) -> tuple[int, ...] | None:
+    """Pixels of a resampling over those that it reads, along each axis, where they are whole."""
+    source = flow.reads[node][0]
+    sides = list(zip(flow.type(node).size, flow.type(source).size, strict=True))
+    return tuple(a // b for a, b in sides) if all(a % b == 0 for a, b in sides) else None
+
+
+class Colours:
+    """Numbers for labels and for what is computed of them, the same in every network."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+
+    def number(self, key: Hashable) -> int:
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def labels(self, view: Dataflow, nodes: Iterable[str]) -> Counter[int]:
+        """How often each label is there."""
+        return Counter(self.number(view.nodes[node]["label"]) for node in nodes)
+
+    def key(self, view: Dataflow, nodes: Iterable[str], inputs: Mapping[str, Hashable]) -> Key:
+        """What nodes in order of data flow compute of the `inputs`: alike for isomorphic ones."""
+        colours: dict[str, int] = {n: self.number(("from", said)) for n, said in inputs.items()}
+        last = -1
+        own: Counter[int] = Counter()
+        for node in nodes:
+            read = sorted(
+                (data["role"], colours[source])
+                for source, _, data in view.in_edges(node, data=True)
+            )
+            last = self.number((view.nodes[node]["label"], *read))
+            colours[node] = last
+            own[last] += 1
+        return last, frozenset(own.items())
+
+
+Key = tuple[int, frozenset[tuple[int, int]]]

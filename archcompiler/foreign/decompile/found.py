@@ -1,0 +1,265 @@
+"""Where along a row there are units, attention modules, stems and heads that blocks can say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final, NamedTuple
+
+from archcompiler.config.toml import toml_value
+from archcompiler.foreign.decompile.fitting import Fitter, Wanted
+from archcompiler.foreign.decompile.flow import Flow
+from archcompiler.foreign.decompile.rows import Row, Run
+from archcompiler.foreign.decompile.saying import Words, said
+from archcompiler.foreign.decompile.trial import Call, Sizes
+from archcompiler.ir.kinds import ATTENTION, HEAD, STEM, UNIT
+from archcompiler.language.definition import Definition
+from archcompiler.language.library import Home, Library
+from archcompiler.language.use import Reference
+from archcompiler.ops.registry import FAMILIES
+
+LONGEST: Final = 8
+"""Values of a row that a unit passes."""
+LARGEST: Final = 80
+"""Operators of a unit."""
+ENDS: Final = 14
+"""Values of a row that a stem or a head of the library passes."""
+STRIDES: Final = range(1, 17)
+
+
+class Unit(NamedTuple):
+    """A unit in a row."""
+
+    start: int
+    end: int
+    call: Call
+    cin: int
+    c: int
+    stride: int
+
+
+class Gated(NamedTuple):
+    """An attention module without the units before and after it."""
+
+    start: int
+    end: int
+    call: Call
+    trunk: Call
+
+
+def stride_of(run: Run) -> int | None:
+    """The stride with which a run keeps what a unit promises; None if there is none."""
+    before, after = run.flow.type(run.entry).size, run.flow.type(run.exit).size
+    for stride in STRIDES:
+        if tuple(-(-side // stride) for side in before) == after:
+            return stride
+    return None
+
+
+@dataclass
+class Finder:
+    """Looks for blocks along one row; equal runs are fitted once."""
+
+    flow: Flow
+    row: Row
+    fitter: Fitter
+    words: Words
+    own: tuple[str, ...] = ()
+    """Blocks of the spec's own that may be units."""
+    _fitted: dict[object, Call | None] = field(default_factory=dict)
+
+    @property
+    def library(self) -> Library:
+        return self.fitter.trials.library
+
+    def run(self, start: int, end: int) -> Run:
+        return Run(self.flow, self.row, start, end)
+
+    @cached_property
+    def length(self) -> int:
+        return len(self.row.values) - 1
+
+    @cached_property
+    def _kinds(self) -> list[Counter[str]]:
+        """Kinds of the operators from each value to the next."""
+        found = []
+        for gap in range(self.length):
+            nodes = [*self.row.inner(gap), self.row.values[gap + 1]]
+            found.append(Counter(self.flow.kind(node) for node in nodes))
+        return found
+
+    def written(self, gap: int) -> int:
+        """Characters that the steps from a value to the next take, about."""
+        total = 0
+        for node in (*self.row.inner(gap), self.row.values[gap + 1]):
+            table = self.words.of(said(self.flow, node))
+            total += 14 + len(toml_value(table)) + 20 * (len(self.flow.reads[node]) > 1)
+        return total
+
+    def units(self) -> dict[int, list[Unit]]:
+        """Every unit that a block says, by where it starts; it branches once at most."""
+        found: dict[int, list[Unit]] = {}
+        names = [*self.own, *(n for n in self.library.names("blocks", "unit") if n not in self.own)]
+        shapes = {name: self._shape(name) for name in names}
+        for start in range(self.length):
+            kinds: Counter[str] = Counter()
+            branched = 0
+            for end in range(start + 1, min(start + LONGEST, self.length) + 1):
+                kinds += self._kinds[end - 1]
+                branched += bool(self.row.gaps[end - 1])
+                if kinds.total() > LARGEST or branched > 1:
+                    break
+                for name in names:
+                    if shapes[name].may_be(kinds):
+                        unit = self._unit(name, start, end)
+                        if unit is not None:
+                            found.setdefault(start, []).append(unit)
+        return found
+
+    def _unit(self, name: str, start: int, end: int) -> Unit | None:
+        run = self.run(start, end)
+        stride = stride_of(run)
+        if stride is None:
+            return None
+        cin, c = self.flow.type(run.entry).channels, self.flow.type(run.exit).channels
+        call = self._fit(name, "blocks", run, UNIT, stride=stride)
+        return None if call is None else Unit(start, end, call, cin, c, stride)
+
+    def gated(self, trunks: Sequence[Call]) -> dict[int, list[Gated]]:
+        """Every attention module without its outer units, whose trunk has one of these units."""
+        found: dict[int, list[Gated]] = {}
+        for start in range(self.length):
+            run = self.run(start, start + 1)
+            if not self.row.gaps[start] or self.flow.type(run.entry) != self.flow.type(run.exit):
+                continue
+            if self.flow.kind(run.exit) not in ("gate", "mul"):
+                continue
+            for trunk in trunks:
+                call = self._module(run, trunk)
+                if call is not None:
+                    found.setdefault(start, []).append(Gated(start, start + 1, call, trunk))
+                    break
+        return found
+
+    def _module(self, run: Run, trunk: Call) -> Call | None:
+        offered = {"trunk": Reference(trunk.name, trunk.options)}
+        for name in self.library.names("modules"):
+            definition = self.library.find(name, "modules")
+            assert definition is not None
+            fixed = {key: 0 for key in ("p", "post") if key in definition.options}
+            call = self._fit(name, "modules", run, ATTENTION, offered=offered, fixed=fixed)
+            if call is not None:
+                return call
+        return None
+
+    def stems(self, end: int, unit: Call) -> Iterator[Call]:
+        """Stems of the library for all operators up to a value."""
+        if not 0 < end <= ENDS:
+            return
+        run = self.run(0, end)
+        kinds = sum(self._kinds[:end], Counter[str]())
+        for name in self._likely("stems", kinds):
+            for own in dict.fromkeys(self._strides(name, run)):
+                offered = {"unit": Reference(unit.name, unit.options)}
+                call = self._fit(name, "stems", run, STEM, stride=own, offered=offered)
+                if call is not None:
+                    definition = self.library.find(name, "stems")
+                    assert definition is not None
+                    sizes: dict[str, int] = {}
+                    c = self.flow.type(run.exit).channels
+                    if c != definition.channels:
+                        sizes["channels"] = c
+                    if own != definition.stride:
+                        sizes["stride"] = own
+                    yield Call(name, "stems", {**sizes, **call.options})
+
+    def _strides(self, name: str, run: Run) -> Iterator[int]:
+        """Strides that a stem may have: its own, and those that are seen."""
+        definition = self.library.find(name, "stems")
+        assert definition is not None
+        yield definition.stride or 1
+        for node in run.nodes:
+            stride = dict(self.flow.view.nodes[node]["label"][1]).get("stride")
+            if isinstance(stride, int):
+                yield stride
+
+    def heads(self, start: int, unit: Call, classes: int) -> Iterator[Call]:
+        """Heads of the library for all operators after a value."""
+        if not 0 < self.length - start <= ENDS:
+            return
+        run = self.run(start, self.length)
+        kinds = sum(self._kinds[start:], Counter[str]())
+        for name in self._likely("heads", kinds):
+            offered = {"unit": Reference(unit.name, unit.options)}
+            call = self._fit(name, "heads", run, HEAD, classes=classes, offered=offered)
+            if call is not None:
+                yield call
+
+    def _likely(self, home: Home, kinds: Counter[str]) -> list[str]:
+        """Blocks that may have these operators."""
+        return [n for n in self.library.names(home) if self._shape(n, home).may_be(kinds)]
+
+    def _fit(
+        self,
+        name: str,
+        home: Home,
+        run: Run,
+        kind: str,
+        stride: int = 1,
+        classes: int | None = None,
+        offered: Mapping[str, Reference] | None = None,
+        fixed: Mapping[str, int] | None = None,
+    ) -> Call | None:
+        c = self.flow.type(run.entry if kind == HEAD else run.exit).channels
+        sizes = Sizes(self.flow.type(run.entry), c, stride, classes)
+        colours = self.fitter.trials.colours
+        said = tuple(sorted((offered or {}).items(), key=lambda pair: pair[0]))
+        key = name, home, run.key(colours), kind, sizes, said
+        if key not in self._fitted:
+            wanted = Wanted.of(run, sizes, colours)
+            self._fitted[key] = self.fitter.fit(name, home, wanted, kind, offered, fixed)
+        return self._fitted[key]
+
+    def _shape(self, name: str, home: Home = "blocks") -> _Shape:
+        definition = self.library.find(name, home)
+        assert definition is not None
+        return _Shape.of(definition, self.words)
+
+
+_SOFT: Final = frozenset(
+    {
+        *("dropout", "drop_path", "gate", "mul", "interpolate", "upsample", "reduce"),
+        *("avg_pool", "max_pool", "global_avg_pool", "global_max_pool", "concat"),
+        *("adaptive_avg_pool", "adaptive_max_pool"),
+    }
+)
+"""Kinds that have another name in some cases, or are not there."""
+
+
+class _Shape(NamedTuple):
+    """Operators that a block has whatever its options are, and all that it may have."""
+
+    least: Counter[str]
+    most: Counter[str] | None
+
+    @classmethod
+    def of(cls, definition: Definition, words: Words) -> _Shape:
+        meanings = {"norm": words.norm.get("op"), "act": words.act.get("op")}
+        least: Counter[str] = Counter()
+        most: Counter[str] | None = Counter()
+        for rule in definition.steps:
+            kind = meanings.get(rule.op, rule.op)
+            if rule.op in definition.slots or (kind is not None and kind not in FAMILIES):
+                most = None
+            elif kind is not None and kind not in _SOFT:
+                if most is not None:
+                    most[kind] += 1
+                if rule.when is None:
+                    least[kind] += 1
+        return cls(least, most)
+
+    def may_be(self, kinds: Counter[str]) -> bool:
+        hard = Counter({kind: count for kind, count in kinds.items() if kind not in _SOFT})
+        return self.least <= hard and (self.most is None or hard <= self.most)
