@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from archcompiler.compiler import CompiledNetwork, compile
-from archcompiler.diagnostics import CompileError, Severity, error
+from archcompiler.diagnostics import CompileError
 from archcompiler.foreign.canonical import canonical
 from archcompiler.foreign.decompile.fitting import Fitter
-from archcompiler.foreign.decompile.flow import Colours, Flow, Unsayable, as_flow
+from archcompiler.foreign.decompile.flow import Colours, Flow, as_flow
 from archcompiler.foreign.decompile.found import Finder
 from archcompiler.foreign.decompile.layout import Table
+from archcompiler.foreign.decompile.own import Blocks
 from archcompiler.foreign.decompile.parsing import Parse, Parser
 from archcompiler.foreign.decompile.rows import Row, rows
 from archcompiler.foreign.decompile.saying import Words, said, words
-from archcompiler.foreign.decompile.trial import Call, Trials
+from archcompiler.foreign.decompile.trial import Trials
 from archcompiler.foreign.decompile.writing import spec_of, spec_text
 from archcompiler.foreign.matching import TooSymmetric, isomorphic
 from archcompiler.language.library import Library
@@ -52,15 +53,26 @@ def decompiled(view: Dataflow, name: str) -> Decompiled:
     made is another network.
     """
     flow = as_flow(canonical(view))
+    why: list[str] = []
     for values in _specs(flow, name):
-        network = _proved(values, flow)
-        if network is not None:
-            return Decompiled(spec_text(values), values, network, len(flow.order) - 1)
-    raise NotProved
+        try:
+            network = _compiled(values)
+        except CompileError as refused:
+            why += [f"{d.code}: {d.message}" for d in refused.diagnostics]
+            continue
+        if _same(flow, network):
+            text = spec_text(values)
+            return Decompiled(text, values, network, len(flow.order) - 1)
+        why.append("a spec that was made is another network")
+    raise NotProved(why)
 
 
 class NotProved(Exception):
     """No spec that was made computes what it should."""
+
+    def __init__(self, why: Sequence[str]) -> None:
+        super().__init__(*why)
+        self.why = tuple(why)
 
 
 def _specs(flow: Flow, name: str) -> Iterator[Table]:
@@ -70,7 +82,7 @@ def _specs(flow: Flow, name: str) -> Iterator[Table]:
     for short in (True, False):
         parse = _parse(flow, row, meant, short)
         if parse is not None:
-            yield spec_of(parse, flow, row, meant, name, {})
+            yield spec_of(parse, flow, row, meant, name, Blocks(flow, meant, lambda _: {}))
 
 
 def _parse(flow: Flow, row: Row, meant: Words, short: bool) -> Parse | None:
@@ -94,14 +106,25 @@ def _dialect(flow: Flow, meant: Words, library: Library) -> Dialect:
     return Dialect(library, dims, reference(meant.norm, "none"), reference(meant.act, "relu"))
 
 
-def _proved(values: Table, flow: Flow) -> CompiledNetwork | None:
-    """The network of a spec, if it is valid and computes the same."""
+def _compiled(values: Table) -> CompiledNetwork:
+    """The network of a spec, whose class gets a name of its own where that of its name is taken."""
     try:
-        network = compile(values)
-        own = as_flow(canonical(dataflow(network.graph)))
-        return network if isomorphic(own.view, flow.view) else None
-    except (CompileError, TooSymmetric):
-        return None
+        return compile(values)
+    except CompileError as refused:
+        if "class_name" in values or not any(d.code == "E205" for d in refused.diagnostics):
+            raise
+        cls = "".join(word.capitalize() for word in str(values["name"]).split("_"))
+        after = {key: value for key, value in values.items() if key != "name"}
+        renamed = {"name": values["name"], "class_name": f"{cls}Network", **after}
+        values.clear()
+        values.update(renamed)
+        return compile(values)
 
 
-__all__ = ["Call", "Decompiled", "NotProved", "Severity", "Unsayable", "decompiled", "error"]
+def _same(flow: Flow, network: CompiledNetwork) -> bool:
+    """Whether a network computes what it should."""
+    own = as_flow(canonical(dataflow(network.graph)))
+    try:
+        return isomorphic(own.whole, flow.whole)
+    except TooSymmetric:
+        return False

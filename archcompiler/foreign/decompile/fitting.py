@@ -13,6 +13,7 @@ from archcompiler.foreign.decompile.saying import Table, said
 from archcompiler.foreign.decompile.trial import Call, Sizes, Trials, Tried
 from archcompiler.language.definition import Definition, Option
 from archcompiler.language.values import out_of_bounds
+from archcompiler.ops.registry import find_operator
 
 _FAR: Final = 10**9
 _ROUNDS: Final = 8
@@ -203,7 +204,11 @@ class _Search:
         elif option.slot == "unit":
             yield from self.fitter.units
         elif option.slot == "operator":
+            usual = find_operator(str(_type(option.default)))
             for table in self.wanted.operators:
+                held = find_operator(table["op"])
+                if usual is not None and held is not None and held.arity != usual.arity:
+                    continue
                 yield {"type": table["op"], **{k: v for k, v in table.items() if k != "op"}}
 
     def _numbers(self, path: Path, options: Mapping[str, Any], whole: bool) -> Iterator[float]:

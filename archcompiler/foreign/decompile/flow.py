@@ -11,6 +11,7 @@ import networkx as nx
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
+from archcompiler.ops.join import Concat
 from archcompiler.verify.isomorphism import Dataflow
 
 RESAMPLED = "interpolate"
@@ -33,6 +34,8 @@ class Flow:
     """Nodes have a `label`, (kind, attributes, type), and their `op`."""
     input: str
     output: str
+    whole: Dataflow = field(repr=False)
+    """As it was before concatenations were nested: what is compared."""
     targets: Mapping[str, str] = field(default_factory=dict)
     """For a resampling, the map whose size it takes; one that is missing is by a factor."""
 
@@ -104,13 +107,45 @@ def as_flow(view: Dataflow) -> Flow:
             raise Unsayable(node, str(attributes.get("what", "is no operator")))
         if node in live and node != read[0] and not view.in_degree(node):
             raise Unsayable(node, "reads no input")
+    whole = _live(view, live)
+    kept = nested(whole)
+    bare = Flow(kept, read[0], outputs[0], whole)
+    return Flow(kept, read[0], outputs[0], whole, _targets(bare))
+
+
+def _live(view: Dataflow, live: set[str]) -> Dataflow:
+    """Some nodes of a view, in order of data flow."""
     order = [node for node in nx.topological_sort(view) if node in live]
     kept: Dataflow = nx.MultiDiGraph()
     for node in sorted(order, key=_written(view, order)):
         kept.add_node(node, **view.nodes[node])
         kept.add_edges_from((s, node, dict(data)) for s, _, data in view.in_edges(node, data=True))
-    bare = Flow(kept, read[0], outputs[0])
-    return Flow(kept, read[0], outputs[0], _targets(bare))
+    return kept
+
+
+def nested(view: Dataflow) -> Dataflow:
+    """The same network with a concatenation for the first parts of another, where there is one.
+
+    In a dense stage each unit adds to what it reads; canonical, it joins the parts of all before.
+    """
+    kept: Dataflow = nx.MultiDiGraph()
+    known: dict[tuple[object, ...], str] = {}
+    for node, data in view.nodes(data=True):
+        kept.add_node(node, **data)
+        edges = [(s, edge["role"]) for s, _, edge in view.in_edges(node, data=True)]
+        if isinstance(data["op"], Concat):
+            order = data["op"].roles(len(edges))
+            parts = [s for s, _ in sorted(edges, key=lambda edge: order.index(edge[1]))]
+            axis = data["op"].axis
+            for count in range(len(parts) - 1, 1, -1):
+                first = known.get((axis, *parts[:count]))
+                if first is not None:
+                    joined = [first, *parts[count:]]
+                    edges = list(zip(joined, data["op"].roles(len(joined)), strict=True))
+                    break
+            known[axis, *parts] = node
+        kept.add_edges_from((source, node, {"role": role}) for source, role in edges)
+    return kept
 
 
 def _written(view: Dataflow, order: list[str]) -> Callable[[str], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Final, NamedTuple
 
 from archcompiler.config.toml import toml_value
@@ -13,12 +13,11 @@ from archcompiler.foreign.decompile.fitting import Fitter, Wanted
 from archcompiler.foreign.decompile.flow import Flow
 from archcompiler.foreign.decompile.rows import Row, Run
 from archcompiler.foreign.decompile.saying import Words, said
+from archcompiler.foreign.decompile.shape import Shape, shape
 from archcompiler.foreign.decompile.trial import Call, Sizes
 from archcompiler.ir.kinds import ATTENTION, HEAD, STEM, UNIT
-from archcompiler.language.definition import Definition
 from archcompiler.language.library import Home, Library
 from archcompiler.language.use import Reference
-from archcompiler.ops.registry import FAMILIES
 
 LONGEST: Final = 8
 """Values of a row that a unit passes."""
@@ -58,7 +57,7 @@ def stride_of(run: Run) -> int | None:
     return None
 
 
-@dataclass
+@dataclass(eq=False)
 class Finder:
     """Looks for blocks along one row; equal runs are fitted once."""
 
@@ -102,7 +101,6 @@ class Finder:
         """Every unit that a block says, by where it starts; it branches once at most."""
         found: dict[int, list[Unit]] = {}
         names = [*self.own, *(n for n in self.library.names("blocks", "unit") if n not in self.own)]
-        shapes = {name: self._shape(name) for name in names}
         for start in range(self.length):
             kinds: Counter[str] = Counter()
             branched = 0
@@ -111,11 +109,10 @@ class Finder:
                 branched += bool(self.row.gaps[end - 1])
                 if kinds.total() > LARGEST or branched > 1:
                     break
-                for name in names:
-                    if shapes[name].may_be(kinds):
-                        unit = self._unit(name, start, end)
-                        if unit is not None:
-                            found.setdefault(start, []).append(unit)
+                for name in self._likely("blocks", kinds, self.run(start, end), names):
+                    unit = self._unit(name, start, end)
+                    if unit is not None:
+                        found.setdefault(start, []).append(unit)
         return found
 
     def _unit(self, name: str, start: int, end: int) -> Unit | None:
@@ -160,7 +157,7 @@ class Finder:
             return
         run = self.run(0, end)
         kinds = sum(self._kinds[:end], Counter[str]())
-        for name in self._likely("stems", kinds):
+        for name in self._likely("stems", kinds, run):
             for own in dict.fromkeys(self._strides(name, run)):
                 offered = {"unit": Reference(unit.name, unit.options)}
                 call = self._fit(name, "stems", run, STEM, stride=own, offered=offered)
@@ -191,15 +188,18 @@ class Finder:
             return
         run = self.run(start, self.length)
         kinds = sum(self._kinds[start:], Counter[str]())
-        for name in self._likely("heads", kinds):
+        for name in self._likely("heads", kinds, run):
             offered = {"unit": Reference(unit.name, unit.options)}
             call = self._fit(name, "heads", run, HEAD, classes=classes, offered=offered)
             if call is not None:
                 yield call
 
-    def _likely(self, home: Home, kinds: Counter[str]) -> list[str]:
-        """Blocks that may have these operators."""
-        return [n for n in self.library.names(home) if self._shape(n, home).may_be(kinds)]
+    def _likely(
+        self, home: Home, kinds: Counter[str], run: Run, names: Sequence[str] = ()
+    ) -> list[str]:
+        """Blocks that may be a run of operators of these kinds."""
+        every = names or self.library.names(home)
+        return [name for name in every if self._shape(name, home).may_be(kinds, run)]
 
     def _fit(
         self,
@@ -222,44 +222,8 @@ class Finder:
             self._fitted[key] = self.fitter.fit(name, home, wanted, kind, offered, fixed)
         return self._fitted[key]
 
-    def _shape(self, name: str, home: Home = "blocks") -> _Shape:
+    @cache  # noqa: B019  (a finder lives for one network)
+    def _shape(self, name: str, home: Home = "blocks") -> Shape:
         definition = self.library.find(name, home)
         assert definition is not None
-        return _Shape.of(definition, self.words)
-
-
-_SOFT: Final = frozenset(
-    {
-        *("dropout", "drop_path", "gate", "mul", "interpolate", "upsample", "reduce"),
-        *("avg_pool", "max_pool", "global_avg_pool", "global_max_pool", "concat"),
-        *("adaptive_avg_pool", "adaptive_max_pool"),
-    }
-)
-"""Kinds that have another name in some cases, or are not there."""
-
-
-class _Shape(NamedTuple):
-    """Operators that a block has whatever its options are, and all that it may have."""
-
-    least: Counter[str]
-    most: Counter[str] | None
-
-    @classmethod
-    def of(cls, definition: Definition, words: Words) -> _Shape:
-        meanings = {"norm": words.norm.get("op"), "act": words.act.get("op")}
-        least: Counter[str] = Counter()
-        most: Counter[str] | None = Counter()
-        for rule in definition.steps:
-            kind = meanings.get(rule.op, rule.op)
-            if rule.op in definition.slots or (kind is not None and kind not in FAMILIES):
-                most = None
-            elif kind is not None and kind not in _SOFT:
-                if most is not None:
-                    most[kind] += 1
-                if rule.when is None:
-                    least[kind] += 1
-        return cls(least, most)
-
-    def may_be(self, kinds: Counter[str]) -> bool:
-        hard = Counter({kind: count for kind, count in kinds.items() if kind not in _SOFT})
-        return self.least <= hard and (self.most is None or hard <= self.most)
+        return shape(definition, self.words, self.library)

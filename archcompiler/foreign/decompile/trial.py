@@ -10,7 +10,7 @@ from typing import Any
 from archcompiler.diagnostics import CompileError
 from archcompiler.foreign.canonical import canonical
 from archcompiler.foreign.decompile.flow import Colours, Key
-from archcompiler.ir import INPUT, Block, Graph, TensorType
+from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import Home, Library
 from archcompiler.language.target import Dialect
@@ -127,4 +127,12 @@ class Trials:
 
 
 def _wrong(block: Block) -> bool:
-    return bool(block.problems) or block.output_type.empty
+    return bool(block.problems) or block.output_type.empty or not all(map(_fits, block.steps))
+
+
+def _fits(step: Step) -> bool:
+    """Whether an operator has as many inputs as it takes."""
+    if isinstance(step.body, Block):
+        return True
+    least, most = step.body.arity
+    return least <= len(step.inputs) <= (most or len(step.inputs))
