@@ -11,6 +11,7 @@ from archcompiler.foreign.decompile.flow import Colours, Key
 from archcompiler.foreign.decompile.rows import Run
 from archcompiler.foreign.decompile.saying import Table, said
 from archcompiler.foreign.decompile.trial import Call, Sizes, Trials, Tried
+from archcompiler.ir.kinds import ATTENTION
 from archcompiler.language.definition import Definition, Option
 from archcompiler.language.values import out_of_bounds
 from archcompiler.ops.registry import find_operator
@@ -88,16 +89,29 @@ class Fitter:
 
         Options that are `offered` are left as they are, those that are `fixed` are as given.
         """
+        return next(self.fits(name, home, wanted, kind, offered, fixed), None)
+
+    def fits(
+        self,
+        name: str,
+        home: Any,
+        wanted: Wanted,
+        kind: str,
+        offered: Mapping[str, Any] | None = None,
+        fixed: Mapping[str, Any] | None = None,
+    ) -> Iterator[Call]:
+        """Calls of a block that compute what is wanted, from all that has fitted before."""
         search = _Search(self, name, home, wanted, kind, offered or {}, fixed or {})
         known = self.starts.setdefault((name, kind), [])
         for start in [*known, {}]:
             found = search.descend({**start, **(fixed or {})})
+            if found is None and kind == ATTENTION and not start:
+                found = search.refilled(dict(fixed or {}))
             if found is not None:
                 found = search.fewest(found)
                 if found not in known:
                     known.insert(0, found)
-                return Call(name, home, found)
-        return None
+                yield Call(name, home, found)
 
 
 @dataclass
@@ -112,7 +126,12 @@ class _Search:
 
     def tried(self, options: Mapping[str, Any]) -> Tried | None:
         call = Call(self.name, self.home, options)
-        return self.fitter.trials.tried(call, self.wanted.sizes, self.kind, self.offered)
+        sizes = self.wanted.sizes
+        return self.fitter.trials.tried(call, sizes, self.kind, self.offered, self.room)
+
+    @property
+    def room(self) -> int:
+        return 2 * len(self.wanted.run.nodes)
 
     def distance(self, options: Mapping[str, Any]) -> int:
         """How many operators are other ones than is wanted."""
@@ -126,14 +145,28 @@ class _Search:
         tried = self.tried(options)
         return tried is not None and tried.key == self.wanted.key
 
-    def descend(self, options: dict[str, Any]) -> dict[str, Any] | None:
-        """Options changed one by one for as long as there is a better value for one."""
+    def refilled(self, options: dict[str, Any]) -> dict[str, Any] | None:
+        """The same for each way to fill a slot, whose own options are then looked for."""
+        for path, option in list(self.paths(options)):
+            for value in self.values(path, option, options) if option.type == "slot" else ():
+                found = self.descend(_with(options, path, value), path)
+                if found is not None:
+                    return found
+        return None
+
+    def descend(self, options: dict[str, Any], first: Path = ()) -> dict[str, Any] | None:
+        """Options changed one by one for as long as there is a better value for one.
+
+        The `first` slot is left as it is.
+        """
         best = self.distance(options)
         for _ in range(_ROUNDS):
             if best == 0 and self.same(options):
                 return options
             before = options
             for path, option in list(self.paths(options)):
+                if path == first:
+                    continue
                 for value in self.values(path, option, options):
                     changed = _with(options, path, value)
                     distance = self.distance(changed)

@@ -6,16 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 import networkx as nx
 
 from archcompiler.ir import TensorType
+from archcompiler.ops.axes import dimension
 from archcompiler.ops.base import Operator
 from archcompiler.ops.join import Concat
+from archcompiler.ops.split import Take
 from archcompiler.verify.isomorphism import Dataflow
 
-RESAMPLED = "interpolate"
+RESAMPLED: Final = "interpolate"
 """The kind that all resamplings have, once they are canonical."""
+TAKEN: Final = "take"
+"""The other kind that has a size from a map."""
 
 
 class Unsayable(Exception):
@@ -164,22 +169,32 @@ def _targets(flow: Flow) -> dict[str, str]:
     found: dict[str, str] = {}
     dominators = nx.immediate_dominators(flow.structure, flow.input)
     for node in flow.order:
-        if flow.kind(node) != RESAMPLED:
+        if flow.kind(node) not in (RESAMPLED, TAKEN):
             continue
-        size, passed = flow.type(node).size, node
+        wanted, passed = _size(flow, node, node), node
         while passed != flow.input:
             passed = dominators[passed]
-            if flow.type(passed).size == size:
+            if _size(flow, node, passed) == wanted:
                 found[node] = passed
                 break
         else:
-            if factors(flow, node) is not None:
+            if flow.kind(node) == RESAMPLED and factors(flow, node) is not None:
                 continue
-            like = [n for n in flow.order[: flow.number[node]] if flow.type(n).size == size]
+            before = flow.order[: flow.number[node]]
+            like = [other for other in before if _size(flow, node, other) == wanted]
             if not like:
-                raise Unsayable(node, "resamples to a size that no map before it has")
+                raise Unsayable(node, "has a size that no map before it has")
             found[node] = like[-1]
     return found
+
+
+def _size(flow: Flow, node: str, map: str) -> tuple[int, ...]:
+    """What of the size of a map an operator takes."""
+    op, size = flow.op(node), flow.type(map).size
+    if not isinstance(op, Take):
+        return size
+    axis = dimension(op.axis, len(size)) - 2
+    return size[axis : axis + 1]
 
 
 def factors(flow: Flow, node: str) -> tuple[int, ...] | None:

@@ -16,6 +16,7 @@ from archcompiler.foreign.decompile.saying import Words, said
 from archcompiler.foreign.decompile.shape import Shape, shape
 from archcompiler.foreign.decompile.trial import Call, Sizes
 from archcompiler.ir.kinds import ATTENTION, HEAD, STEM, UNIT
+from archcompiler.language.definition import Definition
 from archcompiler.language.library import Home, Library
 from archcompiler.language.use import Reference
 
@@ -55,6 +56,14 @@ def stride_of(run: Run) -> int | None:
         if tuple(-(-side // stride) for side in before) == after:
             return stride
     return None
+
+
+def _plain(call: Call, definition: Definition) -> Call:
+    """A call without the trunk's units where these are as many as they are by default."""
+    option = definition.options.get("t")
+    if option is None or call.options.get("t") != option.default:
+        return call
+    return Call(call.name, call.home, {k: v for k, v in call.options.items() if k != "t"})
 
 
 @dataclass(eq=False)
@@ -126,30 +135,59 @@ class Finder:
 
     def gated(self, trunks: Sequence[Call]) -> dict[int, list[Gated]]:
         """Every attention module without its outer units, whose trunk has one of these units."""
-        found: dict[int, list[Gated]] = {}
-        for start in range(self.length):
-            run = self.run(start, start + 1)
-            if not self.row.gaps[start] or self.flow.type(run.entry) != self.flow.type(run.exit):
-                continue
-            if self.flow.kind(run.exit) not in ("gate", "mul"):
-                continue
-            for trunk in trunks:
-                call = self._module(run, trunk)
-                if call is not None:
-                    found.setdefault(start, []).append(Gated(start, start + 1, call, trunk))
-                    break
-        return found
+        likely = [start for start in range(self.length) if self._may_be_gated(start)]
+        # What fits one module may say another one in fewer words than it has been found with.
+        for _ in range(2 if len(likely) > 1 else 1):
+            found: dict[int, list[Gated]] = {}
+            for start in likely:
+                for trunk in trunks:
+                    calls = self._modules(self.run(start, start + 1), trunk)
+                    if calls:
+                        found[start] = [Gated(start, start + 1, call, trunk) for call in calls]
+                        break
+        return found if likely else {}
 
-    def _module(self, run: Run, trunk: Call) -> Call | None:
+    def _may_be_gated(self, start: int) -> bool:
+        run = self.run(start, start + 1)
+        if not self.row.gaps[start] or self.flow.type(run.entry) != self.flow.type(run.exit):
+            return False
+        return self.flow.kind(run.exit) in ("gate", "mul")
+
+    def _modules(self, run: Run, trunk: Call) -> list[Call]:
+        """Ways to say a gate with its trunk and mask."""
         offered = {"trunk": Reference(trunk.name, trunk.options)}
+        sizes = Sizes(self.flow.type(run.entry), self.flow.type(run.exit).channels)
+        wanted = Wanted.of(run, sizes, self.fitter.trials.colours)
+        gates = [node for node in run.nodes if self.flow.kind(node) == "gate"]
         for name in self.library.names("modules"):
             definition = self.library.find(name, "modules")
             assert definition is not None
+            own = sum(1 for rule in definition.steps if rule.op == "gate")
+            if own > max(1, len(gates)):
+                continue
             fixed = {key: 0 for key in ("p", "post") if key in definition.options}
-            call = self._fit(name, "modules", run, ATTENTION, offered=offered, fixed=fixed)
-            if call is not None:
-                return call
-        return None
+            counts = [{"t": t} for t in self._trunks(run, trunk)] if own == 1 else [{}]
+            found: dict[Call, None] = {}
+            for count in counts:
+                given = fixed | count
+                calls = self.fitter.fits(name, "modules", wanted, ATTENTION, offered, given)
+                found |= dict.fromkeys(_plain(call, definition) for call in calls)
+            if found:
+                return list(found)
+        return []
+
+    def _trunks(self, run: Run, trunk: Call) -> Iterator[int]:
+        """How many units the trunk may have: those of a row from the entry to the gate."""
+        x = self.flow.type(run.entry)
+        unit = self.fitter.trials.tried(trunk, Sizes(x, x.channels), UNIT, {}, LARGEST)
+        gate = self.flow.reads[run.exit]
+        if run.entry in gate:
+            yield 0
+        for row in self.row.gaps[run.start]:
+            count = sum(1 for _ in row.nodes())
+            across = row.entered and row.values[0] == run.entry and row.values[-1] in gate
+            if unit is not None and across and count % unit.labels.total() == 0:
+                yield count // unit.labels.total()
 
     def stems(self, end: int, unit: Call) -> Iterator[Call]:
         """Stems of the library for all operators up to a value."""
@@ -210,7 +248,6 @@ class Finder:
         stride: int = 1,
         classes: int | None = None,
         offered: Mapping[str, Reference] | None = None,
-        fixed: Mapping[str, int] | None = None,
     ) -> Call | None:
         c = self.flow.type(run.entry if kind == HEAD else run.exit).channels
         sizes = Sizes(self.flow.type(run.entry), c, stride, classes)
@@ -219,7 +256,7 @@ class Finder:
         key = name, home, run.key(colours), kind, sizes, said
         if key not in self._fitted:
             wanted = Wanted.of(run, sizes, colours)
-            self._fitted[key] = self.fitter.fit(name, home, wanted, kind, offered, fixed)
+            self._fitted[key] = self.fitter.fit(name, home, wanted, kind, offered)
         return self._fitted[key]
 
     @cache  # noqa: B019  (a finder lives for one network)

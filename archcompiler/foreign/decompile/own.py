@@ -142,10 +142,7 @@ class Blocks:
         return _Piece(gap, gap + 1, items, sum(map(_cost, items)))
 
     def _inner(self, row: Row, gap: int) -> Sequence[Row]:
-        def place(inner: Row) -> int:
-            return self.flow.number[inner.values[1 if inner.entered else 0]]
-
-        return sorted(row.gaps[gap], key=place)
+        return sorted(row.gaps[gap], key=lambda inner: self.flow.number[inner.first])
 
     def _item(self, node: str) -> Item:
         return Item(node, self.words.of(said(self.flow, node)), self.flow.reads[node])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, NamedTuple
 
@@ -120,21 +120,15 @@ class Parser:
 
     def _attention(self, p: int, post: int) -> Table:
         """The options that most attention modules have."""
-        calls = Counter(
-            gated.call.name + "\n" + repr(_bare(gated.call))
+        tables = [
+            tuple(sorted(_named(self._module(g.call, p, post)).items(), key=repr))
             for own in self.gated.values()
-            for gated in own
-        )
-        if not calls:
+            for g in own
+        ]
+        if not tables:
             return {}
-        (most, _), *_ = calls.most_common(1)
-        call = next(
-            gated.call
-            for own in self.gated.values()
-            for gated in own
-            if gated.call.name + "\n" + repr(_bare(gated.call)) == most
-        )
-        return _named(self._module(call, p, post))
+        most = max(tables, key=lambda table: (tables.count(table), -len(str(table))))
+        return dict(most)
 
     def _module(self, call: Call, p: int, post: int) -> Call:
         """A module with its outer units, said where they are not the block's default."""
@@ -190,69 +184,58 @@ class Parser:
         self, start: int, at: int, trunk: Call, before: Stage | None, p: int, post: int
     ) -> Iterator[Stage]:
         """Stages with attention modules after what there is `before` them."""
-        module: Call | None = None
+        for module in self._modules_at(at, trunk, p, post):
+            yield from self._repeated(start, at, trunk, before, module, p, post)
+
+    def _repeated(
+        self,
+        start: int,
+        at: int,
+        trunk: Call,
+        before: Stage | None,
+        module: Call,
+        p: int,
+        post: int,
+    ) -> Iterator[Stage]:
+        """Stages with one and more of a module, and units after them."""
+        channels = self.finder.flow.type(self.finder.row.values[at]).channels
+        base = before or Stage(start, at, trunk, channels, before=0)
         count = 0
-        while True:
-            passed = self._module_at(at, trunk, p, post)
-            if passed is None or (module is not None and passed[1] != module):
-                return
-            at, module = passed
-            count += 1
-            channels = self.finder.flow.type(self.finder.row.values[at]).channels
-            made = Stage(
-                start,
-                at,
-                trunk,
-                channels,
-                before.stride if before else 1,
-                before.before if before else 0,
-                before.grow if before else False,
-                count,
-                module,
-            )
+        while (end := self._modules_at(at, trunk, p, post).get(module)) is not None:
+            at, count = end, count + 1
+            made = replace(base, end=at, modules=count, module=module)
             yield made
-            end, after = at, 0
+            after = 0
             while (unit := self._plain(end, trunk)) is not None:
                 end, after = unit.end, after + 1
-                yield Stage(
-                    start,
-                    end,
-                    trunk,
-                    channels,
-                    made.stride,
-                    made.before,
-                    made.grow,
-                    count,
-                    module,
-                    after,
-                )
+                yield replace(made, end=end, after=after)
 
     def _plain(self, start: int, call: Call) -> Unit | None:
         unit = self._unit(start, call)
         kept = unit is not None and unit.stride == 1 and unit.cin == unit.c
         return unit if kept else None
 
-    def _module_at(self, at: int, trunk: Call, p: int, post: int) -> tuple[int, Call] | None:
-        """Where a module ends that begins at a value, and what it is."""
+    def _modules_at(self, at: int, trunk: Call, p: int, post: int) -> dict[Call, int]:
+        """The modules that begin at a value, and where they end."""
         for _ in range(p):
             unit = self._plain(at, trunk)
             if unit is None:
-                return None
+                return {}
             at = unit.end
-        gated = next((g for g in self.gated.get(at, ()) if g.trunk == trunk), None)
-        if gated is None:
-            return None
-        definition = self.finder.library.find(gated.call.name, "modules")
+        own = [gated for gated in self.gated.get(at, ()) if gated.trunk == trunk]
+        if not own:
+            return {}
+        definition = self.finder.library.find(own[0].call.name, "modules")
         assert definition is not None
         if ("p" not in definition.options and p) or ("post" not in definition.options and post):
-            return None
-        at = gated.end
+            return {}
+        at = own[0].end
         for _ in range(post):
             unit = self._plain(at, trunk)
             if unit is None:
-                return None
+                return {}
             at = unit.end
-        return at, self._module(gated.call, p, post)
+        return {self._module(gated.call, p, post): at for gated in own}
 
     def _literal(self, start: int) -> Iterator[Stage]:
         """Stages of one unit that is written out."""
@@ -315,10 +298,6 @@ def _even(cin: int, widths: list[int]) -> bool:
 
 def _call(part: Part) -> Call:
     return BARE if isinstance(part, Literal) else part
-
-
-def _bare(call: Call) -> Table:
-    return {k: v for k, v in call.options.items() if k not in ("p", "post", "depth")}
 
 
 def _named(call: Call) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -23,6 +23,17 @@ class Row:
     gaps: list[list[Row]] = field(default_factory=list)
     entered: bool = True
     """Whether the first value is what the row reads, and not an operator of it."""
+
+    @property
+    def first(self) -> str:
+        """Its first operator."""
+        return self.values[1] if self.entered else self.values[0]
+
+    def heads(self, flow: Flow) -> set[str]:
+        """Operators of it that read what is before it."""
+        if not self.entered:
+            return {self.values[0]}
+        return {node for node in self.nodes() if self.values[0] in flow.reads[node]}
 
     def inner(self, gap: int) -> Iterator[str]:
         """Operators between a value and the next one, in no order."""
@@ -79,7 +90,37 @@ def rows(flow: Flow) -> Row:
         if row.entered:
             row.values.insert(0, sources[0])
             row.gaps.insert(0, [])
-    return own[flow.input]
+    whole = own[flow.input]
+    for row in every(whole):
+        for own_gap in row.gaps:
+            _gather(flow, own_gap, before)
+    return whole
+
+
+def _gather(flow: Flow, gap: list[Row], dominators: Mapping[str, str]) -> None:
+    """Put what leads to a join, and to nothing else, into the row that begins with it.
+
+    Where a map is read by several branches, the first unit of each would else lie in pieces.
+    """
+    gap.sort(key=lambda row: flow.number[row.first])
+    for row in [row for row in gap if not row.entered]:
+        split = dominators[row.first]
+        own = {other.values[-1]: other for other in gap if other is not row}
+        inside: dict[str, Row] = {}
+        waiting = list(flow.reads[row.first])
+        while waiting:
+            source = waiting.pop()
+            if source != split and source not in inside and source in own:
+                inside[source] = other = own[source]
+                waiting += [other.values[0]] if other.entered else flow.reads[other.first]
+        readers = {node for last in inside for node in flow.structure.successors(last)}
+        firsts = {node for other in inside.values() for node in other.heads(flow)}
+        if inside and readers <= {*firsts, row.first}:
+            lasts = set(inside)
+            row.values.insert(0, split)
+            row.gaps.insert(0, [other for other in gap if other.values[-1] in lasts])
+            row.entered = True
+            gap[:] = [other for other in gap if other is row or other.values[-1] not in lasts]
 
 
 def every(row: Row) -> Iterator[Row]:

@@ -16,12 +16,9 @@ from archcompiler.language.library import Home, Library
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Reference, bind, frozen
 from archcompiler.lower.context import Context, EndlessBlocks, TooLarge
-from archcompiler.ops import ArgumentError
+from archcompiler.ops import ArgumentError, ShapeError
 from archcompiler.verify.comparing import dataflow
 from archcompiler.verify.isomorphism import Dataflow
-
-MOST = 100_000
-"""Operators of a block that is tried."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,7 @@ class Trials:
 
     def __init__(self, dialect: Dialect, colours: Colours) -> None:
         self.dialect, self.colours = dialect, colours
-        self._context = Context(dialect, MOST)
+        self._context = Context(dialect, 0)
         self._known: dict[object, Tried | None] = {}
 
     @property
@@ -85,12 +82,13 @@ class Trials:
         return found
 
     def tried(
-        self, call: Call, sizes: Sizes, kind: str, offered: Mapping[str, Any] | None = None
+        self, call: Call, sizes: Sizes, kind: str, offered: Mapping[str, Any], room: int
     ) -> Tried | None:
-        """What a call computes; None for one that cannot be."""
-        offered = offered or {}
-        key = call.key, sizes, kind, frozen(offered)
+        """What a call computes; None for one that cannot be, or has more operators than `room`."""
+        room = 1 << room.bit_length()
+        key = call.key, sizes, kind, frozen(offered), room
         if key not in self._known:
+            self._context.max_operators = room
             self._known[key] = self._lowered(call, sizes, kind, offered)
         return self._known[key]
 
@@ -113,9 +111,14 @@ class Trials:
             block = self._context.block(use, sizes.input)
         except (TooLarge, EndlessBlocks, ArgumentError, CompileError, ArithmeticError):
             return None
-        if not block.steps or any(_wrong(own) for _, own in block.blocks()):
+        if not block.steps or block.operator_count > self._context.max_operators:
             return None
-        view = canonical(dataflow(Graph("tried", block)))
+        if any(_wrong(own) for _, own in block.blocks()):
+            return None
+        try:
+            view = canonical(dataflow(Graph("tried", block)))
+        except ShapeError:
+            return None
         if set(view.graph.get("outputs", ())) - set(view):
             return None
         nodes = [node for node in view if node != INPUT]
