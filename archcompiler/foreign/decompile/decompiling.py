@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from archcompiler.compiler import CompiledNetwork, compile
-from archcompiler.diagnostics import CompileError
+from archcompiler.config.located import locate
+from archcompiler.diagnostics import CompileError, Source
 from archcompiler.foreign.canonical import canonical
+from archcompiler.foreign.decompile.families import own_units
 from archcompiler.foreign.decompile.fitting import Fitter
 from archcompiler.foreign.decompile.flow import Colours, Flow, as_flow
-from archcompiler.foreign.decompile.found import Finder
-from archcompiler.foreign.decompile.layout import Table
+from archcompiler.foreign.decompile.found import Finder, Gated, Unit
+from archcompiler.foreign.decompile.layout import Literal, Table
 from archcompiler.foreign.decompile.own import Blocks
 from archcompiler.foreign.decompile.parsing import Parse, Parser
 from archcompiler.foreign.decompile.rows import Row, rows
@@ -22,6 +26,7 @@ from archcompiler.foreign.matching import TooSymmetric, isomorphic
 from archcompiler.language.library import Library
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Reference
+from archcompiler.syntax import parse
 from archcompiler.verify.comparing import dataflow
 from archcompiler.verify.isomorphism import Dataflow
 
@@ -79,22 +84,79 @@ def _specs(flow: Flow, name: str) -> Iterator[Table]:
     """Specs from the shortest that is found to one that says every operator."""
     meant = words({node: said(flow, node) for node in flow.order if node != flow.input})
     row = rows(flow)
-    for short in (True, False):
-        parse = _parse(flow, row, meant, short)
-        if parse is not None:
-            yield spec_of(parse, flow, row, meant, name, Blocks(flow, meant, lambda _: {}))
+    bare = Finder(flow, row, Fitter(Trials(_dialect(flow, meant, Library()), Colours())), meant)
+    blocks = own_units(bare, bare.library.names("blocks"))
+    found = [first := _Attempt.of(flow, row, meant)]
+    if blocks and first.is_written_out:
+        found.append(_Attempt.of(flow, row, meant, blocks, first))
+    found.append(_Attempt.of(flow, row, meant, short=False))
+    specs = [attempt.spec(name) for attempt in found if attempt.parse is not None]
+    yield from sorted(specs, key=lambda spec: len(spec_text(spec)))
 
 
-def _parse(flow: Flow, row: Row, meant: Words, short: bool) -> Parse | None:
-    trials = Trials(_dialect(flow, meant, Library()), Colours())
-    masks = trials.library.names("blocks", "mask")
-    fitter = Fitter(trials, masks)
-    finder = Finder(flow, row, fitter, meant)
-    units = finder.units() if short else {}
-    calls = dict.fromkeys(unit.call for own in units.values() for unit in own)
-    gated = finder.gated(list(calls)) if short else {}
-    y = flow.type(flow.output)
-    return Parser(finder, units, gated, y.channels, y.pixels == 1, short).best()
+@dataclass(frozen=True)
+class _Attempt:
+    """One way to tell a network."""
+
+    finder: Finder
+    blocks: Table
+    units: Mapping[int, list[Unit]]
+    gated: Mapping[int, list[Gated]]
+    parse: Parse | None
+
+    @classmethod
+    def of(
+        cls,
+        flow: Flow,
+        row: Row,
+        meant: Words,
+        blocks: Table | None = None,
+        base: _Attempt | None = None,
+        short: bool = True,
+    ) -> _Attempt:
+        """The cheapest parse by the library and these blocks, beside what a `base` has found."""
+        blocks = blocks or {}
+        trials = Trials(_dialect(flow, meant, _library(blocks)), Colours())
+        fitter = Fitter(trials, trials.library.names("blocks", "mask"))
+        finder = Finder(flow, row, fitter, meant)
+        units = finder.units(tuple(blocks)) if short else {}
+        calls = tuple(dict.fromkeys(unit.call for own in units.values() for unit in own))
+        gated = finder.gated(calls) if short and calls else {}
+        if base is not None:
+            units = _joined(units, base.units)
+            gated = _joined(gated, base.gated)
+        y = flow.type(flow.output)
+        parse = Parser(finder, units, gated, y.channels, y.pixels == 1, short).best()
+        return cls(finder, blocks, units, gated, parse)
+
+    @property
+    def is_written_out(self) -> bool:
+        """Whether a part of it is a block of the spec's own."""
+        parse = self.parse
+        if parse is None:
+            return True
+        parts = (parse.stem, parse.head, *(stage.unit for stage in parse.stages))
+        return any(isinstance(part, Literal) for part in parts)
+
+    def spec(self, name: str) -> Table:
+        assert self.parse is not None
+        finder = self.finder
+        own = Blocks(finder.flow, finder.words, lambda _: {}, dict(self.blocks))
+        return spec_of(self.parse, finder.flow, finder.row, finder.words, name, own)
+
+
+Found = TypeVar("Found")
+
+
+def _joined(a: Mapping[int, list[Found]], b: Mapping[int, list[Found]]) -> dict[int, list[Found]]:
+    return {at: [*a.get(at, ()), *b.get(at, ())] for at in sorted({*a, *b})}
+
+
+def _library(blocks: Table) -> Library:
+    if not blocks:
+        return Library()
+    document = parse(Source("<dict>", json.dumps(blocks), "json"))
+    return Library(locate(document.values, document))
 
 
 def _dialect(flow: Flow, meant: Words, library: Library) -> Dialect:

@@ -20,7 +20,7 @@ from archcompiler.language.definition import Definition
 from archcompiler.language.library import Home, Library
 from archcompiler.language.use import Reference
 
-LONGEST: Final = 8
+LONGEST: Final = 12
 """Values of a row that a unit passes."""
 LARGEST: Final = 80
 """Operators of a unit."""
@@ -74,8 +74,6 @@ class Finder:
     row: Row
     fitter: Fitter
     words: Words
-    own: tuple[str, ...] = ()
-    """Blocks of the spec's own that may be units."""
     _fitted: dict[object, Call | None] = field(default_factory=dict)
 
     @property
@@ -106,11 +104,17 @@ class Finder:
             total += 14 + len(toml_value(table)) + 20 * (len(self.flow.reads[node]) > 1)
         return total
 
-    def units(self) -> dict[int, list[Unit]]:
-        """Every unit that a block says, by where it starts; it branches once at most."""
+    def units(self, names: Sequence[str] = ()) -> dict[int, list[Unit]]:
+        """Every unit that one of these blocks says, by where it starts; it branches once at most.
+
+        By default those of the library. None begins inside of another one that branches.
+        """
         found: dict[int, list[Unit]] = {}
-        names = [*self.own, *(n for n in self.library.names("blocks", "unit") if n not in self.own)]
+        names = names or self.library.names("blocks", "unit")
+        inside: set[int] = set()
         for start in range(self.length):
+            if start in inside:
+                continue
             kinds: Counter[str] = Counter()
             branched = 0
             for end in range(start + 1, min(start + LONGEST, self.length) + 1):
@@ -122,6 +126,7 @@ class Finder:
                     unit = self._unit(name, start, end)
                     if unit is not None:
                         found.setdefault(start, []).append(unit)
+                        inside |= set(range(start + 1, end)) if branched else set()
         return found
 
     def _unit(self, name: str, start: int, end: int) -> Unit | None:

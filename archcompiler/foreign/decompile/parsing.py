@@ -154,7 +154,7 @@ class Parser:
         trunks = [gated.trunk for gated in self.gated.get(start, ())] if not p else seen
         for trunk in trunks:
             yield from self._modules(start, start, trunk, None, p, post)
-        yield from self._literal(start)
+        yield from self._literal[start]
 
     def _of_units(self, start: int, call: Call, p: int, post: int) -> Iterator[Stage]:
         first = self._unit(start, call)
@@ -237,16 +237,19 @@ class Parser:
             at = unit.end
         return {self._module(gated.call, p, post): at for gated in own}
 
-    def _literal(self, start: int) -> Iterator[Stage]:
-        """Stages of one unit that is written out."""
-        for end in range(start, self.length + 1):
-            run = self.finder.run(start, end)
-            stride = stride_of(run)
-            if stride is not None:
-                channels = self.finder.flow.type(run.exit).channels
-                price = self._written(start, end) + _LAST * (start == end)
-                part = Literal(start, end, price)
-                yield Stage(start, end, part, channels, stride)
+    @cached_property
+    def _literal(self) -> dict[int, list[Stage]]:
+        """Stages of one unit that is written out, by where they begin."""
+        found: dict[int, list[Stage]] = {start: [] for start in range(self.length + 1)}
+        for start, own in found.items():
+            for end in range(start, self.length + 1):
+                run = self.finder.run(start, end)
+                stride = stride_of(run)
+                if stride is not None:
+                    channels = self.finder.flow.type(run.exit).channels
+                    price = self._written(start, end) + _LAST * (start == end)
+                    own.append(Stage(start, end, Literal(start, end, price), channels, stride))
+        return found
 
     def _written(self, start: int, end: int) -> int:
         """Characters of a block of the spec's own for a run."""

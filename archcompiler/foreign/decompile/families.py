@@ -1,0 +1,233 @@
+"""Units of a network's own: runs of one structure that come again, as one block of sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from archcompiler.foreign.decompile.expressing import Use, condition, expression
+from archcompiler.foreign.decompile.found import LARGEST, LONGEST, Finder, stride_of
+from archcompiler.foreign.decompile.layout import Table
+from archcompiler.foreign.decompile.rows import Run
+from archcompiler.foreign.decompile.saying import said
+from archcompiler.foreign.decompile.steps import Item, as_steps
+from archcompiler.foreign.decompile.variants import Cut, Plan, Structures
+
+_STEP: Final = 45
+"""Characters of a step, about."""
+_STAGE: Final = 55
+"""Characters of a stage."""
+_MOST: Final = 4
+"""Units of its own that a network gets."""
+_DEFAULTS: Final[Mapping[str, Any]] = {"stride": 1, "groups": 1, "dilation": 1, "bias": False}
+"""What a convolution has where nothing is said."""
+
+
+class Member(NamedTuple):
+    """A run of a family, and what it lacks of the largest one."""
+
+    run: Run
+    use: Use
+    cut: Cut | None
+
+
+@dataclass(frozen=True)
+class Family:
+    """Runs that one block may say, without two at one place."""
+
+    base: Plan
+    members: tuple[Member, ...]
+    gain: int
+
+
+def own_units(finder: Finder, taken: Sequence[str]) -> dict[str, Table]:
+    """Blocks for what comes again along a row, by names that are not taken."""
+    structures = Structures(finder.flow)
+    groups = _groups(finder, structures)
+    variants = {key: _variants(own[0], groups, structures) for key, own in groups.items()}
+    found: dict[str, Table] = {}
+    covered: set[int] = set()
+    for _ in range(_MOST):
+        families = (_family(own[0], groups, variants[key], covered) for key, own in groups.items())
+        best = max(families, key=lambda family: family.gain, default=None)
+        if best is None or best.gain <= 0:
+            break
+        made = _block(finder, best, structures)
+        new = {at for m in made[1] for at in range(m.run.start, m.run.end)}
+        if made[0] is None or not new:
+            covered |= set(range(best.members[0].run.start, best.members[0].run.end))
+            continue
+        covered |= new
+        found[_name(made[0], {*taken, *found})] = made[0]
+    return found
+
+
+def _groups(finder: Finder, structures: Structures) -> dict[Hashable, list[Run]]:
+    """Runs that may be units, by structure."""
+    groups: dict[Hashable, list[Run]] = {}
+    for start in range(finder.length):
+        branched = 0
+        for end in range(start + 1, min(start + LONGEST, finder.length) + 1):
+            branched += bool(finder.row.gaps[end - 1])
+            run = finder.run(start, end)
+            if branched > 1 or len(run.nodes) > LARGEST:
+                break
+            if len(run.nodes) > 1 and stride_of(run) is not None:
+                groups.setdefault(structures.key(Plan.of(run)), []).append(run)
+    return groups
+
+
+def _variants(
+    run: Run, groups: Mapping[Hashable, list[Run]], structures: Structures
+) -> dict[Hashable, Cut]:
+    """Structures that lack a part of a run's, and that are there."""
+    plan = Plan.of(run)
+    found: dict[Hashable, Cut] = {}
+    for cut in plan.cuts():
+        key = structures.key(plan.without(cut))
+        if key in groups and (key not in found or len(found[key].nodes) > len(cut.nodes)):
+            found[key] = cut
+    return found
+
+
+def _family(
+    base: Run,
+    groups: Mapping[Hashable, list[Run]],
+    variants: Mapping[Hashable, Cut],
+    covered: set[int],
+) -> Family:
+    """What a structure and those that lack a part of it cover, from the left to the right."""
+    plan = Plan.of(base)
+    own: dict[int, list[tuple[Run, Cut | None]]] = {}
+    for run in _of(base, groups):
+        own.setdefault(run.start, []).append((run, None))
+    for key, cut in variants.items():
+        for run in groups[key]:
+            own.setdefault(run.start, []).append((run, cut))
+    members: list[Member] = []
+    at, saved = 0, 0
+    for start in sorted(own):
+        run, lacks = max(own[start], key=lambda pair: len(pair[0].nodes))
+        if start < at or covered & set(range(run.start, run.end)):
+            continue
+        at = run.end
+        use = _use(run)
+        plain = use.stride == 1 and use.c == use.cin
+        again = bool(members) and members[-1].run.end == start and plain
+        saved += _STEP * len(run.nodes) - _STAGE * (not again)
+        members.append(Member(run, use, lacks))
+    return Family(plan, tuple(members), saved - 60 - _STEP * len(plan.nodes))
+
+
+def _of(base: Run, groups: Mapping[Hashable, list[Run]]) -> list[Run]:
+    return next(own for own in groups.values() if own[0] is base)
+
+
+def _use(run: Run) -> Use:
+    stride = stride_of(run)
+    assert stride is not None
+    flow = run.flow
+    return Use(flow.type(run.exit).channels, flow.type(run.entry).channels, stride)
+
+
+def _block(
+    finder: Finder, family: Family, structures: Structures
+) -> tuple[Table | None, list[Member]]:
+    """A block for as many of a family as agree, and these."""
+    aligned: list[tuple[Member, dict[str, str]]] = []
+    for member in family.members:
+        plan = family.base if member.cut is None else family.base.without(member.cut)
+        pairs = structures.aligned(plan, Plan.of(member.run))
+        if pairs is not None:
+            aligned.append((member, pairs))
+    while aligned:
+        block, odd = _written(finder, family.base, aligned)
+        if block is not None:
+            return block, [member for member, _ in aligned]
+        aligned = [pair for i, pair in enumerate(aligned) if i not in odd]
+    return None, []
+
+
+def _written(
+    finder: Finder, base: Plan, aligned: Sequence[tuple[Member, dict[str, str]]]
+) -> tuple[Table | None, set[int]]:
+    """The steps of a base with numbers as expressions; or those members that do not agree."""
+    items: list[Item] = []
+    conditions: dict[str, str] = {}
+    for node in base.nodes:
+        there = [(i, m, pairs[node]) for i, (m, pairs) in enumerate(aligned) if node in pairs]
+        if not there:
+            return None, set(range(len(aligned)))
+        if len(there) < len(aligned):
+            held = [node in pairs for _, pairs in aligned]
+            when = condition([member.use for member, _ in aligned], held)
+            if when is None:
+                return None, _odd(held)
+            conditions[node] = when
+        tables = [finder.words.of(said(finder.flow, other)) for _, _, other in there]
+        uses = [member.use for _, member, _ in there]
+        table: Table = {"op": tables[0]["op"]}
+        for key in dict.fromkeys(key for own in tables for key in own if key != "op"):
+            values = [own.get(key, _DEFAULTS.get(key)) for own in tables]
+            value = expression(key, uses, values)
+            if value is None:
+                return None, {there[i][0] for i in _agreeing(key, uses, values)}
+            if value != _DEFAULTS.get(key):
+                table[key] = value
+        if len({own["op"] for own in tables}) > 1:
+            odd = (
+                i for (i, _, _), own in zip(there, tables, strict=True) if own["op"] != table["op"]
+            )
+            return None, set(odd)
+        items.append(Item(node, table, base.reads[node]))
+    return _with_conditions(base, items, conditions, aligned), set()
+
+
+def _with_conditions(
+    base: Plan,
+    items: Sequence[Item],
+    conditions: Mapping[str, str],
+    aligned: Sequence[tuple[Member, dict[str, str]]],
+) -> Table:
+    steps = as_steps(items, base.entry)
+    names = {base.entry: "x"} | dict(zip((item.value for item in items), steps, strict=True))
+    cuts = [member.cut for member, _ in aligned if member.cut is not None]
+    for node, when in conditions.items():
+        step = steps[names[node]]
+        step["when"] = when
+        for cut in cuts:
+            first = base.reads[cut.nodes[0]][0]
+            if node == cut.nodes[-1] and cut.instead != first:
+                step["else"] = names[cut.instead]
+    bare = str(steps[list(steps)[-1]]["op"]) in ("add", "concat")
+    return {"preactivation": True, "steps": steps} if bare else {"steps": steps}
+
+
+def _odd(held: Sequence[bool]) -> set[int]:
+    """Those of the fewer kind."""
+    fewer = held.count(True) < held.count(False)
+    return {i for i, own in enumerate(held) if own is fewer}
+
+
+def _agreeing(key: str, uses: Sequence[Use], values: Sequence[Any]) -> Iterator[int]:
+    """Those that do not agree with what most agree on."""
+    best: list[int] = []
+    for i in range(len(values)):
+        same = [
+            j
+            for j in range(len(values))
+            if expression(key, [uses[i], uses[j]], [values[i], values[j]]) is not None
+        ]
+        best = max(best, same, key=len)
+    return (j for j in range(len(values)) if j not in best or len(best) == len(values))
+
+
+def _name(block: Table, taken: set[str]) -> str:
+    ops = {step["op"] for step in block["steps"].values()}
+    word = "residual" if "add" in ops else "branched" if "concat" in ops else "layers"
+    name, number = word, 1
+    while name in taken:
+        number += 1
+        name = f"{word}{number}"
+    return name
