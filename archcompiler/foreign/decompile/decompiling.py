@@ -141,7 +141,16 @@ class _Attempt:
     def spec(self, name: str) -> Table:
         assert self.parse is not None
         finder = self.finder
-        own = Blocks(finder.flow, finder.words, lambda _: {}, dict(self.blocks))
+        calls = tuple(dict.fromkeys(unit.call for own in self.units.values() for unit in own))
+        known: dict[Row, Mapping[int, list[Unit]]] = {finder.row: self.units}
+
+        def units(row: Row) -> Mapping[int, list[Unit]]:
+            if row not in known:
+                inner = Finder(finder.flow, row, finder.fitter, finder.words)
+                known[row] = inner.known(calls) if calls else {}
+            return known[row]
+
+        own = Blocks(finder.flow, finder.words, units, dict(self.blocks))
         return spec_of(self.parse, finder.flow, finder.row, finder.words, name, own)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
 
@@ -46,45 +48,54 @@ def _holds(text: str, use: Use) -> bool:
     }[text]
 
 
-def expression(name: str, uses: Sequence[Use], values: Sequence[Any]) -> Any:
-    """The value itself where all are equal, or the text of an expression; None if none fits.
+def agreed(name: str, uses: Sequence[Use], values: Sequence[Any]) -> tuple[Any, list[bool]]:
+    """What an argument is written as in most uses, and in which it is that.
 
     A width is told by the channels of the block where it can be, also where it is the same in all.
     """
-    same = all(value == values[0] for value in values)
-    if name not in ("channels", "features", "groups", "stride", "kernel"):
-        return values[0] if same else None
-    if not all(isinstance(value, int) and not isinstance(value, bool) for value in values):
-        return values[0] if same else None
-    if same and name in ("groups", "stride", "kernel") and values[0] < 8:
-        return values[0]
-    if name in ("stride", "kernel"):
-        fits = all(value == use.stride for value, use in zip(values, uses, strict=True))
-        return "stride" if fits else (values[0] if same else None)
-    for text in _widths(uses, values):
-        return text
-    return values[0] if same else None
+    said = [list(_ways(name, use, value)) for use, value in zip(uses, values, strict=True)]
+    count = Counter(text for own in said for text in own)
+    most = max(count.values())
+    best = next(text for own in said for text in own if count[text] == most)
+    value = best.value if isinstance(best, _Plain) else best
+    return value, [best in own for own in said]
 
 
-def _widths(uses: Sequence[Use], values: Sequence[int]) -> Iterator[str]:
-    bases = {
-        "c": [use.c for use in uses],
-        "cin": [use.cin for use in uses],
-        "(c - cin)": [use.c - use.cin for use in uses],
-    }
-    for name, numbers in bases.items():
-        if not all(numbers):
+@dataclass(frozen=True)
+class _Plain:
+    """A value as it is."""
+
+    key: str
+    value: Any = field(compare=False)
+
+
+def _ways(name: str, use: Use, value: Any) -> Iterator[Any]:
+    """Ways to write an argument in one use, the best first."""
+    plain = _Plain(repr(value), value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole and name in ("channels", "features"):
+        yield from _widths(use, value)
+    elif whole and name == "stride" and value == use.stride > 1:
+        yield "stride"
+    yield plain
+    if whole and name == "stride" and value == use.stride == 1:
+        yield "stride"
+    if whole and name == "groups":
+        yield from _widths(use, value)
+
+
+def _widths(use: Use, value: int) -> Iterator[str]:
+    for name, number in (("c", use.c), ("cin", use.cin), ("(c - cin)", use.c - use.cin)):
+        if number <= 0:
             continue
-        ratios = {Fraction(value, number) for value, number in zip(values, numbers, strict=True)}
-        if len(ratios) > 1:
+        ratio = Fraction(value, number)
+        if max(ratio.numerator, ratio.denominator) > _MOST:
             continue
-        (ratio,) = ratios
-        bare = name.strip("()")
         if ratio == 1:
-            yield bare
-        elif ratio.denominator == 1 and ratio.numerator <= _MOST:
+            yield name.strip("()")
+        elif ratio.denominator == 1:
             yield f"{ratio.numerator} * {name}"
-        elif ratio.numerator == 1 and ratio.denominator <= _MOST:
+        elif ratio.numerator == 1:
             yield f"{name} / {ratio.denominator}"
-        elif ratio.numerator <= _MOST and ratio.denominator <= _MOST:
+        else:
             yield f"{name} * {ratio.numerator} / {ratio.denominator}"

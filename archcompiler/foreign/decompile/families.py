@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from archcompiler.foreign.decompile.expressing import Use, condition, expression
+from archcompiler.foreign.decompile.expressing import Use, agreed, condition
 from archcompiler.foreign.decompile.found import LARGEST, LONGEST, Finder, stride_of
 from archcompiler.foreign.decompile.layout import Table
 from archcompiler.foreign.decompile.rows import Run
@@ -170,9 +170,9 @@ def _written(
         table: Table = {"op": tables[0]["op"]}
         for key in dict.fromkeys(key for own in tables for key in own if key != "op"):
             values = [own.get(key, _DEFAULTS.get(key)) for own in tables]
-            value = expression(key, uses, values)
-            if value is None:
-                return None, {there[i][0] for i in _agreeing(key, uses, values)}
+            value, fits = agreed(key, uses, values)
+            if not all(fits):
+                return None, {i for (i, _, _), fit in zip(there, fits, strict=True) if not fit}
             if value != _DEFAULTS.get(key):
                 table[key] = value
         if len({own["op"] for own in tables}) > 1:
@@ -208,19 +208,6 @@ def _odd(held: Sequence[bool]) -> set[int]:
     """Those of the fewer kind."""
     fewer = held.count(True) < held.count(False)
     return {i for i, own in enumerate(held) if own is fewer}
-
-
-def _agreeing(key: str, uses: Sequence[Use], values: Sequence[Any]) -> Iterator[int]:
-    """Those that do not agree with what most agree on."""
-    best: list[int] = []
-    for i in range(len(values)):
-        same = [
-            j
-            for j in range(len(values))
-            if expression(key, [uses[i], uses[j]], [values[i], values[j]]) is not None
-        ]
-        best = max(best, same, key=len)
-    return (j for j in range(len(values)) if j not in best or len(best) == len(values))
 
 
 def _name(block: Table, taken: set[str]) -> str:

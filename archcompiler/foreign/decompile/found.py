@@ -129,6 +129,33 @@ class Finder:
                         inside |= set(range(start + 1, end)) if branched else set()
         return found
 
+    def known(self, calls: Sequence[Call]) -> dict[int, list[Unit]]:
+        """Units that are one of these, by where they start."""
+        found: dict[int, list[Unit]] = {}
+        names = {call.name: call for call in calls}
+        for start in range(self.length):
+            kinds: Counter[str] = Counter()
+            for end in range(start + 1, min(start + LONGEST, self.length) + 1):
+                kinds += self._kinds[end - 1]
+                run = self.run(start, end)
+                stride = stride_of(run) if kinds.total() <= LARGEST else None
+                if stride is None:
+                    continue
+                likely = set(self._likely("blocks", kinds, run, tuple(names)))
+                for call in calls:
+                    if call.name in likely and self._is(run, call, stride):
+                        cin = self.flow.type(run.entry).channels
+                        c = self.flow.type(run.exit).channels
+                        found.setdefault(start, []).append(Unit(start, end, call, cin, c, stride))
+        return found
+
+    def _is(self, run: Run, call: Call, stride: int) -> bool:
+        """Whether a call computes what a run does."""
+        trials = self.fitter.trials
+        sizes = Sizes(self.flow.type(run.entry), self.flow.type(run.exit).channels, stride)
+        tried = trials.tried(call, sizes, UNIT, {}, 2 * len(run.nodes))
+        return tried is not None and tried.key == run.key(trials.colours)
+
     def _unit(self, name: str, start: int, end: int) -> Unit | None:
         run = self.run(start, end)
         stride = stride_of(run)
