@@ -85,10 +85,10 @@ def _specs(flow: Flow, name: str) -> Iterator[Table]:
     meant = words({node: said(flow, node) for node in flow.order if node != flow.input})
     row = rows(flow)
     bare = Finder(flow, row, Fitter(Trials(_dialect(flow, meant, Library()), Colours())), meant)
-    blocks = own_units(bare, bare.library.names("blocks"))
     found = [first := _Attempt.of(flow, row, meant)]
-    if blocks and first.is_written_out:
-        found.append(_Attempt.of(flow, row, meant, blocks, first))
+    if first.is_written_out:
+        for blocks in own_units(bare, bare.library.names("blocks")):
+            found.append(_Attempt.of(flow, row, meant, blocks, first))
     found.append(_Attempt.of(flow, row, meant, short=False))
     specs = [attempt.spec(name) for attempt in found if attempt.parse is not None]
     yield from sorted(specs, key=lambda spec: len(spec_text(spec)))

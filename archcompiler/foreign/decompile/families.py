@@ -20,6 +20,10 @@ _STAGE: Final = 55
 """Characters of a stage."""
 _MOST: Final = 4
 """Units of its own that a network gets."""
+_CHOICES: Final = 3
+"""Ways to cut units apart that are tried."""
+_NEAR: Final = 0.8
+"""What they have to spare of what the best one does."""
 _DEFAULTS: Final[Mapping[str, Any]] = {"stride": 1, "groups": 1, "dilation": 1, "bias": False}
 """What a convolution has where nothing is said."""
 
@@ -41,26 +45,41 @@ class Family:
     gain: int
 
 
-def own_units(finder: Finder, taken: Sequence[str]) -> dict[str, Table]:
-    """Blocks for what comes again along a row, by names that are not taken."""
+def own_units(finder: Finder, taken: Sequence[str]) -> list[dict[str, Table]]:
+    """Blocks for what comes again along a row, by names that are not taken: the likeliest choices.
+
+    Units in a row may be cut apart at several places, such as before an activation or after it.
+    """
     structures = Structures(finder.flow)
     groups = _groups(finder, structures)
     variants = {key: _variants(own[0], groups, structures) for key, own in groups.items()}
-    found: dict[str, Table] = {}
-    covered: set[int] = set()
-    for _ in range(_MOST):
-        families = (_family(own[0], groups, variants[key], covered) for key, own in groups.items())
-        best = max(families, key=lambda family: family.gain, default=None)
-        if best is None or best.gain <= 0:
+
+    def families(covered: set[int]) -> list[Family]:
+        found = [_family(own, groups, variants[key], covered) for key, own in groups.items()]
+        found = [family for family in found if family.gain > 0]
+        return sorted(found, key=lambda family: -family.gain)
+
+    choices: list[dict[str, Table]] = []
+    likeliest = families(set())
+    for first in likeliest[:_CHOICES]:
+        if first.gain < _NEAR * likeliest[0].gain:
             break
-        made = _block(finder, best, structures)
-        new = {at for m in made[1] for at in range(m.run.start, m.run.end)}
-        if made[0] is None or not new:
-            covered |= set(range(best.members[0].run.start, best.members[0].run.end))
-            continue
-        covered |= new
-        found[_name(made[0], {*taken, *found})] = made[0]
-    return found
+        found: dict[str, Table] = {}
+        covered: set[int] = set()
+        best: Family | None = first
+        for _ in range(_MOST):
+            if best is None:
+                break
+            block, members = _block(finder, best, structures)
+            if block is None:
+                covered |= set(range(best.members[0].run.start, best.members[0].run.end))
+            else:
+                covered |= {at for m in members for at in range(m.run.start, m.run.end)}
+                found[_name(block, {*taken, *found})] = block
+            best = next(iter(families(covered)), None)
+        if found and found not in choices:
+            choices.append(found)
+    return choices
 
 
 def _groups(finder: Finder, structures: Structures) -> dict[Hashable, list[Run]]:
@@ -92,15 +111,15 @@ def _variants(
 
 
 def _family(
-    base: Run,
+    like: Sequence[Run],
     groups: Mapping[Hashable, list[Run]],
     variants: Mapping[Hashable, Cut],
     covered: set[int],
 ) -> Family:
     """What a structure and those that lack a part of it cover, from the left to the right."""
-    plan = Plan.of(base)
+    plan = Plan.of(like[0])
     own: dict[int, list[tuple[Run, Cut | None]]] = {}
-    for run in _of(base, groups):
+    for run in like:
         own.setdefault(run.start, []).append((run, None))
     for key, cut in variants.items():
         for run in groups[key]:
@@ -118,10 +137,6 @@ def _family(
         saved += _STEP * len(run.nodes) - _STAGE * (not again)
         members.append(Member(run, use, lacks))
     return Family(plan, tuple(members), saved - 60 - _STEP * len(plan.nodes))
-
-
-def _of(base: Run, groups: Mapping[Hashable, list[Run]]) -> list[Run]:
-    return next(own for own in groups.values() if own[0] is base)
 
 
 def _use(run: Run) -> Use:
