@@ -10,7 +10,6 @@ from typing import TypeVar
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.config.located import locate
 from archcompiler.diagnostics import CompileError, Source
-from archcompiler.foreign.canonical import canonical
 from archcompiler.foreign.decompile.families import own_units
 from archcompiler.foreign.decompile.fitting import Fitter
 from archcompiler.foreign.decompile.flow import Colours, Flow, as_flow
@@ -57,7 +56,7 @@ def decompiled(view: Dataflow, name: str) -> Decompiled:
     Raises Unsayable for an operator that no spec can say, and NotProved if every spec that was
     made is another network.
     """
-    flow = as_flow(canonical(view))
+    flow = as_flow(view)
     why: list[str] = []
     for values in _specs(flow, name):
         try:
@@ -89,9 +88,11 @@ def _specs(flow: Flow, name: str) -> Iterator[Table]:
     if first.is_written_out:
         for blocks in own_units(bare, bare.library.names("blocks")):
             found.append(_Attempt.of(flow, row, meant, blocks, first))
-    found.append(_Attempt.of(flow, row, meant, short=False))
     specs = [attempt.spec(name) for attempt in found if attempt.parse is not None]
     yield from sorted(specs, key=lambda spec: len(spec_text(spec)))
+    plain = _Attempt.of(flow, row, meant, short=False)
+    if plain.parse is not None:
+        yield plain.spec(name)
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def _compiled(values: Table) -> CompiledNetwork:
 
 def _same(flow: Flow, network: CompiledNetwork) -> bool:
     """Whether a network computes what it should."""
-    own = as_flow(canonical(dataflow(network.graph)))
+    own = as_flow(dataflow(network.graph))
     try:
         return isomorphic(own.whole, flow.whole)
     except TooSymmetric:

@@ -20,6 +20,8 @@ _STAGE: Final = 55
 """Characters of a stage."""
 _MOST: Final = 4
 """Units of its own that a network gets."""
+_BRANCHED: Final = 4
+"""How often a unit branches one time after another."""
 _CHOICES: Final = 3
 """Ways to cut units apart that are tried."""
 _NEAR: Final = 0.8
@@ -90,7 +92,7 @@ def _groups(finder: Finder, structures: Structures) -> dict[Hashable, list[Run]]
         for end in range(start + 1, min(start + LONGEST, finder.length) + 1):
             branched += bool(finder.row.gaps[end - 1])
             run = finder.run(start, end)
-            if branched > 1 or len(run.nodes) > LARGEST:
+            if branched > _BRANCHED or len(run.nodes) > (LARGEST if branched < 2 else LARGEST // 2):
                 break
             if len(run.nodes) > 1 and stride_of(run) is not None:
                 groups.setdefault(structures.key(Plan.of(run)), []).append(run)

@@ -10,6 +10,7 @@ from typing import Final
 
 import networkx as nx
 
+from archcompiler.foreign.canonical import canonical
 from archcompiler.ir import TensorType
 from archcompiler.ops.axes import dimension
 from archcompiler.ops.base import Operator
@@ -91,13 +92,16 @@ class Flow:
 
 
 def as_flow(view: Dataflow) -> Flow:
-    """What a canonical network computes for its one output, cut free of all else.
+    """What a network computes for its one output, in canonical form and cut free of all else.
 
     Raises Unsayable for more than one input or output, and for what is no operator.
     """
-    outputs = list(dict.fromkeys(view.graph.get("outputs", ()))) or [
-        node for node in view if not view.out_degree(node)
-    ]
+    if "outputs" not in view.graph:
+        # Of a map that is read for its size alone, nothing is read once it is canonical.
+        view = view.copy()
+        view.graph["outputs"] = tuple(node for node in view if not view.out_degree(node))
+    view = canonical(view)
+    outputs = list(dict.fromkeys(view.graph["outputs"]))
     inputs = [node for node in view if view.nodes[node]["label"][0] == "input"]
     if len(outputs) > 1:
         raise Unsayable(outputs[1], "is a second output: a spec has one")
