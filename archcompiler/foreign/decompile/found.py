@@ -198,7 +198,9 @@ class Finder:
             if own > max(1, len(gates)):
                 continue
             fixed = {key: 0 for key in ("p", "post") if key in definition.options}
-            counts = [{"t": t} for t in self._trunks(run, trunk)] if own == 1 else [{}]
+            counts: list[dict[str, int]] = [{}]
+            if own == 1 and "t" in definition.options:
+                counts = [{"t": t} for t in self._trunks(run, trunk)]
             found: dict[Call, None] = {}
             for count in counts:
                 given = fixed | count
