@@ -18,6 +18,8 @@ from archcompiler.ops.registry import find_operator
 
 _FAR: Final = 10**9
 _ROUNDS: Final = 8
+_PATIENCE: Final = 1_000
+"""How often a distance is asked for until a run is taken to be none of a block."""
 _DEEP: Final = 3
 """Slots within slots whose options are looked for."""
 
@@ -123,6 +125,7 @@ class _Search:
     kind: str
     offered: Mapping[str, Any]
     fixed: Mapping[str, Any]
+    asked: int = 0
 
     def tried(self, options: Mapping[str, Any]) -> Tried | None:
         call = Call(self.name, self.home, options)
@@ -135,7 +138,8 @@ class _Search:
 
     def distance(self, options: Mapping[str, Any]) -> int:
         """How many operators are other ones than is wanted."""
-        tried = self.tried(options)
+        self.asked += 1
+        tried = self.tried(options) if self.asked <= _PATIENCE else None
         if tried is None:
             return _FAR
         ours, theirs = tried.labels, self.wanted.labels
