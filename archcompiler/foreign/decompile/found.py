@@ -168,16 +168,26 @@ class Finder:
     def gated(self, trunks: Sequence[Call]) -> dict[int, list[Gated]]:
         """Every attention module without its outer units, whose trunk has one of these units."""
         likely = [start for start in range(self.length) if self._may_be_gated(start)]
-        # What fits one module may say another one in fewer words than it has been found with.
-        for _ in range(2 if len(likely) > 1 else 1):
-            found: dict[int, list[Gated]] = {}
-            for start in likely:
-                for trunk in trunks:
-                    calls = self._modules(self.run(start, start + 1), trunk)
-                    if calls:
-                        found[start] = [Gated(start, start + 1, call, trunk) for call in calls]
-                        break
-        return found if likely else {}
+        known: dict[object, tuple[Call, list[Call]] | None] = {}
+        keys = {
+            start: self.run(start, start + 1).key(self.fitter.trials.colours) for start in likely
+        }
+        for start, key in keys.items():
+            if key not in known:
+                run = self.run(start, start + 1)
+                fitted = ((trunk, self._modules(run, trunk)) for trunk in trunks)
+                known[key] = next((pair for pair in fitted if pair[1]), None)
+        found: dict[int, list[Gated]] = {}
+        again: dict[object, list[Call]] = {}
+        for start, key in keys.items():
+            pair = known[key]
+            if pair is None:
+                continue
+            if key not in again:
+                # What fits one module may say another in fewer words than it was found with.
+                again[key] = self._modules(self.run(start, start + 1), pair[0])
+            found[start] = [Gated(start, start + 1, call, pair[0]) for call in again[key]]
+        return found
 
     def _may_be_gated(self, start: int) -> bool:
         run = self.run(start, start + 1)
