@@ -36,10 +36,7 @@ from archcompiler.verify.comparing import dataflow
 from archcompiler.verify.isomorphism import isomorphism
 
 ROOT = Path(__file__).parents[3]
-SPEC = tiny_spec(
-    {"channels": 32, "modules": 1, "depth": 2},
-    {"channels": 64, "stride": 2},
-)
+SPEC = tiny_spec({"channels": 32, "before": 2}, {"channels": 64, "stride": 2})
 QUICK = ("resnet18", "wrn28_10", "convnext_tiny")
 SHIPPED = [path for path in ALL_TOML_SPECS if EVERY_SPEC or path.stem in QUICK]
 DRAWN = 500 if "HYPOTHESIS_MAX_EXAMPLES" in os.environ else 3
@@ -119,10 +116,9 @@ def test_modules_have_their_numbers() -> None:
         {"channels": 64, "stride": 2, "after": 1, "modules": 1, "depth": 0},
         attention={"p": 0, "t": 1, "r": 2, "post": 1},
     )
-    view = dataflow(compile(changed).graph)
-    made = proved(decompiled(view, "tiny"), view)
+    made = found(emitted(compile(changed)), 3, 32, 32)
     assert made.blocks == ()
-    network = compile(made.values)
+    network = made.network
     assert [s.modules for s in network.spec.stages] == [2, 1]
     assert [s.depth for s in network.spec.stages] == [1, 0]
     for stage in network.spec.stages:
