@@ -41,6 +41,9 @@ EXPORTED: Final = (
 )
 TRANSFERRED: Final = "tests/unit/foreign/test_transfer.py::test_logits_are_theirs_in_float64"
 SHOWN_AUDIT: Final = "tests/test_documents.py::test_the_audit_that_is_shown"
+DECOMPILED: Final = (
+    "tests/unit/foreign/test_decompile.py::test_the_page_shows_what_comes_of_its_module"
+)
 LAYOUT: Final = "tests/unit/foreign/test_transfer.py::test_a_checkpoint_is_read_by_a_layout"
 STUDIED: Final = "tests/unit/study/test_command.py::test_a_study_that_dies_goes_on_exactly"
 REPORTED: Final = "tests/unit/study/test_command.py::test_the_table_is_what_the_runs_come_to"
@@ -170,6 +173,7 @@ PAGES: Final[Mapping[str, Page]] = {
     ),
     "docs/guides/images.md": Page(photographs, swaps=IMAGES),
     "docs/guides/backbone.md": Page(needs=("lightning", "accelerate")),
+    "docs/guides/decompile.md": Page(skips={"archcompiler decompile": DECOMPILED}),
     "docs/guides/deployment.md": Page(
         skips={
             "archcompiler export runs/smoke --deploy": EXPORTED,

@@ -44,6 +44,7 @@ SECTIONS: Final = {
         "flops": "Count parameters, MACs, activations and memory; compare and verify.",
         "search": "Find all specs of a space that no other of it beats.",
         "audit": "Say whether another implementation is the network, and where it is not.",
+        "decompile": "Write the shortest spec of another implementation.",
         "weights": "Take the weights of another implementation, tensor by tensor.",
         "diff": "Say what differs between two networks, or revisions of one.",
         "diagram": "Draw architecture figures for a paper and for a browser.",

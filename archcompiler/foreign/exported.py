@@ -112,6 +112,12 @@ def _reshaped(x: fx.Node, shape: Any) -> Call | None:
     return (torch.flatten, (x, 1), {}) if kept else None
 
 
+def _moved(x: fx.Node, **named: Any) -> Call | None:
+    """Another order in memory, as emitted models have it, is the same map."""
+    kept = named.get("dtype") in (None, x.meta["val"].dtype)
+    return (None, (x,), {}) if kept else None
+
+
 _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "batch_norm": _batch_norm,
     "linear": _same(F.linear),
@@ -144,6 +150,7 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "view": _reshaped,
     "reshape": _reshaped,
     "dropout": _dropout,
+    "to.dtype_layout": _moved,
     **{f"conv{n}d.default": _same(getattr(F, f"conv{n}d")) for n in (1, 2, 3)},
     **{f"max_pool{n}d": _pooled(getattr(F, f"max_pool{n}d")) for n in (1, 2, 3)},
     **{f"avg_pool{n}d": _pooled(getattr(F, f"avg_pool{n}d")) for n in (1, 2, 3)},

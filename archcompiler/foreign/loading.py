@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -19,10 +19,11 @@ from torch import nn
 from archcompiler.backends.reading import UnknownOperation
 from archcompiler.backends.torch import torch_op
 from archcompiler.backends.torch.idioms import IDIOMS
+from archcompiler.backends.torch.record import TorchOp
 from archcompiler.backends.torch.trace import trace
 from archcompiler.diagnostics import CompileError, Source, Span, error
 from archcompiler.diagnostics.suggest import did_you_mean
-from archcompiler.ir import Graph
+from archcompiler.ir import Graph, TensorType
 from archcompiler.verify.comparing import outside
 from archcompiler.verify.isomorphism import Dataflow
 
@@ -41,18 +42,22 @@ class Implementation:
     """In evaluation, on the CPU."""
 
     def dataflow(self, graph: Graph) -> Dataflow:
-        """The network at the graph's input, labelled as that is; see `trace`.
+        """The network at the graph's input, labelled as that is. Raises as `traced` does."""
+        return self.traced(graph.input, [torch_op(op) for op in outside(graph)])
+
+    def traced(self, input: TensorType, records: Sequence[TorchOp] = ()) -> Dataflow:
+        """The network at one image; `records` are those of operators that are not built in.
 
         What has no operator is a node that is like no other. Raises CompileError E901 for a module
         that cannot be traced.
         """
         with others_code():
             try:
-                view = self._traced(deepcopy(self.module).to("meta"), graph)
+                view = _traced(deepcopy(self.module).to("meta"), input, records)
             except Exception:
                 # What cannot be copied, or makes tensors of its own, needs numbers to run.
                 try:
-                    view = self._traced(self.module, graph)
+                    view = _traced(self.module, input, records)
                 except UnknownOperation as unknown:
                     why = str(unknown)
                     raise _unread(self.place, why, help=_tracing_help(why)) from None
@@ -60,9 +65,9 @@ class Implementation:
             data["called"] = data.get("module") or _called(data.get("tensors") or {})
         return view
 
-    def _traced(self, module: nn.Module, graph: Graph) -> Dataflow:
-        records = [torch_op(op) for op in outside(graph)]
-        return trace(module, graph.input, outside=records, idioms=IDIOMS, keeps_unknown=True)
+
+def _traced(module: nn.Module, input: TensorType, records: Sequence[TorchOp]) -> Dataflow:
+    return trace(module, input, outside=records, idioms=IDIOMS, keeps_unknown=True)
 
 
 @contextmanager

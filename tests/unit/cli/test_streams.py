@@ -71,6 +71,7 @@ def _run(
 def test_every_command_is_tried() -> None:
     assert set(program.COMMANDS) - set(LINES) == {
         "eval", "export", "lsp", "masks", "new", "predict", "train", "weights", "audit",
+        "decompile",
     }  # fmt: skip
 
 

@@ -46,6 +46,7 @@ NEED = {
     "predict": ["run", "a.png"],
     "masks": ["run", "a.png"],
     "export": ["run"],
+    "decompile": ["model.py:Net"],
     "audit": ["model.py:Net", "attention56"],
     "weights": ["attention56", "--from", "model.py:Net"],
 }

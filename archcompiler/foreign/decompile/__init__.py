@@ -1,0 +1,1 @@
+"""From a traced network back to a spec: the shortest that is found, and proved."""
