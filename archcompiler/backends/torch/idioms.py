@@ -21,6 +21,7 @@ from archcompiler.ops.conv import Conv
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.ops.reduce import How, Reduce
+from archcompiler.ops.regularise import Dropout
 from archcompiler.ops.resize import Interpolate, InterpolationMode
 from archcompiler.ops.split import Flatten
 
@@ -143,11 +144,21 @@ def view(seen: Seen, x: fx.Node, *shape: Any) -> Reading | None:
     return x if map_.pixels == 1 else (Flatten(sides(map_.size, seen.dims), seen.dims), [x])
 
 
+def dropout(
+    seen: Seen, input: fx.Node, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Reading:
+    """`F.dropout` with the module's own `training`, which is off in a trace."""
+    if training:
+        raise UnknownOperation(f"`{seen.node.name}` drops features in evaluation too")
+    return Dropout(p), [input]
+
+
 def _readers() -> Iterable[Reader]:
     for function in (F.conv1d, F.conv2d, F.conv3d):
         yield Reader(function, conv)
     yield Reader(F.linear, linear)
     yield Reader(F.batch_norm, batch_norm)
+    yield Reader(F.dropout, dropout)
     yield Reader(F.interpolate, resize)
     for cls in (nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d):
         yield Reader(cls, resize_module)

@@ -29,14 +29,9 @@ def decompile(theirs: Implementation, input: TensorType, name: str | None = None
         return decompiled(view, name or name_of(theirs.said))
     except Unsayable as unsayable:
         known = operation(view, unsayable.node)
-        raise CompileError(
-            error(
-                "E907",
-                f"no spec can say all of `{theirs.said}`: {known.place} {unsayable.why}",
-                theirs.place,
-                notes=(f"that is {known.said}",),
-            )
-        ) from None
+        problem = f"no spec can say all of `{theirs.said}`: {known.place}: {unsayable.why}"
+        notes = () if unsayable.why in known.said else (f"that is {known.said}",)
+        raise CompileError(error("E907", problem, theirs.place, notes=notes)) from None
     except NotProved as failed:
         raise CompileError(
             error(

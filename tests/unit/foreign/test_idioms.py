@@ -31,6 +31,7 @@ class Written(nn.Module):
         self.words = words
         self.conv = nn.Conv2d(4, 4, 3, padding=1)
         self.norm = nn.BatchNorm2d(4)
+        self.drop = nn.Dropout(0.3)
         self.up = nn.UpsamplingBilinear2d(size=(8, 8))
         self.pool = nn.AvgPool2d(8)
         self.same = nn.AdaptiveAvgPool2d(8)
@@ -49,6 +50,10 @@ def read_twice(m: Any, x: Tensor) -> Tensor:
 
 
 ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
+    "a functional dropout": (
+        lambda m, x: F.dropout(m.conv(x), 0.3, m.training),
+        lambda m, x: m.drop(m.conv(x)),
+    ),
     "a functional convolution": (
         lambda m, x: F.conv2d(x, m.conv.weight, m.conv.bias, padding=1),
         lambda m, x: m.conv(x),
@@ -98,6 +103,10 @@ ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], 
     ),
 }
 UNLIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
+    "a dropout that is always on": (
+        lambda m, x: F.dropout(m.conv(x), 0.3),
+        lambda m, x: m.drop(m.conv(x)),
+    ),
     "another order of parts": (
         lambda m, x: torch.cat([m.norm(x), torch.cat([x, m.conv(x)], 1)], 1),
         lambda m, x: torch.cat([x, m.conv(x), m.norm(x)], 1),
