@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ def onnx_bytes(
     Raises CompileError E761 if torch cannot export the network.
     """
     try:
-        with _quiet():
+        with _quiet(), _plain(module):
             program = torch.onnx.export(
                 module,
                 (example(shape, 2),),
@@ -120,6 +121,19 @@ def _repeated(field: Any) -> bool:
     if hasattr(field, "is_repeated"):
         return bool(field.is_repeated)
     return bool(field.label == field.LABEL_REPEATED)
+
+
+@contextmanager
+def _plain(module: nn.Module) -> Iterator[None]:
+    """Images in the order in which they come, which is the one that ONNX has: channels last would
+    be operators in the file.
+    """
+    before: Any = module.config
+    module.config = replace(before, memory_format=torch.preserve_format)
+    try:
+        yield
+    finally:
+        module.config = before
 
 
 @contextmanager

@@ -240,6 +240,8 @@ def test_onnx_is_the_network_for_any_batch(run: Path) -> None:
     onnx.checker.check_model(model, full_check=True)
     assert [(each.domain, each.version) for each in model.opset_import] == [("", 18)]
     assert {each.key: each.value for each in model.metadata_props}["name"] == "tiny"
+    # Channels last would be a way there and back.
+    assert not {node.op_type for node in model.graph.node} & {"Gather", "Range", "Transpose"}
     # The exporter notes files of this machine beside every operator.
     assert not re.search(rb"site-packages|\.py\b|stack_trace", path.read_bytes())
     module = archcompiler.compile(run / "spec.toml").module().eval()
