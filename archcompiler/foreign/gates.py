@@ -43,7 +43,9 @@ def _gated(view: Dataflow, node: str) -> tuple[str, str, str] | None:
         alone = view.out_degree(product) == 1 and product not in view.graph.get("outputs", ())
         if isinstance(view.nodes[product]["op"], Mul) and alone:
             factors = [source for source, _ in view.in_edges(product)]
-            if trunk in factors:
+            # A gate has the shape of its trunk: one that is spread over the mask is none.
+            spread = view.nodes[trunk]["label"][2] != view.nodes[node]["label"][2]
+            if trunk in factors and not spread:
                 factors.remove(trunk)
                 return product, trunk, factors[0]
     return None

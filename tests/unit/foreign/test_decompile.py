@@ -141,6 +141,24 @@ def test_drawn_networks_are_found_again(spec: dict[str, Any]) -> None:
     proved(decompiled(view, "drawn"), view)
 
 
+def test_a_term_that_is_spread_over_its_product_is_no_gate() -> None:
+    """M + M·x has the shape of x, which is not that of its `trunk` M."""
+    steps = {
+        "pool": {"op": "global_avg_pool"},
+        "conv": {"op": "conv", "channels": "c", "kernel": 1},
+        "mask": {"op": "sigmoid"},
+        "mul": {"op": "mul", "from": ["x", "mask"]},
+        "add": {"op": "add", "from": ["mul", "mask"]},
+        "norm": {"op": "norm"},
+        "act": {"op": "act"},
+    }
+    stage = {"channels": 16, "before": 2, "unit": "spread"}
+    spec = tiny_spec(stage, blocks={"spread": {"steps": steps}})
+    network = compile({**spec, "stem": {**spec["stem"], "channels": 16}})
+    made = found(emitted(network), *network.spec.input)
+    assert "gate" not in {op.kind for op in (node.op for node in made.network.graph.nodes())}
+
+
 def test_a_file_of_torch_export(tmp_path: Path) -> None:
     network = compile(tiny_spec({"channels": 32, "stride": 2, "before": 2}))
     images = torch.randn(1, *network.spec.input)
