@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
 
+from archcompiler.analysis.gathering import REST, Gathering
 from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.recompute import Recomputation, chain_path, replays
 from archcompiler.analysis.segments import Segment, segments
-from archcompiler.analysis.shards import REST, Gathering
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ops.activation import Relu
 from archcompiler.ops.conv import Conv

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,26 +10,11 @@ from archcompiler import terminal
 from archcompiler.cli.command import Command
 from archcompiler.cli.compiling import SpecArgument, compile_all, facts
 from archcompiler.cli.destination import Destination, DestinationPath
-from archcompiler.cli.options import choice, root_option, set_option, spec_argument
+from archcompiler.cli.options import Shape, choice, root_option, set_option, spec_argument
 from archcompiler.cli.writing import write_output
 from archcompiler.config.files import Files
 
 Format: TypeAlias = Literal["text", "markdown", "json"]
-
-
-class Shape(click.ParamType):  # type: ignore[type-arg]
-    """Channels and sides of an image, as `3,224,224`."""
-
-    name = "shape"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        if re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6}){1,3}", str(value), re.ASCII) is None:
-            self.fail(f"{value!r} is no channels and sides, such as 3,224,224", param, ctx)
-        return tuple(map(int, str(value).split(",")))
 
 
 @click.command(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from archcompiler import terminal
-from archcompiler.cli.audit import Shape
 from archcompiler.cli.command import Command
 from archcompiler.cli.destination import Destination, DestinationPath
+from archcompiler.cli.options import Shape
 from archcompiler.cli.writing import write_output
 
 if TYPE_CHECKING:

@@ -78,6 +78,21 @@ class RunPath(UserPath):
         return path
 
 
+class Shape(click.ParamType):  # type: ignore[type-arg]
+    """Channels and sides of an image, as `3,224,224`."""
+
+    name = "shape"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6}){1,3}", str(value), re.ASCII) is None:
+            self.fail(f"{value!r} is no channels and sides, such as 3,224,224", param, ctx)
+        return tuple(map(int, str(value).split(",")))
+
+
 class Percent(click.ParamType):  # type: ignore[type-arg]
     """A share of a whole, as `40%`."""
 

@@ -19,6 +19,17 @@ TINY: dict[str, Any] = {
     "stem": {"type": "conv", "channels": 4, "stride": 4},
     "stages": [{"channels": 8, "modules": 1, "depth": 1}],
 }
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "input": [3, 32, 32],
+    "classes": 10,
+    "stem": {"type": "conv", "channels": 16, "stride": 2},
+    "stages": [
+        {"channels": 32, "modules": 1, "depth": 1},
+        {"channels": 64, "modules": 0, "stride": 2},
+    ],
+}
+"""Larger: it learns something in the smoke recipe."""
 QUICK = (
     "iterations=12",
     "checkpoint_every=4",

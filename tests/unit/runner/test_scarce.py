@@ -20,17 +20,6 @@ from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.training import train
 
-SMALL: dict[str, Any] = {
-    "name": "small",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv", "channels": 16, "stride": 2},
-    "stages": [
-        {"channels": 32, "modules": 1, "depth": 1},
-        {"channels": 64, "modules": 0, "stride": 2},
-    ],
-}
-
 
 class Disk:
     """A disk with room for so many bytes of checkpoints, as the files on it see it."""

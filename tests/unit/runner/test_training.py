@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from unit.runner.jobs import TINY, Jobs
+from unit.runner.jobs import SMALL, TINY, Jobs
 from unit.runner.standin import write_cifar10, write_idx, write_photographs
 
 import archcompiler
@@ -26,16 +26,6 @@ from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.training import Job, train
 from archcompiler.spec.loader import load
 
-SMALL: dict[str, Any] = {
-    "name": "small",
-    "input": [3, 32, 32],
-    "classes": 10,
-    "stem": {"type": "conv", "channels": 16, "stride": 2},
-    "stages": [
-        {"channels": 32, "modules": 1, "depth": 1},
-        {"channels": 64, "modules": 0, "stride": 2},
-    ],
-}
 RECIPES = list(shipped.recipes())
 
 
