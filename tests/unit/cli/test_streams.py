@@ -185,7 +185,8 @@ def test_ctrl_c_at_any_moment(command: str, moments: int, folder: Path) -> None:
         codes.add(run.returncode)
         assert not [p for p in folder.rglob(".*") if p.name.endswith(".partial")]
     assert 130 in codes
-    assert codes <= {0, 130}
+    # At its end the interpreter puts its handlers away; the signal itself is left, a shell's 130.
+    assert codes <= {0, 130, -signal.SIGINT}
 
 
 def test_a_folder_of_others_runs_nothing(folder: Path) -> None:
