@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 import archcompiler
-from archcompiler.analysis.recompute import recomputed
+from archcompiler.analysis.recompute import usual_bytes
 from benchmarks.timing import Comparison, Course, Measure, compared, in_turns, seconds
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _work(network: CompiledNetwork, shares: Sequence[float]) -> Iterator[Compari
     x = torch.randn(2, *network.spec.input)
     plain = network.module().train()
     usual, _ = eager(plain, x)
-    growing = len(x) * recomputed(network.graph, {}).image_bytes
+    growing = len(x) * usual_bytes(network.graph)
     for share in shares:
         others_kept, others = compiled(network.module().train(), x, share)
         # torch may keep more than it is asked to, and what it keeps ours may keep too; but for the

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.compiler import compile
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import HOMES, ZOO, Library
@@ -102,7 +102,7 @@ def specs_table() -> str:
             if folder == "." and path.name not in DIMENSIONS:
                 continue
             graph = compile(path).graph
-            cost = total(CostModel(graph).network)
+            cost = network_cost(graph)
             input = "×".join(map(str, (graph.input.channels, *graph.input.size)))
             rows.append((title, f"`{path.stem}`", input, f"{cost.params:,}", f"{cost.macs:,}"))
     return table(("", "spec", "input", "parameters", "MACs"), rows, "lllrr")

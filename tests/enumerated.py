@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import archcompiler
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.config.toml import toml_value
 from archcompiler.diagnostics import CompileError
@@ -61,7 +61,7 @@ def enumerated(base: Path, axes: dict[str, list[Any]]) -> Enumerated:
         except CompileError as wrong:
             found.refused[wrong.diagnostics[0].code] += 1
             continue
-        cost = total(CostModel(graph).network)
+        cost = network_cost(graph)
         found.costs[settings] = cost.params, cost.macs, cost.saved_bytes, trunk_depth(graph)
         nodes = [(node.path, repr(node.op), node.inputs, node.type) for node in graph.nodes()]
         found.network[settings] = hash(tuple(nodes))

@@ -9,7 +9,7 @@ from archcompiler.analysis.recompute import (
     Recomputation,
     TooLittle,
     plan_recomputation,
-    recomputed,
+    usual_bytes,
 )
 from archcompiler.ir import Graph
 
@@ -24,13 +24,12 @@ def keeping(
 
     Raises TooLittle.
     """
-    usual = recomputed(graph, {}).image_bytes
-    return plan_recomputation(graph, int(share * usual), apart=apart, close=close)
+    return plan_recomputation(graph, int(share * usual_bytes(graph)), apart=apart, close=close)
 
 
 def least_share(graph: Graph, found: TooLittle) -> float:
     """What share the smallest choice keeps."""
-    return found.least / recomputed(graph, {}).image_bytes
+    return found.least / usual_bytes(graph)
 
 
 def fitting(

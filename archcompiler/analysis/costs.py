@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from archcompiler.analysis.branches import beside_trunk
@@ -137,6 +138,12 @@ class CostModel:
                     input_has_gradient=has_gradient,
                 ),
             )
+
+
+@lru_cache(maxsize=1)
+def network_cost(graph: Graph) -> Cost:
+    """Cost of a whole network, one image; of the last graph it is remembered."""
+    return total(CostModel(graph).network)
 
 
 def _kind(op: Operator, place: Place) -> Kind:

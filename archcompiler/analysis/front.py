@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +15,6 @@ Name = tuple[str, ...]
 """A path, seen from some block."""
 CHUNK: Final = 1 << 20
 """Pairs that are looked at together."""
-ALL: Final = 1 << 62
-"""A grain for which a rate finds one corner, and not all pairs that are as good."""
 SMALLEST: Final = 1e9
 """Work that a byte is worth where bytes alone count: no operator does more for one."""
 ROUNDING: Final = 1e-9
@@ -25,6 +23,29 @@ FIRST: Final = 1 / 256
 """Of the widest gap, the one that is tried first."""
 WIDER: Final = 4
 """By how much the gap grows with each trial."""
+F = TypeVar("F")
+
+
+class Algebra(Protocol[F]):
+    """What a dynamic programme does with what it has of every state."""
+
+    def point(self, size: int = 0, work: int = 0, *names: Name) -> F:
+        """One pair of bytes and work, and the names that are chosen with it."""
+
+    def empty(self) -> F:
+        """No pair: what cannot be."""
+
+    def sum(self, a: F, b: F) -> F:
+        """Each choice of one with each of the other."""
+
+    def union(self, *some: F) -> F:
+        """Each choice of any; of equals that of the first."""
+
+    def under(self, name: str, some: F) -> F:
+        """The same, seen from the block around."""
+
+    def named(self, name: Name, some: F) -> F:
+        """The same, by a choice more."""
 
 
 class Front:
@@ -40,41 +61,9 @@ class Front:
     def __len__(self) -> int:
         return len(self.sizes)
 
-    @classmethod
-    def point(cls, size: int = 0, work: int = 0, *names: Name) -> Front:
-        """One pair."""
-        import numpy as np
-
-        return cls(np.array([size], np.int64), np.array([work], np.int64), lambda _: iter(names))
-
-    @classmethod
-    def empty(cls) -> Front:
-        """No pair: what cannot be."""
-        import numpy as np
-
-        none = np.array([], np.int64)
-        return cls(none, none, lambda _: iter(()))
-
     def at(self, i: int) -> Front:
         """One of the pairs alone."""
         return Front(self.sizes[i : i + 1], self.works[i : i + 1], lambda _: self.names(i))
-
-    def under(self, name: str) -> Front:
-        """The same, seen from the block around."""
-
-        def names(i: int) -> Iterator[Name]:
-            return ((name, *path) for path in self.names(i))
-
-        return Front(self.sizes, self.works, names)
-
-    def named(self, name: Name) -> Front:
-        """The same, by a choice more."""
-
-        def names(i: int) -> Iterator[Name]:
-            yield name
-            yield from self.names(i)
-
-        return Front(self.sizes, self.works, names)
 
 
 @dataclass(frozen=True)
@@ -97,12 +86,35 @@ class Fronts:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 
+    def point(self, size: int = 0, work: int = 0, *names: Name) -> Front:
+        import numpy as np
+
+        return Front(np.array([size], np.int64), np.array([work], np.int64), lambda _: iter(names))
+
+    def empty(self) -> Front:
+        import numpy as np
+
+        none = np.array([], np.int64)
+        return Front(none, none, lambda _: iter(()))
+
+    def under(self, name: str, some: Front) -> Front:
+        def names(i: int) -> Iterator[Name]:
+            return ((name, *path) for path in some.names(i))
+
+        return Front(some.sizes, some.works, names)
+
+    def named(self, name: Name, some: Front) -> Front:
+        def names(i: int) -> Iterator[Name]:
+            yield name
+            yield from some.names(i)
+
+        return Front(some.sizes, some.works, names)
+
     def sum(self, a: Front, b: Front) -> Front:
-        """Each choice of one with each of the other."""
         import numpy as np
 
         if not len(a) or not len(b):
-            return Front.empty()
+            return self.empty()
         if len(b) == 1:
             return self._moved(a, b)
         rows = max(1, CHUNK // len(b))
@@ -139,12 +151,11 @@ class Fronts:
         return Front(sizes[:count], works[:count], names)
 
     def union(self, *fronts: Front) -> Front:
-        """Each choice of any; of equals that of the first."""
         import numpy as np
 
         some = [front for front in fronts if len(front)]
         if not some:
-            return Front.empty()
+            return self.empty()
         if len(some) == 1:
             return some[0]
         sizes = np.concatenate([front.sizes for front in some])
@@ -188,23 +199,60 @@ class Fronts:
         return kept
 
 
-def within(most: int, front: Callable[[Limits], Front], close: float = 0.0) -> Front:
+Corner = tuple[int, int]
+"""Bytes and work."""
+
+
+class Corners:
+    """Of all pairs the best at a rate, and of equals the smallest."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def point(self, size: int = 0, work: int = 0, *_: Name) -> Corner | None:
+        return size, work
+
+    def empty(self) -> Corner | None:
+        return None
+
+    def sum(self, a: Corner | None, b: Corner | None) -> Corner | None:
+        return None if a is None or b is None else (a[0] + b[0], a[1] + b[1])
+
+    def union(self, *some: Corner | None) -> Corner | None:
+        return min(filter(None, some), key=self._score, default=None)
+
+    def under(self, name: str, some: Corner | None) -> Corner | None:
+        return some
+
+    def named(self, name: Name, some: Corner | None) -> Corner | None:
+        return some
+
+    def _score(self, corner: Corner) -> tuple[float, int]:
+        return corner[1] + self.rate * corner[0], corner[0]
+
+
+def within(
+    most: int,
+    corner: Callable[[float], Corner],
+    front: Callable[[Limits], Front],
+    close: float = 0.0,
+) -> Front | None:
     """The pair of least work with at most so many bytes, of a front that is made with limits; or
     one that is about as `close` to it, as a share of its work.
 
-    Single rates find the two corners of its hull beside `most`. At the rate of the line between
-    them, a pair in any part of the network that is worse than the best of its kind by some gap
-    makes the whole worse than the line by as much. So a whole that is found among pairs within a
-    gap is the one that is sought if its work with `most` bytes is within that gap of the line, as
-    any better one's is then. Empty if nothing is as small.
+    Single rates, each with its `corner`, find the two of its hull beside `most`. At the rate of the
+    line between them, a pair in any part of the network that is worse than the best of its kind by
+    some gap makes the whole worse than the line by as much. So a whole that is found among pairs
+    within a gap is the one that is sought if its work with `most` bytes is within that gap of the
+    line, as any better one's is then. None if nothing is as small.
     """
-    large, little = _corner(front, 0.0)
-    small, much = _corner(front, SMALLEST)
+    large, little = corner(0.0)
+    small, much = corner(SMALLEST)
     if small > most:
-        return Front.empty()
+        return None
     while True:
         rate = (much - little) / (large - small) if large > small else 0.0
-        size, work = _corner(front, rate)
+        size, work = corner(rate)
         floor = work + rate * size
         if floor >= (much + rate * small) * (1 - ROUNDING):
             break
@@ -229,10 +277,3 @@ def within(most: int, front: Callable[[Limits], Front], close: float = 0.0) -> F
             grain //= WIDER
         else:
             gap *= WIDER
-
-
-def _corner(front: Callable[[Limits], Front], rate: float) -> tuple[int, int]:
-    """The best pair at a rate."""
-    found = front(Limits(rate=rate, gap=0.0, grain=ALL))
-    best = int((found.works + rate * found.sizes).argmin())
-    return int(found.sizes[best]), int(found.works[best])

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from archcompiler.analysis.gathering import REST, Gathering
 from archcompiler.analysis.held import Amount, Held
@@ -49,7 +50,7 @@ class Moment:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StepMemory:
     """The backward pass, moment by moment. Neither parameters nor the images are counted."""
 
@@ -57,18 +58,23 @@ class StepMemory:
     forward: Amount
     """What autograd keeps at the end of the forward pass."""
 
+    @cached_property
+    def _totals(self) -> list[Amount]:
+        return [moment.total for moment in self.moments]
+
     def highest(self, images: int) -> Moment:
         """With so many images at a time."""
-        return max(self.moments, key=lambda moment: moment.total.of(images))
+        taken = [total.of(images) for total in self._totals]
+        return self.moments[taken.index(max(taken))]
 
     def peak(self, images: int) -> int:
         """Bytes of the highest moment."""
-        return self.highest(images).total.of(images)
+        return max(total.of(images) for total in self._totals)
 
     def most(self, room: int, image: int = 0) -> int:
         """How many images at a time, of `image` bytes themselves, fit into `room`; 0 if none do."""
-        totals = [moment.total for moment in self.moments]
-        return max(0, min((room - total.batch) // (total.image + image or 1) for total in totals))
+        fit = ((room - total.batch) // (total.image + image or 1) for total in self._totals)
+        return max(0, min(fit))
 
 
 def step_memory(

@@ -12,11 +12,24 @@ again: multiply-accumulates, and one for each element of an operator that has no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal
 
-from archcompiler.analysis.front import SMALLEST, Front, Fronts, Limits, within
+from archcompiler.analysis.costs import network_cost
+from archcompiler.analysis.front import (
+    SMALLEST,
+    Algebra,
+    Corner,
+    Corners,
+    F,
+    Front,
+    Fronts,
+    Limits,
+    Name,
+    within,
+)
 from archcompiler.analysis.memory import input_types, storages
 from archcompiler.ir import INPUT, Block, Graph, Node, Step, TensorType
 from archcompiler.ir.fold import fold
@@ -27,7 +40,7 @@ from archcompiler.ops.cost import BYTES
 Status = Literal["kept", "again", "gone"]
 """What becomes of a map after the forward pass."""
 STATUSES: Final[tuple[Status, ...]] = ("kept", "again", "gone")
-Choices = Mapping[tuple[bool, Status], Front]
+Choices = Mapping[tuple[bool, Status], F]
 """Of a block that recomputes: by whether its input can be had, and what becomes of its output."""
 State = frozenset[tuple[str, Status]]
 """Maps that can be had, by the step that makes them."""
@@ -78,17 +91,22 @@ def plan_recomputation(
     For a network of more than `LARGE` operators, or if that is `close` enough, about within `CLOSE`
     of it. With blocks `apart` none makes a map again from those of another. Raises TooLittle.
     """
-    usual = recomputed(graph, {})
-    if usual.image_bytes <= image_bytes:
-        return usual
+    usual = usual_bytes(graph)
+    if usual <= image_bytes:
+        return recomputed(graph, {})
     planner = _Planner(graph, apart)
-    beyond = usual.image_bytes - planner.usual
+    beyond = usual - planner.usual
     close = close or graph.root.operator_count > LARGE
-    best = within(image_bytes - beyond, planner.front, CLOSE if close else 0.0)
-    if not len(best):
-        smallest = planner.front(Limits(rate=SMALLEST, gap=0.0))
-        raise TooLittle(beyond + int(smallest.sizes[0]))
+    most = image_bytes - beyond
+    best = within(most, planner.corner, planner.front, CLOSE if close else 0.0)
+    if best is None:
+        raise TooLittle(beyond + planner.corner(SMALLEST)[0])
     return recomputed(graph, _blocks(best.names(0)))
+
+
+def usual_bytes(graph: Graph) -> int:
+    """What autograd keeps of an image where nothing recomputes: that of `recomputed(graph, {})`."""
+    return network_cost(graph).saved_image_bytes
 
 
 def chain(graph: Graph) -> Iterator[tuple[str, Block]]:
@@ -120,6 +138,19 @@ def work_again(op: Operator, inputs: tuple[TensorType, ...], output: TensorType)
     return work.macs, 0 if work.macs else output.numel
 
 
+@dataclass(frozen=True)
+class _Way:
+    """What can become of the map that an operator makes."""
+
+    status: Status | None
+    """None where it makes none of its own."""
+    needs: frozenset[str]
+    """Maps that have to be there in the backward pass."""
+    size: int = 0
+    work: int = 0
+    names: tuple[Name, ...] = ()
+
+
 class _Planner:
     """The choices of a network."""
 
@@ -127,6 +158,7 @@ class _Planner:
         self.graph, self.apart = graph, apart
         self.storages = fold(storages)
         self.inside = fold(self._inside)
+        self.ways = fold(self._ways)
 
     @property
     def usual(self) -> int:
@@ -145,35 +177,43 @@ class _Planner:
 
     def front(self, limits: Limits) -> Front:
         """Every best pair within the limits. A name is the path of a block and a name in it."""
-        self.fronts = Fronts(limits)
-        self.choices = fold(self._choices)
-        states: dict[Status, Front] = {"kept": Front.point()}
+        return self._all(Fronts(limits))
+
+    def corner(self, rate: float) -> Corner:
+        """The best pair at a rate."""
+        found = self._all(Corners(rate))
+        assert found is not None, "a network that keeps all is one"
+        return found
+
+    def _all(self, pairs: Algebra[F]) -> F:
+        choices = fold(partial(self._choices, pairs))
+        states: dict[Status, F] = {"kept": pairs.point()}
         for path, block in chain(self.graph):
             if self.storages(block).passes_through:
                 continue
-            found: dict[Status, list[Front]] = {status: [] for status in STATUSES}
+            found: dict[Status, list[F]] = {status: [] for status in STATUSES}
             for before, front in states.items():
                 for after in STATUSES:
                     if after == "again" and self.apart:
                         continue
-                    again = self.choices(block)[before != "gone", after]
-                    ways = self.fronts.union(
-                        self._usual(block, before, after),
-                        again.under(path).named((path, RECOMPUTES)),
+                    again = choices(block)[before != "gone", after]
+                    ways = pairs.union(
+                        self._usual(pairs, block, before, after),
+                        pairs.named((path, RECOMPUTES), pairs.under(path, again)),
                     )
-                    found[after].append(self.fronts.sum(front, ways))
-            states = {status: self.fronts.union(*fronts) for status, fronts in found.items()}
-        return self.fronts.union(*states.values())
+                    found[after].append(pairs.sum(front, ways))
+            states = {status: pairs.union(*fronts) for status, fronts in found.items()}
+        return pairs.union(*states.values())
 
-    def _usual(self, block: Block, before: Status, after: Status) -> Front:
+    def _usual(self, pairs: Algebra[F], block: Block, before: Status, after: Status) -> F:
         """A block whose maps autograd keeps as it always does."""
         known = self.storages(block)
         if known.keeps_input and before != "kept":
-            return Front.empty()
+            return pairs.empty()
         if after == "again" or (after == "gone" and known.keeps_output):
-            return Front.empty()
+            return pairs.empty()
         output = BYTES * block.output_type.numel if after == "kept" else 0
-        return Front.point(self.inside(block) + output)
+        return pairs.point(self.inside(block) + output)
 
     def _inside(self, inside: Callable[[Block], int], block: Block) -> int:
         """Bytes of the maps that a block keeps inside of it: a rule for `fold`."""
@@ -183,71 +223,88 @@ class _Planner:
         own += sum(_recalled(block, step) for step in block.steps)
         return own + sum(inside(step.body) for step in block.steps if isinstance(step.body, Block))
 
-    def _choices(self, choices: Callable[[Block], Choices], block: Block) -> Choices:
+    def _choices(
+        self, pairs: Algebra[F], choices: Callable[[Block], Choices[F]], block: Block
+    ) -> Choices[F]:
         """The choices of a block that recomputes: a rule for `fold`."""
         known = self.storages(block)
         last = {known.of[name]: at for at, step in enumerate(block.steps) for name in step.inputs}
         last[known.output] = len(block.steps)
-        found: dict[tuple[bool, Status], Front] = {}
+        found: dict[tuple[bool, Status], F] = {}
         for given in (False, True):
-            states = {_state({INPUT: "kept"} if given else {}): Front.point()}
+            states = {_state({INPUT: "kept"} if given else {}): pairs.point()}
             for at, step in enumerate(block.steps):
-                after: dict[State, list[Front]] = {}
+                after: dict[State, list[F]] = {}
                 for state, front in states.items():
-                    for status, ways in self._ways(choices, block, step, dict(state)):
-                        have = dict(state)
+                    have = dict(state)
+                    for status, ways in self._open(pairs, choices, block, step, have.keys()):
+                        then = dict(have)
                         if status in ("kept", "again"):
                             # It matters to the blocks around alone which of both it is.
-                            have[step.name] = status if known.output == step.name else "kept"
-                        left = {name: s for name, s in have.items() if last.get(name, -1) > at}
-                        after.setdefault(_state(left), []).append(self.fronts.sum(front, ways))
-                states = {state: self.fronts.union(*fronts) for state, fronts in after.items()}
+                            then[step.name] = status if known.output == step.name else "kept"
+                        left = {name: s for name, s in then.items() if last.get(name, -1) > at}
+                        after.setdefault(_state(left), []).append(pairs.sum(front, ways))
+                states = {state: pairs.union(*fronts) for state, fronts in after.items()}
             for status in STATUSES:
                 ends = (f for s, f in states.items() if dict(s).get(known.output, "gone") == status)
-                found[given, status] = self.fronts.union(*ends)
+                found[given, status] = pairs.union(*ends)
         return found
 
-    def _ways(
+    def _open(
         self,
-        choices: Callable[[Block], Choices],
+        pairs: Algebra[F],
+        choices: Callable[[Block], Choices[F]],
         block: Block,
         step: Step,
-        have: Mapping[str, Status],
-    ) -> Iterator[tuple[Status | None, Front]]:
+        have: Set[str],
+    ) -> Iterator[tuple[Status | None, F]]:
         """What can become of the map that a step makes; None where it makes none of its own."""
+        if not isinstance(step.body, Block):
+            for way in self.ways(block)[step.name]:
+                if way.needs <= have:
+                    yield way.status, pairs.point(way.size, way.work, *way.names)
+            return
         known = self.storages(block)
-        sources = [known.of[name] for name in step.inputs]
-        if isinstance(step.body, Block):
-            if known.of[step.name] != step.name:
-                yield None, Front.point()
-                return
-            inner = choices(step.body)
-            for status in STATUSES:
-                yield status, inner[sources[0] in have, status].under(step.name)
+        if known.of[step.name] != step.name:
+            yield None, pairs.point()
             return
-        op, types = step.body, input_types(block, step)
+        inner = choices(step.body)
+        for status in STATUSES:
+            yield status, pairs.under(step.name, inner[known.of[step.inputs[0]] in have, status])
+
+    def _ways(self, _: object, block: Block) -> dict[str, list[_Way]]:
+        """What can become of the map of each operator of a block: a rule for `fold`."""
+        return {
+            step.name: list(self._of_operator(block, step, step.body))
+            for step in block.steps
+            if not isinstance(step.body, Block)
+        }
+
+    def _of_operator(self, block: Block, step: Step, op: Operator) -> Iterator[_Way]:
+        known = self.storages(block)
+        sources, types = [known.of[name] for name in step.inputs], input_types(block, step)
         saved = op.saved(types, step.type)
-        if any(sources[i] not in have for i in saved.inputs):
-            return
+        needs = frozenset(sources[i] for i in saved.inputs)
         if op.view:
-            yield None, Front.point()
+            yield _Way(None, needs)
             return
         again = sum(work_again(op, types, step.type))
         # What it is kept with is computed again even if the map is not.
         more = again * op.recalled
         if not saved.output:
-            yield "gone", Front.point(0, more)
-        if not op.random and all(sources[i] in have for i in replays(op, len(sources))):
-            yield "again", Front.point(0, again + more)
-        size = BYTES * step.type.numel
+            yield _Way("gone", needs, 0, more)
+        if not op.random:
+            replayed = needs.union(sources[i] for i in replays(op, len(sources)))
+            yield _Way("again", replayed, 0, again + more)
+        kept = _Way("kept", needs, BYTES * step.type.numel, more)
         if op.random:
-            yield "kept", Front.point(size, more)
+            yield kept
         elif op.parameters:
-            yield "kept", Front.point(size, more, (step.name,))
+            yield replace(kept, names=((step.name,),))
         elif known.output == step.name:
-            yield "kept", Front.point(size, more, ())
+            yield replace(kept, names=((),))
         elif (reader := _reader(block, step.name)) is not None:
-            yield "kept", Front.point(size, more, (READ + reader,))
+            yield replace(kept, names=((READ + reader,),))
 
 
 def _recalled(block: Block, step: Step) -> int:

@@ -38,6 +38,11 @@ class Cost:
         return Cost(*map(times.__mul__, _values(self)))
 
     @property
+    def saved_image_bytes(self) -> int:
+        """What autograd keeps of each image."""
+        return self.saved_bytes - self.saved_batch_bytes
+
+    @property
     def flops(self) -> int:
         """2 per multiply-accumulate."""
         return 2 * self.macs

@@ -200,12 +200,12 @@ def _another(file: SpecArgument, kind: str, wanted: str, help: str) -> Diagnosti
 
 def facts(network: CompiledNetwork) -> dict[str, Any]:
     """What a program may want to know of a network: sizes, depth, counts."""
-    from archcompiler.analysis.costs import CostModel, total
+    from archcompiler.analysis.costs import network_cost
     from archcompiler.analysis.depth import trunk_depth
     from archcompiler.analysis.sizes import valid_sizes
 
     graph = network.graph
-    cost, sizes = total(CostModel(graph).network), valid_sizes(graph)
+    cost, sizes = network_cost(graph), valid_sizes(graph)
     return {
         "spec": network.loaded.source.name,
         "name": network.name,

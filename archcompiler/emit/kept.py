@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from itertools import combinations
 from textwrap import wrap
 
-from archcompiler.analysis.costs import CostModel, total
-from archcompiler.analysis.recompute import READ, Recomputation, names_of_maps, recomputed
+from archcompiler.analysis.costs import network_cost
+from archcompiler.analysis.recompute import READ, Recomputation, names_of_maps
 from archcompiler.ir import Graph
 
 
@@ -18,8 +18,8 @@ class RecomputeView:
 
     def __init__(self, graph: Graph, plan: Recomputation) -> None:
         self.plan = plan
-        self.usual = recomputed(graph, {}).image_bytes
-        self.macs = total(CostModel(graph).network).macs
+        cost = network_cost(graph)
+        self.usual, self.macs = cost.saved_image_bytes, cost.macs
         names = names_of_maps(graph)
         last = graph.root.steps[-1].name
         self.blocks: Mapping[str, list[str]] = {

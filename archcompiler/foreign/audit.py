@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.backends.torch.trace import UNKNOWN
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
@@ -85,7 +85,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     alike = _isomorphic(own, other, theirs)
     alignment = None if alike else align(own, other)
     lost = None if alignment is None else next(iter(alignment.unmatched[1]), None)
-    costs = total(CostModel(graph).network)
+    costs = network_cost(graph)
     parameters = sum(parameter.numel() for parameter in theirs.module.parameters())
     return Audit(
         theirs.said,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.sizes import takes, valid_sizes
 from archcompiler.ir import Graph
@@ -43,7 +43,7 @@ def check_expected(graph: Graph, expect: Expect) -> Iterator[Finding]:
 
 
 def _actual(graph: Graph) -> dict[str, int]:
-    cost = total(CostModel(graph).network)
+    cost = network_cost(graph)
     return {
         "params": cost.params,
         "macs": cost.macs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.peak import Moment, StepMemory, step_memory
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import Accelerator, Precision
@@ -136,7 +136,7 @@ def make_plan(
     compiled = speed.compile not in ("auto", "off") or (
         speed.compile == "auto" and machines.accelerator is not None
     )
-    graph, cost = network.graph, total(CostModel(network.graph).network)
+    graph, cost = network.graph, network_cost(network.graph)
     shards = processes if machines.sharded else 1
     state = state_memory(
         cost,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.plan.planning import GB, Plan
 from archcompiler.runner.report.progress import duration
 from archcompiler.runner.system.memory import size
@@ -59,7 +59,7 @@ def _memory(plan: Plan) -> Iterator[Row]:
         f"kept then; {one} an image at first",
     )
     if plan.again is not None:
-        macs = total(CostModel(plan.network.graph).network).macs
+        macs = network_cost(plan.network.graph).macs
         share = plan.again.macs / macs if macs else 0.0
         limit = plan.recipe.speed.memory
         why = ", where nothing is compiled" if limit == "auto" else ""

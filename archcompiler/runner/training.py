@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic
@@ -108,7 +108,7 @@ def train(job: Job) -> Outcome:
         require_whole_parts(job.loaded, settled, here)
         require_several_values(job.loaded, settled, job.network.graph, here)
         recipe = _on_hardware(settled, hardware)
-        cost = total(CostModel(job.network.graph).network)
+        cost = network_cost(job.network.graph)
         plan = planned_on(hardware, here, job.strategy, job.loaded, recipe, job.network.graph)
         scarce = require_memory(
             recipe, plan, job.network.graph, data.train.shape, hardware, here, job.strategy

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.ir import Graph
@@ -100,7 +100,7 @@ def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Resul
 
 def _costs(graph: Graph) -> Costs:
     """What a whole network costs, as tables have it."""
-    cost = total(CostModel(graph).network)
+    cost = network_cost(graph)
     return Costs(cost.params, cost.macs, cost.saved_bytes, trunk_depth(graph))
 
 

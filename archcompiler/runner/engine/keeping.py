@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from archcompiler.analysis.recompute import Recomputation, recomputed
+from archcompiler.analysis.recompute import Recomputation, usual_bytes
 from archcompiler.ir import Graph
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import planned
@@ -36,4 +36,4 @@ def planned_on(
 
 def kept_share(graph: Graph, plan: Recomputation | None) -> float:
     """The share of the usual that a plan keeps."""
-    return 1.0 if plan is None else plan.image_bytes / recomputed(graph, {}).image_bytes
+    return 1.0 if plan is None else plan.image_bytes / usual_bytes(graph)

@@ -7,7 +7,7 @@ from functools import cache
 
 import torch
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.peak import StepMemory, step_memory
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.state_memory import state_memory
@@ -45,7 +45,7 @@ def require_memory(
     count = replicas(recipe.speed, place.size)
     own, parts = recipe.batch_size // count, recipe.speed.accumulate
     sharded = strategy == "fully_shard" and place.size > 1
-    cost = total(CostModel(graph).network)
+    cost = network_cost(graph)
     shards = place.size if sharded else 1
     state = state_memory(
         cost, averages=recipe.optimizer.averages, average=recipe.ema > 0, shards=shards

@@ -11,7 +11,7 @@ from typing import Any, Final
 import jinja2
 
 from archcompiler import __version__
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.emit.render import Pycache
@@ -81,7 +81,7 @@ class Card:
 
     @cached_property
     def cost(self) -> Any:
-        return total(CostModel(self.network.graph).network)
+        return network_cost(self.network.graph)
 
     @cached_property
     def depth(self) -> int:

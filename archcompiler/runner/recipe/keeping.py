@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from archcompiler.analysis.budget import fitting, keeping, least_share
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.peak import step_memory
-from archcompiler.analysis.recompute import Recomputation, TooLittle, recomputed
+from archcompiler.analysis.recompute import Recomputation, TooLittle
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph
@@ -45,10 +45,10 @@ def planned(
         return None
     parts, shards = speed.accumulate, processes if sharded else 1
     images = max(1, recipe.batch_size // (replicas(speed, processes) * parts))
-    usual = recomputed(graph, {}).image_bytes * images / (2 if half else 1)
+    cost = network_cost(graph)
+    usual = cost.saved_image_bytes * images / (2 if half else 1)
     if limit == "auto" and usual < LITTLE:
         return None
-    cost = total(CostModel(graph).network)
     state = state_memory(
         cost,
         averages=recipe.optimizer.averages,

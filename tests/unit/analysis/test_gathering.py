@@ -16,7 +16,7 @@ from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import archcompiler
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.peak import step_memory
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.runner.system.distributed import World, distribute
@@ -63,7 +63,7 @@ def test_the_peak_that_torch_sees_of_shards(world: World, name: str, checkpointi
     network = archcompiler.compile(name)
     images = 2
     found = seen(network, world, images, checkpointing=checkpointing)
-    cost = total(CostModel(network.graph).network)
+    cost = network_cost(network.graph)
     state = state_memory(cost, averages=0, average=False, shards=PROCESSES)
     image = 4 * network.graph.input.numel + 8
     options = {"shards": PROCESSES, "in_place": False}

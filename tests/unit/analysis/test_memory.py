@@ -10,7 +10,7 @@ from saved_tensors import saved_bytes
 from strategies import small_specs
 
 import archcompiler
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
 
@@ -26,7 +26,7 @@ OTHER_RULES = [
 
 
 def analytic(network: CompiledNetwork) -> Cost:
-    return total(CostModel(network.graph).network)
+    return network_cost(network.graph)
 
 
 def measured(network: CompiledNetwork, batch: int = 1, device: str = "meta") -> int:

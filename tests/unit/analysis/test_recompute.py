@@ -16,9 +16,16 @@ from archcompiler import CompiledNetwork
 from archcompiler.analysis.budget import fitting, keeping
 from archcompiler.analysis.front import Front, Fronts, Limits
 from archcompiler.analysis.peak import step_memory
-from archcompiler.analysis.recompute import TooLittle, chain_path, plan_recomputation, recomputed
+from archcompiler.analysis.recompute import (
+    TooLittle,
+    chain_path,
+    plan_recomputation,
+    recomputed,
+    usual_bytes,
+)
 from archcompiler.emit.kept import few_patterns
 from archcompiler.ir import INPUT
+from archcompiler.shipped import specs
 
 
 class Choices:
@@ -135,6 +142,25 @@ def test_limits_lose_nothing() -> None:
         assert plan_recomputation(graph, size + beyond).work == work
 
 
+def test_a_corner_is_the_best_pair_at_its_rate() -> None:
+    from archcompiler.analysis.recompute import _Planner
+
+    stage = {"channels": 32, "modules": 1, "depth": 1}
+    planner = _Planner(archcompiler.compile(tiny_spec(stage)).graph, apart=False)
+    whole = planner.front(Limits())
+    found = {rate: planner.corner(rate) for rate in (0.0, 0.3, 2.0, 37.0, 1e9)}
+    pairs = list(zip(whole.sizes.tolist(), whole.works.tolist(), strict=True))
+    for rate, corner in found.items():
+        assert corner == min(pairs, key=lambda pair, r=rate: (pair[1] + r * pair[0], pair[0]))
+    assert len(set(found.values())) > 2
+
+
+@pytest.mark.parametrize("spec", specs())
+def test_what_is_kept_as_usual_is_what_the_costs_say(spec: str) -> None:
+    graph = archcompiler.compile(spec).graph
+    assert usual_bytes(graph) == recomputed(graph, {}).image_bytes
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12),
     st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12),
@@ -143,7 +169,7 @@ def test_fronts_are_sums_and_unions(one: list[tuple[int, int]], two: list[tuple[
     fronts = Fronts(Limits())
 
     def made(pairs: list[tuple[int, int]]) -> Front:
-        return fronts.union(*(Front.point(*pair, (str(pair),)) for pair in pairs))
+        return fronts.union(*(fronts.point(*pair, (str(pair),)) for pair in pairs))
 
     def best(pairs: set[tuple[int, int]]) -> set[tuple[int, int]]:
         return {

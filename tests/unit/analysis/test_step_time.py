@@ -8,7 +8,7 @@ import pytest
 from tiny import tiny_spec
 
 import archcompiler
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.roofline import Accelerator, accelerator
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 
@@ -44,7 +44,7 @@ def test_a_forward_pass_by_hand() -> None:
 @pytest.mark.parametrize("name", ["attention56", "attention452", "attention56_ecg"])
 def test_a_step_lies_between_its_bounds(name: str) -> None:
     graph = archcompiler.compile(name).graph
-    cost = total(CostModel(graph).network)
+    cost = network_cost(graph)
     endless = float("inf")
     for images in (1, 64):
         moved = cost.train_map_bytes * images + 3 * cost.param_bytes

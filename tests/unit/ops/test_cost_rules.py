@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.receptive_field import ReceptiveField
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
 from archcompiler.ops.base import Operator
@@ -45,7 +45,7 @@ def test_what_is_missing_is_a_diagnostic_that_says_what_to_do() -> None:
 
 def test_an_operator_without_a_rule_is_an_error() -> None:
     with pytest.raises(MissingRule, match=r"`cube` states no `(work|saved)`"):
-        total(CostModel(network(Cube())).network)
+        network_cost(network(Cube()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import torch
 from saved_tensors import saved_bytes
 from torch import nn
 
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.sizes import valid_sizes
 from archcompiler.backends.torch import (
     Helper,
@@ -129,7 +129,7 @@ def test_an_outside_operator_is_verified_and_counted() -> None:
     counts = count(network, module)
     assert counts.holds, str(counts)
     assert str(valid_sizes(network)) == "1 and more"
-    cost = total(CostModel(network).network)
+    cost = network_cost(network)
     assert cost.saved_bytes == saved_bytes(built(network), (1, 3, 8, 8))
 
 
@@ -193,7 +193,7 @@ def test_a_view_is_kept_as_what_it_is_a_view_of(batch: int) -> None:
     flat = Step("flat", make("flatten", 4, size=2), ("pool",), TensorType(16, 1, 1))
     linear = Step("linear", make("linear", 16, features=3), ("flat",), TensorType(3, 1, 1))
     network = graph(x, stem, half, conv, pool, flat, linear)
-    cost = total(CostModel(network).network)
+    cost = network_cost(network)
     assert prove(network, built(network)).holds
     image = cost.saved_bytes - cost.saved_batch_bytes
     assert batch * image + cost.saved_batch_bytes == saved_bytes(built(network), (batch, 4, 8, 8))

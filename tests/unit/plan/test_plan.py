@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import archcompiler
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.roofline import accelerator, accelerators
 from archcompiler.analysis.step_time import training_seconds
 from archcompiler.cli.program import group
@@ -18,7 +18,7 @@ from archcompiler.plan.planning import GB, Machines, make_plan
 from archcompiler.runner.recipe.loading import load_recipe
 
 NETWORK = archcompiler.compile("attention56_cifar")
-COST = total(CostModel(NETWORK.graph).network)
+COST = network_cost(NETWORK.graph)
 
 
 def plan(recipe: str = "cifar_paper", *settings: str, **options: Any):  # type: ignore[no-untyped-def]

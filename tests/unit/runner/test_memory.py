@@ -17,7 +17,7 @@ from unit.runner.jobs import QUICK, TINY, Jobs
 from unit.runner.standin import write_photographs
 
 import archcompiler
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.plan.planning import Machines, make_plan
@@ -40,7 +40,7 @@ from archcompiler.runner.training import train
 def test_the_state_is_what_torch_holds() -> None:
     network = archcompiler.compile(TINY)
     module = network.module()
-    cost = total(CostModel(network.graph).network)
+    cost = network_cost(network.graph)
     for name, averages in (("sgd", 1), ("adamw", 2)):
         recipe = load_recipe("smoke", (f"optimizer={name}",)).recipe
         assert recipe.optimizer.averages == averages

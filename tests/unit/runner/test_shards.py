@@ -18,7 +18,7 @@ from unit.runner.jobs import QUICK, TINY, Jobs, curve
 from unit.runner.processes import forked, free_port, run_rank, run_together
 
 import archcompiler
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.recompute import Recomputation, recomputed
 from archcompiler.diagnostics import CompileError
 from archcompiler.ir import Graph
@@ -266,7 +266,7 @@ def test_what_is_made_again_does_not_depend_on_processes(
 
     monkeypatch.setattr(keeping, "_plan_for", peak_of_all_kept)
     graph = archcompiler.compile("attention56_cifar").graph
-    params = total(CostModel(graph).network).params
+    params = network_cost(graph).params
 
     def peaks(*settings: str) -> list[int]:
         loaded = load_recipe("smoke", ("batch_size=128", "speed.memory=1GB", *settings))

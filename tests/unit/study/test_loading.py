@@ -10,7 +10,7 @@ from command_line import run
 from tiny import tiny_toml
 
 from archcompiler import shipped
-from archcompiler.analysis.costs import CostModel, total
+from archcompiler.analysis.costs import network_cost
 from archcompiler.study.loading import load_study
 
 STUDY = """\
@@ -168,6 +168,6 @@ def test_the_plain_trunk_costs_what_attention_costs(name: str, off: float) -> No
     networks = {cell.network.title: cell.network.compiled for cell in study.cells}
     attention, trunk = (networks[title] for title in ("attention", "trunk"))
     assert not any(stage.modules for stage in trunk.spec.stages)
-    costs = [total(CostModel(network.graph).network) for network in (attention, trunk)]
+    costs = [network_cost(network.graph) for network in (attention, trunk)]
     assert costs[1].macs == pytest.approx(costs[0].macs, rel=off)
     assert costs[1].params == pytest.approx(costs[0].params, rel=0.004)
