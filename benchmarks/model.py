@@ -58,7 +58,7 @@ def _measure(course: Course) -> Iterator[Comparison]:
     ):
         for model in models.values():
             model.to(memory_format=order)
-        x = images.contiguous(memory_format=order)
+        x = images.to(memory_format=order)
         for title, run in (("training step", _step), ("inference", _infer)):
             runs: dict[str, Measure] = {
                 name: partial(seconds, partial(run, model, x, labels))

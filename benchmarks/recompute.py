@@ -52,7 +52,7 @@ def measure(course: Course) -> Iterator[Comparison]:
 
 def _times(network: CompiledNetwork, batch: int, rounds: int) -> Iterator[Comparison]:
     order = torch.channels_last
-    x = torch.randn(batch, *network.spec.input).contiguous(memory_format=order)
+    x = torch.randn(batch, *network.spec.input).to(memory_format=order)
     shares = (0.75, 0.5, 0.25)
     models = {1.0: network.module()} | {s: network.recomputing(s).module() for s in shares}
     runs: dict[str, Measure] = {

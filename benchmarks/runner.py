@@ -191,7 +191,7 @@ def bare_steps(
         for _ in range(steps):
             place = 0 if place + batch > len(labels) else place
             x = normalise(pixels[place : place + batch])
-            x = x.contiguous(memory_format=hardware.memory_format)
+            x = x.to(memory_format=hardware.memory_format)
             with hardware.autocast():
                 loss = F.cross_entropy(module(x), labels[place : place + batch])
             loss.backward()

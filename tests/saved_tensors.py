@@ -10,7 +10,8 @@ ORDERS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 def in_order(images: torch.Tensor) -> torch.Tensor:
     """Images in the order that emitted modules have maps in, so that they make no copy of them."""
-    return images.contiguous(memory_format=ORDERS.get(images.dim(), torch.contiguous_format))
+    # By `to`: images of one channel are contiguous in either order, and not the same in both.
+    return images.to(memory_format=ORDERS.get(images.dim(), torch.contiguous_format))
 
 
 def saved_bytes(module: nn.Module, shape: tuple[int, ...], device: str = "meta") -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from archcompiler.emit.groups import Group, groups
 from archcompiler.emit.lines import Body, Line
@@ -32,7 +33,12 @@ def constructor(body: Body, absent: str) -> list[str]:
 
 def reads(text: str, name: str) -> bool:
     """Whether source reads a variable of this name."""
-    return re.search(rf"(?<![\w.]){re.escape(name)}\b(?!=)", text) is not None
+    return name in _names(text)
+
+
+@lru_cache(maxsize=64)
+def _names(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"(?<![\w.])[^\W\d]\w*\b(?!=)", text))
 
 
 def _conditional(group: Group, absent: str) -> list[str]:

@@ -219,9 +219,7 @@ class Loop:
         x = augment(batch.images, draws, recipe.augment, self.normalise)
         mixed = self.mixer(x, labels, draws) if self.mixer.active else None
         # The network would do it, but beside an image that is kept until then.
-        x = (x if mixed is None else mixed.images).contiguous(
-            memory_format=self.hardware.memory_format
-        )
+        x = (x if mixed is None else mixed.images).to(memory_format=self.hardware.memory_format)
         with self.hardware.autocast():
             logits = self.model(x)
         logits, smoothing = logits.float(), recipe.label_smoothing

@@ -1,4 +1,4 @@
-"""The peak of a step under `fully_shard` against what torch's FSDPMemTracker sees of one."""
+"""The peak of a step on several processes against what torch's trackers see of one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from saved_tensors import in_order
 from shipped import EVERY_SPEC
 from tiny import tiny_spec
 from torch.distributed._tools.fsdp2_mem_tracker import FSDPMemTracker
+from torch.distributed._tools.mem_tracker import MemTracker
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 import archcompiler
@@ -34,7 +35,11 @@ blocks its gradient shows."""
 def world() -> Iterator[World]:
     """The first of several processes; the others are not there, and what they send is nothing."""
     dist.init_process_group("fake", rank=0, world_size=PROCESSES, store=FakeStore())
+    threads = torch.get_num_threads()
+    # On one thread 3-D convolutions have kernels of their own, that hand gradients on as they are.
+    torch.set_num_threads(2)
     yield World(0, PROCESSES)
+    torch.set_num_threads(threads)
     dist.destroy_process_group()
 
 
@@ -70,6 +75,43 @@ def test_the_peak_that_torch_sees_of_shards(world: World, name: str, checkpointi
     step = step_memory(network.graph, checkpointing=checkpointing, **options)
     foreseen = state.total + images * image + step.peak(images)
     assert foreseen == pytest.approx(found, rel=WITHIN)
+
+
+@pytest.fixture
+def alone() -> Iterator[World]:
+    """The first of several processes, which has nobody to exchange gradients with."""
+    dist.init_process_group("gloo", rank=0, world_size=1, store=dist.HashStore())
+    yield World(0, PROCESSES)
+    dist.destroy_process_group()
+
+
+@pytest.mark.filterwarnings("ignore:Grad strides do not match bucket view strides")
+@pytest.mark.parametrize("name", specs() if EVERY_SPEC else FEW)
+def test_the_peak_that_torch_sees_of_ddp(alone: World, name: str) -> None:
+    """Its buckets are settled after a step; from the next one on they are there."""
+    network = archcompiler.compile(name)
+    images = 3
+    module = network.module(checkpointing=False).train()
+    model = distribute(module, alone, "ddp", torch.device("cpu"))
+    x = in_order(torch.randn(images, *network.spec.input))
+    labels = torch.zeros(images, dtype=torch.long)
+
+    def step() -> None:
+        F.cross_entropy(model(x).reshape(images, -1), labels).backward()
+
+    step()
+    model.zero_grad()
+    step()
+    tracker = MemTracker()
+    tracker.track_external(model, x, labels)
+    with tracker:
+        step()
+    (found,) = tracker.get_tracker_snapshot("peak").values()
+    state = state_memory(network_cost(network.graph), averages=0, average=False, shards=1)
+    image = 4 * network.graph.input.numel + 8
+    there = step_memory(network.graph, accumulated=True, in_place=False)
+    foreseen = state.total + images * image + there.peak(images)
+    assert foreseen == pytest.approx(found["Total"], rel=0.01)
 
 
 def test_what_is_whole_comes_and_goes() -> None:
