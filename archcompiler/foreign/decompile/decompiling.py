@@ -10,16 +10,18 @@ from typing import TypeVar
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.config.located import locate
 from archcompiler.diagnostics import CompileError, Source
-from archcompiler.foreign.decompile.families import own_units
+from archcompiler.foreign.decompile.families import Own, free, own_units
 from archcompiler.foreign.decompile.fitting import Fitter
 from archcompiler.foreign.decompile.flow import Colours, Flow, as_flow
 from archcompiler.foreign.decompile.found import Finder, Gated, Unit
 from archcompiler.foreign.decompile.layout import Literal, Table
+from archcompiler.foreign.decompile.merging import merged
 from archcompiler.foreign.decompile.own import Blocks
 from archcompiler.foreign.decompile.parsing import Parse, Parser
-from archcompiler.foreign.decompile.rows import Row, rows
+from archcompiler.foreign.decompile.rows import Row, Run, rows
 from archcompiler.foreign.decompile.saying import Words, said, words
-from archcompiler.foreign.decompile.trial import Trials
+from archcompiler.foreign.decompile.steps import module
+from archcompiler.foreign.decompile.trial import Call, Trials
 from archcompiler.foreign.decompile.writing import spec_of, spec_text
 from archcompiler.foreign.matching import TooSymmetric, isomorphic
 from archcompiler.language.library import Library
@@ -86,9 +88,14 @@ def _specs(flow: Flow, name: str) -> Iterator[Table]:
     bare = Finder(flow, row, Fitter(Trials(_dialect(flow, meant, Library()), Colours())), meant)
     found = [first := _Attempt.of(flow, row, meant)]
     if first.is_written_out:
-        for blocks in own_units(bare, bare.library.names("blocks")):
-            found.append(_Attempt.of(flow, row, meant, blocks, first))
+        for own in own_units(bare, bare.library.names("blocks")):
+            blocks = {name: block for name, (block, _) in own.items()}
+            found.append(attempt := _Attempt.of(flow, row, meant, blocks, first))
+            folded = attempt.folded(own)
+            if folded != blocks:
+                found.append(_Attempt.of(flow, row, meant, folded, first))
     specs = [attempt.spec(name) for attempt in found if attempt.parse is not None]
+    specs += [fewer for spec in specs if (fewer := merged(spec)) != spec]
     yield from sorted(specs, key=lambda spec: len(spec_text(spec)))
     plain = _Attempt.of(flow, row, meant, short=False)
     if plain.parse is not None:
@@ -139,11 +146,45 @@ class _Attempt:
         parts = (parse.stem, parse.head, *(stage.unit for stage in parse.stages))
         return any(isinstance(part, Literal) for part in parts)
 
+    def folded(self, own: Mapping[str, Own]) -> Table:
+        """The blocks of the spec's own with units called by name inside of them, and so as modules
+        the gates that no block says.
+        """
+        found = dict(self.blocks)
+        for name, (_, run) in own.items():
+            block = self._with_units(run, name)
+            if block is not None:
+                found[name] = block
+        for start in self.finder.gates:
+            block = self._with_units(self.finder.run(start, start + 1))
+            if start not in self.gated and block is not None and block not in found.values():
+                found[free("gated", {*found, *self.finder.library.names("blocks")})] = block
+        return found
+
+    def _with_units(self, run: Run, but: str = "") -> Table | None:
+        """A run as a block, with units that are known but for one; None if none are in it."""
+        calls = [call for call in self.calls if call.name != but]
+        steps = self._writer(calls, {}).steps(run.row, run.start, run.end)
+        names = {call.name for call in calls}
+        unit = next((step for step in steps.values() if step["op"] in names), None)
+        if unit is None:
+            return None
+        return module(steps, unit) if run.start in self.finder.gates else {"steps": steps}
+
+    @property
+    def calls(self) -> list[Call]:
+        """The units that are found."""
+        return list(dict.fromkeys(unit.call for own in self.units.values() for unit in own))
+
     def spec(self, name: str) -> Table:
         assert self.parse is not None
         finder = self.finder
-        calls = tuple(dict.fromkeys(unit.call for own in self.units.values() for unit in own))
-        known: dict[Row, Mapping[int, list[Unit]]] = {finder.row: self.units}
+        own = self._writer(self.calls, {finder.row: self.units})
+        return spec_of(self.parse, finder.flow, finder.row, finder.words, name, own)
+
+    def _writer(self, calls: Sequence[Call], known: dict[Row, Mapping[int, list[Unit]]]) -> Blocks:
+        """What writes blocks with these units in them, of which those in some rows are known."""
+        finder = self.finder
 
         def units(row: Row) -> Mapping[int, list[Unit]]:
             if row not in known:
@@ -151,8 +192,7 @@ class _Attempt:
                 known[row] = inner.known(calls) if calls else {}
             return known[row]
 
-        own = Blocks(finder.flow, finder.words, units, dict(self.blocks))
-        return spec_of(self.parse, finder.flow, finder.row, finder.words, name, own)
+        return Blocks(finder.flow, finder.words, units, dict(self.blocks))
 
 
 Found = TypeVar("Found")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, NamedTuple
@@ -46,6 +46,22 @@ def _holds(text: str, use: Use) -> bool:
         "stride == 1": not strided,
         "cin == c": not wider,
     }[text]
+
+
+def relative(table: Mapping[str, Any], use: Use) -> dict[str, Any]:
+    """A step of a block that is used once, with a number that the block is called with by its name.
+
+    A share of the channels may be chance, and stays a number.
+    """
+    return {name: _by_name(name, value, use) for name, value in table.items()}
+
+
+def _by_name(name: str, value: Any, use: Use) -> Any:
+    if name == "stride":
+        return "stride" if value == use.stride > 1 else value
+    if name in ("channels", "features", "groups") and not isinstance(value, str):
+        return "c" if value == use.c else "cin" if value == use.cin else value
+    return value
 
 
 def agreed(name: str, uses: Sequence[Use], values: Sequence[Any]) -> tuple[Any, list[bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -30,6 +30,13 @@ _DEFAULTS: Final[Mapping[str, Any]] = {"stride": 1, "groups": 1, "dilation": 1, 
 """What a convolution has where nothing is said."""
 
 
+class Own(NamedTuple):
+    """A block of the spec's own, and the longest run that it says."""
+
+    block: Table
+    run: Run
+
+
 class Member(NamedTuple):
     """A run of a family, and what it lacks of the largest one."""
 
@@ -47,7 +54,7 @@ class Family:
     gain: int
 
 
-def own_units(finder: Finder, taken: Sequence[str]) -> list[dict[str, Table]]:
+def own_units(finder: Finder, taken: Sequence[str]) -> list[dict[str, Own]]:
     """Blocks for what comes again along a row, by names that are not taken: the likeliest choices.
 
     Units in a row may be cut apart at several places, such as before an activation or after it.
@@ -61,12 +68,12 @@ def own_units(finder: Finder, taken: Sequence[str]) -> list[dict[str, Table]]:
         found = [family for family in found if family.gain > 0]
         return sorted(found, key=lambda family: -family.gain)
 
-    choices: list[dict[str, Table]] = []
+    choices: list[dict[str, Own]] = []
     likeliest = families(set())
     for first in likeliest[:_CHOICES]:
         if first.gain < _NEAR * likeliest[0].gain:
             break
-        found: dict[str, Table] = {}
+        found: dict[str, Own] = {}
         covered: set[int] = set()
         best: Family | None = first
         for _ in range(_MOST):
@@ -77,7 +84,8 @@ def own_units(finder: Finder, taken: Sequence[str]) -> list[dict[str, Table]]:
                 covered |= set(range(best.members[0].run.start, best.members[0].run.end))
             else:
                 covered |= {at for m in members for at in range(m.run.start, m.run.end)}
-                found[_name(block, {*taken, *found})] = block
+                run = max((member.run for member in members), key=lambda run: len(run.nodes))
+                found[_name(block, {*taken, *found})] = Own(block, run)
             best = next(iter(families(covered)), None)
         if found and found not in choices:
             choices.append(found)
@@ -227,9 +235,22 @@ def _odd(held: Sequence[bool]) -> set[int]:
     return {i for i, own in enumerate(held) if own is fewer}
 
 
-def _name(block: Table, taken: set[str]) -> str:
+def _name(block: Table, taken: Collection[str]) -> str:
     ops = {step["op"] for step in block["steps"].values()}
-    word = "residual" if "add" in ops else "branched" if "concat" in ops else "layers"
+    word = (
+        "gated"
+        if "gate" in ops
+        else "residual"
+        if "add" in ops
+        else "branched"
+        if "concat" in ops
+        else "layers"
+    )
+    return free(word, taken)
+
+
+def free(word: str, taken: Collection[str]) -> str:
+    """A word as a name, with a number if it is taken."""
     name, number = word, 1
     while name in taken:
         number += 1

@@ -167,7 +167,7 @@ class Finder:
 
     def gated(self, trunks: Sequence[Call]) -> dict[int, list[Gated]]:
         """Every attention module without its outer units, whose trunk has one of these units."""
-        likely = [start for start in range(self.length) if self._may_be_gated(start)]
+        likely = self.gates
         known: dict[object, tuple[Call, list[Call]] | None] = {}
         keys = {
             start: self.run(start, start + 1).key(self.fitter.trials.colours) for start in likely
@@ -188,6 +188,11 @@ class Finder:
                 again[key] = self._modules(self.run(start, start + 1), pair[0])
             found[start] = [Gated(start, start + 1, call, pair[0]) for call in again[key]]
         return found
+
+    @cached_property
+    def gates(self) -> list[int]:
+        """Where attention modules may be, by the value that they read."""
+        return [start for start in range(self.length) if self._may_be_gated(start)]
 
     def _may_be_gated(self, start: int) -> bool:
         run = self.run(start, start + 1)

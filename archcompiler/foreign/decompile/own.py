@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from archcompiler.config.toml import toml_value
+from archcompiler.foreign.decompile.expressing import Use, relative
+from archcompiler.foreign.decompile.families import free
 from archcompiler.foreign.decompile.flow import Flow
-from archcompiler.foreign.decompile.found import Unit
+from archcompiler.foreign.decompile.found import Unit, stride_of
 from archcompiler.foreign.decompile.layout import Literal, Part, Table
-from archcompiler.foreign.decompile.rows import Row
+from archcompiler.foreign.decompile.rows import Row, Run
 from archcompiler.foreign.decompile.saying import Words, said
 from archcompiler.foreign.decompile.steps import Item, as_steps
 
@@ -18,6 +20,9 @@ _ROOM: Final = 180
 """Steps of a block: a spec may have few more."""
 _FEW: Final = 3
 """Steps that stay where they are, also where a block gets too long."""
+
+SEGMENT: Final = "segment"
+"""What a block for a part of a row is called."""
 
 Units = Callable[[Row], Mapping[int, list[Unit]]]
 
@@ -46,7 +51,13 @@ class Blocks:
             return part.table()
         if part.start == part.end:
             return self._named({"steps": {"keep": {"op": "identity"}}}, word)
-        return self._block(row, part.start, part.end, word)
+        use = self._use(row, part.start, part.end)
+        # A stem and a head are there once, and what they are called with is not always theirs.
+        return self._block(row, part.start, part.end, word, use if word == SEGMENT else None)
+
+    def steps(self, row: Row, start: int, end: int) -> dict[str, Table]:
+        """A part of a row as the steps of a block."""
+        return self._steps(row, start, end, self._use(row, start, end))
 
     def table(self, row: Row, part: Part, word: str) -> Table:
         """The same as a table."""
@@ -64,19 +75,26 @@ class Blocks:
                 waiting |= set(_texts(self.blocks[word]))
         return {name: table for name, table in self.blocks.items() if name in found}
 
-    def _block(self, row: Row, start: int, end: int, word: str) -> str:
+    def _block(self, row: Row, start: int, end: int, word: str, use: Use | None) -> str:
+        return self._named({"steps": self._steps(row, start, end, use)}, word)
+
+    def _steps(self, row: Row, start: int, end: int, use: Use | None) -> dict[str, Table]:
         items = self._items(row, start, end)
-        return self._named({"steps": as_steps(items, row.values[start])}, word)
+        if use is not None:
+            items = [item._replace(table=relative(item.table, use)) for item in items]
+        return as_steps(items, row.values[start])
+
+    def _use(self, row: Row, start: int, end: int) -> Use:
+        """What a part of a row is called with as a block."""
+        c, cin = (self.flow.type(row.values[at]).channels for at in (end, start))
+        return Use(c, cin, stride_of(Run(self.flow, row, start, end)) or 1)
 
     def _named(self, block: Table, word: str) -> str:
         """The name of a block; equal ones have one."""
         for name, known in self.blocks.items():
             if known == block:
                 return name
-        name, number = word, 1
-        while name in self.blocks:
-            number += 1
-            name = f"{word}{number}"
+        name = free(word, self.blocks)
         self.blocks[name] = block
         return name
 
@@ -111,10 +129,10 @@ class Blocks:
 
     def _called(self, row: Row, start: int, end: int) -> Item:
         """A block of its own for a part of a row, as a step."""
-        cin = self.flow.type(row.values[start]).channels
-        c = self.flow.type(row.values[end]).channels
-        table = {"op": self._block(row, start, end, "segment")}
-        channels = {} if c == cin else {"channels": c}
+        # Its stride is not said where it is called.
+        use = self._use(row, start, end)._replace(stride=1)
+        table = {"op": self._block(row, start, end, SEGMENT, use)}
+        channels = {} if use.c == use.cin else {"channels": use.c}
         return Item(row.values[end], table | channels, (row.values[start],))
 
     def _pieces(self, row: Row, start: int, end: int) -> list[_Piece]:

@@ -227,7 +227,8 @@ class Parser:
             return {}
         definition = self.finder.library.find(own[0].call.name, "modules")
         assert definition is not None
-        if ("p" not in definition.options and p) or ("post" not in definition.options and post):
+        same = p if "p" in definition.options else 0
+        if p != same or ("post" not in definition.options and post != same):
             return {}
         at = own[0].end
         for _ in range(post):

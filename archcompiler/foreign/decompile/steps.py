@@ -53,6 +53,24 @@ def as_steps(items: Sequence[Item], entry: str) -> dict[str, Table]:
     return found
 
 
+def module(steps: Mapping[str, Table], unit: Table) -> Table:
+    """The steps of a gate as an attention module, with `p` units before and after them."""
+    outer = {key: value for key, value in unit.items() if key != "from"} | {"repeat": "p"}
+    inner = {
+        name: step | ({"from": _after(step["from"])} if "from" in step else {})
+        for name, step in steps.items()
+    }
+    options = {"p": {"default": 1, "least": 0}}
+    return {"options": options, "steps": {"pre": outer, **inner, "post": outer}}
+
+
+def _after(sources: Any) -> Any:
+    """What is read where units stand before the input's readers."""
+    if isinstance(sources, list):
+        return [_after(source) for source in sources]
+    return "pre" if sources == X else sources
+
+
 def _base(item: Item) -> str:
     word = str(item.table["op"])
     word = _SHORT.get(word, word)

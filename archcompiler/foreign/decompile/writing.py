@@ -8,7 +8,7 @@ from archcompiler.config.path import SpecPath
 from archcompiler.config.toml import toml_lines
 from archcompiler.foreign.decompile.flow import Flow
 from archcompiler.foreign.decompile.layout import Literal, Table
-from archcompiler.foreign.decompile.own import Blocks
+from archcompiler.foreign.decompile.own import SEGMENT, Blocks
 from archcompiler.foreign.decompile.parsing import Parse
 from archcompiler.foreign.decompile.rows import Row
 from archcompiler.foreign.decompile.saying import Words
@@ -27,11 +27,11 @@ def spec_of(parse: Parse, flow: Flow, row: Row, words: Words, name: str, own: Bl
     norm = meanings.pop("norm", None)
     spec |= meanings
     stages = [
-        stage.table(parse.unit, parse.attention, lambda part: own.part(row, part, "segment"))
+        stage.table(parse.unit, parse.attention, lambda part: own.part(row, part, SEGMENT))
         for stage in parse.stages
     ]
     if parse.unit is not None and any("unit" not in stage for stage in stages):
-        unit = own.part(row, parse.unit, "segment")
+        unit = own.part(row, parse.unit, SEGMENT)
         if unit != _UNIT:
             spec["unit"] = unit
     if norm is not None:
