@@ -24,10 +24,11 @@ from archcompiler.foreign.difference import (
     first_difference,
     operation,
 )
+from archcompiler.foreign.folding import lacks_norms, with_folded_norms
 from archcompiler.foreign.loading import Implementation
 from archcompiler.foreign.mapping import named_dataflow
 from archcompiler.foreign.matching import TooSymmetric, isomorphic
-from archcompiler.ir import TensorType
+from archcompiler.ir import Graph, TensorType
 from archcompiler.verify.isomorphism import Dataflow
 
 
@@ -67,11 +68,14 @@ class Audit:
     """Operators of theirs that nothing depends on."""
     unknown: tuple[Operation, ...] = ()
     """What of theirs has no operator here."""
+    folded: bool = False
+    """Whether it is the network with batch norms folded into the layers before them."""
 
 
 def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     """Compare an implementation with the network of a spec, at the spec's input.
 
+    One whose batch norms are folded, as exporters leave them, is compared as inference has both.
     Raises CompileError E901 for a module that cannot be traced.
     """
     graph = network.graph
@@ -83,16 +87,21 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     other: Dataflow = traced.subgraph([node for node in traced if node in live]).copy()
     shared = tuple(_shared(other))
     alike = _isomorphic(own, other, theirs)
+    folded = not alike and lacks_norms(own, other) and _folded_alike(graph, view, theirs)
+    alike |= folded
     alignment = None if alike else align(own, other)
     lost = None if alignment is None else next(iter(alignment.unmatched[1]), None)
     costs = network_cost(graph)
-    parameters = sum(parameter.numel() for parameter in theirs.module.parameters())
     return Audit(
         theirs.said,
         network,
         alike and not shared and not unread,
         graph.input,
-        Costs(parameters, _macs(view, theirs.module, graph.input), len(traced) - 1),
+        Costs(
+            _parameters(view, theirs.module),
+            _macs(view, theirs.module, graph.input),
+            len(traced) - 1,
+        ),
         Costs(costs.params, costs.macs, len(own) - 1),
         None if alike else first_difference(own, other),
         alignment,
@@ -101,6 +110,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
         shared,
         unread,
         tuple(operation(other, n) for n in other if other.nodes[n]["label"][0] == UNKNOWN),
+        folded,
     )
 
 
@@ -116,6 +126,14 @@ def _isomorphic(own: Dataflow, other: Dataflow, theirs: Implementation) -> bool:
     except TooSymmetric:
         problem = f"`{theirs.said}` has too many operators that are alike"
         raise CompileError(error("E904", problem, theirs.place)) from None
+
+
+def _folded_alike(graph: Graph, view: Dataflow, theirs: Implementation) -> bool:
+    """Whether both are the same once batch norms are folded wherever they can be."""
+    own, other = (
+        with_folded_norms(canonical(each, inference=True)) for each in (named_dataflow(graph), view)
+    )
+    return _isomorphic(own, other.subgraph(_live(other)).copy(), theirs)
 
 
 def _live(graph: Dataflow) -> set[str]:
@@ -143,6 +161,13 @@ def _dead(module: nn.Module, graph: Dataflow) -> dict[str, int]:
         for tensor in (data.get("tensors") or {}).values()
     }
     return {name: p.numel() for name, p in module.named_parameters() if name not in read}
+
+
+def _parameters(view: Dataflow, module: nn.Module) -> int:
+    """Elements of a module's parameters; those of its operators where it has none: ONNX has not."""
+    own = sum(parameter.numel() for parameter in module.parameters())
+    operators = (data["op"] for _, data in view.nodes(data=True))
+    return own or sum(op.parameters for op in operators if op is not None)
 
 
 def _macs(view: Dataflow, module: nn.Module, x: TensorType) -> int | None:

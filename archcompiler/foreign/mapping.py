@@ -11,6 +11,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, err
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.foreign.canonical import canonical
 from archcompiler.foreign.difference import first_difference
+from archcompiler.foreign.folding import lacks_norms
 from archcompiler.foreign.loading import Implementation
 from archcompiler.foreign.matching import (
     Choice,
@@ -160,6 +161,11 @@ def _another(
         nothing = "nothing more"
         notes.append(f"first, theirs has {first.theirs or nothing}")
         notes.append(f"where the spec has {first.ours or nothing}")
+    if lacks_norms(own, other):
+        notes.append(
+            "it has fewer batch norms: where an exporter has folded them (torch.onnx does unless "
+            "`optimize=False`), their weights are in no file any more"
+        )
     return error(
         "E902",
         f"`{theirs.said}` is another network than `{network.name}`",

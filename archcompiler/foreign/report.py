@@ -108,7 +108,9 @@ def verdict(audit: Audit, quote: str = "") -> str:
     name = f"{quote}{audit.network.name}{quote}"
     place = f"at {audit.input}"
     if audit.same:
-        return f"{said} is {name} {place}: {audit.ours.operators:,} operators, each isomorphic"
+        folded = ", with batch norms folded into the layers before them" if audit.folded else ""
+        count = f"{audit.theirs.operators:,} operators, each isomorphic"
+        return f"{said} is {name} {place}{folded}: {count}"
     if audit.first is None and audit.alignment is None:
         return f"{said} computes what {name} does {place}, but not as that network"
     return f"{said} is not {name} {place}"
@@ -149,6 +151,7 @@ def facts(audit: Audit) -> dict[str, Any]:
     return {
         "implementation": audit.said,
         "isomorphic": audit.same,
+        "batch_norms_folded": audit.folded,
         "first": audit.first
         and {"theirs": _operation(audit.first.theirs), "ours": _operation(audit.first.ours)},
         "deviations": [

@@ -13,6 +13,7 @@ from restated import attention_ports
 from restated.table import PORTS
 from tiny import tiny_spec
 from torch import nn
+from torch.fx.experimental.optimization import fuse
 
 from archcompiler import shipped
 from archcompiler.cli.program import group
@@ -21,6 +22,7 @@ from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, Source, Span
 from archcompiler.foreign.audit import Audit, audit
 from archcompiler.foreign.loading import Implementation
+from archcompiler.foreign.report import text
 
 SPEC = tiny_spec(
     {"channels": 32, "modules": 1, "depth": 2},
@@ -269,3 +271,21 @@ def test_the_idle_projections_of_a_port() -> None:
     known = PORTS["tengshaofeng92_32"]
     assert found.theirs.parameters - sum(found.dead.values()) == known.parameters
     assert found.theirs.macs == known.macs
+
+
+@pytest.mark.parametrize("unit", ["basic", "preact_basic"])
+def test_batch_norms_that_are_folded(unit: str) -> None:
+    """As torch.fx does it, and exporters to ONNX: those after a convolution, and no others."""
+    network = compile(tiny_spec({"channels": 32, "stride": 2, "before": 2}, unit=unit))
+    module = fuse(network.module().eval())
+    left = any(isinstance(m, nn.BatchNorm2d) for m in module.modules())
+    assert left == (unit != "basic")
+    place = Span(Source("<module>", "fused", "toml"), 0, 5)
+    found = audit(network, Implementation("fused", place, module))
+    assert found.same
+    assert found.folded
+    assert "with batch norms folded" in text(found)
+    other = compile(tiny_spec({"channels": 32, "before": 2}, unit=unit))
+    found = audit(other, Implementation("fused", place, module))
+    assert not found.same
+    assert not found.folded
