@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from archcompiler.config.toml import toml_value
@@ -75,6 +75,7 @@ class Finder:
     fitter: Fitter
     words: Words
     _fitted: dict[object, Call | None] = field(default_factory=dict)
+    _shapes: dict[tuple[str, Home], Shape] = field(default_factory=dict)
 
     @property
     def library(self) -> Library:
@@ -308,8 +309,9 @@ class Finder:
             self._fitted[key] = self.fitter.fit(name, home, wanted, kind, offered)
         return self._fitted[key]
 
-    @cache  # noqa: B019  (a finder lives for one network)
-    def _shape(self, name: str, home: Home = "blocks") -> Shape:
-        definition = self.library.find(name, home)
-        assert definition is not None
-        return shape(definition, self.words, self.library)
+    def _shape(self, name: str, home: Home) -> Shape:
+        if (name, home) not in self._shapes:
+            definition = self.library.find(name, home)
+            assert definition is not None
+            self._shapes[name, home] = shape(definition, self.words, self.library)
+        return self._shapes[name, home]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 from pathlib import Path
@@ -27,6 +28,7 @@ from archcompiler.diagnostics import CompileError, Source, Span
 from archcompiler.foreign.canonical import canonical
 from archcompiler.foreign.decompile import decompiling
 from archcompiler.foreign.decompile.decompiling import Decompiled, decompiled
+from archcompiler.foreign.decompile.found import Finder
 from archcompiler.foreign.decompile.source import decompile, name_of
 from archcompiler.foreign.decompile.writing import spec_of
 from archcompiler.foreign.loading import Implementation, load_implementation
@@ -304,6 +306,12 @@ def test_a_released_graph(name: str) -> None:
     made = decompiled(view, name)
     assert isomorphism(as_released(dataflow(made.network.graph)), graph) is not None
     assert made.lines < 32
+
+
+def test_nothing_of_a_network_stays() -> None:
+    again(tiny_spec())
+    gc.collect()
+    assert not [known for known in gc.get_objects() if isinstance(known, Finder)]
 
 
 def test_the_page_shows_what_comes_of_its_module(
