@@ -311,7 +311,7 @@ def test_a_released_graph(name: str) -> None:
 def test_nothing_of_a_network_stays() -> None:
     again(tiny_spec())
     gc.collect()
-    assert not [known for known in gc.get_objects() if isinstance(known, Finder)]
+    assert not [known for known in gc.get_objects() if type(known) is Finder]
 
 
 def test_the_page_shows_what_comes_of_its_module(
