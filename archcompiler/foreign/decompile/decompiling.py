@@ -169,7 +169,8 @@ class _Attempt:
         unit = next((step for step in steps.values() if step["op"] in names), None)
         if unit is None:
             return None
-        return module(steps, unit) if run.start in self.finder.gates else {"steps": steps}
+        is_gate = run.start in self.finder.gates and run.end == run.start + 1
+        return module(steps, unit) if is_gate else {"steps": steps}
 
     @property
     def calls(self) -> list[Call]:
