@@ -75,7 +75,7 @@ class Audit:
 def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     """Compare an implementation with the network of a spec, at the spec's input.
 
-    One whose batch norms are folded, as exporters leave them, is compared as inference has both.
+    A file for inference whose batch norms are folded is compared as inference has both.
     Raises CompileError E901 for a module that cannot be traced.
     """
     graph = network.graph
@@ -87,7 +87,9 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     other: Dataflow = traced.subgraph([node for node in traced if node in live]).copy()
     shared = tuple(_shared(other))
     alike = _isomorphic(own, other, theirs)
-    folded = not alike and lacks_norms(own, other) and _folded_alike(graph, view, theirs)
+    # A module to be trained that has no batch norm where the network has one is another network.
+    may_fold = theirs.for_inference and not alike and lacks_norms(own, other)
+    folded = may_fold and _folded_alike(graph, view, theirs)
     alike |= folded
     alignment = None if alike else align(own, other)
     lost = None if alignment is None else next(iter(alignment.unmatched[1]), None)

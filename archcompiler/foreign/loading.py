@@ -40,6 +40,8 @@ class Implementation:
     """Where that was."""
     module: nn.Module = field(repr=False)
     """In evaluation, on the CPU."""
+    for_inference: bool = False
+    """Whether it was exported for that alone, and may have its batch norms folded: ONNX."""
 
     def dataflow(self, graph: Graph) -> Dataflow:
         """The network at the graph's input, labelled as that is. Raises as `traced` does."""
@@ -85,7 +87,8 @@ def load_implementation(said: str, option: str) -> Implementation:
     place = Span(Source(option, said, "toml"), 0, len(said))
     path, _, name = said.rpartition(":")
     if Path(said).suffix.lower() in _GRAPHS:
-        return Implementation(said, place, _saved(_file(said, place), place))
+        module = _saved(_file(said, place), place)
+        return Implementation(said, place, module, Path(said).suffix.lower() == ".onnx")
     if not path or not name or not path.lower().endswith(".py"):
         raise _unread(place, "it is none of FILE.py:NAME, FILE.pt2 and FILE.onnx")
     file = _file(path, place)
