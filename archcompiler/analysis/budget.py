@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from archcompiler.analysis.planner import TooLittle, plan_recomputation
 from archcompiler.analysis.recompute import (
     Recomputation,
-    TooLittle,
-    plan_recomputation,
     usual_bytes,
 )
 from archcompiler.ir import Graph

@@ -1,57 +1,29 @@
-"""Which maps to keep for the backward pass when not all can be: the least work within a budget.
+"""Which maps are kept for the backward pass when not all can be, and what is made again then.
 
 Inside a block that *recomputes*, autograd keeps nothing but maps that are named. Every other map
 that a derivative needs is made again, once, from the maps before it. A map is named after a layer
 or a block that makes it, or else that reads it. The image is there anyway.
 
-The plan is exact: a dynamic programme over the steps of each block, in order. A state says which of
-the maps that are still to be read can be had in the backward pass; it has every pair of bytes and
-work that no other choice beats in both. Equal blocks are looked at once. Work is what is computed
-again: multiply-accumulates, and one for each element of an operator that has none.
+Work is what is computed again: multiply-accumulates, and one for each element of an operator that
+has none. `archcompiler.analysis.planner` finds the least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from archcompiler.analysis.costs import network_cost
-from archcompiler.analysis.front import (
-    SMALLEST,
-    Algebra,
-    Corner,
-    Corners,
-    F,
-    Front,
-    Fronts,
-    Limits,
-    Name,
-    within,
-)
-from archcompiler.analysis.memory import input_types, storages
 from archcompiler.ir import INPUT, Block, Graph, Node, Step, TensorType
-from archcompiler.ir.fold import fold
 from archcompiler.ir.kinds import STAGE
 from archcompiler.ops import Operator
 from archcompiler.ops.cost import BYTES
 
 Status = Literal["kept", "again", "gone"]
 """What becomes of a map after the forward pass."""
-STATUSES: Final[tuple[Status, ...]] = ("kept", "again", "gone")
-Choices = Mapping[tuple[bool, Status], F]
-"""Of a block that recomputes: by whether its input can be had, and what becomes of its output."""
-State = frozenset[tuple[str, Status]]
-"""Maps that can be had, by the step that makes them."""
 READ: Final = ">"
 """Before the path of what reads a map that is named after it."""
-LARGE: Final = 1500
-"""Operators beyond which the last half per cent of work is not looked for: it takes minutes."""
-CLOSE: Final = 0.005
-"""A share of the work that is made again, which the search for the last of it is not worth."""
-RECOMPUTES: Final = "*"
-"""In place of the name of a map that is kept: the block recomputes."""
 
 
 @dataclass(frozen=True)
@@ -72,36 +44,6 @@ class Recomputation:
     @property
     def work(self) -> int:
         return self.macs + self.elements
-
-
-class TooLittle(Exception):
-    """No choice keeps so few bytes."""
-
-    def __init__(self, least: int) -> None:
-        super().__init__(least)
-        self.least = least
-        """Bytes an image that the smallest choice keeps."""
-
-
-def plan_recomputation(
-    graph: Graph, image_bytes: int, *, apart: bool = False, close: bool = False
-) -> Recomputation:
-    """The least work for keeping at most so many bytes an image.
-
-    For a network of more than `LARGE` operators, or if that is `close` enough, about within `CLOSE`
-    of it. With blocks `apart` none makes a map again from those of another. Raises TooLittle.
-    """
-    usual = usual_bytes(graph)
-    if usual <= image_bytes:
-        return recomputed(graph, {})
-    planner = _Planner(graph, apart)
-    beyond = usual - planner.usual
-    close = close or graph.root.operator_count > LARGE
-    most = image_bytes - beyond
-    best = within(most, planner.corner, planner.front, CLOSE if close else 0.0)
-    if best is None:
-        raise TooLittle(beyond + planner.corner(SMALLEST)[0])
-    return recomputed(graph, _blocks(best.names(0)))
 
 
 def usual_bytes(graph: Graph) -> int:
@@ -136,208 +78,6 @@ def work_again(op: Operator, inputs: tuple[TensorType, ...], output: TensorType)
     """Multiply-accumulates, and elements where there are none."""
     work = op.work(inputs, output)
     return work.macs, 0 if work.macs else output.numel
-
-
-@dataclass(frozen=True)
-class _Way:
-    """What can become of the map that an operator makes."""
-
-    status: Status | None
-    """None where it makes none of its own."""
-    needs: frozenset[str]
-    """Maps that have to be there in the backward pass."""
-    size: int = 0
-    work: int = 0
-    names: tuple[Name, ...] = ()
-
-
-class _Planner:
-    """The choices of a network."""
-
-    def __init__(self, graph: Graph, apart: bool) -> None:
-        self.graph, self.apart = graph, apart
-        self.storages = fold(storages)
-        self.inside = fold(self._inside)
-        self.ways = fold(self._ways)
-
-    @property
-    def usual(self) -> int:
-        """Bytes of what there is a choice about, where nothing recomputes."""
-        total, last = 0, False
-        for _, block in chain(self.graph):
-            known = self.storages(block)
-            if known.passes_through:
-                continue
-            total += self.inside(block)
-            # The map between two blocks is kept by either; the image is there anyway.
-            between = block is not self.graph.root.steps[0].body
-            total += BYTES * block.input.numel * (between and (known.keeps_input or last))
-            last = known.keeps_output
-        return total
-
-    def front(self, limits: Limits) -> Front:
-        """Every best pair within the limits. A name is the path of a block and a name in it."""
-        return self._all(Fronts(limits))
-
-    def corner(self, rate: float) -> Corner:
-        """The best pair at a rate."""
-        found = self._all(Corners(rate))
-        assert found is not None, "a network that keeps all is one"
-        return found
-
-    def _all(self, pairs: Algebra[F]) -> F:
-        choices = fold(partial(self._choices, pairs))
-        states: dict[Status, F] = {"kept": pairs.point()}
-        for path, block in chain(self.graph):
-            if self.storages(block).passes_through:
-                continue
-            found: dict[Status, list[F]] = {status: [] for status in STATUSES}
-            for before, front in states.items():
-                for after in STATUSES:
-                    if after == "again" and self.apart:
-                        continue
-                    again = choices(block)[before != "gone", after]
-                    ways = pairs.union(
-                        self._usual(pairs, block, before, after),
-                        pairs.named((path, RECOMPUTES), pairs.under(path, again)),
-                    )
-                    found[after].append(pairs.sum(front, ways))
-            states = {status: pairs.union(*fronts) for status, fronts in found.items()}
-        return pairs.union(*states.values())
-
-    def _usual(self, pairs: Algebra[F], block: Block, before: Status, after: Status) -> F:
-        """A block whose maps autograd keeps as it always does."""
-        known = self.storages(block)
-        if known.keeps_input and before != "kept":
-            return pairs.empty()
-        if after == "again" or (after == "gone" and known.keeps_output):
-            return pairs.empty()
-        output = BYTES * block.output_type.numel if after == "kept" else 0
-        return pairs.point(self.inside(block) + output)
-
-    def _inside(self, inside: Callable[[Block], int], block: Block) -> int:
-        """Bytes of the maps that a block keeps inside of it: a rule for `fold`."""
-        known = self.storages(block)
-        between = known.kept - {INPUT, known.output}
-        own = sum(BYTES * block.type_of(name).numel for name in between)
-        own += sum(_recalled(block, step) for step in block.steps)
-        return own + sum(inside(step.body) for step in block.steps if isinstance(step.body, Block))
-
-    def _choices(
-        self, pairs: Algebra[F], choices: Callable[[Block], Choices[F]], block: Block
-    ) -> Choices[F]:
-        """The choices of a block that recomputes: a rule for `fold`."""
-        known = self.storages(block)
-        last = {known.of[name]: at for at, step in enumerate(block.steps) for name in step.inputs}
-        last[known.output] = len(block.steps)
-        found: dict[tuple[bool, Status], F] = {}
-        for given in (False, True):
-            states = {_state({INPUT: "kept"} if given else {}): pairs.point()}
-            for at, step in enumerate(block.steps):
-                after: dict[State, list[F]] = {}
-                for state, front in states.items():
-                    have = dict(state)
-                    for status, ways in self._open(pairs, choices, block, step, have.keys()):
-                        then = dict(have)
-                        if status in ("kept", "again"):
-                            # It matters to the blocks around alone which of both it is.
-                            then[step.name] = status if known.output == step.name else "kept"
-                        left = {name: s for name, s in then.items() if last.get(name, -1) > at}
-                        after.setdefault(_state(left), []).append(pairs.sum(front, ways))
-                states = {state: pairs.union(*fronts) for state, fronts in after.items()}
-            for status in STATUSES:
-                ends = (f for s, f in states.items() if dict(s).get(known.output, "gone") == status)
-                found[given, status] = pairs.union(*ends)
-        return found
-
-    def _open(
-        self,
-        pairs: Algebra[F],
-        choices: Callable[[Block], Choices[F]],
-        block: Block,
-        step: Step,
-        have: Set[str],
-    ) -> Iterator[tuple[Status | None, F]]:
-        """What can become of the map that a step makes; None where it makes none of its own."""
-        if not isinstance(step.body, Block):
-            for way in self.ways(block)[step.name]:
-                if way.needs <= have:
-                    yield way.status, pairs.point(way.size, way.work, *way.names)
-            return
-        known = self.storages(block)
-        if known.of[step.name] != step.name:
-            yield None, pairs.point()
-            return
-        inner = choices(step.body)
-        for status in STATUSES:
-            yield status, pairs.under(step.name, inner[known.of[step.inputs[0]] in have, status])
-
-    def _ways(self, _: object, block: Block) -> dict[str, list[_Way]]:
-        """What can become of the map of each operator of a block: a rule for `fold`."""
-        return {
-            step.name: list(self._of_operator(block, step, step.body))
-            for step in block.steps
-            if not isinstance(step.body, Block)
-        }
-
-    def _of_operator(self, block: Block, step: Step, op: Operator) -> Iterator[_Way]:
-        known = self.storages(block)
-        sources, types = [known.of[name] for name in step.inputs], input_types(block, step)
-        saved = op.saved(types, step.type)
-        needs = frozenset(sources[i] for i in saved.inputs)
-        if op.view:
-            yield _Way(None, needs)
-            return
-        again = sum(work_again(op, types, step.type))
-        # What it is kept with is computed again even if the map is not.
-        more = again * op.recalled
-        if not saved.output:
-            yield _Way("gone", needs, 0, more)
-        if not op.random:
-            replayed = needs.union(sources[i] for i in replays(op, len(sources)))
-            yield _Way("again", replayed, 0, again + more)
-        kept = _Way("kept", needs, BYTES * step.type.numel, more)
-        if op.random:
-            yield kept
-        elif op.parameters:
-            yield replace(kept, names=((step.name,),))
-        elif known.output == step.name:
-            yield replace(kept, names=((),))
-        elif (reader := _reader(block, step.name)) is not None:
-            yield replace(kept, names=((READ + reader,),))
-
-
-def _recalled(block: Block, step: Step) -> int:
-    """Bytes beyond maps that autograd keeps of a step unless its block recomputes."""
-    if isinstance(step.body, Block) or not step.body.recalled:
-        return 0
-    return step.body.saved(input_types(block, step), step.type).image_bytes
-
-
-def _reader(block: Block, name: str) -> str | None:
-    """A layer or a block whose input is the output of a step."""
-    readers = (step for step in block.steps if step.inputs[0] == name and _is_module(step))
-    return next((step.name for step in readers), None)
-
-
-def _is_module(step: Step) -> bool:
-    """Whether a step has a name in a `state_dict`."""
-    return isinstance(step.body, Block) or step.body.parameters > 0
-
-
-def _state(have: Mapping[str, Status]) -> State:
-    return frozenset(have.items())
-
-
-def _blocks(names: Iterator[tuple[str, ...]]) -> dict[str, frozenset[str]]:
-    found: dict[str, set[str]] = {}
-    for block, *path in names:
-        kept = found.setdefault(block, set())
-        if path == [RECOMPUTES]:
-            continue
-        reads = path and path[-1].startswith(READ)
-        kept.add(READ * bool(reads) + "/".join([block, *path]).replace(READ, ""))
-    return {block: frozenset(kept) for block, kept in found.items()}
 
 
 class _Outcome:
@@ -400,6 +140,11 @@ def chain_path(node: Node) -> str:
     return "/".join(node.path.split("/")[:depth])
 
 
+def is_module(step: Step) -> bool:
+    """Whether a step has a name in a `state_dict`."""
+    return isinstance(step.body, Block) or step.body.parameters > 0
+
+
 def names_of_maps(graph: Graph) -> dict[str, str]:
     """The operator that makes a map, by what the map can be named after."""
     found: dict[str, str] = {}
@@ -415,7 +160,7 @@ def _name_maps(block: Block, path: str, source: str, found: dict[str, str]) -> s
             made[step.name] = _name_maps(step.body, inner, read, found)
         else:
             made[step.name] = inner
-        if _is_module(step):
+        if is_module(step):
             found[inner] = made[step.name]
             if read != INPUT:
                 found[READ + inner] = read

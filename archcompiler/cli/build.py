@@ -126,7 +126,7 @@ def command(
 
 def _recomputing(network: CompiledNetwork, share: float) -> CompiledNetwork:
     from archcompiler.analysis.budget import least_share
-    from archcompiler.analysis.recompute import TooLittle
+    from archcompiler.analysis.planner import TooLittle
 
     try:
         return network.recomputing(share)

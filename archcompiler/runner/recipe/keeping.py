@@ -8,7 +8,8 @@ from typing import Final
 from archcompiler.analysis.budget import fitting, keeping, least_share
 from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.peak import step_memory
-from archcompiler.analysis.recompute import Recomputation, TooLittle
+from archcompiler.analysis.planner import TooLittle
+from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph

@@ -16,10 +16,9 @@ from archcompiler import CompiledNetwork
 from archcompiler.analysis.budget import fitting, keeping
 from archcompiler.analysis.front import Front, Fronts, Limits
 from archcompiler.analysis.peak import step_memory
+from archcompiler.analysis.planner import TooLittle, plan_recomputation
 from archcompiler.analysis.recompute import (
-    TooLittle,
     chain_path,
-    plan_recomputation,
     recomputed,
     usual_bytes,
 )
@@ -129,11 +128,11 @@ def test_no_choice_is_better(stage: dict[str, Any], dropout: float) -> None:
 
 def test_limits_lose_nothing() -> None:
     """The best pair is that of a search without limits, at any budget."""
-    from archcompiler.analysis.recompute import _Planner
+    from archcompiler.analysis.planner import Planner
 
     stage = {"channels": 32, "modules": 1, "depth": 1}
     graph = archcompiler.compile(tiny_spec(stage)).graph
-    planner = _Planner(graph, apart=False)
+    planner = Planner(graph, apart=False)
     whole = planner.front(Limits())
     usual = recomputed(graph, {}).image_bytes
     beyond = usual - planner.usual
@@ -143,10 +142,10 @@ def test_limits_lose_nothing() -> None:
 
 
 def test_a_corner_is_the_best_pair_at_its_rate() -> None:
-    from archcompiler.analysis.recompute import _Planner
+    from archcompiler.analysis.planner import Planner
 
     stage = {"channels": 32, "modules": 1, "depth": 1}
-    planner = _Planner(archcompiler.compile(tiny_spec(stage)).graph, apart=False)
+    planner = Planner(archcompiler.compile(tiny_spec(stage)).graph, apart=False)
     whole = planner.front(Limits())
     found = {rate: planner.corner(rate) for rate in (0.0, 0.3, 2.0, 37.0, 1e9)}
     pairs = list(zip(whole.sizes.tolist(), whole.works.tolist(), strict=True))

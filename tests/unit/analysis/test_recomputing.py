@@ -23,7 +23,8 @@ from torch.utils._pytree import tree_leaves
 
 import archcompiler
 from archcompiler import CompiledNetwork
-from archcompiler.analysis.recompute import TooLittle, recomputed
+from archcompiler.analysis.planner import TooLittle
+from archcompiler.analysis.recompute import recomputed
 from archcompiler.shipped import specs
 from archcompiler.verify.proof import prove
 
