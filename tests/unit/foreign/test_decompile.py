@@ -12,6 +12,7 @@ import networkx as nx
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from decompiled_spec import again, proved
 from drawn_blocks import block_specs
 from hypothesis import assume, given, settings
 from restated import resnet
@@ -25,7 +26,6 @@ from archcompiler.cli.program import group
 from archcompiler.compiler import CompiledNetwork, compile
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, Source, Span
-from archcompiler.foreign.canonical import canonical
 from archcompiler.foreign.decompile import decompiling
 from archcompiler.foreign.decompile.decompiling import Decompiled, decompiled
 from archcompiler.foreign.decompile.found import Finder
@@ -54,21 +54,6 @@ def _one_thread() -> None:
 
 def theirs(module: nn.Module, said: str = "model.py:Net") -> Implementation:
     return Implementation(said, Span(Source("<module>", said, "toml"), 0, len(said)), module.eval())
-
-
-def proved(made: Decompiled, view: nx.MultiDiGraph[str]) -> Decompiled:
-    """What was made, once its text is read again and networkx says that it is the network."""
-    again = compile(Source("made.toml", made.text, "toml"))
-    assert isomorphism(live(dataflow(again.graph)), live(view)) is not None
-    return made
-
-
-def live(view: nx.MultiDiGraph[str]) -> nx.MultiDiGraph[str]:
-    """A network in canonical form, without maps that are read for their sizes alone."""
-    sinks = tuple(node for node in view if not view.out_degree(node))
-    (output,) = view.graph.get("outputs", sinks[-1:])
-    kept = canonical(view)
-    return kept.subgraph({output, *nx.ancestors(kept, output)}).copy()
 
 
 def found(implementation: Implementation, *input: int) -> Decompiled:
@@ -159,95 +144,6 @@ def test_a_term_that_is_spread_over_its_product_is_no_gate() -> None:
     network = compile({**spec, "stem": {**spec["stem"], "channels": 16}})
     made = found(emitted(network), *network.spec.input)
     assert "gate" not in {op.kind for op in (node.op for node in made.network.graph.nodes())}
-
-
-def unit(kernel: int) -> dict[str, Any]:
-    """A pre-activation unit that projects in any case, which none of the library does."""
-    conv = {"op": "conv", "channels": "c", "bias": True}
-    return {
-        "preactivation": True,
-        "steps": {
-            "norm": {"op": "norm"},
-            "act": {"op": "act"},
-            "conv": {**conv, "kernel": kernel, "stride": "stride"},
-            "project": {**conv, "from": "x", "kernel": 1, "stride": "stride"},
-            "add": {"op": "add", "from": ["conv", "project"]},
-        },
-    }
-
-
-def gated(units: int) -> dict[str, Any]:
-    """An attention module of the same, with so many of them in its mask."""
-    return {
-        "steps": {
-            "pre": {"op": "unit"},
-            "trunk": {"op": "unit", "repeat": 2},
-            "pool": {"op": "max_pool", "from": "pre", "kernel": 2},
-            "inner": {"op": "unit", "repeat": units},
-            "up": {"op": "interpolate", "from": ["inner", "pre"]},
-            "conv": {"op": "conv", "channels": "c", "kernel": 1, "bias": True},
-            "sigmoid": {"op": "sigmoid"},
-            "gate": {"op": "gate", "from": ["trunk", "sigmoid"]},
-            "post": {"op": "unit"},
-        }
-    }
-
-
-def again(spec: dict[str, Any]) -> Decompiled:
-    network = compile(spec)
-    view = dataflow(network.graph)
-    return proved(decompiled(view, network.name), view)
-
-
-def test_units_that_differ_in_a_number_are_one_with_an_option() -> None:
-    stages = [
-        {"channels": 32, "before": 3},
-        {"channels": 64, "stride": 2, "before": 3, "unit": "wide"},
-        {"channels": 64, "before": 2},
-    ]
-    made = again(tiny_spec(*stages, unit="small", blocks={"small": unit(3), "wide": unit(5)}))
-    assert made.blocks == ("residual",)
-    assert made.values["unit"] == "residual"
-    block = made.values["blocks"]["residual"]
-    assert block["options"] == {"kernel": {"default": 3}}
-    assert block["steps"]["conv1"]["kernel"] == "kernel"
-    wide = {"type": "residual", "kernel": 5}
-    assert made.values["stages"] == [s | ({"unit": wide} if "unit" in s else {}) for s in stages]
-
-
-def test_modules_of_their_own_have_units_and_options() -> None:
-    """Those of different sizes are one as well, and may come again in a stage."""
-    spec = tiny_spec(
-        {"channels": 32, "modules": 2},
-        {"channels": 64, "stride": 2, "modules": 1, "attention": {"type": "larger"}},
-        unit="unit",
-        attention={"type": "small"},
-        blocks={"unit": unit(3), "small": gated(1), "larger": gated(3)},
-    )
-    made = again(spec)
-    larger = {"type": "gated", "times": 3}
-    assert made.values["stages"] == [spec["stages"][0], spec["stages"][1] | {"attention": larger}]
-    assert made.values["attention"] == {"type": "gated"}
-    assert made.blocks == ("residual", "gated")
-    steps = made.values["blocks"]["gated"]["steps"].values()
-    ops = ["residual", "residual", "max_pool", "residual", "interpolate", "conv", "sigmoid", "gate"]
-    assert [step["op"] for step in steps] == [*ops, "residual"]
-
-
-def test_what_is_there_once_says_what_it_is_called_with() -> None:
-    """Its widths are those of the block where they are the same, and numbers where they are not."""
-    odd = {
-        "wide": {"op": "conv", "channels": 24, "kernel": 3, "stride": 2},
-        "prelu": {"op": "prelu"},
-        "conv": {"op": "conv", "channels": "cin", "kernel": 3, "groups": 8},
-        "last": {"op": "conv", "channels": "c", "kernel": 1},
-    }
-    stages = [{"channels": 16}, {"channels": 48, "stride": 2, "unit": "odd"}]
-    made = again(tiny_spec(*stages, unit="basic", blocks={"odd": {"steps": odd}}))
-    (block,) = made.values["blocks"].values()
-    convs = [step for step in block["steps"].values() if step["op"] == "conv"]
-    assert [conv["channels"] for conv in convs] == [24, "cin", "c"]
-    assert [conv.get("stride", 1) for conv in convs] == ["stride", 1, 1]
 
 
 def test_a_file_of_torch_export(tmp_path: Path) -> None:
