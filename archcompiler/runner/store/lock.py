@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.runner.store.writing import unwritable
@@ -32,7 +32,8 @@ def locked(path: Path) -> Iterator[bool]:
     Raises CompileError: E741 if another process holds it, E710 if it cannot be written.
     """
     try:
-        file = path.open("a+", encoding="utf-8")
+        # Without a buffer: what a full disk does not take is not written again when it is closed.
+        file = path.open("ab+", buffering=0)
     except OSError as exc:
         raise CompileError(unwritable(path, exc, [])) from None
     with file:
@@ -46,8 +47,8 @@ def locked(path: Path) -> Iterator[bool]:
         # Whoever is refused reads it. On a full disk it is left out: the lock holds all the same.
         with suppress(OSError):
             file.truncate(0)
-            file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}) + "\n")
-            file.flush()
+            owner = {"host": socket.gethostname(), "pid": os.getpid()}
+            file.write(json.dumps(owner).encode() + b"\n")
         yield True
 
 
@@ -76,12 +77,12 @@ def _in_use(path: Path) -> Diagnostic:
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock(file: IO[str]) -> None:
+    def _lock(file: BinaryIO) -> None:
         file.seek(_BEYOND)
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _lock(file: IO[str]) -> None:
+    def _lock(file: BinaryIO) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -53,6 +53,8 @@ def watched(before: Callable[[str], object]) -> Iterator[None]:
             return real_open(file, mode, buffering, encoding, errors, newline, *more)
         tell("open")
         raw = Raw(file, mode.replace("b", "").replace("t", ""))
+        if not buffering:
+            return raw
         kind = io.BufferedRandom if "+" in mode else io.BufferedWriter
         binary = kind(raw)
         return binary if "b" in mode else io.TextIOWrapper(binary, encoding, errors, newline)
