@@ -15,6 +15,9 @@ from archcompiler.emit.load import load_module
 
 CLOSE = {"rtol": 1e-3, "atol": 1e-3}
 """For float32 logits of unit scale from two programs that add in a different order."""
+BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+SIDES = {1: 1024, 2: 64, 3: 64}
+"""Of what a model is tried on, at most, by the number of axes: more shows nothing else."""
 
 
 def loss(logits: Tensor) -> Tensor:
@@ -35,10 +38,12 @@ class Emitted:
 
     @cached_property
     def x(self) -> Tensor:
-        channels, height, width = self.network.spec.input
+        channels, *sides = self.network.spec.input
         generator = torch.Generator().manual_seed(1)
-        side = 16 if self.deep and height <= 32 else 64
-        return torch.randn(2, channels, min(height, side), min(width, side), generator=generator)
+        most = SIDES[len(sides)]
+        if self.deep and sides[0] <= 32:
+            most //= 4
+        return torch.randn(2, channels, *(min(side, most) for side in sides), generator=generator)
 
     @cached_property
     def state(self) -> dict[str, Tensor]:
@@ -47,11 +52,11 @@ class Emitted:
         model = getattr(self.namespace, self.network.name)()
         with torch.no_grad():
             for module in model.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, BATCH_NORMS):
                     module.weight.uniform_(0.5, 1.5)
                     module.bias.normal_(std=0.2)
             for module in model.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, BATCH_NORMS):
                     module.momentum = 1.0
             # Units near the identity: hundreds of random layers would blow rounding errors up.
             for name, weight in model.named_parameters():
@@ -61,7 +66,7 @@ class Emitted:
             # varies on the smallest maps would blow rounding errors up.
             model.train()(torch.randn(16, *self.x.shape[1:]))
             for module in model.modules():
-                if isinstance(module, nn.BatchNorm2d):
+                if isinstance(module, BATCH_NORMS):
                     module.running_mean += (
                         0.1 * module.running_var.sqrt() * torch.randn(module.num_features)
                     )
@@ -117,14 +122,18 @@ class Emitted:
 
     @property
     def any_size(self) -> bool:
-        """Whether export is tried with any height and width."""
-        return not self.deep
+        """Whether export is tried with any height and width.
+
+        Of one axis or three, torch 2.13 does not solve the inequalities of pools within pools.
+        """
+        return not self.deep and self.x.dim() == 4
 
     @cached_property
     def exported(self) -> torch.export.ExportedProgram:
         """Exported for any batch and, if `any_size`, any height and width."""
         dynamic = torch.export.Dim.DYNAMIC
-        dims = {0: dynamic, 2: dynamic, 3: dynamic} if self.any_size else {0: dynamic}
+        axes = range(2, self.x.dim()) if self.any_size else ()
+        dims = dict.fromkeys((0, *axes), dynamic)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.export.export(self.model(), (self.x,), dynamic_shapes={"x": dims})

@@ -78,10 +78,10 @@ def test_export(emitted: Emitted) -> None:
     with torch.no_grad():
         emitted.assert_close(program(emitted.x))
         # Larger than the example: export holds that what was above one pixel stays above it.
-        height, width = emitted.x.shape[2:]
+        channels, *sides = emitted.x.shape[1:]
         if emitted.any_size:
-            height, width = height + 15, width + 6
-        x = torch.randn(3, emitted.x.shape[1], height, width)
+            sides = [side + more for side, more in zip(sides, (15, 6), strict=True)]
+        x = torch.randn(3, channels, *sides)
         torch.testing.assert_close(program(x), emitted.ready(x), **CLOSE)
 
 
