@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from unit.runner.disk import watched
 from unit.runner.jobs import Jobs
 from unit.runner.processes import forked
 
@@ -61,6 +62,19 @@ def test_the_lock_is_let_go_of_after_an_error(tmp_path: Path) -> None:
     with locked(path) as held, pytest.raises(CompileError, match="E741"), locked(path):
         pass
     assert held
+
+
+def test_a_full_disk_leaves_out_who_has_it(tmp_path: Path) -> None:
+    def full(call: str) -> None:
+        if call == "write":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "lock"
+    with watched(full), locked(path) as held:
+        assert held
+        assert not path.read_bytes()
+        with pytest.raises(CompileError, match=r"E741.*another process"), locked(path):
+            pass
 
 
 def test_a_file_system_without_locks_is_warned_of(
