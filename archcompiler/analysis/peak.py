@@ -131,7 +131,7 @@ class _Step:
         """The gradient of each map that is not used up, so far."""
         self.plan = plan
         self.unmade: dict[Hashable, int] = {}
-        """Maps that are to be made again, by how many wait for each."""
+        """Maps to be made again, and what is kept beside them, by how many wait for each."""
         self.norms = {node.path: node for node in self.nodes if isinstance(node.op, BatchNorm)}
         self.fused = self._fused()
         """Batch norms by the ReLU that is made again with each, in place and for nothing else."""
@@ -188,6 +188,10 @@ class _Step:
             if self.plan is not None and self.plan.maps[node.path] == "again":
                 self.unmade[node.path] = 0
                 self.sources[node.path] = list(self._made_from(node))
+            if self._recalled(node):
+                self.unmade[node.path,] = 0
+                with_map = node.path in self.unmade
+                self.sources[node.path,] = [] if with_map else list(self._made_from(node))
             segment.keeps[node.path] = list(self._kept_by(node))
 
     def _made_from(self, node: Node) -> Iterator[Hashable]:
@@ -208,16 +212,13 @@ class _Step:
             # The image is there anyway; autocast makes a copy of it.
             if name != INPUT or self.half:
                 yield self._keeps(name, self._size(name))
-        beyond = 0 if self._recalled(node) else saved.image_bytes
-        own = Amount(beyond, saved.batch_bytes + self._copies(node))
+        own = Amount(saved.image_bytes, saved.batch_bytes + self._copies(node))
         if any(own):
             yield self._keeps((node.path,), own)
 
-    def _recalled(self, node: Node) -> int:
-        """Bytes an image, beyond maps, that are made again when it is differentiated."""
-        if self.plan is None or not node.op.recalled or chain_path(node) not in self.plan.blocks:
-            return 0
-        return node.op.saved(self._inputs(node), node.type).image_bytes
+    def _recalled(self, node: Node) -> bool:
+        """Whether what an operator keeps beyond maps is made again, with its map or by itself."""
+        return self.plan is not None and node.op.recalled and chain_path(node) in self.plan.blocks
 
     def _keeps(self, what: Hashable, size: Amount) -> Hashable:
         self.sizes[what] = size
@@ -240,9 +241,10 @@ class _Step:
             before = [source for source in self.sources[stack[-1]] if source in self.unmade]
             stack += before
             if not before and (made := stack.pop()) in self.unmade:
-                for _ in range(self.unmade.pop(made)):
-                    self.kept.hold(made, self.sizes[made])
-                yield self._now(str(made))
+                for what in (made, (made,)):  # what is kept beside a map comes with it
+                    for _ in range(self.unmade.pop(what, 0)):
+                        self.kept.hold(what, self.sizes[what])
+                yield self._now(str(made[0] if isinstance(made, tuple) else made))
                 for source in self.sources[made]:
                     self._drop(source)
 
@@ -326,7 +328,7 @@ class _Step:
             extra += BYTES * node.op.parameters
         image, batch = self.passing.amount
         scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
-        passing = Amount(image + scratch + self._recalled(node), batch + extra)
+        passing = Amount(image + scratch, batch + extra)
         return replace(self._now(node.path), passing=passing)
 
     def _now(self, where: str, gathered: int | None = None) -> Moment:

@@ -235,13 +235,13 @@ class Planner:
             yield _Way(None, needs)
             return
         again = sum(work_again(op, types, step.type))
-        # What it is kept with is computed again even if the map is not.
+        # What it is kept with is computed again even if the map is not, and otherwise with it.
         more = again * op.recalled
         if not saved.output:
             yield _Way("gone", needs, 0, more)
         if not op.random:
             replayed = needs.union(sources[i] for i in replays(op, len(sources)))
-            yield _Way("again", replayed, 0, again + more)
+            yield _Way("again", replayed, 0, again)
         kept = _Way("kept", needs, BYTES * step.type.numel, more)
         if op.random:
             yield kept

@@ -126,7 +126,8 @@ class _Outcome:
                 continue
             if maps[node.path] == "gone":
                 maps[node.path] = "again"
-            macs, elements = macs + more[0], elements + more[1]
+            if not node.op.recalled:
+                macs, elements = macs + more[0], elements + more[1]
             needed |= {sources[i] for i in replays(node.op, len(sources))}
         if INPUT in needed:
             maps[INPUT] = "kept"

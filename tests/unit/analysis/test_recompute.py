@@ -83,7 +83,7 @@ class Choices:
                 if not on[block] or i in kept | self.random:
                     held.add(i)
                 else:
-                    work += cost
+                    work += 0 if recalled else cost
                     wanted |= set(sources)
         held |= wanted & {-1}
         return sum(sizes[i] for i in held), work
@@ -226,12 +226,13 @@ def test_indices_of_a_pool_are_there_while_it_is_differentiated() -> None:
     numel = pool.type.numel
     usual = step_memory(graph)
     planned = step_memory(graph, plan=recomputed(graph, {"stem": frozenset()}))
-    before, after = (
-        next(m for m in step.moments if m.where == "stem/pool" and m.gradients)
-        for step in (usual, planned)
-    )
-    # 8 bytes for each of them: by autograd as usual, or made for the moment.
-    assert after.passing.image - before.passing.image == 8 * numel
+    for step in (usual, planned):
+        pooled, done = (
+            next(m for m in reversed(step.moments) if m.where == where)
+            for where in ("stem/pool", "stem/relu")
+        )
+        # 8 bytes for each of them: by autograd as usual, or made for the moment.
+        assert pooled.kept.image - done.kept.image == 8 * numel
     assert usual.forward.image - planned.forward.image >= 8 * numel
 
 

@@ -24,27 +24,30 @@ from torch.utils._pytree import tree_leaves
 import archcompiler
 from archcompiler import CompiledNetwork
 from archcompiler.analysis.planner import TooLittle
-from archcompiler.analysis.recompute import recomputed
+from archcompiler.analysis.recompute import chain_path, recomputed
 from archcompiler.shipped import specs
 from archcompiler.verify.proof import prove
 
 aten = torch.ops.aten
+POOLS = (aten.max_pool2d_with_indices.default, aten.max_pool3d_with_indices.default)
 
 
 class Watch(TorchDispatchMode):
-    """Storages that are alive, and multiply-accumulates of convolutions and matrix products."""
+    """Storages that are alive, multiply-accumulates of convolutions, and elements of max pools."""
 
     def __init__(self, model: nn.Module, x: torch.Tensor) -> None:
         super().__init__()
         there = [*model.parameters(), *model.buffers(), x]
         self.there = {tensor.untyped_storage()._cdata for tensor in there}
         self.alive: dict[int, int] = {}
-        self.macs = 0
+        self.macs = self.pooled = 0
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
         result = function(*args, **(kwargs or {}))
         if function is aten.convolution.default:
             self.macs += result.numel() * prod(args[1].shape[1:])
+        if function in POOLS:
+            self.pooled += result[0].numel()
         for value in tree_leaves(result):
             if isinstance(value, torch.Tensor):
                 storage = value.untyped_storage()
@@ -71,9 +74,10 @@ class Ran:
         with Watch(self.model, x) as watch:
             y = self.model(x)
             self.kept = sum(watch.alive.values()) - y.nbytes + x.nbytes
-            forward, watch.macs = watch.macs, 0
+            forward, watch.macs, watch.pooled = watch.macs, 0, 0
             y.square().sum().backward()
         self.forward, self.again = forward / images, watch.macs / images
+        self.pooled_again = watch.pooled / images
         self.gradients = {n: p.grad for n, p in self.model.named_parameters()}
         self.buffers = dict(self.model.named_buffers())
 
@@ -87,6 +91,9 @@ def assert_as_planned(network: CompiledNetwork, share: float) -> None:
     assert ran.kept == pytest.approx(4 * plan.image_bytes + batch, rel=0.01)
     linear = sum(n.op.parameters for n in network.graph.nodes() if n.op.role == "linear")
     assert ran.again <= plan.macs <= ran.again + linear
+    # For its indices, and with its map: once.
+    pools = (n for n in network.graph.nodes() if n.op.kind == "max_pool")
+    assert ran.pooled_again == sum(n.type.numel for n in pools if chain_path(n) in plan.blocks)
     assert_same_gradients(network, share)
     for name, buffer in plain.buffers.items():
         assert torch.equal(ran.buffers[name], buffer), name
