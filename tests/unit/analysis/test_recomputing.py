@@ -29,11 +29,12 @@ from archcompiler.shipped import specs
 from archcompiler.verify.proof import prove
 
 aten = torch.ops.aten
+PRODUCTS = (aten.mm.default, aten.bmm.default, aten.addmm.default)
 POOLS = (aten.max_pool2d_with_indices.default, aten.max_pool3d_with_indices.default)
 
 
 class Watch(TorchDispatchMode):
-    """Storages that are alive, multiply-accumulates of convolutions, and elements of max pools."""
+    """Storages that are alive, multiply-accumulates, and elements of max pools."""
 
     def __init__(self, model: nn.Module, x: torch.Tensor) -> None:
         super().__init__()
@@ -46,6 +47,8 @@ class Watch(TorchDispatchMode):
         result = function(*args, **(kwargs or {}))
         if function is aten.convolution.default:
             self.macs += result.numel() * prod(args[1].shape[1:])
+        if function in PRODUCTS:
+            self.macs += result.numel() * args[-1].shape[-2]
         if function in POOLS:
             self.pooled += result[0].numel()
         for value in tree_leaves(result):
@@ -64,22 +67,22 @@ class Ran:
         self, network: CompiledNetwork, images: int = 4, dtype: torch.dtype = torch.float32
     ) -> None:
         torch.manual_seed(0)
-        self.model = network.module().to(dtype).train()
+        model = network.module().to(dtype).train()
         with torch.no_grad():
-            for parameter in self.model.parameters():
+            for parameter in model.parameters():
                 # Scales and shifts of BN that matter.
                 parameter += 0.1 * torch.randn_like(parameter)
         x = in_order(torch.randn(images, *network.spec.input, dtype=dtype))
         torch.manual_seed(1)
-        with Watch(self.model, x) as watch:
-            y = self.model(x)
+        with Watch(model, x) as watch:
+            y = model(x)
             self.kept = sum(watch.alive.values()) - y.nbytes + x.nbytes
-            forward, watch.macs, watch.pooled = watch.macs, 0, 0
+            watch.macs = watch.pooled = 0
             y.square().sum().backward()
-        self.forward, self.again = forward / images, watch.macs / images
+        self.backward = watch.macs / images
         self.pooled_again = watch.pooled / images
-        self.gradients = {n: p.grad for n, p in self.model.named_parameters()}
-        self.buffers = dict(self.model.named_buffers())
+        self.gradients = {n: p.grad for n, p in model.named_parameters()}
+        self.buffers = dict(model.named_buffers())
 
 
 def assert_as_planned(network: CompiledNetwork, share: float) -> None:
@@ -89,21 +92,24 @@ def assert_as_planned(network: CompiledNetwork, share: float) -> None:
     batch = plain.kept - 4 * recomputed(network.graph, {}).image_bytes
     # A linear layer's weight is looked at through a view, which counts: the same for both.
     assert ran.kept == pytest.approx(4 * plan.image_bytes + batch, rel=0.01)
-    linear = sum(n.op.parameters for n in network.graph.nodes() if n.op.role == "linear")
-    assert ran.again <= plan.macs <= ran.again + linear
+    # Gradients of convolutions are operators of their own; those of products are products.
+    assert ran.backward - plain.backward == plan.macs
     # For its indices, and with its map: once.
     pools = (n for n in network.graph.nodes() if n.op.kind == "max_pool")
     assert ran.pooled_again == sum(n.type.numel for n in pools if chain_path(n) in plan.blocks)
-    assert_same_gradients(network, share)
     for name, buffer in plain.buffers.items():
         assert torch.equal(ran.buffers[name], buffer), name
+    del plain, ran  # VGG-16 has a gigabyte of weights in float64
+    assert_same_gradients(network, share)
 
 
 def assert_same_gradients(network: CompiledNetwork, share: float) -> None:
     forms = (network, network.recomputing(share))
     plain, ran = (Ran(form, 2, torch.float64).gradients for form in forms)
+    # That of a bias before a batch norm is nothing but rounding of others.
+    rounding = 1e-12 * max(float(gradient.abs().max()) for gradient in plain.values())
     for name, gradient in plain.items():
-        torch.testing.assert_close(ran[name], gradient, rtol=1e-5, atol=1e-8)
+        torch.testing.assert_close(ran[name], gradient, rtol=1e-5, atol=rounding)
 
 
 @pytest.mark.parametrize(
