@@ -175,7 +175,7 @@ class Fronts:
 
         most, rate, gap = self.limits.most, self.limits.rate, self.limits.gap
         fit = np.arange(len(sizes))
-        if gap is not None:
+        if gap is not None and len(fit):
             scores = works + rate * sizes
             fit = fit[scores <= scores.min() + gap]
         if most is not None:

@@ -160,10 +160,10 @@ def test_what_is_kept_as_usual_is_what_the_costs_say(spec: str) -> None:
     assert usual_bytes(graph) == recomputed(graph, {}).image_bytes
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12),
-    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12),
-)
+PAIRS = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20)), min_size=1, max_size=12)
+
+
+@given(PAIRS, PAIRS)
 def test_fronts_are_sums_and_unions(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
     fronts = Fronts(Limits())
 
@@ -186,6 +186,25 @@ def test_fronts_are_sums_and_unions(one: list[tuple[int, int]], two: list[tuple[
     for i, (size, work) in enumerate(zip(total.sizes, total.works, strict=True)):
         chosen = [eval(name[0]) for name in total.names(i)]
         assert (sum(p[0] for p in chosen), sum(p[1] for p in chosen)) == (size, work)
+
+
+@given(PAIRS, PAIRS, st.integers(0, 40), st.integers(0, 20), st.sampled_from([1, 4, 1000]))
+def test_a_sum_in_chunks_has_all_within_the_limits(
+    one: list[tuple[int, int]], two: list[tuple[int, int]], most: int, gap: int, chunk: int
+) -> None:
+    free, limited = Fronts(Limits()), Fronts(Limits(most, 1.0, gap))
+    a, b = (free.union(*(free.point(*pair) for pair in pairs)) for pairs in (one, two))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("archcompiler.analysis.front.CHUNK", chunk)
+        found = limited.sum(a, b)
+    whole = free.sum(a, b)
+    best = whole.sizes + whole.works <= (whole.sizes + whole.works).min() + gap
+    wanted = best & (whole.sizes <= most)
+    pairs = set(zip(found.sizes.tolist(), found.works.tolist(), strict=True))
+    assert pairs >= set(
+        zip(whole.sizes[wanted].tolist(), whole.works[wanted].tolist(), strict=True)
+    )
+    assert all(size <= most for size, _ in pairs)
 
 
 def test_patterns_match_what_is_kept_and_no_other() -> None:
