@@ -8,6 +8,7 @@ same averages.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -170,6 +171,8 @@ def _shard(network: nn.Module, world: World, device: torch.device) -> None:
 
     if world.size == 1:
         return
+    # Logits may be a view, of a map that the head has flattened: nothing changes them in place.
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module", UserWarning)
     mesh = init_device_mesh(device.type, (world.size,))
     for child in network.children():
         for block in child.children():
