@@ -136,7 +136,7 @@ def find_shipped(kind: Kind, name: str, folder: Path, files: Files, *users: Path
     A file of that very name wins. Raises CompileError E106 where a file is called so but for its
     extension, unless it is one of the `users`, which mean another by the word.
     """
-    path = kind.shipped().get(name)
+    path = kind.shipped().get(name) if is_word(name) else None
     if path is None or files.is_file(folder / name):
         return None
     for extension in FORMATS:
