@@ -25,7 +25,7 @@ def main(*before: str) -> None:
         os._exit(130)
     _leave_the_folder()
     # Imports and a compilation allocate much and free little: collecting less often saves a tenth.
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
     from archcompiler.cli.program import run
 
     sys.exit(run([*before, *sys.argv[1:]]))
