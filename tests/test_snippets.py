@@ -37,7 +37,7 @@ SMOKE: Final = {
 PLACEHOLDER: Final = "SPEC and RECIPE stand for others"
 LAUNCHER: Final = "needs several machines; tests/unit/runner/ starts processes of its own"
 EXPORTED: Final = (
-    "tests/unit/runner/test_export.py::test_an_export_for_inference_has_the_weights_folded"
+    "tests/unit/runner/export/test_networks.py::test_an_export_for_inference_has_the_weights_folded"
 )
 TRANSFERRED: Final = "tests/unit/foreign/test_transfer.py::test_logits_are_theirs_in_float64"
 SHOWN_AUDIT: Final = "tests/test_documents.py::test_the_audit_that_is_shown"
