@@ -106,8 +106,9 @@ def assert_as_planned(network: CompiledNetwork, share: float) -> None:
 def assert_same_gradients(network: CompiledNetwork, share: float) -> None:
     forms = (network, network.recomputing(share))
     plain, ran = (Ran(form, 2, torch.float64).gradients for form in forms)
-    # That of a bias before a batch norm is nothing but rounding of others.
-    rounding = 1e-12 * max(float(gradient.abs().max()) for gradient in plain.values())
+    # That of a bias before a batch norm is nothing but rounding of others; and batch norms of maps
+    # of two pixels make more of it.
+    rounding = 1e-9 * max(float(gradient.abs().max()) for gradient in plain.values())
     for name, gradient in plain.items():
         torch.testing.assert_close(ran[name], gradient, rtol=1e-5, atol=rounding)
 
