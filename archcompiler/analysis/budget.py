@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from archcompiler.analysis.planner import TooLittle, plan_recomputation
@@ -12,8 +13,18 @@ from archcompiler.analysis.recompute import (
 )
 from archcompiler.ir import Graph
 
-SHARES: Final = tuple(percent / 100 for percent in range(100, 0, -5))
+STEP: Final = 5
+SHARES: Final = tuple(percent / 100 for percent in range(100, 0, -STEP))
 """What is tried for a room, the least work first."""
+
+
+class NoRoom(Exception):
+    """No plan has a peak that is so low."""
+
+    def __init__(self, least: int) -> None:
+        super().__init__(least)
+        self.least = least
+        """Bytes of the lowest peak of those that were tried."""
 
 
 def keeping(
@@ -33,17 +44,28 @@ def least_share(graph: Graph, found: TooLittle) -> float:
 
 def fitting(
     graph: Graph, room: int, peak: Callable[[Recomputation], int], *, apart: bool = False
-) -> Recomputation | None:
-    """The least work for a step whose peak has room; None if no plan does.
+) -> Recomputation:
+    """The least work for a step whose peak has room. Raises NoRoom if no plan does.
 
     To keep less lowers a peak to some point, from where the maps of larger and larger parts are
-    there at once when they are made again. So shares are tried one after the other.
+    there at once when they are made again. So shares are tried one after the other, and then
+    those around the lowest peak.
     """
-    for share in SHARES:
-        try:
-            plan = keeping(graph, share, apart=apart)
-        except TooLittle:
-            return None
-        if peak(plan) <= room:
-            return plan
-    return None
+    peaks: dict[float, int] = {}
+
+    def fits(share: float) -> Recomputation | None:
+        plan = keeping(graph, share, apart=apart)
+        peaks[share] = peak(plan)
+        return plan if peaks[share] <= room else None
+
+    with suppress(TooLittle):
+        for share in SHARES:
+            if found := fits(share):
+                return found
+    lowest = min(peaks, key=peaks.__getitem__)
+    with suppress(TooLittle):
+        for percent in range(STEP - 1, -STEP, -1):
+            share = round(lowest + percent / 100, 2)
+            if 0 < share <= 1 and share not in peaks and (found := fits(share)):
+                return found
+    raise NoRoom(min(peaks.values()))

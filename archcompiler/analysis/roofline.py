@@ -37,6 +37,8 @@ class Accelerator:
     """What its driver calls it."""
     tf32: float | None = None
     """Peak in FLOP/s of matrix units on float32 rounded to TF32, if it has such."""
+    bfloat16: bool = True
+    """Whether it computes with these, as GPUs since 2020 do."""
 
     def peak(self, precision: Precision) -> float:
         return self.half if precision == "half" else self.single

@@ -129,7 +129,8 @@ def command(
     machines = Machines(processes, strategy, machine)
     plan = make_plan(network, loaded, machines, images=images)
     recomputed = None
-    if not plan.recipe.speed.checkpointing and plan.recipe.speed.memory == "auto":
+    speed = plan.recipe.speed
+    if speed.memory == "auto" and not (speed.checkpointing or speed.sync_bn):
         recomputed = make_plan(network, loaded, machines, images=images, checkpointing=True)
     if format == "json":
         terminal.page(json.dumps(record(plan, recomputed), indent=2) + "\n")

@@ -13,11 +13,13 @@ from archcompiler.analysis.state_memory import state_memory
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ops.cost import BYTES
+from archcompiler.runner.recipe.batches import require_several_values, require_whole_parts
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import has_all_gradients, image_bytes, planned
+from archcompiler.runner.recipe.limits import is_size
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe, SettledRecipe
-from archcompiler.runner.recipe.settling import settle_recipe
+from archcompiler.runner.recipe.settling import settle_recipe, usual_batch
 from archcompiler.runner.recipe.shards import held_sums, replicas, require_shards
 
 GB: Final = 2**30
@@ -101,8 +103,10 @@ class Plan:
 
     @property
     def most(self) -> int | None:
-        """The largest part that fits; 0 if none does."""
-        if self.room is None:
+        """The largest part that fits; 0 if none does. None where `speed.memory` says a size: for
+        each part another plan keeps to it.
+        """
+        if self.room is None or is_size(self.recipe.speed.memory):
             return None
         return self.step.most(self.room - self.fixed, self.images // self.part)
 
@@ -118,23 +122,28 @@ def make_plan(
     """The plan of a run with `images` training images, where the recipe's data do not say.
 
     `checkpointing` stands in place of the recipe's. Raises CompileError E702 for too many
-    iterations, for `speed.memory` that is too little, or for shards that do not fit the processes.
+    iterations, for `speed.memory` that is too little, or for a batch or shards that cannot be split
+    over the processes, and E707 for shards on an accelerator that does not repeat to the bit.
     """
-    require_shards(loaded, machines.processes, machines.strategy)
+    device = None if machines.accelerator is None else "cuda"
+    require_shards(loaded, machines.processes, machines.strategy, device)
     recipe, iterations = _settled(network, loaded, machines, images)
+    require_whole_parts(loaded, recipe, machines.processes)
+    require_several_values(loaded, recipe, network.graph, machines.processes)
     if checkpointing is not None:
         speed = recipe.speed.model_copy(update={"checkpointing": checkpointing})
         recipe = recipe.model_copy(update={"speed": speed})
     speed, processes = recipe.speed, machines.processes
     count = replicas(speed, processes)
-    part = max(1, recipe.batch_size // (count * speed.accumulate))
+    part = recipe.batch_size // (count * speed.accumulate)
     parts = speed.accumulate * count // processes
     precision = speed.precision
+    accelerator = machines.accelerator
     half = precision in ("bfloat16", "float16") or (
-        precision == "auto" and machines.accelerator is not None
+        precision == "auto" and accelerator is not None and accelerator.bfloat16
     )
     compiled = speed.compile not in ("auto", "off") or (
-        speed.compile == "auto" and machines.accelerator is not None
+        speed.compile == "auto" and accelerator is not None and not speed.deterministic
     )
     graph, cost = network.graph, network_cost(network.graph)
     shards = processes if machines.sharded else 1
@@ -162,9 +171,9 @@ def make_plan(
         shards=shards,
     )
     seconds = None
-    if machines.accelerator is not None:
+    if accelerator is not None:
         width: Precision = "half" if half else "single"
-        ran = machines.accelerator, width, part
+        ran = accelerator, width, part
         seconds = training_seconds(graph, *ran)
         if speed.checkpointing:
             seconds += forward_seconds(graph, *ran)
@@ -201,8 +210,9 @@ def _settled(
     count = images
     if count is None and recipe.data.type in TRAINING_IMAGES:
         count = round(TRAINING_IMAGES[recipe.data.type] * (1 - recipe.data.validation))
-    if count is None:
-        return recipe, recipe.iterations
     processes = replicas(recipe.speed, machines.processes)
+    if count is None:
+        batch = usual_batch(loaded, None, recipe.speed.accumulate * processes)
+        return recipe.model_copy(update={"batch_size": batch}), recipe.iterations
     settled = settle_recipe(loaded, count, network.spec.input[0], processes)
     return settled, settled.iterations

@@ -74,10 +74,12 @@ def _memory(plan: Plan) -> Iterator[Row]:
 
 def _room(plan: Plan) -> Iterator[Row]:
     room, most = plan.room, plan.most
-    if room is None or most is None:
+    if room is None:
         return
     verdict = "fits" if plan.fits else "does not fit"
-    yield "there are", size(room), f"{verdict}; at most {most:,} images at a time do"
+    if most is not None:
+        verdict += f"; at most {most:,} images at a time do"
+    yield "there are", size(room), verdict
 
 
 def _alternatives(plan: Plan, recomputed: Plan | None) -> Iterator[Row]:

@@ -16,12 +16,12 @@ from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import unreadable
 from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
-from archcompiler.runner.engine.batches import require_several_values, require_whole_parts
 from archcompiler.runner.engine.building import build_state
 from archcompiler.runner.engine.keeping import planned_on
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.engine.state import TrainingState
+from archcompiler.runner.recipe.batches import require_several_values, require_whole_parts
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Folder, SettledRecipe
@@ -105,8 +105,8 @@ def train(job: Job) -> Outcome:
         spec = job.network.spec
         data = open_data(job.loaded, spec, device)
         settled = settle_recipe(job.loaded, len(data.train), spec.input[0], count)
-        require_whole_parts(job.loaded, settled, here)
-        require_several_values(job.loaded, settled, job.network.graph, here)
+        require_whole_parts(job.loaded, settled, here.size)
+        require_several_values(job.loaded, settled, job.network.graph, here.size)
         recipe = _on_hardware(settled, hardware)
         cost = network_cost(job.network.graph)
         plan = planned_on(hardware, here, job.strategy, job.loaded, recipe, job.network.graph)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from archcompiler.analysis.budget import fitting, keeping, least_share
+from archcompiler.analysis.budget import NoRoom, fitting, keeping, least_share
 from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.peak import step_memory
 from archcompiler.analysis.planner import TooLittle
@@ -99,7 +99,7 @@ def _plan_for(
     try:
         if wanted is not None:
             # Nobody has asked for a share: a run starts, and a plan is shown, sooner.
-            plan: Recomputation | None = keeping(graph, wanted, apart=apart, close=limit == "auto")
+            plan = keeping(graph, wanted, apart=apart, close=limit == "auto")
         else:
             plan = fitting(graph, size(limit), peak, apart=apart)
     except TooLittle as exc:
@@ -107,8 +107,9 @@ def _plan_for(
             return None
         least = f"this network keeps at least {least_share(graph, exc):.1%}"
         raise _too_little(loaded, limit, least) from None
-    if plan is None:
-        raise _too_little(loaded, limit, "no plan of what to make again fits into it")
+    except NoRoom as exc:
+        least = f"a step takes {-(-exc.least // 10**6):,} MB with the least that was found"
+        raise _too_little(loaded, limit, least) from None
     return plan if plan.blocks else None
 
 
@@ -119,7 +120,6 @@ def _too_little(loaded: LoadedRecipe, limit: str, why: str) -> CompileError:
             f"`memory` of {limit} is too little",
             loaded.span(("speed", "memory")),
             notes=(why,),
-            help="`archcompiler plan` says what a step takes; fewer images at a time take less: "
-            "`speed.accumulate`",
+            help="fewer images at a time take less: `speed.accumulate`",
         )
     )

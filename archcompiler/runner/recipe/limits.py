@@ -15,6 +15,11 @@ def share(limit: str) -> float | None:
     return float(limit.rstrip("% ")) / 100 if limit.endswith("%") else None
 
 
+def is_size(limit: str) -> bool:
+    """Whether a limit says what a step may take in all."""
+    return limit != "auto" and share(limit) is None
+
+
 def size(limit: str) -> int:
     """The bytes that a limit says: 1000 to a kB, 1024 to a KiB."""
     found = re.fullmatch(r"([0-9.]+) ?([MGT])(i?)B", limit, re.ASCII)

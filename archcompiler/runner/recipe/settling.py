@@ -29,7 +29,7 @@ def settle_recipe(
     It is the same for a settled recipe. Raises CompileError E702 for too many iterations.
     """
     recipe = loaded.recipe
-    batch = _batch(loaded, images, recipe.speed.accumulate * processes)
+    batch = usual_batch(loaded, images, recipe.speed.accumulate * processes)
     epoch = -(-images // batch)
     run = recipe.iterations or (recipe.epochs or EPOCHS) * epoch
     if run > MOST:
@@ -90,13 +90,14 @@ def recipe_text(recipe: SettledRecipe) -> str:
     return toml_text(recipe.model_dump(mode="json", exclude_unset=True, exclude_none=True))
 
 
-def _batch(loaded: LoadedRecipe, images: int, parts: int) -> int:
-    """Images a step: what the recipe says, or what is usual for so many.
+def usual_batch(loaded: LoadedRecipe, images: int | None, parts: int) -> int:
+    """Images a step: what the recipe says, or what is usual for so many; None if there are enough.
 
     It can be computed in so many equal parts. One that was chosen for other data is no larger than
     these.
     """
     recipe, batch = loaded.recipe, loaded.recipe.batch_size
+    images = batch * _USUAL_STEPS if images is None else images
     if "batch_size" not in recipe.model_fields_set:
         while batch > _FEW_IMAGES and batch * _USUAL_STEPS > images:
             batch //= 2

@@ -13,7 +13,7 @@ from tiny import tiny_spec
 
 import archcompiler
 from archcompiler import CompiledNetwork
-from archcompiler.analysis.budget import fitting, keeping
+from archcompiler.analysis.budget import NoRoom, fitting, keeping
 from archcompiler.analysis.front import Front, Fronts, Limits
 from archcompiler.analysis.peak import step_memory
 from archcompiler.analysis.planner import TooLittle, plan_recomputation
@@ -232,10 +232,12 @@ def test_peaks_of_plans() -> None:
 
     room = peak(keeping(network.graph, 0.6))
     found = fitting(network.graph, room, peak)
-    assert found is not None
     assert peak(found) <= room
     assert found.work <= keeping(network.graph, 0.6).work
-    assert fitting(network.graph, 1000, peak) is None
+    with pytest.raises(NoRoom) as none:
+        fitting(network.graph, 1000, peak)
+    least = none.value.least
+    assert peak(fitting(network.graph, least, peak)) == least
 
 
 def test_indices_of_a_pool_are_there_while_it_is_differentiated() -> None:

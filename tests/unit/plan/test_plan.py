@@ -84,15 +84,46 @@ def test_several_processes() -> None:
 
 
 def test_shards_are_parts_one_after_the_other() -> None:
+    exact = ("speed.deterministic=true", "speed.memory=100%")
     for processes, parts, waiting in ((1, 4, 2), (2, 2, 1), (4, 1, 0)):
-        found = plan("cifar_paper", "speed.shards=4", processes=processes, device="h100")
+        settings = ("speed.shards=4", *exact)
+        found = plan("cifar_paper", *settings, processes=processes, device="h100")
         assert (found.batch, found.part, found.parts) == (64, 16, parts)
         assert found.sums == waiting * 4 * COST.params
-        four = plan("cifar_paper", "batch_size=16", device="h100")
+        four = plan("cifar_paper", "batch_size=16", *exact, device="h100")
         assert found.peak == four.peak + found.sums, "a shard alone, and sums that wait"
         assert found.seconds == pytest.approx(parts * four.seconds)
     with pytest.raises(CompileError, match=r"E702.*4 shards cannot be split evenly over 3"):
         plan("cifar_paper", "speed.shards=4", processes=3)
+
+
+def test_a_run_that_would_be_refused_has_no_plan() -> None:
+    with pytest.raises(CompileError, match=r"(?s)E702.*split evenly.*batch_size=66"):
+        plan("cifar_paper", processes=3)
+    with pytest.raises(CompileError, match=r"E707.*need `deterministic`"):
+        plan("cifar_paper", "speed.shards=4", device="h100")
+    # What a recipe leaves open is what training settles: as many as can be split.
+    assert plan("photographs", processes=3).batch == 126
+    assert plan("photographs", processes=3, images=100_000).batch == 126
+
+
+def test_what_is_automatic_is_as_it_will_be_on_the_accelerator() -> None:
+    """T4 and V100 have no bfloat16; what repeats to the bit is not compiled."""
+    assert plan(device="h100").half
+    assert not plan(device="t4").half
+    assert plan("cifar_paper", "speed.precision=float16", device="t4").half
+    settings = ("batch_size=512", "speed.deterministic=true")
+    exact = plan("cifar_paper", *settings, device="h100")
+    assert exact.peak == plan("cifar_paper", *settings, "speed.compile=off", device="h100").peak
+    assert exact.again is not None
+
+
+def test_a_size_has_no_largest_batch() -> None:
+    """Each batch has a plan of its own that keeps to it."""
+    found = plan("cifar_paper", "speed.memory=1GB", device="h100")
+    assert found.most is None
+    assert found.peak <= 1e9
+    assert plan("cifar_paper", "speed.memory=40%", device="h100").most is not None
 
 
 def test_checkpointing_takes_less_and_longer() -> None:

@@ -1,4 +1,4 @@
-"""Whether the batches of a recipe can be computed where and by how many they are to be."""
+"""Whether the batches of a recipe can be computed by so many processes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.runner.recipe.loading import LoadedRecipe
-from archcompiler.runner.recipe.model import SettledRecipe
+from archcompiler.runner.recipe.model import Recipe
 from archcompiler.runner.recipe.shards import replicas
-from archcompiler.runner.system.place import Place
 
 
-def require_whole_parts(loaded: LoadedRecipe, recipe: SettledRecipe, place: Place) -> None:
+def require_whole_parts(loaded: LoadedRecipe, recipe: Recipe, processes: int) -> None:
     """Raise CompileError E702 unless every process, or shard, has as much of each part of a
     batch.
     """
-    count = replicas(recipe.speed, place.size)
+    count = replicas(recipe.speed, processes)
     parts = recipe.speed.accumulate * count
     if recipe.batch_size % parts:
         raise CompileError(
@@ -31,11 +30,11 @@ def require_whole_parts(loaded: LoadedRecipe, recipe: SettledRecipe, place: Plac
 
 
 def require_several_values(
-    loaded: LoadedRecipe, recipe: SettledRecipe, graph: Graph, place: Place
+    loaded: LoadedRecipe, recipe: Recipe, graph: Graph, processes: int
 ) -> None:
     """Raise CompileError E702 if BN would have one value of a channel to normalise."""
-    parts = recipe.speed.accumulate * replicas(recipe.speed, place.size)
-    together = place.size if recipe.speed.sync_bn else 1
+    parts = recipe.speed.accumulate * replicas(recipe.speed, processes)
+    together = processes if recipe.speed.sync_bn else 1
     if recipe.batch_size // parts * together > 1:
         return
     for node in graph.nodes():
