@@ -85,9 +85,8 @@ def networks(
 
 
 def plain(network: archcompiler.CompiledNetwork) -> Predict:
-    import torch
 
-    trained, _ = networks(network, memory_format=torch.preserve_format)
+    trained, _ = networks(network, channels_last=False)
     return trained
 
 

@@ -157,7 +157,9 @@ def test_weights_are_read_from_files(cifar: archcompiler.CompiledNetwork, tmp_pa
     torch.save(state, tmp_path / "weights.pt")
     torch.save({"model": state, "iteration": 7}, tmp_path / "checkpoint.pt")
     models = []
-    for weights in (state, tmp_path / "weights.pt", str(tmp_path / "checkpoint.pt")):
+    torch.save({"state_dict": state, "epoch": 7}, tmp_path / "others.pt")
+    paths = [tmp_path / "weights.pt", str(tmp_path / "checkpoint.pt"), tmp_path / "others.pt"]
+    for weights in (state, *paths):
         model: Any = cifar.deployed.module()
         model.load_trained(weights)
         models.append(model.state_dict())
@@ -183,6 +185,16 @@ def test_other_weights_are_refused_in_one_message(cifar: archcompiler.CompiledNe
         with pytest.raises(ValueError, match=message):
             model.load_trained(weights)
         assert torch.equal(model.head.classifier.weight, before)
+
+
+def test_what_has_no_weights_is_refused(
+    cifar: archcompiler.CompiledNetwork, tmp_path: Path
+) -> None:
+    torch.save([1, 2], tmp_path / "list.pt")
+    model: Any = cifar.deployed.module()
+    for other in (tmp_path / "list.pt", cifar.module(), [1], {"iteration": 7}):
+        with pytest.raises(ValueError, match="neither a state_dict nor"):
+            model.load_trained(other)
 
 
 def test_it_is_for_inference_already(cifar: archcompiler.CompiledNetwork) -> None:

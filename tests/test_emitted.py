@@ -272,3 +272,15 @@ def test_hooks_see_what_a_normalisation_gives() -> None:
     module(torch.rand(2, 3, 32, 32)).sum().backward()
     assert len(kept) == len(norms) > 0
     assert all(torch.equal(seen, then) for seen, then in kept)
+
+
+def test_a_model_is_saved_whole(emitted: Emitted) -> None:
+    """By the protocol of pickle that `torch.save` has by default."""
+    model = emitted.ready
+    buffer = io.BytesIO()
+    torch.save(model, buffer)
+    buffer.seek(0)
+    other = torch.load(buffer, weights_only=False)
+    assert other.config == model.config
+    with torch.no_grad():
+        assert torch.equal(other(emitted.x), emitted.logits)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,8 +24,29 @@ def format_of(path: Path, suffixes: Mapping[str, F]) -> F:
     return format
 
 
+def _given() -> Iterator[object]:
+    """What the running command was given, but for where it is to write."""
+    context = click.get_current_context(silent=True)
+    for value in () if context is None else context.params.values():
+        yield from value if isinstance(value, tuple) else (value,)
+
+
+def _is_file(path: Path, given: object) -> bool:
+    try:
+        return isinstance(given, (str, Path)) and path.samefile(given)
+    except (OSError, ValueError):
+        return False
+
+
 def write_output(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all, and the folders above it. Raises CompileError E403."""
+    """Write a file whole or not at all, and the folders above it.
+
+    Raises CompileError E403, and E407 for a file that the command was given to read.
+    """
+    if any(_is_file(path, given) for given in _given()):
+        raise CompileError(
+            error("E407", f"`{path}` is what is read, and is left alone", help="name another file")
+        )
     try:
         make_folder(path.parent)
         sweep(path.parent)

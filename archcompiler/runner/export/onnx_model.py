@@ -129,7 +129,7 @@ def _plain(module: nn.Module) -> Iterator[None]:
     be operators in the file.
     """
     before: Any = module.config
-    module.config = replace(before, memory_format=torch.preserve_format)
+    module.config = replace(before, channels_last=False)
     try:
         yield
     finally:

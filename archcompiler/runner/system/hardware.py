@@ -46,7 +46,7 @@ class Hardware:
 
         fully_shard takes weights in the plain order only.
         """
-        module.config = replace(module.config, memory_format=self.memory_format)
+        module.config = replace(module.config, channels_last=self.channels_last)
         weights = torch.contiguous_format if sharded else self.memory_format
         return module.to(self.device, memory_format=weights)
 
