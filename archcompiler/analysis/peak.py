@@ -311,24 +311,30 @@ class _Step:
                 # Of a map that gives its size alone there is no gradient.
                 graded = [x for x, role in inputs if self.graded[x] and role != "size"]
                 made = [(x, self._made(x, node, gradient)) for x in graded]
-                self.gradients += 0 if self.accumulated else self._gradient(node)
-                yield self._moment(node)
+                copies = self._copies(node)
+                yield self._differentiated(node) if copies else self._graded(node)
                 self.passing.drop(gradient)
             for what in segment.keeps[node.path]:
                 self._drop(what)
+            if gradient is not None and copies:
+                # The gradient of a copy is cast when the copy is gone.
+                yield self._graded(node)
             for name, new in made:
                 yield from self._arrive(name, new)
 
-    def _moment(self, node: Node) -> Moment:
-        # A gradient of a weight is there before it is cast, or added to the one that was there.
-        extra = self._copies(node)
+    def _graded(self, node: Node) -> Moment:
+        """The gradient of its parameters comes to those that are there."""
+        self.gradients += 0 if self.accumulated else self._gradient(node)
         # `fully_shard` has its weights in the plain order, and gradients come as the maps are.
         copied = self.shards > 1 and isinstance(node.op, Conv) and node.op.ordered
-        if self.accumulated or copied:
-            extra += BYTES * node.op.parameters
+        # Before it is added to the one that was there.
+        added = BYTES * node.op.parameters if self.accumulated or copied else 0
+        return self._differentiated(node, added)
+
+    def _differentiated(self, node: Node, added: int = 0) -> Moment:
         image, batch = self.passing.amount
         scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
-        passing = Amount(image + scratch, batch + extra)
+        passing = Amount(image + scratch, batch + self._copies(node) + added)
         return replace(self._now(node.path), passing=passing)
 
     def _now(self, where: str, gathered: int | None = None) -> Moment:

@@ -127,7 +127,7 @@ def test_the_peak_of_autocast(name: str) -> None:
     network = archcompiler.compile(name)
     measured = Measured(network, 4, half=True)
     found = measured.by_us()
-    assert measured.state + predicted(network, 4, half=True) == pytest.approx(found, rel=0.01)
+    assert measured.state + predicted(network, 4, half=True) == pytest.approx(found, rel=0.005)
 
 
 def test_both_trackers_see_the_same() -> None:
