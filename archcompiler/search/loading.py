@@ -20,7 +20,7 @@ from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 from archcompiler.search.axes import Axis, combined, read_axes
 from archcompiler.search.model import NAMES, QuantityName, Space
-from archcompiler.spec.bounds import EXAMPLE, Bound, parse_bounds
+from archcompiler.spec.bounds import EXAMPLE, Bound, parse_bounds, wrong_bounds
 from archcompiler.spec.loader import SPECS, load_values
 
 SPACES: Final = Kind("space", shipped.SPACES, shipped.spaces)
@@ -165,8 +165,8 @@ def _better(own: Located, space: Space) -> Iterator[tuple[QuantityName, Better]]
 def _broken_budget(own: Located, space: Space) -> Iterator[Diagnostic]:
     for name in NAMES:
         value = getattr(space.budget, name)
-        if value is not None and parse_bounds(value) is None:
-            message = f"`{name}` must be a number or a comparison"
+        message = None if value is None else wrong_bounds(name, value)
+        if message is not None:
             yield error("E204", message, own.nearest(("budget", name)), help=EXAMPLE)
 
 

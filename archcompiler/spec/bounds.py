@@ -59,6 +59,20 @@ def parse_bounds(value: object) -> tuple[Bound, ...] | None:
     return tuple(found) if len(found) == len(terms) else None
 
 
+def wrong_bounds(name: str, value: object) -> str | None:
+    """What is wrong with what is said of a quantity; None if nothing is."""
+    found = parse_bounds(value)
+    if found is None:
+        return f"`{name}` must be a number or a comparison"
+    if "B" in str(value) and name != "memory":
+        return f"`{name}` is no number of bytes"
+    low = max((b for b in found if ">" in b.sign), key=lambda b: b.value, default=None)
+    high = min((b for b in found if "<" in b.sign), key=lambda b: b.value, default=None)
+    if low is not None and high is not None and low.value > high.value:
+        return f"`{name}` must be {low} and {high}, which nothing is"
+    return None
+
+
 def sides_of(size: object, dims: int) -> tuple[int, ...] | None:
     """The sides that an entry of `valid` means in so many dimensions; None if it is none."""
     given = size if isinstance(size, tuple | list) else (size,) * dims

@@ -39,12 +39,12 @@ def _expectations(loaded: LoadedSpec) -> Iterator[Diagnostic]:
     expect, dims = loaded.spec.expect, len(loaded.spec.input) - 1
     if expect is None:
         return
-    from archcompiler.spec.bounds import EXAMPLE, QUANTITIES, parse_bounds, sides_of
+    from archcompiler.spec.bounds import EXAMPLE, QUANTITIES, sides_of, wrong_bounds
 
     for key in QUANTITIES:
         value = getattr(expect, key)
-        if value is not None and parse_bounds(value) is None:
-            message = f"`{key}` must be a number or a comparison"
+        message = None if value is None else wrong_bounds(key, value)
+        if message is not None:
             yield error("E204", message, loaded.span(("expect", key)), help=EXAMPLE)
     for index, size in enumerate(expect.valid or ()):
         sides = sides_of(size, dims)

@@ -58,6 +58,20 @@ def test_what_is_no_comparison(value: object) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("params", "<= 2 MiB", "`params` is no number of bytes"),
+        ("depth", "<= 60kB", "`depth` is no number of bytes"),
+        ("macs", ">= 5M, <= 1M", "must be at least 5,000,000 and at most 1,000,000, which nothing"),
+    ],
+)
+def test_what_nothing_can_be(key: str, value: str, message: str) -> None:
+    (problem,) = found({key: value})
+    assert problem.code == "E204"
+    assert message in problem.message
+
+
+@pytest.mark.parametrize(
     ("key", "actual"),
     [
         ("params", COSTS["params"]),
