@@ -98,6 +98,12 @@ def command(
     shown = candidates[: top or (SHOWN if format == "table" else MOST)]
     color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     text = _render(result, shown, format, color=color)
+    written: list[Path] = []
+    if folder is not None and candidates:
+        from archcompiler.search.writing import write_specs
+
+        # First: it may find other files there, and then nothing should be written.
+        written = write_specs(result, shown, folder)
     if output is None or output.is_stream:
         terminal.page(text, styled=color)
     else:
@@ -110,11 +116,8 @@ def command(
         sys.exit(1)
     if plot is not None:
         _draw(result, candidates, plot.path)
-    if folder is not None:
-        from archcompiler.search.writing import write_specs
-
-        for path in write_specs(result, shown, folder):
-            terminal.line(path)
+    for path in written:
+        terminal.line(path)
 
 
 def _render(

@@ -18,7 +18,7 @@ EACH: Final = "each"
 """Stands for the number of a stage: every stage has such a value of its own."""
 MOST_VALUES: Final = 2_000
 """Of one path."""
-_RANGE: Final = re.compile(r"\s*(\d{1,9})\s*\.\.\s*(\d{1,9})\s*", re.ASCII)
+_RANGE: Final = re.compile(r"\s*(\d{1,30})\s*\.\.\s*(\d{1,30})\s*", re.ASCII)
 _UNSEARCHED: Final = ("name", "class_name", "title", "description", "expect", "extends", "$schema")
 """Keys that make no other network."""
 

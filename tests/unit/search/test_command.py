@@ -99,7 +99,9 @@ def test_specs_that_are_written_cost_what_was_said(folder: Path) -> None:
     assert "E320" in run("check", str(path), code=2).stderr
     # Another file of that name is left alone, and so is everything beside it.
     Path("found/space_2.toml").unlink()
-    assert "E407" in run("search", "space.toml", "--write", "found", "--top", "2", code=2).stderr
+    words = ("search", "space.toml", "--write", "found", "--top", "2", "-o", "front.csv")
+    assert "E407" in run(*words, code=2).stderr
+    assert not Path("front.csv").exists()
     assert [file.name for file in Path("found").iterdir()] == ["space_1.toml"]
 
 
@@ -146,6 +148,7 @@ def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
         ("[space]\nstages = {}\n", "E801", "2:10"),
         ('[space]\n"stages..before" = [1]\n', "E801", "2:1"),
         ('[space]\nclasses = "1..99999"\n', "E801", "2:11"),
+        ('[space]\nclasses = "1..99999999999"\n', "E801", "2:11"),
         ("[space]\nunit = ['basic']\n'unit.type' = ['basic']\n", "E802", "3:1"),
         ("[space]\nstages.each.before = [1]\n'stages.1' = [{}]\n", "E802", "2:13"),
         ("[space]\nname = ['a', 'b']\n", "E804", "2:1"),
@@ -215,3 +218,11 @@ def test_a_space_is_checked_and_shown(folder: Path) -> None:
 def test_the_shipped_spaces_are_without_a_mistake() -> None:
     for name in shipped.spaces():
         assert run("check", name).stdout == f"{name}: a space without a mistake\n"
+
+
+def test_a_space_is_not_written_over(folder: Path) -> None:
+    space = '{"extends": "base.toml", "space": {"stages.0.before": [1, 2]}}'
+    Path("space.json").write_text(space, encoding="utf-8")
+    for path in ("space.json", "./space.json"):
+        assert "E407" in run("search", "space.json", "-o", path, code=2).stderr
+    assert Path("space.json").read_text(encoding="utf-8") == space
