@@ -102,8 +102,8 @@ class Percent(click.ParamType):  # type: ignore[type-arg]
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         found = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3})?) ?%", str(value), re.ASCII)
-        if found is None or not 0.1 <= float(found[1]) <= 100:
-            self.fail(f"{value!r} is no share from 0.1% to 100%, such as 40%", param, ctx)
+        if found is None or not 0 < float(found[1]) <= 100:
+            self.fail(f"{value!r} is no share above 0%, up to 100%, such as 40%", param, ctx)
         return float(found[1]) / 100
 
 
