@@ -43,9 +43,16 @@ def least_share(graph: Graph, found: TooLittle) -> float:
 
 
 def fitting(
-    graph: Graph, room: int, peak: Callable[[Recomputation], int], *, apart: bool = False
+    graph: Graph,
+    room: int,
+    peak: Callable[[Recomputation], int],
+    *,
+    apart: bool = False,
+    most: float = 1.0,
 ) -> Recomputation:
-    """The least work for a step whose peak has room. Raises NoRoom if no plan does.
+    """The least work for a step whose peak has room, where more than a share of `most` has none.
+
+    Raises NoRoom if no plan has such a peak.
 
     To keep less lowers a peak to some point, from where the maps of larger and larger parts are
     there at once when they are made again. So shares are tried one after the other, and then
@@ -59,9 +66,15 @@ def fitting(
         return plan if peaks[share] <= room else None
 
     with suppress(TooLittle):
-        for share in SHARES:
+        for share in sorted({most, *(s for s in SHARES if s < most)}, reverse=True):
             if found := fits(share):
                 return found
+    for share in sorted(s for s in SHARES if s > most):
+        # None of these has room: only how much it takes is of interest.
+        with suppress(TooLittle):
+            fits(share)
+            if peaks[share] > min(peaks.values()):
+                break
     lowest = min(peaks, key=peaks.__getitem__)
     with suppress(TooLittle):
         for percent in range(STEP - 1, -STEP, -1):

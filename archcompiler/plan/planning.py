@@ -13,7 +13,7 @@ from archcompiler.analysis.state_memory import state_memory
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ops.cost import BYTES
-from archcompiler.runner.recipe.batches import require_several_values, require_whole_parts
+from archcompiler.runner.recipe.batches import require_batches
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import has_all_gradients, image_bytes, planned
 from archcompiler.runner.recipe.limits import is_size
@@ -128,8 +128,7 @@ def make_plan(
     device = None if machines.accelerator is None else "cuda"
     require_shards(loaded, machines.processes, machines.strategy, device)
     recipe, iterations = _settled(network, loaded, machines, images)
-    require_whole_parts(loaded, recipe, machines.processes)
-    require_several_values(loaded, recipe, network.graph, machines.processes)
+    require_batches(loaded, recipe, network.graph, machines.processes)
     if checkpointing is not None:
         speed = recipe.speed.model_copy(update={"checkpointing": checkpointing})
         recipe = recipe.model_copy(update={"speed": speed})

@@ -10,29 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from archcompiler.analysis.costs import network_cost
-from archcompiler.analysis.recompute import Recomputation
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.data.files import unreadable
 from archcompiler.runner.data.fitting import large_batch
-from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
+from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.engine.building import build_state
-from archcompiler.runner.engine.keeping import planned_on
 from archcompiler.runner.engine.loop import Loop, diverged
-from archcompiler.runner.engine.memory import require_memory
+from archcompiler.runner.engine.preparing import Prepared, hardware_for, prepare
 from archcompiler.runner.engine.state import TrainingState
-from archcompiler.runner.recipe.batches import require_several_values, require_whole_parts
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import LoadedRecipe
-from archcompiler.runner.recipe.model import Folder, SettledRecipe
-from archcompiler.runner.recipe.settling import (
-    PRINTED,
-    few_steps,
-    fitted,
-    recipe_text,
-    settle_recipe,
-)
-from archcompiler.runner.recipe.shards import replicas, require_shards
+from archcompiler.runner.recipe.model import SettledRecipe
+from archcompiler.runner.recipe.settling import PRINTED, few_steps, fitted, recipe_text
+from archcompiler.runner.recipe.shards import replicas
 from archcompiler.runner.report.curves import write_curves
 from archcompiler.runner.report.metrics import Metrics, Row, read_metrics, table_text
 from archcompiler.runner.report.progress import Progress, duration
@@ -46,7 +37,7 @@ from archcompiler.runner.store.weights import Beginning, begin_with
 from archcompiler.runner.system.distributed import World, joined
 from archcompiler.runner.system.environment import environment
 from archcompiler.runner.system.failures import explained
-from archcompiler.runner.system.hardware import Hardware, resolve_device, settle, unrepeatable
+from archcompiler.runner.system.hardware import Hardware, unrepeatable
 from archcompiler.runner.system.place import read_place
 from archcompiler.runner.system.signals import GRACE, StopSignals
 
@@ -89,39 +80,24 @@ def train(job: Job) -> Outcome:
     """
     start = time.perf_counter()
     here = read_place()
-    device = resolve_device(job.loaded.recipe.device, here)
-    require_shards(job.loaded, here.size, job.strategy, device.type)
-    hardware = settle(job.loaded, device, here.size)
-    speed = job.loaded.recipe.speed
-    count = replicas(speed, here.size)
+    hardware = hardware_for(job.loaded, here, job.strategy)
+    count = replicas(job.loaded.recipe.speed, here.size)
     with (
         hardware.computing(),
         explained(job.loaded.recipe, count),
         StopSignals(grace=job.grace, several=here.size > 1) as signals,
         unrepeatable(job.warn if here.first else None),
-        joined(here, device, speed.shards) as world,
+        joined(here, hardware.device, job.loaded.recipe.speed.shards) as world,
     ):
         # Before the folder is made: there should be none for a mistake.
-        spec = job.network.spec
-        data = open_data(job.loaded, spec, device)
-        settled = settle_recipe(job.loaded, len(data.train), spec.input[0], count)
-        require_whole_parts(job.loaded, settled, here.size)
-        require_several_values(job.loaded, settled, job.network.graph, here.size)
-        recipe = _on_hardware(settled, hardware)
-        cost = network_cost(job.network.graph)
-        plan = planned_on(hardware, here, job.strategy, job.loaded, recipe, job.network.graph)
-        scarce = require_memory(
-            recipe, plan, job.network.graph, data.train.shape, hardware, here, job.strategy
-        )
+        ready = prepare(job.network, job.loaded, hardware, here, job.strategy)
         goes_on = job.resume and job.folder.started
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
-        with explained(recipe, count), _alone(job, world) as warnings:
-            large = large_batch(job.loaded, recipe.batch_size, len(data.train))
-            warnings += [*scarce, *hardware.unknown(), *large]
-            run, loop = _Run.start(
-                job, recipe, plan, data, initial, cost.macs, hardware, world, start, warnings
-            )
-            return run.train(loop, signals, settled)
+        with explained(ready.recipe, count), _alone(job, world) as warnings:
+            large = large_batch(job.loaded, ready.recipe.batch_size, len(ready.data.train))
+            warnings += [*ready.warnings, *hardware.unknown(), *large]
+            run, loop = _Run.start(job, ready, initial, hardware, world, start, warnings)
+            return run.train(loop, signals, ready.settled)
 
 
 @dataclass
@@ -152,18 +128,15 @@ class _Run:
     def start(
         cls,
         job: Job,
-        recipe: SettledRecipe,
-        plan: Recomputation | None,
-        data: OpenedData,
+        ready: Prepared,
         initial: Beginning | None,
-        macs: int,
         hardware: Hardware,
         world: World,
         began: float,
         warnings: list[Diagnostic],
     ) -> tuple[_Run, Loop]:
         """Find the checkpoint, build the network, and take up where it was."""
-        loaded, folder = job.loaded, job.folder
+        loaded, folder, recipe, data = job.loaded, job.folder, ready.recipe, ready.data
         identity = fingerprint(
             job.network,
             recipe,
@@ -190,7 +163,9 @@ class _Run:
             of["chosen_on"] = data.split
             folder.prepare(job.network, recipe, of, here)
         taken = {} if initial is None else initial.taken
-        state, model = build_state(job.network, recipe, plan, taken, hardware, world, job.strategy)
+        state, model = build_state(
+            job.network, recipe, ready.plan, taken, hardware, world, job.strategy
+        )
         if contents is not None:
             try:
                 require_fit(contents, state.network)
@@ -206,6 +181,7 @@ class _Run:
             job, recipe, world, state, checkpoints, identity, metrics, board, progress, began,
             warnings, data, initial,
         )  # fmt: skip
+        macs = network_cost(job.network.graph).macs
         loop = Loop(recipe, state, model, data, hardware, world, run, macs)
         loop.warm_up()
         return run, loop
@@ -368,16 +344,4 @@ def _numbers(row: Row) -> str:
         f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
         f"{row['images_per_second']:,.0f} images/s{mfu}{memory}  "
         f"{duration(row['seconds_left'])} left"
-    )
-
-
-def _on_hardware(recipe: SettledRecipe, hardware: Hardware) -> SettledRecipe:
-    """The recipe with every `auto` replaced by what it stands for here."""
-    data = recipe.data
-    return recipe.model_copy(
-        update={
-            "device": hardware.device.type,
-            "speed": hardware.speed(recipe.speed),
-            "data": with_workers(data) if isinstance(data, Folder) else data,
-        }
     )

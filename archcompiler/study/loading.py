@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
@@ -23,6 +24,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.render.visible import visible
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.runner.recipe.loading import RECIPES, LoadedRecipe, load_recipe
+from archcompiler.runner.recipe.possible import require_possible
 from archcompiler.spec.loader import SPECS
 from archcompiler.study.model import Study
 from archcompiler.study.settings import Axis, Setting, placed, read_axes, read_settings
@@ -53,6 +55,8 @@ class Cell:
     name: str
     """Of its folder; of no other run."""
     network: Network
+    chosen: tuple[Setting, ...]
+    """What is set of the recipe."""
     setting: tuple[Any, ...]
     """Its values of the axes that have several."""
     seed: int
@@ -67,6 +71,17 @@ class Cell:
         """Of the recipe with its defaults and the seed, as JSON with sorted keys."""
         values = self.loaded.recipe.model_dump(mode="json")
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Have what is wrong with the run point into the study, and say which run it is of."""
+        try:
+            with placed(self.chosen):
+                yield
+        except CompileError as wrong:
+            note = f"in the run `{self.name}`"
+            found = (replace(d, notes=(*d.notes, note)) for d in wrong.diagnostics)
+            raise CompileError(*found) from None
 
 
 @dataclass(frozen=True)
@@ -134,10 +149,11 @@ def load_study(
         setting = tuple(s for s in chosen if s.key in several)
         run = _name(network, setting, seed)
         if run in cells or len(run) > LONGEST:
-            raise CompileError(_no_name(run, node, taken=run in cells))
+            raise CompileError(_no_name(run, network, chosen, node, cells.get(run)))
         seeded = replace(recipe, recipe=recipe.recipe.model_copy(update={"seed": seed}))
         given = tuple(s.value for s in setting)
-        cells[run] = Cell(len(cells), run, network, given, seed, seeded)
+        cells[run] = Cell(len(cells), run, network, chosen, given, seed, seeded)
+    _require_possible(cells.values())
     stem = "study" if word == "-" else Path(word or source.name).stem
     return LoadedStudy(visible(stem), study, values, several, tuple(cells.values()))
 
@@ -148,6 +164,27 @@ def _require_few(study: Study, axes: Sequence[Axis], values: Located) -> None:
         message = f"the study has {runs:,} runs, but at most {MOST:,} are one"
         help = "leave values or seeds out, or make it several studies"
         raise CompileError(error("E813", message, values.nearest(("grid",)), help=help))
+
+
+def _require_possible(cells: Collection[Cell]) -> None:
+    """Raise CompileError for every run that no machine could begin with."""
+    problems: list[Diagnostic] = []
+    for cell in distinct(cells):
+        try:
+            with cell.located():
+                require_possible(cell.loaded, cell.network.compiled.graph)
+        except CompileError as wrong:
+            problems += wrong.diagnostics
+    if problems:
+        raise CompileError(*problems)
+
+
+def distinct(cells: Iterable[Cell]) -> list[Cell]:
+    """The first of the runs that differ in nothing but their seed."""
+    found: dict[tuple[str, tuple[str, ...]], Cell] = {}
+    for cell in cells:
+        found.setdefault((cell.network.title, tuple(s.text for s in cell.chosen)), cell)
+    return list(found.values())
 
 
 def _twice(values: Located) -> Iterator[Diagnostic]:
@@ -237,9 +274,19 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9.]+", "_", text.lower()).strip("_.")
 
 
-def _no_name(run: str, node: Located, *, taken: bool) -> Diagnostic:
-    if taken:
-        message = f"two runs would be called `{run}`"
-        return error("E812", message, node.span(), help="give one of the networks a `title`")
-    message = f"the name of a run would have {len(run)} characters, not at most {LONGEST}"
-    return error("E812", message, node.span(), help="give the network a shorter `title`")
+def _no_name(
+    run: str,
+    network: Network,
+    chosen: Sequence[Setting],
+    node: Located,
+    other: Cell | None,
+) -> Diagnostic:
+    if other is None:
+        message = f"the name of a run would have {len(run)} characters, not at most {LONGEST}"
+        return error("E812", message, node.span(), help="give the network a shorter `title`")
+    message, help = f"two runs would be called `{run}`", "give one of the networks a `title`"
+    if other.network is network:
+        pairs = zip(other.chosen, chosen, strict=True)
+        node = next(new.node for old, new in pairs if old.text != new.text)
+        help = "leave it out: names of runs have letters, digits and points of a value"
+    return error("E812", message, node.span(), help=help)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from archcompiler.diagnostics import Diagnostic
+from archcompiler.diagnostics import CompileError, Diagnostic
+from archcompiler.runner.engine.preparing import require_trainable
 from archcompiler.runner.evaluation import evaluate_trained
 from archcompiler.runner.store.checkpoint import checksum, load
 from archcompiler.runner.store.folder import RunFolder
@@ -15,10 +16,23 @@ from archcompiler.runner.system.place import read_place
 from archcompiler.runner.system.signals import GRACE
 from archcompiler.runner.training import Job, train
 from archcompiler.study.keeping import begin, finish, folder_of
-from archcompiler.study.loading import Cell, LoadedStudy
+from archcompiler.study.loading import Cell, LoadedStudy, distinct
 from archcompiler.study.model import Metric, Result
 
 Warn = Callable[[Sequence[Diagnostic]], object]
+
+
+def require_runs(cells: Iterable[Cell]) -> None:
+    """Raise CompileError for every run that could not begin here: hours before its turn."""
+    problems: list[Diagnostic] = []
+    for cell in distinct(cells):
+        try:
+            with cell.located():
+                require_trainable(cell.network.compiled, cell.loaded)
+        except CompileError as wrong:
+            problems += wrong.diagnostics
+    if problems:
+        raise CompileError(*problems)
 
 
 def run_cell(
@@ -41,7 +55,8 @@ def run_cell(
         begin(out, cell)
     network = cell.network.compiled
     job = Job(network, cell.loaded, run, resume=True, quiet=quiet, grace=grace, warn=warn)
-    outcome = train(job)
+    with cell.located():
+        outcome = train(job)
     if outcome.finished and first:
         finish(out, cell, _measured(run, study.study.metric, warn))
     return outcome.finished

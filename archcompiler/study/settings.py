@@ -106,7 +106,7 @@ def _refused(message: str, node: Located) -> CompileError:
 
 
 @contextmanager
-def placed(settings: Iterable[Setting], node: Located) -> Iterator[None]:
+def placed(settings: Iterable[Setting], node: Located | None = None) -> Iterator[None]:
     """Have what is wrong with a setting point to it, and what has no place at all to `node`."""
     places = {setting.text: setting.node for setting in settings}
     try:
@@ -119,7 +119,7 @@ def placed(settings: Iterable[Setting], node: Located) -> Iterator[None]:
                 assert d.span is not None
                 of_key = d.span.start < d.span.source.text.index("=")
                 d = replace(d, span=written.span("key" if of_key else "value"))
-            elif d.span is None:
+            elif d.span is None and node is not None:
                 d = replace(d, span=node.span())
             found.append(d)
         raise CompileError(*found) from None

@@ -10,10 +10,15 @@ from archcompiler.runner.recipe.model import Recipe
 from archcompiler.runner.recipe.shards import replicas
 
 
-def require_whole_parts(loaded: LoadedRecipe, recipe: Recipe, processes: int) -> None:
-    """Raise CompileError E702 unless every process, or shard, has as much of each part of a
-    batch.
+def require_batches(loaded: LoadedRecipe, recipe: Recipe, graph: Graph, processes: int) -> None:
+    """Raise CompileError E702 unless every process, or shard, has as much of each part of a batch,
+    and more of it than BN would have one value of a channel of.
     """
+    _require_whole_parts(loaded, recipe, processes)
+    _require_several_values(loaded, recipe, graph, processes)
+
+
+def _require_whole_parts(loaded: LoadedRecipe, recipe: Recipe, processes: int) -> None:
     count = replicas(recipe.speed, processes)
     parts = recipe.speed.accumulate * count
     if recipe.batch_size % parts:
@@ -29,10 +34,9 @@ def require_whole_parts(loaded: LoadedRecipe, recipe: Recipe, processes: int) ->
         )
 
 
-def require_several_values(
+def _require_several_values(
     loaded: LoadedRecipe, recipe: Recipe, graph: Graph, processes: int
 ) -> None:
-    """Raise CompileError E702 if BN would have one value of a channel to normalise."""
     parts = recipe.speed.accumulate * replicas(recipe.speed, processes)
     together = processes if recipe.speed.sync_bn else 1
     if recipe.batch_size // parts * together > 1:

@@ -14,7 +14,7 @@ from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph
 from archcompiler.ops.cost import BYTES
-from archcompiler.runner.recipe.limits import share, size
+from archcompiler.runner.recipe.limits import is_size, share, size
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe, Speed
 from archcompiler.runner.recipe.shards import held_sums, replicas
@@ -70,8 +70,15 @@ def planned(
         )
         return there + step.peak(images)
 
+    most = 1.0
+    if is_size(limit):
+        left = size(limit) - there
+        if left <= 0:
+            least = f"weights, what the optimizer holds, and images alone take {_megabytes(there)}"
+            raise _too_little(loaded, limit, least)
+        most = min(left / usual, most)
     # The parameters of a block that is sharded are whole in its own backward pass alone.
-    return _plan_for(loaded, graph, limit, peak, apart=sharded)
+    return _plan_for(loaded, graph, limit, peak, most, apart=sharded)
 
 
 def has_all_gradients(speed: Speed, parts: int, processes: int, sharded: bool) -> bool:
@@ -91,26 +98,33 @@ def _plan_for(
     graph: Graph,
     limit: str,
     peak: Callable[[Recomputation], int],
+    most: float,
     *,
     apart: bool,
 ) -> Recomputation | None:
-    """The plan with least work for a limit. `peak` says what a step with one takes in bytes."""
+    """The plan with least work for a limit. `peak` says what a step with one takes in bytes, and
+    `most` the share of the maps for which a size has room.
+    """
     wanted = CHEAP if limit == "auto" else share(limit)
     try:
         if wanted is not None:
             # Nobody has asked for a share: a run starts, and a plan is shown, sooner.
             plan = keeping(graph, wanted, apart=apart, close=limit == "auto")
         else:
-            plan = fitting(graph, size(limit), peak, apart=apart)
+            plan = fitting(graph, size(limit), peak, apart=apart, most=most)
     except TooLittle as exc:
         if limit == "auto":
             return None
         least = f"this network keeps at least {least_share(graph, exc):.1%}"
         raise _too_little(loaded, limit, least) from None
     except NoRoom as exc:
-        least = f"a step takes {-(-exc.least // 10**6):,} MB with the least that was found"
+        least = f"a step takes {_megabytes(exc.least)} with the least that was found"
         raise _too_little(loaded, limit, least) from None
     return plan if plan.blocks else None
+
+
+def _megabytes(count: int) -> str:
+    return f"{-(-count // 10**6):,} MB"
 
 
 def _too_little(loaded: LoadedRecipe, limit: str, why: str) -> CompileError:

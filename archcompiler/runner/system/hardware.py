@@ -190,8 +190,8 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
     if speed.deterministic:
         # cuBLAS reads it when it is first used.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # As errors they would stop max pooling as well. What else there is, `unrepeatable` tells.
-        torch.use_deterministic_algorithms(True, warn_only=True)
+    # As errors they would stop max pooling as well. What else there is, `unrepeatable` tells.
+    torch.use_deterministic_algorithms(speed.deterministic, warn_only=True)
     if device.type == "cpu":
         _keep_memory()
     plain = device.type == "mps" or speed.deterministic

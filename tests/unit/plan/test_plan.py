@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -124,6 +126,35 @@ def test_a_size_has_no_largest_batch() -> None:
     assert found.most is None
     assert found.peak <= 1e9
     assert plan("cifar_paper", "speed.memory=40%", device="h100").most is not None
+
+
+def test_the_least_that_is_said_to_do_does() -> None:
+    settings = ("speed.precision=bfloat16",)
+
+    def refused(size: int) -> int:
+        with pytest.raises(CompileError, match="is too little") as wrong:
+            plan("cifar_paper", f"speed.memory={size}MB", *settings)
+        found = re.search(r"takes ([0-9,]+) MB with the least that was found", str(wrong.value))
+        assert found is not None
+        return int(found[1].replace(",", ""))
+
+    least = refused(60)
+    assert refused(least - 1) == least
+    found = plan("cifar_paper", f"speed.memory={least}MB", *settings)
+    assert least - 1 < found.peak / 1e6 <= least
+    # With more room there is less to make again, and more than a share of what has room never fits.
+    room = (found.peak + plan("cifar_paper", *settings, "speed.memory=100%").peak) // 2
+    some = plan("cifar_paper", f"speed.memory={room // 10**6}MB", *settings)
+    assert found.peak < some.peak <= room
+    assert some.again is not None
+    assert found.again is not None
+    assert 0 < some.again.work < found.again.work
+    for percent in range(20, 100, 15):
+        with suppress(CompileError):
+            other = plan("cifar_paper", f"speed.memory={percent}%", *settings)
+            assert other.again is None or other.peak > room or other.again.work >= some.again.work
+    with pytest.raises(CompileError, match=r"images alone take [0-9]+ MB"):
+        plan("cifar_paper", "speed.memory=1MB", *settings)
 
 
 def test_checkpointing_takes_less_and_longer() -> None:

@@ -159,8 +159,8 @@ def test_what_stops_another_process_than_the_first_is_said(
 
 
 def test_a_batch_that_cannot_be_split_is_refused(job: Jobs) -> None:
-    from archcompiler.runner.recipe.batches import require_whole_parts
+    from archcompiler.runner.recipe.batches import require_batches
 
     made: Job = job("run", "batch_size=16")
     with pytest.raises(CompileError, match="batch_size=18"):
-        require_whole_parts(made.loaded, made.loaded.recipe, 3)
+        require_batches(made.loaded, made.loaded.recipe, made.network.graph, 3)

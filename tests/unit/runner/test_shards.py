@@ -260,7 +260,12 @@ def test_what_is_made_again_does_not_depend_on_processes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def peak_of_all_kept(
-        loaded: object, graph: Graph, limit: str, peak: Callable[[Recomputation], int], **_: bool
+        loaded: object,
+        graph: Graph,
+        limit: str,
+        peak: Callable[[Recomputation], int],
+        most: float,
+        **_: bool,
     ) -> int:
         return peak(recomputed(graph, {}))
 

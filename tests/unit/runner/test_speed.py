@@ -267,6 +267,14 @@ def test_what_does_not_repeat_is_told_once(recwarn: pytest.WarningsRecorder) -> 
     assert not recwarn.list
 
 
+def test_a_run_sets_every_switch_of_the_one_before() -> None:
+    """As the runs of a study follow each other in one process."""
+    cpu = torch.device("cpu")
+    for deterministic in ("true", "false"):
+        settle(load_recipe("smoke", (f"speed.deterministic={deterministic}",)), cpu)
+        assert torch.are_deterministic_algorithms_enabled() is (deterministic == "true")
+
+
 @pytest.mark.parametrize("key", ["channels_last", "compile"])
 def test_what_is_not_deterministic_is_refused(key: str) -> None:
     with pytest.raises(CompileError, match=f"E702.*`{key}` cannot be on") as caught:

@@ -274,3 +274,23 @@ def test_several_processes_train_one_run(folder: Path, monkeypatch: pytest.Monke
         monkeypatch.setenv(name, value)
     stderr = run("study", "study.toml", "--out", "out", code=2).stderr
     assert "several processes train one run: name it with --cell" in stderr
+
+
+def test_a_run_that_this_machine_cannot_begin_with_stops_the_first(
+    folder: Path, tmp_path: Path
+) -> None:
+    of_two = STUDY + 'speed.memory = ["1GB", "0.1MB"]\n'
+    of_two = of_two.replace("tiny.toml", str(folder / "tiny.toml"))
+    (tmp_path / "study.toml").write_text(of_two, encoding="utf-8")
+    study = ["study", str(tmp_path / "study.toml"), "--out", str(tmp_path / "out"), "--root", "/"]
+    said = run(*study, code=2)
+    assert "run 0" not in said.stdout
+    assert said.stderr.count("error[E702]: `memory` of 0.1MB is too little") == 2
+    line = of_two.splitlines().index('speed.memory = ["1GB", "0.1MB"]') + 1
+    assert said.stderr.count(f"study.toml:{line}:24") == 2
+    assert "in the run `plain-memory_0.1mb-seed_0`" in said.stderr
+    assert not (tmp_path / "out").exists()
+    # One of its own is told of in the same way.
+    alone = run(*study, "--cell", "7", code=2).stderr
+    assert alone.count("error[E702]") == 1
+    assert "in the run `plain-memory_0.1mb-seed_1`" in alone

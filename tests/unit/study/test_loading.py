@@ -107,6 +107,7 @@ def test_paths_are_from_the_file_that_says_them() -> None:
         ('"optimizer.lr"', '"augment.label_noise"', "E811", "11:25"),
         ("[0.07]", str([n / 1000 for n in range(1, 300)]), "E813", ""),
         ('title = "Wide net"', 'title = "TINY"', "E812", "5:1"),
+        ('"optimizer.lr" = [0.07]', '"speed.memory" = ["40%", "40 %"]', "E812", "11:26"),
     ],
 )  # fmt: skip
 def test_a_wrong_study_is_one_diagnostic(old: str, new: str, code: str, place: str) -> None:
@@ -124,6 +125,19 @@ def test_mistakes_of_all_that_a_study_names_are_told_together() -> None:
     write(wrong.replace('"tiny.toml"', '"tinny.toml"', 1))
     stderr = run("check", "study.toml", code=2).stderr
     assert sorted(re.findall(r"error\[(\w+)\]", stderr)) == ["E101", "E204", "E701", "E811"]
+
+
+def test_a_run_that_no_machine_could_begin_with_is_told_at_once() -> None:
+    write(STUDY.replace('"optimizer.lr" = [0.07]', '"speed.memory" = ["40%", "0.01%"]'))
+    stderr = run("check", "study.toml", code=2).stderr
+    # Of each network and setting once, whatever the seeds.
+    assert stderr.count("error[E702]: `memory` of 0.01% is too little") == 4
+    assert stderr.count(" --> study.toml:11:26") == 4
+    for network in ("tiny", "wide_net"):
+        for noise in (0.1, 0.3):
+            name = f"{network}-label_noise_{noise}-memory_0.01-seed_3"
+            assert f"in the run `{name}`" in stderr
+    assert run("study", "study.toml", "--list", code=2).stderr == stderr
 
 
 def test_a_study_is_shown_with_where_its_values_are_from() -> None:
