@@ -15,6 +15,7 @@ from archcompiler.config.files import (
     explained,
     find_shipped,
     near_name,
+    of_another_kind,
     scope_of,
     shipped_scope,
 )
@@ -31,7 +32,10 @@ Lay = Callable[[Located, Located], Located]
 
 class _How(NamedTuple):
     kind: Kind
+    """Of what is extended."""
     lay: Lay
+    word: str
+    """What the file is that extends it."""
 
 
 class Apart(NamedTuple):
@@ -56,7 +60,7 @@ def read_extended(
     A text without a path is taken to be in the current folder. Raises CompileError.
     """
     source, path, scope, word = _read(name, kind, files)
-    return _extended(source, path, _How(kind, lay), scope), source, word
+    return _extended(source, path, _How(kind, lay, kind.word), scope), source, word
 
 
 def _read(
@@ -92,7 +96,9 @@ def read_apart(name: str | Path | Source, kind: Kind, base: Kind, files: Files) 
         help = f"`extends`: the {base.word} that is changed, by its name or path"
         raise CompileError(error("E202", message, own.span("table"), help=help))
     extends = own.value["extends"]
-    extended = _base_of(own, path, _How(base, merge), scope, (), MAX_BYTES - _size(source))
+    extended = _base_of(
+        own, path, _How(base, merge, kind.word), scope, (), MAX_BYTES - _size(source)
+    )
     assert extended is not None
     return Apart(own, extends, *extended, source, word)
 
@@ -149,21 +155,23 @@ def _base_of(
         message = f"`extends` must be a string, not {kind_of(target.value)}"
         raise CompileError(error("E203", message, target.span()))
     chain = (*chain, scope.files.resolve(path))
-    base_path, scope = _resolve_extends(target, path, how.kind, scope, chain)
+    base_path, scope = _resolve_extends(target, path, how, scope, chain)
     try:
         source = scope.read(base_path, room)
-        return _extended(source, base_path, how, scope, chain, room), base_path, source
+        base = _extended(source, base_path, how._replace(word=how.kind.word), scope, chain, room)
+        return base, base_path, source
     except CompileError as exc:
         unreadable = [d for d in exc.diagnostics if d.span is None]
         if unreadable:
-            raise CompileError(_no_base(target, base_path, how.kind, unreadable[0])) from None
+            raise CompileError(_no_base(target, base_path, how, unreadable[0])) from None
         raise
 
 
 def _resolve_extends(
-    target: Located, path: Path, kind: Kind, scope: Scope, chain: tuple[Path, ...]
+    target: Located, path: Path, how: _How, scope: Scope, chain: tuple[Path, ...]
 ) -> tuple[Path, Scope]:
     """The file that `extends` means, and what that one may read."""
+    kind = how.kind
 
     def refuse(code: str, message: str, *notes: str, help: str | None = None) -> CompileError:
         return CompileError(error(code, message, target.span(), notes=notes, help=help))
@@ -185,7 +193,7 @@ def _resolve_extends(
     if not resolved.is_relative_to(scope.root):
         raise refuse(
             "E208",
-            f"`extends` leaves the folder that a {kind.word} may read in",
+            f"`extends` leaves the folder that a {how.word} may read in",
             f"that folder is {scope.why}",
             help=scope.cure,
         )
@@ -199,17 +207,21 @@ def _resolve_extends(
     return base_path, scope
 
 
-def _no_base(target: Located, base_path: Path, kind: Kind, problem: Diagnostic) -> Diagnostic:
+def _no_base(target: Located, base_path: Path, how: _How, problem: Diagnostic) -> Diagnostic:
     """E207 at the `extends` for a base that has no text to point at."""
+    kind = how.kind
     near = near_name(kind, target.value, base_path) if problem.code in ("E101", "E104") else None
     help, stem = problem.help, Path(target.value).stem
     if near is not None:
         help = f"did you mean `{near}`?"
     elif help is None and problem.code == "E101" and stem in kind.shipped():
         help = bare_word(kind, stem)
+    elif help is None and problem.code == "E101":
+        help = of_another_kind(kind, target.value)
+    one = "one" if how.word == kind.word else f"a {kind.word}"
     return error(
         "E207",
-        f"this {kind.word} extends one that cannot be read",
+        f"this {how.word} extends {one} that cannot be read",
         target.span(),
         notes=(problem.message, *problem.notes),
         help=help,

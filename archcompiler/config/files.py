@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
+from archcompiler import shipped
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.read import FORMATS, MAX_BYTES, near_spec, read_source
 from archcompiler.diagnostics.suggest import did_you_mean
@@ -174,7 +175,7 @@ def explained(kind: Kind, problem: Diagnostic, path: Path, files: Files) -> Diag
             help = bare_word(kind, path.stem)
         elif is_word(name):
             guess = did_you_mean(name, known)
-            help = (
+            help = of_another_kind(kind, name) or (
                 f"did you mean `{guess}`, which comes with the package?"
                 if guess
                 else f"`archcompiler list {kind.word}s` names those that come with the package"
@@ -185,6 +186,20 @@ def explained(kind: Kind, problem: Diagnostic, path: Path, files: Files) -> Diag
 def bare_word(kind: Kind, stem: str) -> str:
     """Help for a path whose stem is the name of a shipped file."""
     return f"`{stem}`, without a folder and an extension, is a shipped {kind.word}"
+
+
+def of_another_kind(kind: Kind, name: str) -> str | None:
+    """Help for the name of a shipped file of another kind."""
+    known = {
+        "spec": shipped.specs,
+        "recipe": shipped.recipes,
+        "space": shipped.spaces,
+        "study": shipped.studies,
+    }
+    other = next((word for word, named in known.items() if name in named()), None)
+    return (
+        None if other in (None, kind.word) else f"`{name}` is a shipped {other}, not a {kind.word}"
+    )
 
 
 def near_name(kind: Kind, target: str, base: Path) -> str | None:

@@ -80,7 +80,7 @@ class Choice:
         inside = len(path) - len(self.path)
         if inside > 0 or (inside == 0 and part == "value"):
             return self.document.span((*self.at, *path[len(self.path) :]), part)
-        return self.document.span(key_path(self.at), "key")
+        return self.document.span(_key_of(self.at, len(path)), "key")
 
 
 def combined(chosen: Iterable[tuple[Axis, Located]], text: Written) -> Located:
@@ -105,6 +105,15 @@ def _placed(choice: Located, written: Choice, path: SpecPath) -> Located:
     return Located(value, written, path)
 
 
+def _key_of(at: SpecPath, steps: int) -> SpecPath:
+    """The path of the key of the space that has a step of the spec's path in it."""
+    keys = key_path(at)
+    for end in range(2, len(keys)):
+        if sum(len(_steps(str(key))) for key in keys[1:end]) >= steps:
+            return keys[:end]
+    return keys
+
+
 def key_path(path: SpecPath) -> SpecPath:
     """The path of a key of the space, from that of one of its values."""
     return path[:-1] if path and isinstance(path[-1], int) else path
@@ -124,11 +133,15 @@ def plain(chosen: Iterable[tuple[Axis, Located]]) -> dict[str, Any]:
 def _leaves(node: Located, steps: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Located]]:
     """Values with their paths: a key may have dots in it, or be a table of keys."""
     for key, child in node.value.items():
-        inner = (*steps, *(step.strip() for step in key.split(".")))
+        inner = (*steps, *_steps(key))
         if isinstance(child.value, Mapping) and child.value:
             yield from _leaves(child, inner)
         else:
             yield inner, child
+
+
+def _steps(key: str) -> list[str]:
+    return [step.strip() for step in key.split(".")]
 
 
 def _axes(steps: tuple[str, ...], node: Located, stages: int) -> Iterator[Axis]:

@@ -30,9 +30,11 @@ class Costs(NamedTuple):
 class Misfit(Exception):
     """No network has such a part there."""
 
-    def __init__(self, code: str, message: str, span: Span | None = None) -> None:
-        super().__init__(code, message, span)
-        self.code, self.message, self.span = code, message, span
+    def __init__(
+        self, code: str, message: str, span: Span | None = None, help: str | None = None
+    ) -> None:
+        super().__init__(code, message, span, help)
+        self.code, self.message, self.span, self.help = code, message, span, help
 
 
 @dataclass(frozen=True, eq=False)

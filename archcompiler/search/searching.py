@@ -72,12 +72,12 @@ def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Resul
     aims = Aims(space.better, space.bounds)
     found: list[Found] = []
     misfits: Counter[tuple[str, str]] = Counter()
-    places: dict[tuple[str, str], Span | None] = {}
+    first: dict[tuple[str, str], tuple[Span | None, str | None]] = {}
     compiled = networks = 0
     ranges: dict[QuantityName, tuple[int, int]] = {}
     for walk in walks(space, tick):
         misfits += walk.misfits
-        places = walk.places | places
+        first = walk.first | first
         compiled += walk.compiled
         networks += walk.networks
         if not walk.networks:
@@ -92,7 +92,7 @@ def search(space: LoadedSpace, tick: Callable[[], None] = lambda: None) -> Resul
             what = f"more than {MOST:,} beginnings of networks that may lead to the best"
             raise CompileError(too_large(space, what)) from None
     if not compiled:
-        raise CompileError(_nothing(space, misfits, places))
+        raise CompileError(_nothing(space, misfits, first))
     return Result(
         space, _costs(space.base.graph), compiled, networks, misfits, ranges, tuple(found)
     )
@@ -121,11 +121,12 @@ def _require_bounded(space: LoadedSpace, walk: Walk) -> None:
 def _nothing(
     space: LoadedSpace,
     misfits: Counter[tuple[str, str]],
-    places: Mapping[tuple[str, str], Span | None],
+    first: Mapping[tuple[str, str], tuple[Span | None, str | None]],
 ) -> Diagnostic:
     """E805 at what is most often to blame."""
     usual = misfits.most_common(3)
     notes = [f"{code}, of {count:,}: {message}" for (code, message), count in usual]
-    span = next((span for reason, _ in usual if (span := places[reason])), None)
+    told = (first[reason] for reason, _ in usual)
+    span, help = next((found for found in told if found[0]), (space.span(("space",)), None))
     message = f"none of the {space.size:,} specs compiles"
-    return error("E805", message, span or space.span(("space",)), notes=notes)
+    return error("E805", message, span, notes=notes, help=help)

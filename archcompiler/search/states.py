@@ -69,8 +69,8 @@ class Walk:
     """how many networks: what changes nothing makes no other."""
     misfits: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many others there are, by the code and words of the first error."""
-    places: dict[tuple[str, str], Span | None] = field(default_factory=dict)
-    """Where such an error was first told."""
+    first: dict[tuple[str, str], tuple[Span | None, str | None]] = field(default_factory=dict)
+    """Where such an error was first told, and what would help."""
     steps: int = 0
     """More different steps than these has none of them, and"""
     operators: int = 0
@@ -133,7 +133,7 @@ class _Walker:
                     except Misfit as misfit:
                         reason = misfit.code, misfit.message
                         walk.misfits[reason] += specs * rest
-                        walk.places.setdefault(reason, misfit.span)
+                        walk.first.setdefault(reason, (misfit.span, misfit.help))
                         continue
                     before = after.get(end, (0, 0))
                     twin = (state, end, made.seal) in seen
@@ -238,7 +238,7 @@ class _Variant:
         if index == 0:
             passed, channels = self._begin(parts), stem_channels(loaded)
         for problem in rules_of_stage(loaded, 0, channels, index + 1):
-            raise Misfit(problem.code, problem.message, problem.span)
+            raise Misfit(problem.code, problem.message, problem.span, problem.help)
         settled = parts.stride(index, passed)
         self._add(parts.stage(index, self.state.type))
         if spec.output_stride is not None:
@@ -296,4 +296,4 @@ def _seal(block: Block) -> object:
 
 def _misfit(wrong: CompileError) -> Misfit:
     first = wrong.diagnostics[0]
-    return Misfit(first.code, first.message, first.span)
+    return Misfit(first.code, first.message, first.span, first.help)

@@ -128,6 +128,17 @@ def test_a_base_by_the_path_that_a_checkout_has() -> None:
     )
 
 
+def test_a_base_of_another_kind() -> None:
+    write("mine.toml", 'extends = "masks"')
+    (problem,) = archcompiler.check("mine.toml")
+    assert (problem.code, problem.help) == ("E207", "`masks` is a shipped study, not a spec")
+    (problem,) = archcompiler.check("photographs")
+    assert (problem.code, problem.help) == (
+        "E101",
+        "`photographs` is a shipped recipe, not a spec",
+    )
+
+
 @pytest.mark.parametrize(("name", "kind"), [("spec", "spec"), ("recipe", "recipe")])
 def test_a_run_folder_has_a_spec_and_a_recipe(name: str, kind: str) -> None:
     Path("run").mkdir()

@@ -153,7 +153,10 @@ def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
         ("[space]\nstages.each.before = [1]\n'stages.1' = [{}]\n", "E802", "2:13"),
         ("[space]\nname = ['a', 'b']\n", "E804", "2:1"),
         ("[space]\nexpect.params = ['<= 3M']\n", "E804", "2:8"),
-        ("[space]\nstages.7.before = [1]\n", "E210", "2:10"),
+        ("[space]\nstages.7.before = [1]\n", "E210", "2:8"),
+        ("[space]\nstages.7 = {before = [1]}\n", "E210", "2:8"),
+        ("[space]\n'stages.7'.before = [1]\n", "E210", "2:1"),
+        ("[space]\n'stages.7.before' = [1]\n", "E210", "2:1"),
         ("[space]\nstages.each.befor = [1]\n", "E805", "2:13"),
         ("[space]\nstages.each.before = [1]\n[budget]\nmac = 3\n", "E201", "4:1"),
         ("[space]\nstages.each.before = [1]\n[budget]\nmacs = '~3'\n", "E204", "4:8"),
@@ -178,6 +181,23 @@ def test_a_wrong_space_is_a_diagnostic(text: str, code: str, place: str, folder:
     # Only a search compiles; and without the table `[space]` a file looks like a spec.
     if code != "E805" and "[space]" in text:
         assert run("check", "wrong.toml", code=2).stderr == stderr
+
+
+def test_what_no_spec_has_a_key_for_says_what_was_meant(folder: Path) -> None:
+    text = 'extends = "base.toml"\n[space]\nstages.each.befor = [1]\n'
+    (folder / "space.toml").write_text(text, encoding="utf-8")
+    said = run("search", "space.toml", code=2).stderr
+    assert "error[E805]" in said
+    assert "= help: did you mean `before`?" in said
+
+
+@pytest.mark.parametrize(("name", "kind"), [("smoke", "recipe"), ("like92", "space")])
+def test_a_space_extends_a_spec(name: str, kind: str, folder: Path) -> None:
+    text = f'extends = "{name}"\n[space]\nstages.each.before = [1]\n'
+    (folder / "space.toml").write_text(text, encoding="utf-8")
+    said = run("search", "space.toml", code=2).stderr
+    assert "error[E207]: this space extends a spec that cannot be read" in said
+    assert f"= help: `{name}` is a shipped {kind}, not a spec" in said
 
 
 def test_a_search_has_bounds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
