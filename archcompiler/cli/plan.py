@@ -32,7 +32,7 @@ PlanFormat = Literal["text", "json"]
         "plan my.toml --recipe mine.toml --set speed.memory=40%",
     ],
     epilog="Exit codes: 0 it fits, or no accelerator was named, 1 it does not fit, 2 bad usage, "
-    "spec or recipe.",
+    "spec or recipe, which a `speed.memory` is that no plan keeps to.",
 )
 @click.argument("spec", metavar="SPEC", type=SpecPath())
 @click.option(

@@ -110,7 +110,8 @@ def command(
         write_output(output.path, text.encode())
         terminal.line(output.path)
     if not candidates:
-        terminal.line("no spec of the space keeps to its budget", err=True)
+        left = "" if plot is None and folder is None else ": nothing is drawn or written"
+        terminal.line(f"no spec of the space keeps to its budget{left}", err=True)
         for line in nearest(result):
             terminal.line(line, err=True)
         sys.exit(1)

@@ -110,6 +110,12 @@ def _assumptions(plan: Plan) -> Iterator[str]:
             "Time: by the roofline, each operator by itself at the accelerator's peaks, without\n"
             "the optimizer's step, the exchange of gradients, and the data."
         )
+    gpu = plan.machines.accelerator
+    if gpu is not None and not gpu.bfloat16 and plan.recipe.speed.precision == "bfloat16":
+        yield (
+            f"bfloat16: {gpu.title} emulates it, more slowly than float32; the time is that\n"
+            "of float16, which it computes."
+        )
     if plan.iterations is None:
         yield "Length of the run: `--images N` says how many an epoch has."
 

@@ -95,7 +95,8 @@ def train(job: Job) -> Outcome:
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
         with explained(ready.recipe, count), _alone(job, world) as warnings:
             large = large_batch(job.loaded, ready.recipe.batch_size, len(ready.data.train))
-            warnings += [*ready.warnings, *hardware.unknown(), *large]
+            slow = hardware.emulated(job.loaded)
+            warnings += [*ready.warnings, *slow, *hardware.unknown(), *large]
             run, loop = _Run.start(job, ready, initial, hardware, world, start, warnings)
             return run.train(loop, signals, ready.settled)
 

@@ -115,6 +115,17 @@ class Hardware:
         message = f"there is no MFU: `{name}` is not in the table of accelerators"
         return [warning("W721", message)]
 
+    def emulated(self, loaded: LoadedRecipe) -> list[Diagnostic]:
+        """W723 for a precision that the device does not compute in. Nothing says so of `mps`."""
+        if self.precision is not torch.bfloat16 or self.device.type == "mps":
+            return []
+        if computes_bfloat16(self.device):
+            return []
+        message = f"`{self.device.type}` here emulates bfloat16, more slowly than float32"
+        faster = "float16" if self.device.type == "cuda" else "float32"
+        help = f"`--set speed.precision={faster}`"
+        return [warning("W723", message, loaded.span(("speed", "precision")), help=help)]
+
     def speed(self, speed: Speed) -> Speed:
         """The recipe's settings with every `auto` replaced by what it came to."""
         return speed.model_copy(

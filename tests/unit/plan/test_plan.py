@@ -212,6 +212,13 @@ def test_what_does_not_fit_is_exit_code_1() -> None:
     assert "does not fit; at most " in text
 
 
+def test_what_an_accelerator_emulates_is_said() -> None:
+    words = ("attention56_cifar", "--set", "speed.precision=bfloat16", "--device")
+    assert "bfloat16: NVIDIA T4 16 GB emulates it" in invoke(*words, "t4")[1]
+    assert "emulates" not in invoke(*words, "a100")[1]
+    assert "emulates" not in invoke("attention56_cifar", "--device", "t4")[1]
+
+
 def test_json_has_the_same_numbers() -> None:
     words = ("attention56_cifar", "--recipe", "cifar_paper", "--device", "a100")
     code, text = invoke(*words, "--format", "json")

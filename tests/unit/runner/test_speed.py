@@ -226,6 +226,33 @@ def test_auto_is_what_the_gpu_does_fast(monkeypatch: pytest.MonkeyPatch, switche
 
 
 @pytest.mark.parametrize(
+    ("device", "computes", "help"),
+    [
+        ("cuda", False, "`--set speed.precision=float16`"),
+        ("cpu", False, "`--set speed.precision=float32`"),
+        ("cuda", True, None),
+        ("mps", False, None),
+    ],
+)
+def test_a_precision_that_is_emulated_is_told(
+    monkeypatch: pytest.MonkeyPatch, device: str, computes: bool, help: str | None
+) -> None:
+    monkeypatch.setattr(hardware, "computes_bfloat16", lambda device: computes)
+    loaded = load_recipe("smoke", ("speed.precision=bfloat16",))
+    found = Hardware(torch.device(device), torch.bfloat16, True, False).emulated(loaded)
+    assert [(d.code, d.help) for d in found] == ([("W723", help)] if help else [])
+    assert not Hardware(torch.device(device), torch.float32, True, False).emulated(loaded)
+
+
+def test_a_run_says_that_its_precision_is_emulated(
+    job: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "computes_bfloat16", lambda device: False)
+    made = job("run", "iterations=1", "speed.precision=bfloat16", "device=cpu")
+    assert [d.code for d in train(made).warnings] == ["W723"]
+
+
+@pytest.mark.parametrize(
     ("name", "precision", "peak"),
     [
         ("NVIDIA A100-SXM4-80GB", torch.bfloat16, 312e12),
