@@ -10,8 +10,14 @@ from __future__ import annotations
 import statistics
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from benchmarks.timing import ROOT, Comparison, Course, seconds
+
+if TYPE_CHECKING:
+    import torch
+
+    from archcompiler.analysis.roofline import Accelerator
 
 IMAGES = 2
 
@@ -26,7 +32,7 @@ def measure(course: Course) -> Iterator[Comparison]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        machine = _machine()
+        machine = this_machine(torch.device("cpu"))
         planned, measured = [], []
         for spec in _specs(course):
             network = archcompiler.compile(spec)
@@ -72,19 +78,33 @@ def _specs(course: Course) -> list[str]:
     return found[:: len(found) // 3] if course.quick else found
 
 
-def _machine() -> object:
-    """This machine's processor on one thread."""
+def this_machine(device: torch.device, *, quick: bool = False) -> Accelerator:
+    """A device by the rates of a large product and of a long addition; a CPU's of one thread."""
     import torch
 
     from archcompiler.analysis.roofline import Accelerator
+    from archcompiler.runner.system.memory import machine_memory
 
-    side, length = 2048, 1 << 26
-    a, b = torch.rand(side, side), torch.rand(side, side)
-    long, other, out = (torch.rand(length) for _ in range(3))
-    product = min(seconds(lambda: torch.mm(a, b)) for _ in range(5))
-    addition = min(seconds(lambda: torch.add(long, other, out=out)) for _ in range(5))
-    peak, bandwidth = 2 * side**3 / product, 3 * 4 * length / addition
-    return Accelerator("cpu", "one thread", peak, peak, bandwidth, 0, "measured")
+    def best(run: Callable[[], object]) -> float:
+        def waited() -> None:
+            run()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+
+        return min(seconds(waited) for _ in range(2 if quick else 5))
+
+    side, length = (256, 1 << 20) if quick else (2048, 1 << 26)
+    a, b = torch.rand(side, side, device=device), torch.rand(side, side, device=device)
+    long, other, out = (torch.rand(length, device=device) for _ in range(3))
+    product = 2 * side**3 / best(lambda: torch.mm(a, b))
+    bandwidth = 3 * 4 * length / best(lambda: torch.add(long, other, out=out))
+    if device.type == "cuda":
+        c, d = a.bfloat16(), b.bfloat16()
+        half = 2 * side**3 / best(lambda: torch.mm(c, d))
+        title, memory = torch.cuda.get_device_name(device), torch.cuda.mem_get_info(device)[1]
+    else:
+        half, title, memory = product, "a processor", machine_memory().total
+    return Accelerator("this", title, half, product, bandwidth, memory >> 30, "measured")
 
 
 def _step(network: object) -> Callable[[], None]:

@@ -18,8 +18,8 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Block, Graph, TensorType
 
 with warnings.catch_warnings():
-    # fvcore scripts a function when it is imported, which torch calls deprecated.
-    warnings.simplefilter("ignore", DeprecationWarning)
+    # fvcore scripts a function when it is imported, which torch calls deprecated, each as it will.
+    warnings.simplefilter("ignore")
     from fvcore.nn import FlopCountAnalysis
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def fvcore_counts(
     """One trace: counts by module, operators without a rule, modules never called."""
     with warnings.catch_warnings():
         # The tracer warns of its own deprecated parts.
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore")
         with torch.no_grad():
             analysis: Any = FlopCountAnalysis(module, images)
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)

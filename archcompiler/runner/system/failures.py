@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,11 +16,16 @@ from archcompiler.runner.recipe.model import Recipe
 
 @contextmanager
 def explained(recipe: Recipe, processes: int = 1) -> Iterator[None]:
-    """Turn out-of-memory into CompileError E709 and a lost process into E711."""
+    """Turn out-of-memory into CompileError E709, a lost process into E711 and what `torch.compile`
+    cannot do into E715.
+    """
     parts = recipe.speed.accumulate
-    with _fits(
-        f"out of memory with {recipe.batch_size // (parts * processes)} images at a time",
-        smaller_parts(recipe, processes),
+    with (
+        _compiled(),
+        _fits(
+            f"out of memory with {recipe.batch_size // (parts * processes)} images at a time",
+            smaller_parts(recipe, processes),
+        ),
     ):
         try:
             yield
@@ -50,6 +57,35 @@ def _fits(message: str, help: str) -> Iterator[None]:
             raise
         note = (str(exc) or "the system has none left").splitlines()[0][:200]
         raise CompileError(error("E709", message, notes=(note,), help=help)) from None
+
+
+@contextmanager
+def _compiled() -> Iterator[None]:
+    try:
+        yield
+    except CompileError:
+        raise
+    except Exception as exc:
+        if not _of_the_compiler(exc):
+            raise
+        first = next(filter(None, map(str.strip, str(exc).splitlines())), "")[:200]
+        raise CompileError(
+            error(
+                "E715",
+                f"`torch.compile` of torch {torch.__version__} fails on this network",
+                notes=(f"{type(exc).__name__}: {first}",),
+                help="`--set speed.compile=off` trains without it; another torch may compile it",
+            )
+        ) from exc
+
+
+def _of_the_compiler(exc: Exception) -> bool:
+    """Whether it comes from `torch.compile`, or from a file that this has written."""
+    dynamo = sys.modules.get("torch._dynamo.exc")
+    if dynamo is not None and isinstance(exc, dynamo.TorchDynamoException):
+        return True
+    frames = traceback.walk_tb(exc.__traceback__)
+    return any("inductor" in frame.f_code.co_filename for frame, _ in frames)
 
 
 def out_of_memory(exc: BaseException) -> bool:

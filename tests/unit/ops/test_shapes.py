@@ -46,6 +46,8 @@ def test_convolution(kernel: int, stride: int) -> None:
             )
         except RuntimeError:
             expected = None
+        if expected is not None and min(expected) < 1:
+            expected = None  # An old torch refuses it only where it is computed.
         op = Conv(4, 4, kernel, stride, padding)
         assert size(op, pixels, 2 * pixels) == expected, (op, pixels)
 

@@ -25,6 +25,7 @@ from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.system import hardware
+from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, settle, unrepeatable
 from archcompiler.runner.training import train
 
@@ -94,6 +95,31 @@ def test_a_fresh_process_compiles(job: Jobs, tmp_path: Path) -> None:
     """Which has imported no more than training does."""
     run_alone(job("run", "iterations=1", "evaluation_images=1", "speed.compile=on"))
     assert read(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 1
+
+
+def test_a_compiler_that_fails_is_told(job: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torch._inductor import config
+
+    monkeypatch.setattr(config.cpp, "cxx", ("/nowhere/c++",))
+    monkeypatch.setattr(config, "force_disable_caches", True)
+    torch.compiler.reset()
+    with pytest.raises(CompileError) as failed:
+        train(job("run", "iterations=1", "speed.compile=on"))
+    (problem,) = failed.value.diagnostics
+    assert problem.code == "E715"
+    assert "speed.compile=off" in str(problem.help)
+
+
+def test_what_a_compiler_has_written_wrongly_is_told() -> None:
+    recipe = load_recipe("smoke").recipe
+    written: dict[str, Any] = {}
+    code = "def call():\n    return buf\n    buf = 0\n"
+    exec(compile(code, "/tmp/torchinductor_me/ab/abc.py", "exec"), written)
+    with pytest.raises(CompileError, match=r"(?s)E715.*UnboundLocalError"), explained(recipe):
+        written["call"]()
+    # A mistake of ours is one.
+    with pytest.raises(ZeroDivisionError), explained(recipe):
+        _ = 1 / 0
 
 
 @pytest.mark.parametrize("has", ["avx512_bf16", "amx_bf16", "bf16", None])
