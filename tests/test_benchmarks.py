@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 from restated.compare import assert_equal_results
 from restated.table import Restated
+from shipped import EVERY_SPEC
 
 import archcompiler
 
@@ -158,3 +159,41 @@ def test_the_port_is_written_again() -> None:
     network = archcompiler.compile("tengshaofeng56")
     restated = Restated(lambda: port, (3, 64, 64), every - idle(port), None, "benchmarks/port.py")
     assert_equal_results(network, restated, 64)
+
+
+@pytest.mark.skipif(not EVERY_SPEC, reason="takes minutes: EVERY_SPEC=1, as every night")
+@pytest.mark.parametrize("part", ["paths", "steps", "resume", "modes", "accuracy"])
+def test_what_is_for_a_gpu_runs_on_a_cpu(part: str, tmp_path: Path) -> None:
+    from benchmarks.gpu.__main__ import PARTS, main
+
+    assert part in PARTS
+    # What is compiled takes the longest by far.
+    spec = ["--spec", "resnet18"] if part == "modes" else []
+    assert main([part, *spec, "--device", "cpu", "--quick", "--out", str(tmp_path)]) == 0
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert results[part]["results"]
+
+
+def test_a_part_for_a_gpu_that_fails_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchmarks.gpu import __main__ as program
+    from benchmarks.timing import Comparison, compared
+
+    def failing(setting: object) -> Iterator[Comparison]:
+        yield compared("ours", [1.0], "theirs", [2.0])
+        raise RuntimeError("no such kernel")
+
+    for name, measure in (("failing", failing), ("other", lambda _: iter(()))):
+        module = ModuleType(name)
+        module.measure = measure  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, f"benchmarks.gpu.{name}", module)
+    monkeypatch.setattr(program, "PARTS", {"failing": "fails", "other": "runs"})
+    given = ["--device", "cpu", "--quick", "--out", str(tmp_path)]
+    assert program.main(given) == 1
+    printed = capsys.readouterr()
+    assert "other: runs" in printed.out
+    assert "no such kernel" in printed.err
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert [found["what"] for found in results["failing"]["results"]] == ["ours"]
+    assert program.main(["other", *given]) == 0

@@ -28,14 +28,12 @@ def measure(setting: Setting) -> Iterator[Comparison]:
         )  # fmt: skip
         took = seconds(lambda runs=runs, s=settings: runs.finish("unbroken", s))
         chance = random.Random(0)
-        runs.start("killed", settings).kill()
-        for _ in range(kills):
-            process = runs.start("killed", settings, resume=True)
-            try:
-                process.wait(took * chance.uniform(0.2, 0.9))
-            except subprocess.TimeoutExpired:
-                process.kill()
-            process.wait()
+        for i in range(kills):
+            with runs.start("killed", settings, resume=i > 0) as process:
+                try:
+                    process.wait(took * chance.uniform(0.2, 0.9))
+                except subprocess.TimeoutExpired:
+                    process.kill()
         runs.finish("killed", settings, resume=True)
         whole, killed = (
             read(runs.out / name / "checkpoints" / "last.pt")["model"]
