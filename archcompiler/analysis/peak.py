@@ -8,73 +8,22 @@ place. Workspaces of kernels are not seen, nor what an allocator loses between i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import replace
 
 from archcompiler.analysis.gathering import REST, Gathering
 from archcompiler.analysis.held import Amount, Held
-from archcompiler.analysis.recompute import Recomputation, chain_path, replays
+from archcompiler.analysis.kept_maps import Beside, KeptMaps, What
+from archcompiler.analysis.moments import Moment, StepMemory
+from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.segments import Segment, segments
 from archcompiler.ir import INPUT, Graph, Node, TensorType
-from archcompiler.ops.activation import Relu
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.cost import BYTES
-from archcompiler.ops.norm import BatchNorm
 
 Path = tuple[str, ...]
 HALF = 2
 """Bytes of a bfloat16 or float16."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What is held while one operator is differentiated."""
-
-    where: str
-    kept: Amount
-    """By autograd."""
-    gradients: int
-    """Of parameters, as far as they are there, in bytes."""
-    passing: Amount
-    """Gradients of maps on their way."""
-    gathered: int = 0
-    """Parameters that are whole for a moment, of shards, and what is exchanged."""
-
-    @property
-    def total(self) -> Amount:
-        return Amount(
-            self.kept.image + self.passing.image,
-            self.kept.batch + self.passing.batch + self.gradients + self.gathered,
-        )
-
-
-@dataclass(frozen=True)
-class StepMemory:
-    """The backward pass, moment by moment. Neither parameters nor the images are counted."""
-
-    moments: tuple[Moment, ...] = field(repr=False)
-    forward: Amount
-    """What autograd keeps at the end of the forward pass."""
-
-    @cached_property
-    def _totals(self) -> list[Amount]:
-        return [moment.total for moment in self.moments]
-
-    def highest(self, images: int) -> Moment:
-        """With so many images at a time."""
-        taken = [total.of(images) for total in self._totals]
-        return self.moments[taken.index(max(taken))]
-
-    def peak(self, images: int) -> int:
-        """Bytes of the highest moment."""
-        return max(total.of(images) for total in self._totals)
-
-    def most(self, room: int, image: int = 0) -> int:
-        """How many images at a time, of `image` bytes themselves, fit into `room`; 0 if none do."""
-        fit = ((room - total.batch) // (total.image + image or 1) for total in self._totals)
-        return max(0, min(fit))
 
 
 def step_memory(
@@ -119,44 +68,21 @@ class _Step:
         self.gathering = Gathering(self.nodes, shards) if shards > 1 else None
         self.segments = segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
-        self.kept, self.passing = Held(), Held()
+        self.passing = Held()
         self.gradients = 0
-        self.sizes: dict[Hashable, Amount] = {}
-        """Of all that is kept."""
         self.storage = {INPUT: INPUT}
         """Whose memory a map is."""
         self.graded = {INPUT: False}
         """Whether a map has a gradient."""
         self.arrived: dict[str, Hashable] = {}
         """The gradient of each map that is not used up, so far."""
-        self.plan = plan
-        self.unmade: dict[Hashable, int] = {}
-        """Maps to be made again, and what is kept beside them, by how many wait for each."""
-        self.norms = {node.path: node for node in self.nodes if isinstance(node.op, BatchNorm)}
-        self.fused = self._fused()
-        """Batch norms by the ReLU that is made again with each, in place and for nothing else."""
-        self.sources: dict[Hashable, list[Hashable]] = {}
-        """What each of them is made from."""
+        self.kept = KeptMaps(self.nodes, plan, self.storage, self._size)
         for node in self.nodes:
             first = self.storage[node.inputs[0]]
             self.storage[node.path] = first if node.op.view else node.path
             self.graded[node.path] = node.op.parameters > 0 or any(
                 self.graded[name] for name in node.inputs
             )
-
-    def _fused(self) -> dict[str, str]:
-        if self.plan is None:
-            return {}
-        maps, readers = self.plan.maps, Counter(x for node in self.nodes for x in node.inputs)
-        return {
-            node.path: x
-            for node in self.nodes
-            for x in node.inputs[:1]
-            if isinstance(node.op, Relu)
-            and x in self.norms
-            and maps[node.path] == maps[x] == "again"
-            and readers[x] == 1
-        }
 
     def run(self) -> StepMemory:
         kept = [list(self._forward(segment)) for segment in self.segments]
@@ -173,80 +99,34 @@ class _Step:
         moments += [*self._turn(REST), *self._exchange()]
         return StepMemory(tuple(moments), forward)
 
-    def _forward(self, segment: Segment) -> Iterator[Hashable]:
+    def _forward(self, segment: Segment) -> Iterator[str]:
         """Hold what the backward pass needs; yield what only the whole segment is done with."""
         if not segment.recomputed:
             self._keep(segment)
             return
         name = self.storage[segment.nodes[0].inputs[0]]
         if name != INPUT:
-            self.kept.hold(name, self._size(name))
+            self.kept.keep(name, self._size(name))
             yield name
 
     def _keep(self, segment: Segment) -> None:
         for node in segment.nodes:
-            if self.plan is not None and self.plan.maps[node.path] == "again":
-                self.unmade[node.path] = 0
-                self.sources[node.path] = list(self._made_from(node))
-            if self._recalled(node):
-                self.unmade[node.path,] = 0
-                with_map = node.path in self.unmade
-                self.sources[node.path,] = [] if with_map else list(self._made_from(node))
+            self.kept.foresee(node)
             segment.keeps[node.path] = list(self._kept_by(node))
 
-    def _made_from(self, node: Node) -> Iterator[Hashable]:
-        """Hold what the output of an operator is made from."""
-        if node.path in self.fused.values():
-            return
-        node = self.norms.get(self.fused.get(node.path, ""), node)
-        for i in replays(node.op, len(node.inputs)):
-            name = self.storage[node.inputs[i]]
-            if name != INPUT:
-                yield self._keeps(name, self._size(name))
-
-    def _kept_by(self, node: Node) -> Iterator[Hashable]:
+    def _kept_by(self, node: Node) -> Iterator[What]:
         """Hold what an operator keeps for its derivative."""
         saved = node.op.saved(self._inputs(node), node.type)
         names = [self.storage[node.inputs[i]] for i in saved.inputs]
         for name in names + [self.storage[node.path]] * saved.output:
             # The image is there anyway; autocast makes a copy of it.
             if name != INPUT or self.half:
-                yield self._keeps(name, self._size(name))
+                self.kept.keep(name, self._size(name))
+                yield name
         own = Amount(saved.image_bytes, saved.batch_bytes + self._copies(node))
         if any(own):
-            yield self._keeps((node.path,), own)
-
-    def _recalled(self, node: Node) -> bool:
-        """Whether what an operator keeps beyond maps is made again, with its map or by itself."""
-        return self.plan is not None and node.op.recalled and chain_path(node) in self.plan.blocks
-
-    def _keeps(self, what: Hashable, size: Amount) -> Hashable:
-        self.sizes[what] = size
-        if what in self.unmade:
-            self.unmade[what] += 1
-        else:
-            self.kept.hold(what, size)
-        return what
-
-    def _drop(self, what: Hashable) -> None:
-        if what in self.unmade:
-            self.unmade[what] -= 1
-        else:
-            self.kept.drop(what)
-
-    def _make(self, what: Hashable) -> Iterator[Moment]:
-        """Make a map again, after those that it is made from."""
-        stack = [what]
-        while stack:
-            before = [source for source in self.sources[stack[-1]] if source in self.unmade]
-            stack += before
-            if not before and (made := stack.pop()) in self.unmade:
-                for what in (made, (made,)):  # what is kept beside a map comes with it
-                    for _ in range(self.unmade.pop(what, 0)):
-                        self.kept.hold(what, self.sizes[what])
-                yield self._now(str(made[0] if isinstance(made, tuple) else made))
-                for source in self.sources[made]:
-                    self._drop(source)
+            self.kept.keep(Beside(node.path), own)
+            yield Beside(node.path)
 
     def _passed(self) -> Iterator[Moment]:
         """The forward pass again, with the maps that nothing keeps."""
@@ -260,10 +140,10 @@ class _Step:
                 if self.storage[node.path] == node.path:
                     alive.hold(node.path, self._size(node.path))
                 held = () if segment.recomputed else segment.keeps[node.path]
-                for what in (*held, *self.sources.get(node.path, ())):
-                    if what not in self.unmade:
-                        alive.hold(what, self.sizes[what])
-                        kept.hold(what, self.sizes[what])
+                for what in (*held, *self.kept.sources.get(node.path, ())):
+                    if what not in self.kept.unmade:
+                        alive.hold(what, self.kept.sizes[what])
+                        kept.hold(what, self.kept.sizes[what])
                 image, batch = alive.amount
                 passing = Amount(image - kept.image, batch - kept.batch)
                 whole = self.gathering.forward(node) if self.gathering else 0
@@ -303,8 +183,8 @@ class _Step:
                 yield from self._turn(self.gathering.group(node))
             gradient = self.arrived.pop(node.path, None)
             for what in segment.keeps[node.path]:
-                if what in self.unmade:
-                    yield from self._make(what)
+                for again in self.kept.make(what):
+                    yield self._now(again)
             made = []
             if gradient is not None:
                 inputs = zip(node.inputs, node.op.roles(len(node.inputs)), strict=True)
@@ -315,7 +195,7 @@ class _Step:
                 yield self._differentiated(node) if copies else self._graded(node)
                 self.passing.drop(gradient)
             for what in segment.keeps[node.path]:
-                self._drop(what)
+                self.kept.drop(what)
             if gradient is not None and copies:
                 # The gradient of a copy is cast when the copy is gone.
                 yield self._graded(node)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from archcompiler.analysis.kept_maps import What
 from archcompiler.ir import Node
 from archcompiler.ir.kinds import STAGE
 
@@ -16,7 +17,7 @@ class Segment:
 
     nodes: Sequence[Node]
     recomputed: bool
-    keeps: dict[str, list[Hashable]] = field(default_factory=dict)
+    keeps: dict[str, list[What]] = field(default_factory=dict)
 
 
 def segments(nodes: Sequence[Node], checkpointing: bool) -> list[Segment]:

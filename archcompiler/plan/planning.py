@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from archcompiler.analysis.costs import network_cost
-from archcompiler.analysis.peak import Moment, StepMemory, step_memory
+from archcompiler.analysis.moments import Moment, StepMemory
+from archcompiler.analysis.peak import step_memory
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import Accelerator, Precision
 from archcompiler.analysis.state_memory import state_memory

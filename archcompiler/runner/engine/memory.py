@@ -8,7 +8,8 @@ from functools import cache
 import torch
 
 from archcompiler.analysis.costs import network_cost
-from archcompiler.analysis.peak import StepMemory, step_memory
+from archcompiler.analysis.moments import StepMemory
+from archcompiler.analysis.peak import step_memory
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import Diagnostic

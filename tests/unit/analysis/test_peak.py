@@ -20,7 +20,8 @@ from torch.utils._pytree import tree_leaves
 
 import archcompiler
 from archcompiler import CompiledNetwork
-from archcompiler.analysis.peak import Amount, step_memory
+from archcompiler.analysis.held import Amount
+from archcompiler.analysis.peak import step_memory
 from archcompiler.diagnostics import Severity
 from archcompiler.shipped import specs
 
