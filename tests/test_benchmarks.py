@@ -15,6 +15,7 @@ from restated.table import Restated
 from shipped import EVERY_SPEC
 
 import archcompiler
+from archcompiler.runner.recipe.loading import load_recipe
 
 ROOT = Path(__file__).parents[1]
 
@@ -172,6 +173,13 @@ def test_what_is_for_a_gpu_runs_on_a_cpu(part: str, tmp_path: Path) -> None:
     assert main([part, *spec, "--device", "cpu", "--quick", "--out", str(tmp_path)]) == 0
     results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert results[part]["results"]
+
+
+def test_the_paths_on_a_gpu_are_recipes() -> None:
+    from benchmarks.gpu.paths import COMPILED, EAGER
+
+    for settings in (*EAGER, *COMPILED):
+        assert load_recipe("smoke", settings).recipe != load_recipe("smoke").recipe
 
 
 def test_a_part_for_a_gpu_that_fails_leaves_the_others(
