@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log10, prod
 from pathlib import Path
@@ -11,17 +11,18 @@ from typing import Final, Literal, TypeAlias
 
 from archcompiler import shipped
 from archcompiler.compiler import CompiledNetwork, compile_loaded
-from archcompiler.config.extending import read_apart
+from archcompiler.config.extending import Apart, read_apart
 from archcompiler.config.files import Files, Kind
 from archcompiler.config.located import Located, merge
 from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import validate
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
-from archcompiler.search.axes import Axis, combined, read_axes
+from archcompiler.search.axes import EACH, Axis, combined, read_axes
 from archcompiler.search.model import NAMES, QuantityName, Space
 from archcompiler.spec.bounds import EXAMPLE, Bound, parse_bounds, wrong_bounds
 from archcompiler.spec.loader import SPECS, load_values
+from archcompiler.spec.schema import key_names
 
 SPACES: Final = Kind("space", shipped.SPACES, shipped.spaces)
 MOST_VARIANTS: Final = 100_000
@@ -94,6 +95,7 @@ def load_space(name: str | Path | Source, files: Files | None = None) -> LoadedS
         # That there are such places in the spec is so for all values, or for none.
         first = [(axis, axis.choices[0]) for axis in axes]
         merge(apart.base, combined(first, node.text))
+        problems += _unknown(axes, apart, node)
     except CompileError as wrong:
         problems += wrong.diagnostics
     problems += [*_broken_budget(apart.own, space), *_broken_objective(apart.own, space)]
@@ -114,8 +116,39 @@ def load_space(name: str | Path | Source, files: Files | None = None) -> LoadedS
         dict(_better(apart.own, space)),
     )
     if loaded.variants > MOST_VARIANTS or loaded.size > MOST_SPECS:
-        raise CompileError(too_large(loaded, f"{_words(loaded.variants)} variants of stages"))
+        raise CompileError(too_large(loaded, f"{_number(loaded.variants)} variants of stages"))
     return loaded
+
+
+def _unknown(axes: Sequence[Axis], apart: Apart, space: Located) -> Iterator[Diagnostic]:
+    """E201 for keys that no spec has, whatever else is chosen."""
+    # What every stage has is wrong in all of them.
+    for axis in {axis.key: axis for axis in reversed(axes)}.values():
+        try:
+            chosen = combined([(axis, axis.choices[0])], space.text)
+            load_values(merge(apart.base, chosen), apart.base_source)
+        except CompileError as wrong:
+            written = (
+                d for d in wrong.diagnostics if d.span and d.span.source is space.text.source
+            )
+            unknown = [d for d in written if d.code == "E201"]
+            # Another type may have it, and a block of the spec has options of its own.
+            if unknown and not _steps(axis) <= {EACH, *key_names(), *_keys(apart.base)}:
+                yield unknown[0]
+
+
+def _steps(axis: Axis) -> set[str]:
+    return {step for step in axis.path if not step.isdecimal()}
+
+
+def _keys(node: Located) -> Iterator[str]:
+    """Every key in a table, at any depth."""
+    children = node.value
+    if isinstance(children, dict):
+        yield from children
+        children = list(children.values())
+    for child in children if isinstance(children, list) else ():
+        yield from _keys(child)
 
 
 def too_large(space: LoadedSpace, what: str) -> Diagnostic:
@@ -125,14 +158,14 @@ def too_large(space: LoadedSpace, what: str) -> Diagnostic:
         f"the space is too large: it has {what}",
         space.span(("space",)),
         notes=(
-            f"specs: {_words(space.size)}",
+            f"specs: {_number(space.size)}",
             f"variants of stages that are compiled: at most {MOST_VARIANTS:,}",
         ),
         help="give fewer values, above all to what acts on the whole network",
     )
 
 
-def _words(number: int) -> str:
+def _number(number: int) -> str:
     return f"{number:,}" if number < 10**15 else f"more than 10^{int(log10(number))}"
 
 

@@ -31,6 +31,20 @@ def schema_text() -> str:
     return json.dumps(spec_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def key_names() -> frozenset[str]:
+    """Every key that some spec has, but for names of its own."""
+    found: set[str] = set()
+    tables: list[Any] = [spec_schema()]
+    while tables:
+        table = tables.pop()
+        if isinstance(table, dict):
+            found |= table.get("properties", {}).keys()
+            tables += table.values()
+        elif isinstance(table, list):
+            tables += table
+    return frozenset(found)
+
+
 def spec_schema() -> dict[str, Any]:
     """Pydantic's schema of `Spec`, changed to what a file may hold.
 

@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import pytest
 from command_line import run
 from PIL import Image
+from shipped import ROOT
 from tiny import tiny_spec
 
 import archcompiler
@@ -158,7 +159,11 @@ def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
         ("[space]\nstages.7 = {before = [1]}\n", "E210", "2:8"),
         ("[space]\n'stages.7'.before = [1]\n", "E210", "2:1"),
         ("[space]\n'stages.7.before' = [1]\n", "E210", "2:1"),
-        ("[space]\nstages.each.befor = [1]\n", "E805", "2:13"),
+        ("[space]\nstages.each.befor = [1]\n", "E201", "2:13"),
+        ("[space]\nunit = ['basic']\nstages.each.after = [1, 'x']\nhead.dropuot = [0, 0.1]\n",
+         "E201", "4:6"),
+        # Some unit has such an option: only that none of the space has it can be told.
+        ("[space]\nunit = [{ type = 'basic', groups = 2 }]\n", "E805", "2:27"),
         ("[space]\nstages.each.before = [1]\n[budget]\nmac = 3\n", "E201", "4:1"),
         ("[space]\nstages.each.before = [1]\n[budget]\nmacs = '~3'\n", "E204", "4:8"),
         ("[space]\nstages.each.before = [1]\n[objective]\nminimise = ['time']\n", "E211", "4:13"),
@@ -185,11 +190,30 @@ def test_a_wrong_space_is_a_diagnostic(text: str, code: str, place: str, folder:
 
 
 def test_what_no_spec_has_a_key_for_says_what_was_meant(folder: Path) -> None:
-    text = 'extends = "base.toml"\n[space]\nstages.each.befor = [1]\n'
-    (folder / "space.toml").write_text(text, encoding="utf-8")
+    write('extends = "base.toml"\n[space]\nstages.each.befor = [1]\n')
     said = run("search", "space.toml", code=2).stderr
-    assert "error[E805]" in said
+    assert "unknown key `befor` in stage 1" in said
     assert "= help: did you mean `before`?" in said
+    assert run("check", "space.toml", code=2).stderr == said
+
+
+@pytest.mark.parametrize(
+    ("types", "key"), [(("basic", "resnext"), "groups"), (("basic", "wide"), "inner")]
+)
+def test_a_key_that_another_type_has_is_none_to_refuse(
+    types: tuple[str, str], key: str, folder: Path
+) -> None:
+    block = (ROOT / "archcompiler/zoo/units/basic.toml").read_text(encoding="utf-8")
+    block = block.replace("[options]", "[blocks.wide.options]\ninner = { default = 1 }")
+    block = block.replace("[steps]", "[blocks.wide.steps]").replace("# The", "[blocks.wide]\n# The")
+    block = block.replace("kernel = 3, stride", "kernel = '2 * inner + 1', stride")
+    spec = tiny_spec({"channels": 32}, unit={"type": "basic"})
+    (folder / "base.toml").write_text(f"{toml_text(spec)}\n{block}", encoding="utf-8")
+    write(f'extends = "base.toml"\n[space]\n"unit.type" = {list(types)}\n"unit.{key}" = [1, 2]\n')
+    assert run("check", "space.toml").stdout == "space.toml: a space without a mistake\n"
+    found = json.loads(run("search", "space.toml", "--format", "json").stdout)
+    assert found["compiled"] == 2
+    assert {each["code"] for each in found["refused"]} == {"E201"}
 
 
 @pytest.mark.parametrize(("name", "kind"), [("smoke", "recipe"), ("like92", "space")])
