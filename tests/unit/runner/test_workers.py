@@ -88,6 +88,8 @@ def test_a_worker_that_delivers_nothing_ends_the_run(tmp_path: Path) -> None:
         (worker,) = multiprocessing.active_children()
         start = time.monotonic()
     assert "x.jpg" in str(caught.value.diagnostics[0].notes)
+    # An old torch tells it to end, and leaves it to that.
+    worker.join(5)
     assert not worker.is_alive()
     assert time.monotonic() - start < 9
 
