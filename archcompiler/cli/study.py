@@ -165,12 +165,14 @@ def _train(
     # First: what is wrong with a folder, or a run, should not be told after hours.
     left = [cell for cell in cells if state_of(out, cell, metric)[0] is not State.DONE]
     if left:
+        from archcompiler.runner.engine.preparing import require_trainable
         from archcompiler.runner.system.launch import follow
-        from archcompiler.study.running import require_runs, run_cell
+        from archcompiler.study.loading import require_all
+        from archcompiler.study.running import run_cell
 
         follow()
         if len(left) > 1:
-            require_runs(left)
+            require_all(left, require_trainable)
     for cell in left:
         if not quiet and read_place().first:
             terminal.line(f"run {cell.number} of 0 to {len(study.cells) - 1}: {cell.name}")

@@ -18,7 +18,7 @@ from archcompiler.config.path import SpecPath
 from archcompiler.config.problems import validate
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
-from archcompiler.search.axes import EACH, Axis, combined, read_axes
+from archcompiler.search.axes import Axis, combined, read_axes
 from archcompiler.search.model import NAMES, QuantityName, Space
 from archcompiler.spec.bounds import EXAMPLE, Bound, parse_bounds, wrong_bounds
 from archcompiler.spec.loader import SPECS, load_values
@@ -133,12 +133,9 @@ def _unknown(axes: Sequence[Axis], apart: Apart, space: Located) -> Iterator[Dia
             )
             unknown = [d for d in written if d.code == "E201"]
             # Another type may have it, and a block of the spec has options of its own.
-            if unknown and not _steps(axis) <= {EACH, *key_names(), *_keys(apart.base)}:
+            keys = {step for step in axis.path if not step.isdecimal()}
+            if unknown and not keys <= {*key_names(), *_keys(apart.base)}:
                 yield unknown[0]
-
-
-def _steps(axis: Axis) -> set[str]:
-    return {step for step in axis.path if not step.isdecimal()}
 
 
 def _keys(node: Located) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -153,7 +153,7 @@ def load_study(
         seeded = replace(recipe, recipe=recipe.recipe.model_copy(update={"seed": seed}))
         given = tuple(s.value for s in setting)
         cells[run] = Cell(len(cells), run, network, chosen, given, seed, seeded)
-    _require_possible(cells.values())
+    require_all(cells.values(), require_possible)
     stem = "study" if word == "-" else Path(word or source.name).stem
     return LoadedStudy(visible(stem), study, values, several, tuple(cells.values()))
 
@@ -166,25 +166,24 @@ def _require_few(study: Study, axes: Sequence[Axis], values: Located) -> None:
         raise CompileError(error("E813", message, values.nearest(("grid",)), help=help))
 
 
-def _require_possible(cells: Collection[Cell]) -> None:
-    """Raise CompileError for every run that no machine could begin with."""
+def require_all(
+    cells: Iterable[Cell], require: Callable[[CompiledNetwork, LoadedRecipe], None]
+) -> None:
+    """Raise CompileError with what `require` does of any run, once for those that differ in nothing
+    but their seed.
+    """
+    distinct: dict[tuple[str, tuple[str, ...]], Cell] = {}
+    for cell in cells:
+        distinct.setdefault((cell.network.title, tuple(s.text for s in cell.chosen)), cell)
     problems: list[Diagnostic] = []
-    for cell in distinct(cells):
+    for cell in distinct.values():
         try:
             with cell.located():
-                require_possible(cell.loaded, cell.network.compiled.graph)
+                require(cell.network.compiled, cell.loaded)
         except CompileError as wrong:
             problems += wrong.diagnostics
     if problems:
         raise CompileError(*problems)
-
-
-def distinct(cells: Iterable[Cell]) -> list[Cell]:
-    """The first of the runs that differ in nothing but their seed."""
-    found: dict[tuple[str, tuple[str, ...]], Cell] = {}
-    for cell in cells:
-        found.setdefault((cell.network.title, tuple(s.text for s in cell.chosen)), cell)
-    return list(found.values())
 
 
 def _twice(values: Located) -> Iterator[Diagnostic]:

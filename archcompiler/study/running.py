@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from archcompiler.diagnostics import CompileError, Diagnostic
-from archcompiler.runner.engine.preparing import require_trainable
+from archcompiler.diagnostics import Diagnostic
 from archcompiler.runner.evaluation import evaluate_trained
 from archcompiler.runner.store.checkpoint import checksum, load
 from archcompiler.runner.store.folder import RunFolder
@@ -16,23 +15,10 @@ from archcompiler.runner.system.place import read_place
 from archcompiler.runner.system.signals import GRACE
 from archcompiler.runner.training import Job, train
 from archcompiler.study.keeping import begin, finish, folder_of
-from archcompiler.study.loading import Cell, LoadedStudy, distinct
+from archcompiler.study.loading import Cell, LoadedStudy
 from archcompiler.study.model import Metric, Result
 
 Warn = Callable[[Sequence[Diagnostic]], object]
-
-
-def require_runs(cells: Iterable[Cell]) -> None:
-    """Raise CompileError for every run that could not begin here: hours before its turn."""
-    problems: list[Diagnostic] = []
-    for cell in distinct(cells):
-        try:
-            with cell.located():
-                require_trainable(cell.network.compiled, cell.loaded)
-        except CompileError as wrong:
-            problems += wrong.diagnostics
-    if problems:
-        raise CompileError(*problems)
 
 
 def run_cell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archcompiler.ir import Graph
+from archcompiler.compiler import CompiledNetwork
 from archcompiler.runner.recipe.batches import require_batches
 from archcompiler.runner.recipe.keeping import planned
 from archcompiler.runner.recipe.limits import share
@@ -11,13 +11,13 @@ from archcompiler.runner.recipe.settling import usual_batch
 from archcompiler.runner.recipe.shards import replicas
 
 
-def require_possible(loaded: LoadedRecipe, graph: Graph) -> None:
+def require_possible(network: CompiledNetwork, loaded: LoadedRecipe) -> None:
     """Raise CompileError E702 for a recipe by which the network cannot be trained anywhere.
 
     That is so where one process cannot: several have fewer images each. What a size of `memory`
     comes to is left to the device.
     """
-    recipe = loaded.recipe
+    recipe, graph = loaded.recipe, network.graph
     batch = usual_batch(loaded, None, recipe.speed.accumulate * replicas(recipe.speed, 1))
     recipe = recipe.model_copy(update={"batch_size": batch})
     require_batches(loaded, recipe, graph, 1)

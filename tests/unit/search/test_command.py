@@ -195,6 +195,11 @@ def test_what_no_spec_has_a_key_for_says_what_was_meant(folder: Path) -> None:
     assert "unknown key `befor` in stage 1" in said
     assert "= help: did you mean `before`?" in said
     assert run("check", "space.toml", code=2).stderr == said
+    # In a value it is told by the search, of which every spec has it.
+    write('extends = "base.toml"\n[space]\nunit = [{ type = "resnext", group = 2 }]\n')
+    said = run("search", "space.toml", code=2).stderr
+    assert "error[E805]" in said
+    assert "= help: did you mean `groups`?" in said
 
 
 @pytest.mark.parametrize(
