@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archcompiler.emit.view import NetworkView
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CompiledNetwork:
     """A checked network, ready to be emitted."""
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from archcompiler.analysis.branches import beside_trunk
 from archcompiler.analysis.memory import input_types, keeps_input, storages
@@ -28,8 +27,7 @@ _BRANCH_OF: dict[str, Branch] = {STEM: "stem", HEAD: "head"}
 """Branch of the blocks of a kind; the mask's are told by the edges that lead from them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """A line of a breakdown: an operator, as tables call it, in one branch."""
 
     branch: Branch
@@ -41,8 +39,7 @@ Cells = Mapping[Kind, Cost]
 """Costs by kind; their sum is the cost of the whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What a block's cost depends on beside the block."""
 
     branch: Branch = "trunk"

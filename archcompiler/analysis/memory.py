@@ -8,13 +8,12 @@ surroundings only three things, so that equal blocks are looked at once.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archcompiler.ir import INPUT, Block, Step, TensorType
 
 
-@dataclass(frozen=True, slots=True)
-class Storages:
+class Storages(NamedTuple):
     """Memory inside one block."""
 
     of: dict[str, str]

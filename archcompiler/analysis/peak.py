@@ -9,7 +9,6 @@ place. Workspaces of kernels are not seen, nor what an allocator loses between i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
-from dataclasses import replace
 
 from archcompiler.analysis.gathering import REST, Gathering
 from archcompiler.analysis.held import Amount, Held
@@ -215,7 +214,7 @@ class _Step:
         image, batch = self.passing.amount
         scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
         passing = Amount(image + scratch, batch + self._copies(node) + added)
-        return replace(self._now(node.path), passing=passing)
+        return self._now(node.path)._replace(passing=passing)
 
     def _now(self, where: str, gathered: int | None = None) -> Moment:
         if gathered is None:

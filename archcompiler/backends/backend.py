@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 from archcompiler.backends.record import Helper, Record, Value
 from archcompiler.ops.base import Operator
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """How a framework's modules are written around the text of operators."""
 
     module: str
@@ -57,7 +57,7 @@ class Frame:
         return f"{function}({', '.join([*arguments, *handed])})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Backend:
     """A framework that networks are printed for."""
 

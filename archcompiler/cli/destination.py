@@ -19,7 +19,7 @@ _EXTENSION: Final = re.compile(r"\.[a-z][a-z0-9]*", re.IGNORECASE | re.ASCII)
 """Not the end of `run-0.1`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Destination:
     """Where `-o` points."""
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
@@ -18,8 +17,7 @@ _LOOKED_AT: Final = 100
 """Unknown keys of a table that may be slips: a guess takes time, and a table may be anyone's."""
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(NamedTuple):
     """A value, and the text and path it comes from. Tables and arrays hold located values."""
 
     value: Any

@@ -19,7 +19,7 @@ class Remark(NamedTuple):
     help: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Wording:
     """The words for a kind of document; a subclass may know what is special to its keys."""
 

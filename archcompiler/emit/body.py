@@ -301,7 +301,7 @@ def _count(use: Use, rule: Rule) -> int:
 
 
 def _under(line: Line, condition: str, otherwise: str) -> Line:
-    return replace(line, condition=condition, otherwise=otherwise)
+    return line._replace(condition=condition, otherwise=otherwise)
 
 
 def _attribute(name: str) -> Call:

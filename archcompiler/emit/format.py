@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sysconfig
@@ -15,8 +16,12 @@ def format_source(source: str) -> str:
 
     Raises CompileError E401 if ruff cannot be found or does not take the source.
     """
-    command = [_ruff(), "format", "--isolated", "--stdin-filename", "module.py", "-"]
-    result = subprocess.run(command, input=source.encode(), capture_output=True, check=False)
+    command = [_ruff(), "format", "--isolated", "--no-cache", "--stdin-filename", "module.py", "-"]
+    # Of one file there is nothing to share between threads, and ruff starts one for each core.
+    alone = os.environ | {"RAYON_NUM_THREADS": "1"}
+    result = subprocess.run(
+        command, input=source.encode(), capture_output=True, check=False, env=alone
+    )
     if result.returncode:
         reason = result.stderr.decode(errors="replace").strip()
         raise CompileError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from archcompiler.backends.backend import Frame
 from archcompiler.backends.record import Value
@@ -50,7 +50,7 @@ def _hoisted(items: list[Item]) -> list[Item]:
             continue
         known = [i for i, other in enumerate(order) if _name(other) in item.reads]
         at = known[-1] + 1 if known else 0
-        order.insert(at, replace(item, hoisted=True))
+        order.insert(at, item._replace(hoisted=True))
     return order
 
 
@@ -65,7 +65,7 @@ def _inputs(item: Item) -> list[str]:
     return [i for line in item.lines for i in line.inputs if i not in inner] + [item.otherwise]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Pending:
     """An expression that is not written down yet."""
 
@@ -77,8 +77,10 @@ class _Pending:
     """What is to be said of it or of an expression inside it."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Writer:
+    """Statements of a `forward`, line by line."""
+
     items: list[Item]
     output: str
     taken: frozenset[str]

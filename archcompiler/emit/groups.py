@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from archcompiler.emit.lines import Line
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Lines one after the other under one condition."""
 
     lines: tuple[Line, ...]
@@ -54,7 +53,7 @@ def groups(lines: Iterable[Line]) -> list[Item]:
         if line.condition is None:
             items.append(line)
         elif isinstance(last, Group) and last.result.condition == line.condition:
-            items[-1] = replace(last, lines=(*last.lines, line))
+            items[-1] = last._replace(lines=(*last.lines, line))
         else:
             flag = f"has_{line.name}"
             while flag in names:

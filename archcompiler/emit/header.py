@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from archcompiler import __version__, shipped
 from archcompiler.spec.loaded import LoadedSpec
@@ -21,8 +21,7 @@ _HEADER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class EmittedFile:
+class EmittedFile(NamedTuple):
     """An emitted file, taken apart."""
 
     source: str

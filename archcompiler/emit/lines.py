@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from archcompiler.backends.record import Helper, Value
 from archcompiler.language.definition import X
@@ -12,8 +13,7 @@ Call = Callable[[Sequence[Value]], Value]
 """A step applied to its inputs."""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One step that is there: `name = call(inputs)`."""
 
     name: str

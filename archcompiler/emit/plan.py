@@ -86,7 +86,7 @@ def structure(use: Use, computed: Computed = frozenset()) -> Structure:
     return use.definition.home, use.definition.name, tuple(statics)
 
 
-@dataclass
+@dataclass(eq=False)
 class ClassPlan:
     """One class to be printed, and every use of it in the graph."""
 

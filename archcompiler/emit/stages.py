@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archcompiler.ir import Block, Graph, TensorType
 from archcompiler.ir.kinds import ATTENTION, STAGE, UNIT
 from archcompiler.language.use import Use
 
 
-@dataclass(frozen=True)
-class StageView:
+class StageView(NamedTuple):
     """One stage: a line of the network's constructor."""
 
     name: str

@@ -19,8 +19,7 @@ INPUT = "x"
 """Name by which the steps of a block refer to the block's input."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One line of a block: `name = body(*inputs)`, where each input names a step or `INPUT`."""
 
     name: str
@@ -119,8 +118,7 @@ class Block:
         return graph
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """One operator of the flat view, with its full path (`stage1/attention1/pre/unit1/conv1`)."""
 
     path: str
@@ -128,7 +126,7 @@ class Node:
     inputs: tuple[str, ...]
     type: TensorType
     origin: SpecPath
-    kinds: tuple[str, ...] = field(repr=False)
+    kinds: tuple[str, ...]
     """Kinds of the enclosing blocks, outermost first."""
 
     @property

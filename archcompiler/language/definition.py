@@ -63,8 +63,7 @@ class Rule(NamedTuple):
     repeat: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fold:
+class Fold(NamedTuple):
     """A layer that has taken in the batch norm after it, both as they were written."""
 
     layer: Rule

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from archcompiler.config.located import Located, meant_as
 from archcompiler.config.problems import kind_of
@@ -25,8 +25,7 @@ _FILLED: Final = ("unit", "mask", "attention")
 """Places that cannot be left empty, but for slots that are so by default."""
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """What may be named somewhere."""
 
     home: Home = "blocks"
@@ -40,7 +39,7 @@ class Place:
     """Options that come from the surroundings where they are not written; None if unknown."""
     inputs: int | None = 1
     """Maps that whatever stands there is called with; None if that is not known."""
-    words: Mapping[str, str] = field(default_factory=dict)
+    words: Mapping[str, str] = MappingProxyType({})
     """Other names for operators."""
 
     @property
@@ -180,7 +179,7 @@ class Naming:
                 inner = slot_place(definition, option)
                 if place.offered and key in place.offered:
                     # What holds where nothing is written comes from outside: it is not known here.
-                    inner = replace(inner, default=None)
+                    inner = inner._replace(default=None)
                 yield from self.check(child, inner)
             else:
                 yield from wrong_value(child, option)

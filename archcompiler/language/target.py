@@ -29,7 +29,7 @@ SIZE: Final = Argument("int", least=1)
 """What they are."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """What the words of a block mean in one network."""
 

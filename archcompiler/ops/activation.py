@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, ShapeError
+from archcompiler.ops.base import Number, Operator, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.pointwise import Elementwise, Pointwise
 
@@ -89,7 +88,7 @@ class Mish(KeepsInput):
     kind: ClassVar[str] = "mish"
 
 
-@dataclass(frozen=True)
+@with_fields
 class Gelu(KeepsInput):
     """x · Φ(x), exactly or by its approximation with tanh."""
 
@@ -103,7 +102,7 @@ class Gelu(KeepsInput):
     approximate: Approximation = "none"
 
 
-@dataclass(frozen=True)
+@with_fields
 class LeakyRelu(KeepsInput):
     """x above 0, slope · x below."""
 
@@ -115,7 +114,7 @@ class LeakyRelu(KeepsInput):
     slope: float = 0.01
 
 
-@dataclass(frozen=True)
+@with_fields
 class Prelu(KeepsInput):
     """x above 0, slope · x below, with a slope learnt for each channel."""
 

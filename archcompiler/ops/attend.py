@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 
 
@@ -25,7 +24,7 @@ class Pairs(Operator):
         return position, position
 
 
-@dataclass(frozen=True)
+@with_fields
 class Dot(Pairs):
     """Query (C, *S) and key (C, *K) to the dot products of all their positions, (|K|, *S)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar, dataclass_transform
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import REQUIRED, Argument
@@ -40,11 +40,23 @@ class ShapeError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True)
+def with_fields(cls: type[T]) -> type[T]:
+    """Make an operator a frozen dataclass that is compared and shown by methods of `Operator`.
+
+    To make them for each of dozens of classes is a part of a start that is noticed.
+    """
+    return dataclass(frozen=True, eq=False, repr=False)(cls)
+
+
+@with_fields
 class Operator:
     """A primitive operator. Its fields are its hyper-parameters, and label it in every graph.
 
-    An operator with fields is a frozen dataclass like this one; one without needs no decorator.
+    An operator is made `with_fields`, or is any frozen dataclass; one without fields needs neither.
     Fields hold symbols where the operator is made only to be printed; rules see numbers alone.
     """
 
@@ -60,6 +72,18 @@ class Operator:
     """Roles of the inputs that every position of the output reads all of."""
     backends: ClassVar[Mapping[str, object]] = {}
     """How an operator of another package is printed, by the name of the back end."""
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self.attributes() == other.attributes()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.attributes()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.attributes())
+        return f"{type(self).__qualname__}({shown})"
 
     @classmethod
     def make(cls, channels: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import BYTES, Saved, Work
 from archcompiler.ops.sides import ArgumentError
 
 KERNELS = (3, 5)
 
 
-@dataclass(frozen=True)
+@with_fields
 class BlurPool(Operator):
     """Binomial filter of each channel, then every `stride`-th position, edges reflected.
 

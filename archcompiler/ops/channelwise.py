@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.pointwise import Elementwise
 from archcompiler.ops.sides import ArgumentError
@@ -31,7 +31,7 @@ class KernelOf:
     channels: Any
 
 
-@dataclass(frozen=True)
+@with_fields
 class ChannelConv(Operator):
     """A convolution along the channels of a map of one pixel, with zeros beyond the ends."""
 
@@ -78,7 +78,7 @@ class ChannelConv(Operator):
         return self.kernel
 
 
-@dataclass(frozen=True)
+@with_fields
 class LayerScale(Elementwise):
     """Each channel times a number that is learnt, and starts at `init` (Touvron et al., CaiT)."""
 
@@ -110,7 +110,7 @@ class LayerScale(Elementwise):
         return self.channels
 
 
-@dataclass(frozen=True)
+@with_fields
 class Affine(Elementwise):
     """A scale and a shift for each channel, which are learnt: a batch norm in inference."""
 
@@ -136,7 +136,7 @@ class Affine(Elementwise):
         return 2 * self.channels
 
 
-@dataclass(frozen=True)
+@with_fields
 class Scale(Elementwise):
     """Every element times a constant."""
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import Sides, along, same_padding, spread, words
 
 
-@dataclass(frozen=True, slots=True)
+@with_fields
 class Conv(Operator):
     """Convolution with `padding` pixels of zeros on either side of an axis, floor mode."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import Any, ClassVar, Literal, Self
@@ -11,7 +10,7 @@ from typing import Any, ClassVar, Literal, Self
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.axes import Axis, dimension
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, broadcast, widest
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, broadcast, widest, with_fields
 from archcompiler.ops.cost import BYTES, Saved, Work
 
 Learning = Literal["residual", "naive"]
@@ -113,7 +112,7 @@ class Mul(Join):
         return (1, 0) if left != right == broadcast(inputs, "a product") else (0, 1)
 
 
-@dataclass(frozen=True)
+@with_fields
 class Gate(Join):
     """Attention (section 3.1): residual learning (1 + M)·T, equation 3, or naive learning M·T.
 
@@ -166,7 +165,7 @@ class Gate(Join):
         return ("trunk", "mask")
 
 
-@dataclass(frozen=True)
+@with_fields
 class Concat(Join):
     """Concatenation of channels, in order, or of positions along an axis."""
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 
 
-@dataclass(frozen=True, slots=True)
+@with_fields
 class Linear(Operator):
     """Fully connected layer over the channels of a map of one pixel."""
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import BYTES, Saved, Work
 
 EPS = "added to the variance"
 
 
-@dataclass(frozen=True)
+@with_fields
 class BatchNorm(Operator):
     """Batch normalisation with scale and shift."""
 
@@ -70,7 +69,7 @@ class BatchNorm(Operator):
         return 2 * self.channels + 1  # running mean and variance, number of batches
 
 
-@dataclass(frozen=True)
+@with_fields
 class GroupNorm(Operator):
     """Groups of an image's channels to zero mean and unit variance, with scale and shift."""
 
@@ -122,7 +121,7 @@ class GroupNorm(Operator):
         return 2 * self.channels
 
 
-@dataclass(frozen=True)
+@with_fields
 class LayerNorm(Operator):
     """Each position's channels to zero mean and unit variance, with scale and shift (ConvNeXt)."""
 
@@ -164,7 +163,7 @@ class LayerNorm(Operator):
         return 2 * self.channels
 
 
-@dataclass(frozen=True)
+@with_fields
 class SpatialNorm(Operator):
     """Each channel's map to zero mean and unit variance (spatial attention, section 3.2)."""
 
@@ -196,7 +195,7 @@ class SpatialNorm(Operator):
         return 0, size - 1
 
 
-@dataclass(frozen=True)
+@with_fields
 class ChannelNorm(Operator):
     """Each position's channel vector divided by its L2 norm (channel attention, section 3.2)."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import Sides, along, spread, words
 
@@ -25,7 +24,7 @@ WINDOW: Mapping[str, Argument] = {
 """Arguments of every pooling over windows."""
 
 
-@dataclass(frozen=True)
+@with_fields
 class WindowPool(Operator):
     """Pooling over windows with torch's size rule.
 
@@ -91,7 +90,7 @@ class WindowPool(Operator):
         return along(self.stride, axis)
 
 
-@dataclass(frozen=True)
+@with_fields
 class MaxPool(WindowPool):
     """The largest element of each window."""
 
@@ -114,7 +113,7 @@ class MaxPool(WindowPool):
         return Saved(inputs=(0,), image_bytes=INDEX_BYTES * output.numel)
 
 
-@dataclass(frozen=True)
+@with_fields
 class AvgPool(WindowPool):
     """The mean of each window.
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.axes import dimension
-from archcompiler.ops.base import Number, Operator, Role
+from archcompiler.ops.base import Number, Operator, Role, with_fields
 from archcompiler.ops.cost import Saved, Work
 
 How = Literal["mean", "max", "sum"]
 Along = Literal["channels", "positions", "depth", "height", "width"]
 
 
-@dataclass(frozen=True)
+@with_fields
 class Reduce(Operator):
     """The mean, the largest or the sum along an axis or over all positions; it keeps a 1 there."""
 
@@ -74,7 +73,7 @@ class Reduce(Operator):
         return f"{self.how} over {self.axis}"
 
 
-@dataclass(frozen=True)
+@with_fields
 class Softmax(Operator):
     """exp(x), divided by its sum over the channels of a position or the positions of a channel."""
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Operator
+from archcompiler.ops.base import Operator, with_fields
 from archcompiler.ops.cost import BYTES, Saved, Work
 from archcompiler.ops.pointwise import Pointwise
 
 
-@dataclass(frozen=True)
+@with_fields
 class DropPath(Pointwise):
     """Zeroes all of an image's map with this probability while training (stochastic depth).
 
@@ -46,7 +45,7 @@ class DropPath(Pointwise):
         return 0
 
 
-@dataclass(frozen=True)
+@with_fields
 class Dropout(Pointwise):
     """Zeroes elements with this probability while training."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role
+from archcompiler.ops.base import Number, Operator, Role, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import ArgumentError, Sides, along, spread
 
@@ -32,7 +31,7 @@ def aligned(given: Mapping[str, Any]) -> bool:
     return linear if align is None else align
 
 
-@dataclass(frozen=True)
+@with_fields
 class Resample(Operator):
     """Resampling of a map to a size, from the nearest position or linearly along each axis."""
 
@@ -62,7 +61,7 @@ class Resample(Operator):
         return above // below, min(size - 1, -(-above // below))
 
 
-@dataclass(frozen=True)
+@with_fields
 class Interpolate(Resample):
     """Resamples its first input to the size of its second, its target.
 
@@ -91,7 +90,7 @@ class Interpolate(Resample):
         return ("data", "size")
 
 
-@dataclass(frozen=True)
+@with_fields
 class Upsample(Resample):
     """Resamples a map to `scale` times its size."""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.axes import Spatial, dimension
-from archcompiler.ops.base import Number, Operator, Role, ShapeError
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import ArgumentError, Sides, spread, words
 
@@ -41,7 +40,7 @@ class View(Moving):
         return 0
 
 
-@dataclass(frozen=True)
+@with_fields
 class Part(View):
     """One of `of` equal parts of the channels."""
 
@@ -73,7 +72,7 @@ class Part(View):
         return result
 
 
-@dataclass(frozen=True)
+@with_fields
 class Shuffle(Moving):
     """Channels of `groups` dealt out in turn: the first of each group, the second, and so on."""
 
@@ -93,7 +92,7 @@ class Shuffle(Moving):
         return x
 
 
-@dataclass(frozen=True)
+@with_fields
 class Flatten(View):
     """All elements of a map of `size` as the channels of a map of one pixel."""
 
@@ -161,7 +160,7 @@ class Transpose(View):
         return 0, size - 1
 
 
-@dataclass(frozen=True)
+@with_fields
 class Take(View):
     """The first or last positions along an axis, as many as a second input has there."""
 

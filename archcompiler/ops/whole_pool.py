@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Operator, Role
+from archcompiler.ops.base import Operator, Role, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.pool import INDEX_BYTES
 from archcompiler.ops.sides import Sides, spread
@@ -54,7 +53,7 @@ class GlobalMaxPool(GlobalPool):
         return Saved(inputs=(0,), image_bytes=INDEX_BYTES * output.numel)
 
 
-@dataclass(frozen=True)
+@with_fields
 class AdaptivePool(Operator):
     """Pooling to `size`: as many windows along each axis, which overlap where they have to."""
 
@@ -75,7 +74,7 @@ class AdaptivePool(Operator):
         return Fraction(size, output_size)
 
 
-@dataclass(frozen=True)
+@with_fields
 class AdaptiveAvgPool(AdaptivePool):
     """The mean of each window."""
 
@@ -92,7 +91,7 @@ class AdaptiveAvgPool(AdaptivePool):
         return Saved() if output.pixels == 1 else Saved(inputs=(0,))
 
 
-@dataclass(frozen=True)
+@with_fields
 class AdaptiveMaxPool(AdaptivePool):
     """The largest element of each window."""
 

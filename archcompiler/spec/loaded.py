@@ -15,7 +15,7 @@ from archcompiler.spec.model import Spec
 from archcompiler.syntax.document import Part
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LoadedSpec:
     """A valid spec with the text behind each of its values."""
 

@@ -23,7 +23,7 @@ class Written(Protocol):
     def span(self, path: Sequence[str | int], part: Part = "value") -> Span: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Document:
     """The values of a spec, with a span for each, found only when one is asked for."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
@@ -180,6 +182,21 @@ def test_the_trace_has_the_operator(applied: Applied) -> None:
     expected = {(f"x{i}", role) for i, role in enumerate(roles, 1)}
     assert {(source, role) for source, _, role in traced.in_edges(name, data="role")} == expected
     assert traced.nodes[name]["weights"] == (op.parameters > 0)
+
+
+@every
+def test_operators_are_values(applied: Applied) -> None:
+    op = applied.op
+    again = copy(op)
+    assert again is not op
+    assert (again, hash(again)) == (op, hash(op))
+    assert eval(repr(op), {type(op).__name__: type(op)}) == op
+    others = [other.op for other in APPLIED]
+    same = [type(x) is type(op) and vars(x) == vars(op) for x in others]
+    assert [x == op for x in others] == same
+    for field in fields(op):
+        with pytest.raises(FrozenInstanceError):
+            setattr(op, field.name, 1)
 
 
 class Symbol:
