@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 from archcompiler.analysis.branches import beside_trunk
@@ -64,12 +64,18 @@ class CostModel:
         self.graph = graph
         self.cells: Callable[[Block, Place], Cells] = fold(self._sum)
         """Costs below a block, by branch and operator."""
+        self._parts = fold(self._parts_of)
         self._storages = fold(storages)
 
     @property
     def network(self) -> Cells:
         """Costs of the whole network."""
         return self.cells(self.graph.root, ROOT)
+
+    @cached_property
+    def total(self) -> Cost:
+        """Their sum."""
+        return total(self.network)
 
     def block(self, block: Block) -> Cost:
         """Cost of a block by itself, where it is unknown what its surroundings keep."""
@@ -83,26 +89,33 @@ class CostModel:
 
     def steps(self, block: Block, place: Place) -> Iterator[tuple[Step, Place, Cells]]:
         """Each step of a block with its place and its costs, which add up to the block's."""
-        for step, inner in self._places(block, place):
+        for step, inner, own in self._parts(block, place):
             if isinstance(step.body, Block):
                 yield step, inner, self.cells(step.body, inner)
             else:
-                yield step, inner, {_kind(step.body, inner): _cost(block, step, step.body, inner)}
+                yield step, inner, own
 
     def _sum(self, below: Callable[[Block, Place], Cells], block: Block, place: Place) -> Cells:
         repeats: Counter[tuple[Block, Place]] = Counter()
         cells: dict[Kind, Cost] = {}
-        for step, inner in self._places(block, place):
+        for step, inner, own in self._parts(block, place):
             if isinstance(step.body, Block):
                 repeats[step.body, inner] += 1
-            else:
-                kind = _kind(step.body, inner)
-                cost = _cost(block, step, step.body, inner)
+            for kind, cost in own.items():
                 cells[kind] = cells[kind] + cost if kind in cells else cost
         for (body, inner), times in repeats.items():
             for kind, cost in below(body, inner).items():
                 cells[kind] = cells.get(kind, Cost()) + cost * times
         return cells
+
+    def _parts_of(self, _: object, block: Block, place: Place) -> list[tuple[Step, Place, Cells]]:
+        """Each step with its place and, of an operator, its costs: a rule for `fold`."""
+        return [
+            (step, inner, {})
+            if isinstance(step.body, Block)
+            else (step, inner, {_kind(step.body, inner): _cost(block, step, step.body, inner)})
+            for step, inner in self._places(block, place)
+        ]
 
     def _places(self, block: Block, place: Place) -> Iterator[tuple[Step, Place]]:
         memory = self._storages(block)
@@ -138,9 +151,14 @@ class CostModel:
 
 
 @lru_cache(maxsize=1)
+def cost_model(graph: Graph) -> CostModel:
+    """Costs of the scopes of a graph; of the last one they are remembered."""
+    return CostModel(graph)
+
+
 def network_cost(graph: Graph) -> Cost:
-    """Cost of a whole network, one image; of the last graph it is remembered."""
-    return total(CostModel(graph).network)
+    """Cost of a whole network, one image."""
+    return cost_model(graph).total
 
 
 def _kind(op: Operator, place: Place) -> Kind:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -28,7 +27,7 @@ class Held:
     image: int = 0
     batch: int = 0
     sizes: dict[Hashable, Amount] = field(default_factory=dict)
-    holders: Counter[Hashable] = field(default_factory=Counter)
+    holders: dict[Hashable, int] = field(default_factory=dict)
 
     @property
     def amount(self) -> Amount:
@@ -36,11 +35,12 @@ class Held:
 
     def hold(self, what: Hashable, size: Amount = NOTHING) -> None:
         """By one more; `size` counts for the first."""
-        if not self.holders[what]:
+        holders = self.holders.get(what, 0)
+        if not holders:
             self.sizes[what] = size
             self.image += size.image
             self.batch += size.batch
-        self.holders[what] += 1
+        self.holders[what] = holders + 1
 
     def drop(self, what: Hashable) -> None:
         self.holders[what] -= 1

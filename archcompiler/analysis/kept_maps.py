@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from archcompiler.analysis.held import Amount, Held
@@ -31,9 +31,9 @@ class KeptMaps:
         nodes: tuple[Node, ...],
         plan: Recomputation | None,
         storage: Mapping[str, str],
-        size: Callable[[str], Amount],
+        maps: Mapping[str, Amount],
     ) -> None:
-        self.plan, self.storage, self.size = plan, storage, size
+        self.plan, self.storage, self.maps = plan, storage, maps
         self.held = Held()
         self.sizes: dict[What, Amount] = {}
         """Of all that is kept."""
@@ -81,7 +81,7 @@ class KeptMaps:
         for i in replays(node.op, len(node.inputs)):
             name = self.storage[node.inputs[i]]
             if name != INPUT:
-                self.keep(name, self.size(name))
+                self.keep(name, self.maps[name])
                 yield name
 
     def keep(self, what: What, size: Amount) -> None:

@@ -67,6 +67,13 @@ class _Step:
         self.gathering = Gathering(self.nodes, shards) if shards > 1 else None
         self.segments = segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
+        self.sizes = {name: Amount(self.bytes * type.numel) for name, type in self.types.items()}
+        """Of maps."""
+        copied = ("conv", "linear") if half else ()
+        self.copies = {
+            node.path: HALF * node.op.parameters * (node.op.role in copied) for node in self.nodes
+        }
+        """What autocast makes of weights, to multiply with."""
         self.passing = Held()
         self.gradients = 0
         self.storage = {INPUT: INPUT}
@@ -75,7 +82,7 @@ class _Step:
         """Whether a map has a gradient."""
         self.arrived: dict[str, Hashable] = {}
         """The gradient of each map that is not used up, so far."""
-        self.kept = KeptMaps(self.nodes, plan, self.storage, self._size)
+        self.kept = KeptMaps(self.nodes, plan, self.storage, self.sizes)
         for node in self.nodes:
             first = self.storage[node.inputs[0]]
             self.storage[node.path] = first if node.op.view else node.path
@@ -105,7 +112,7 @@ class _Step:
             return
         name = self.storage[segment.nodes[0].inputs[0]]
         if name != INPUT:
-            self.kept.keep(name, self._size(name))
+            self.kept.keep(name, self.sizes[name])
             yield name
 
     def _keep(self, segment: Segment) -> None:
@@ -120,9 +127,9 @@ class _Step:
         for name in names + [self.storage[node.path]] * saved.output:
             # The image is there anyway; autocast makes a copy of it.
             if name != INPUT or self.half:
-                self.kept.keep(name, self._size(name))
+                self.kept.keep(name, self.sizes[name])
                 yield name
-        own = Amount(saved.image_bytes, saved.batch_bytes + self._copies(node))
+        own = Amount(saved.image_bytes, saved.batch_bytes + self.copies[node.path])
         if any(own):
             self.kept.keep(Beside(node.path), own)
             yield Beside(node.path)
@@ -137,7 +144,7 @@ class _Step:
         for segment in self.segments:
             for node in segment.nodes:
                 if self.storage[node.path] == node.path:
-                    alive.hold(node.path, self._size(node.path))
+                    alive.hold(node.path, self.sizes[node.path])
                 held = () if segment.recomputed else segment.keeps[node.path]
                 for what in (*held, *self.kept.sources.get(node.path, ())):
                     if what not in self.kept.unmade:
@@ -190,7 +197,7 @@ class _Step:
                 # Of a map that gives its size alone there is no gradient.
                 graded = [x for x, role in inputs if self.graded[x] and role != "size"]
                 made = [(x, self._made(x, node, gradient)) for x in graded]
-                copies = self._copies(node)
+                copies = self.copies[node.path]
                 yield self._differentiated(node) if copies else self._graded(node)
                 self.passing.drop(gradient)
             for what in segment.keeps[node.path]:
@@ -213,7 +220,7 @@ class _Step:
     def _differentiated(self, node: Node, added: int = 0) -> Moment:
         image, batch = self.passing.amount
         scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
-        passing = Amount(image + scratch, batch + self._copies(node) + added)
+        passing = Amount(image + scratch, batch + self.copies[node.path] + added)
         return self._now(node.path)._replace(passing=passing)
 
     def _now(self, where: str, gathered: int | None = None) -> Moment:
@@ -247,16 +254,9 @@ class _Step:
         whole = BYTES * node.op.parameters
         return -(-whole // self.shards) if self.accumulated else whole
 
-    def _size(self, name: str) -> Amount:
-        return Amount(self.bytes * self.types[name].numel)
-
-    def _copies(self, node: Node) -> int:
-        """What autocast makes of the weights, to multiply with."""
-        return HALF * node.op.parameters if self.half and node.op.role in ("conv", "linear") else 0
-
     def _new(self, name: str) -> Hashable:
         gradient = object()
-        self.passing.hold(gradient, self._size(name))
+        self.passing.hold(gradient, self.sizes[name])
         return gradient
 
     def _made(self, name: str, node: Node, gradient: Hashable) -> Hashable:

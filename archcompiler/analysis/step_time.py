@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archcompiler.analysis.costs import ROOT, CostModel, Place, total
+from archcompiler.analysis.costs import ROOT, Place, cost_model, total
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.roofline import PRECISIONS, Accelerator, Precision
 from archcompiler.analysis.total import Cost
@@ -54,7 +54,7 @@ def _seconds(
     precision: Precision,
     of: Callable[[Cost], tuple[int, int]],
 ) -> float:
-    model = CostModel(graph)
+    model = cost_model(graph)
     arithmetic = 2 / accelerator.peak(precision)
     traffic = PRECISIONS[precision] / BYTES / accelerator.bandwidth
 

@@ -38,7 +38,7 @@ def changed(network: CompiledNetwork, change: Change) -> CompiledNetwork:
 
     def rule(below: Callable[[Block], Block], block: Block) -> Block:
         steps = tuple(
-            replace(s, body=below(s.body)) if isinstance(s.body, Block) else s for s in block.steps
+            s._replace(body=below(s.body)) if isinstance(s.body, Block) else s for s in block.steps
         )
         return change(replace(block, steps=steps))
 
@@ -50,7 +50,7 @@ def renamed(block: Block) -> Block:
         return block
     names = {step.name: f"s{i}" for i, step in enumerate(block.steps)} | {INPUT: INPUT}
     steps = tuple(
-        replace(s, name=names[s.name], inputs=tuple(names[x] for x in s.inputs))
+        s._replace(name=names[s.name], inputs=tuple(names[x] for x in s.inputs))
         for s in block.steps
     )
     return replace(block, steps=steps, output=names[block.output])
@@ -61,7 +61,7 @@ def without_skip_units(block: Block) -> Block:
     if block.name != "levels" or not any(step.name == "skip" for step in block.steps):
         return block
     steps = tuple(
-        replace(s, inputs=tuple("down" if x == "skip" else x for x in s.inputs))
+        s._replace(inputs=tuple("down" if x == "skip" else x for x in s.inputs))
         for s in block.steps
         if s.name != "skip"
     )
@@ -103,7 +103,7 @@ def test_another_wiring_is_not_taken_for_the_papers(attention56: CompiledNetwork
     trunk, mask, gate = shape.trunk.name, shape.mask.name, shape.gate.name
 
     def reads(name: str, *inputs: str) -> Callable[[Step], Step]:
-        return lambda step: replace(step, inputs=inputs) if step.name == name else step
+        return lambda step: step._replace(inputs=inputs) if step.name == name else step
 
     assert recognise(with_steps(shape, lambda step: step)) is not None
     assert recognise(with_steps(shape, reads(mask, trunk))) is None, "a mask of the trunk's output"
@@ -120,7 +120,7 @@ def test_a_level_that_ends_elsewhere_is_not_taken_for_the_papers(
     def elsewhere(block: Block) -> Block:
         """Every level comes up to the size of what it pooled to."""
         steps = tuple(
-            replace(s, inputs=(s.inputs[0], "pool")) if isinstance(s.body, Interpolate) else s
+            s._replace(inputs=(s.inputs[0], "pool")) if isinstance(s.body, Interpolate) else s
             for s in block.steps
         )
         return replace(block, steps=steps)

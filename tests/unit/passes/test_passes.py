@@ -37,7 +37,7 @@ def change(parent: Block, path: str, edit: Callable[[Block], Block]) -> Block:
     for step in parent.steps:
         if step.name == first:
             assert isinstance(step.body, Block)
-            step = replace(step, body=change(step.body, rest, edit))
+            step = step._replace(body=change(step.body, rest, edit))
         steps.append(step)
     return replace(parent, steps=tuple(steps))
 
@@ -46,7 +46,7 @@ def with_step(name: str, **changes: object) -> Callable[[Block], Block]:
     """An edit of the step `name` of a block."""
 
     def edit(parent: Block) -> Block:
-        steps = (replace(s, **changes) if s.name == name else s for s in parent.steps)
+        steps = (s._replace(**changes) if s.name == name else s for s in parent.steps)
         return replace(parent, steps=tuple(steps))
 
     return edit
@@ -128,7 +128,7 @@ def test_a_block_that_expects_another_shape() -> None:
 
 
 def test_a_stated_shape_that_is_not_the_computed_one() -> None:
-    assert found(block(replace(DOWN, type=X), output="down")) == [
+    assert found(block(DOWN._replace(type=X), output="down")) == [
         ("E304", "gives 8×16×16, where the graph says 8×32×32")
     ]
 
@@ -141,7 +141,7 @@ def test_groups_outside_of_units() -> None:
 def test_a_convolution_without_room() -> None:
     conv = Step("conv", Conv(8, 8, 31), (INPUT,), TensorType(8, 2, 2))
     pooled = Step("pool", MaxPool(16, 16), (INPUT,), TensorType(8, 2, 2))
-    conv = replace(conv, inputs=("pool",), type=TensorType(8, 0, 0))
+    conv = conv._replace(inputs=("pool",), type=TensorType(8, 0, 0))
     assert found(block(pooled, conv, output="conv")) == [
         ("E306", "31×31 convolution does not fit into 2×2 pixels")
     ]
