@@ -1,33 +1,26 @@
-"""The fuzzer sees what it is to see: `benchmarks/fuzz.py`."""
+"""The fuzzer sees what it is to see: `python -m benchmarks.fuzz`."""
 
 from __future__ import annotations
 
 import dataclasses
 import random
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it forks, and counts kilobytes")
+if sys.platform != "linux":
+    pytest.skip("it forks, and counts kilobytes", allow_module_level=True)
+
+from benchmarks.fuzz import cases, running
+from benchmarks.fuzz.cases import Case
+from benchmarks.fuzz.running import Outcome, complaint
+
 SOUND = (Path(__file__).parent / "hostile" / "sound.toml").read_bytes()
 
 
-@pytest.fixture(scope="module")
-def fuzz() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
-    spec = spec_from_file_location("fuzz", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["fuzz"] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_a_seed_makes_the_same_cases_and_another_makes_others(fuzz: ModuleType) -> None:
-    for make in (fuzz._bytes, fuzz._tokens, fuzz._values, fuzz._recipe, fuzz._set):
+def test_a_seed_makes_the_same_cases_and_another_makes_others() -> None:
+    for make in (cases._bytes, cases._tokens, cases._values, cases._recipe, cases._set):
         first, again, other = ([make(random.Random(n)) for _ in range(3)] for n in (1, 1, 2))
         assert first == again != other
 
@@ -47,7 +40,6 @@ def test_a_seed_makes_the_same_cases_and_another_makes_others(fuzz: ModuleType) 
     ],
 )
 def test_what_is_wrong_with_an_outcome(
-    fuzz: ModuleType,
     words: list[str],
     code: int,
     seconds: float,
@@ -55,23 +47,23 @@ def test_what_is_wrong_with_an_outcome(
     printed: str,
     wrong: str | None,
 ) -> None:
-    case = fuzz.Case("bytes", tuple(words), "spec.toml", b"")
-    assert fuzz.complaint(case, fuzz.Outcome(code, seconds, megabytes, printed, "")) == wrong
+    case = Case("bytes", tuple(words), "spec.toml", b"")
+    assert complaint(case, Outcome(code, seconds, megabytes, printed, "")) == wrong
 
 
 def test_a_case_runs_in_a_process_of_its_own(
-    fuzz: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    case = fuzz.Case("bytes", ("check", "spec.toml"), "spec.toml", SOUND)
-    outcome = fuzz.run(case, tmp_path / "case")
+    case = Case("bytes", ("check", "spec.toml"), "spec.toml", SOUND)
+    outcome = running.run(case, tmp_path / "case")
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("net: 15 operators")
     # It is forked from here, with all the memory that the tests before have taken.
-    assert fuzz.complaint(case, dataclasses.replace(outcome, megabytes=40.0)) is None
+    assert complaint(case, dataclasses.replace(outcome, megabytes=40.0)) is None
 
     def fails(case: object) -> int:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(fuzz, "_main", fails)
-    outcome = dataclasses.replace(fuzz.run(case, tmp_path / "case"), megabytes=40.0)
-    assert fuzz.complaint(case, outcome) == "traceback: RuntimeError: planted"
+    monkeypatch.setattr(running, "_main", fails)
+    outcome = dataclasses.replace(running.run(case, tmp_path / "case"), megabytes=40.0)
+    assert complaint(case, outcome) == "traceback: RuntimeError: planted"

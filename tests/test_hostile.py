@@ -1,7 +1,7 @@
 """Inputs that mean harm, each as small as it gets, with what has to come of them.
 
 A small one is a file in `hostile/`; a large one, or one that is no file, is made by a line of the
-table. What is found in the wild or by `benchmarks/fuzz.py` gets a line here.
+table. What is found in the wild or by `python -m benchmarks.fuzz` gets a line here.
 """
 
 from __future__ import annotations

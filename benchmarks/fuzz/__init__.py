@@ -1,0 +1,1 @@
+"""Specs, settings and recipes that nobody meant: `python -m benchmarks.fuzz` tries them."""
