@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -41,6 +42,9 @@ class UserPath(click.Path):
         super().__init__(exists=exists, file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not os.fspath(value):
+            # What a variable of a shell that is not set leaves is not meant for this folder.
+            self.fail("an empty path", param, ctx)
         path = Path(value)
         with suppress(RuntimeError):  # of a user that there is not
             path = path.expanduser()

@@ -15,7 +15,7 @@ from archcompiler.cli.compiling import SpecArgument, space_wanted
 from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import SpecPath, UserPath, root_option
 from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
-from archcompiler.cli.writing import format_of, write_output
+from archcompiler.cli.writing import format_of, require_apart, write_output
 
 if TYPE_CHECKING:
     from archcompiler.search.searching import Candidate, Result
@@ -76,6 +76,8 @@ def command(
     """
     if format is None:
         format = "table" if output is None or output.is_stream else format_of(output.path, SUFFIXES)
+    if output is not None and plot is not None:
+        require_apart(plot.path, output.path)
     from archcompiler.config.files import Files
     from archcompiler.runner.report.progress import Progress
     from archcompiler.search.loading import load_space

@@ -16,7 +16,7 @@ from archcompiler.cli.ending import ended_by
 from archcompiler.cli.options import RunPath, SpecPath, grace_option, root_option
 from archcompiler.cli.report import report
 from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
-from archcompiler.cli.writing import format_of, write_output
+from archcompiler.cli.writing import format_of, require_apart, write_output
 from archcompiler.runner.system.place import ALONE, read_place
 from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from archcompiler.study.loading import Cell, LoadedStudy
     from archcompiler.study.summary import Summary
 
+REPORTS = ("runs.csv", "plot.svg", "plot.png")
+"""What stands in the folder of a study beside its table."""
 _EPILOG = """
 \b
 All runs:     archcompiler study STUDY --out DIR
@@ -124,6 +126,8 @@ def command(
         with study_wanted(study):
             loaded = load_study(study, settings, Files(root))
         folder = out or Path("runs", loaded.name)
+        if output is not None:
+            require_apart(output.path, *(folder / name for name in REPORTS))
         if list_:
             _list(loaded, folder)
             return
@@ -197,13 +201,14 @@ def _conclude(
     else:
         write_output(output.path, text.encode())
         terminal.line(output.path)
-    write_output(out / "runs.csv", runs_csv(summary).encode())
+    runs, *plots = (out / name for name in REPORTS)
+    write_output(runs, runs_csv(summary).encode())
     figure = plot(summary)
     if figure is None:
         terminal.line("no run is done: there is nothing to plot", err=True)
         return
-    for suffix in (".svg", ".png"):
-        write({out / f"plot{suffix}": figure.render(PLOTS[suffix])})
+    for path in plots:
+        write({path: figure.render(PLOTS[path.suffix])})
 
 
 def _render(summary: Summary, format: TableFormat, *, color: bool) -> str:

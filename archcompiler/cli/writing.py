@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import click
 
+from archcompiler.config.files import is_read, require_no_source
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.files import make_folder, sweep, write_whole
 
@@ -38,15 +39,21 @@ def _is_file(path: Path, given: object) -> bool:
         return False
 
 
+def require_apart(path: Path, *others: Path) -> None:
+    """Raises UsageError for a file that the command would write over by another of its own."""
+    for other in others:
+        if path.resolve() == other.resolve():
+            raise click.UsageError(f"`{path}` is to be written twice, with something else in it")
+
+
 def write_output(path: Path, content: bytes) -> None:
     """Write a file whole or not at all, and the folders above it.
 
     Raises CompileError E403, and E407 for a file that the command was given to read.
     """
+    require_no_source(path)
     if any(_is_file(path, given) for given in _given()):
-        raise CompileError(
-            error("E407", f"`{path}` is what is read, and is left alone", help="name another file")
-        )
+        raise CompileError(is_read(path))
     try:
         make_folder(path.parent)
         sweep(path.parent)

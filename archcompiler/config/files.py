@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -26,6 +27,23 @@ class Kind(NamedTuple):
     """What those of the package may read: the files below this folder."""
     shipped: Callable[[], Mapping[str, Path]]
     """Them by name."""
+
+
+_sources: Final[set[Path]] = set()
+"""Every file that a text was read from, without links."""
+
+
+def require_no_source(path: Path) -> None:
+    """Raises CompileError E407 for a file that a spec, or what it extends, was read from."""
+    with suppress(OSError, RuntimeError, ValueError):
+        if path.resolve() in _sources:
+            raise CompileError(is_read(path))
+
+
+def is_read(path: Path) -> Diagnostic:
+    """E407, of a file that is to be written and was read."""
+    message = f"`{path}` is what is read, and is left alone"
+    return error("E407", message, help="name another file")
 
 
 Stamp: TypeAlias = tuple[int, int, int] | None
@@ -54,7 +72,9 @@ class Files:
     def read(self, path: Path, name: str, room: int = MAX_BYTES) -> Source:
         """The text of a file, called `name`. Raises CompileError as `read_source` does."""
         self.asked[path] = stamp(path)
-        return read_source(path, name, room)
+        source = read_source(path, name, room)
+        _sources.add(path.resolve())
+        return source
 
     def name(self, path: Path) -> str:
         """What a file is called in messages."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.config.files import require_no_source
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.figure.diagram import (
     EXTENSIONS,
@@ -34,11 +35,12 @@ def write_figure(
 
     `output` is a folder, or the one file that there is to be.
 
-    Raises CompileError E604 for a comparison with a level or a scope, E605 where a file cannot be
-    written, and what `draw` raises.
+    Raises CompileError E407 for a file that a spec was read from, E604 for a comparison with a
+    level or a scope, E605 where a file cannot be written, and what `draw` raises.
     """
     if len(networks) == 1 and request.level == "op" and find_dot(request.dot) is None:
         path = _path(output, networks[0].name, "dot", is_folder)
+        require_no_source(path)
         write({path: operator_source(networks[0], request).encode()})
         yield path, [_source_instead(formats)]
         return
@@ -56,6 +58,8 @@ def write_figure(
             failures.append(exc)
             continue
         notes[path] = [*figure.notes_on(made), *([_source_instead([format])] if instead else ())]
+    for path in contents:
+        require_no_source(path)
     # All are drawn before one is written: the files of one figure are of one network.
     try:
         write(contents)

@@ -14,7 +14,7 @@ from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.language.collecting import columns
 from archcompiler.language.definition import NONE, WIRING, Definition, Option, Rule
-from archcompiler.language.ending import circular, endless
+from archcompiler.language.ending import circular, endless, endless_slot
 from archcompiler.language.expression import (
     Expression,
 )
@@ -99,6 +99,14 @@ class _Check:
                 notes = (f"a cycle: {' → '.join(called[1])}",)
                 help = "give one of the calls a `when` that ends it"
                 message = "blocks that call one another without end"
+                yield error("E222", message, node.span(), notes=notes, help=help)
+        filled = endless_slot(self.definition, self.library)
+        if filled is not None:
+            node = _at(self.table, ("options", filled[0]))
+            if node is not None:
+                notes = (f"a cycle: {' → '.join(filled[1])}",)
+                help = "say in the default what is in the slot of the block that it names"
+                message = "slots that have one another as default without end"
                 yield error("E222", message, node.span(), notes=notes, help=help)
 
     def _option(self, options: Located | None, name: str, option: Option) -> Iterator[Diagnostic]:

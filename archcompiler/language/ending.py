@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeAlias
 
 from archcompiler.diagnostics import CompileError
-from archcompiler.language.definition import Definition
+from archcompiler.language.definition import Definition, Option
 from archcompiler.language.expression import Expression
 from archcompiler.language.library import Library
+from archcompiler.language.naming import slot_place
+from archcompiler.language.use import EMPTY, frozen, reference
 from archcompiler.ops.registry import FAMILIES
 
 
@@ -51,6 +54,56 @@ def _calls(definition: Definition) -> Iterator[tuple[str, str]]:
         always = rule.when is None and rule.repeat is None
         if always and rule.op not in definition.slots and rule.op not in FAMILIES:
             yield rule.name, rule.op
+
+
+def endless_slot(definition: Definition, library: Library) -> tuple[str, tuple[str, ...]] | None:
+    """A slot whose default cannot be said in full, as it leads back to the block: the slot, and the
+    circle of blocks. None if there is none.
+    """
+    for name, option in definition.options.items():
+        circle = _filled(library, definition, name, option, {}, ())
+        if circle is not None and definition.name in circle:
+            first = min((block for block in circle if block in library.own), default=circle[0])
+            return (name, circle) if definition.name == first else None
+    return None
+
+
+_Filled: TypeAlias = tuple[str, object]
+"""A block, and the options that it is named with."""
+
+
+def _filled(
+    library: Library,
+    definition: Definition,
+    name: str,
+    option: Option,
+    given: Mapping[str, Any],
+    path: tuple[_Filled, ...],
+) -> tuple[str, ...] | None:
+    """The circle that what is in a slot comes to, with all that is in its own slots."""
+    said = given.get(name, option.default)
+    if option.type != "slot" or not isinstance(said, str | Mapping):
+        return None
+    try:
+        named = reference(given.get(name), (), option.default)
+        if library.operator(named.type) is not None:
+            return None
+        inner = library.glance(named.type)
+    except (CompileError, KeyError, TypeError):  # told where it is written
+        return None
+    if inner is None:
+        return None
+    here = named.key
+    path = path or ((definition.name, frozen(EMPTY)),)
+    if here in path:
+        return (*(block for block, _ in path[path.index(here) :]), named.type)
+    offered = slot_place(definition, option).offered or ()
+    for slot, other in inner.options.items():
+        if slot in named.options or slot not in offered:
+            found = _filled(library, inner, slot, other, named.options, (*path, here))
+            if found is not None:
+                return found
+    return None
 
 
 def circular(definition: Definition) -> Iterator[tuple[tuple[str, ...], int, int, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from archcompiler.config.files import is_read
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.data.listing import list_given
 from archcompiler.runner.engine.inference import Inference
@@ -44,10 +45,10 @@ def draw_masks(
     """Draw a row for each image, and each in a folder, and a column for each attention module.
 
     A mask is shown as its mean over channels, from its lowest value to its highest.
-    Raises CompileError: E703 for a network without masks, E704 for a folder without images, E707
-    for the device, E710 if the picture cannot be written, E712 for an image that cannot be read
-    unless those are to be skipped, and if none can be read, E714 for more images than a sheet can
-    hold.
+    Raises CompileError: E407 for a picture in place of an image, E703 for a network without masks,
+    E704 for a folder without images, E707 for the device, E710 if the picture cannot be written,
+    E712 for an image that cannot be read unless those are to be skipped, and if none can be read,
+    E714 for more images than a sheet can hold.
     """
     if not hasattr(trained.module, "attention_masks"):
         # Emitted only where there is something to show.
@@ -57,6 +58,8 @@ def draw_masks(
     if len(files) > MOST:
         message = f"{len(files):,} images are too many for one picture, which has {MOST} at most"
         raise CompileError(error("E714", message, help="name some of the images"))
+    if output.resolve() in {Path(path).resolve() for path in files.paths}:
+        raise CompileError(is_read(output))
     given = inference.given(files, on_error)
     rows: list[Shown] = []
     with inference.fitting():

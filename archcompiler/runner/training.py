@@ -162,7 +162,7 @@ class _Run:
                 for name in ("spec_sha256", "images", "data_sha256", "classes", "initial")
             }
             of["chosen_on"] = data.split
-            folder.prepare(job.network, recipe, of, here)
+            warnings += folder.prepare(job.network, recipe, of, here)
         taken = {} if initial is None else initial.taken
         state, model = build_state(
             job.network, recipe, ready.plan, taken, hardware, world, job.strategy
@@ -174,7 +174,7 @@ class _Run:
                 raise CompileError(corrupt(checkpoints.last, exc)) from None
             state.load(contents, world)
         metrics = Metrics(folder if world.first else None)
-        metrics.rewind(state.iteration)
+        warnings += metrics.rewind(state.iteration)
         board = Board(folder.path if job.tensorboard and world.first else None, state.iteration)
         silent = job.quiet or not world.first
         progress = Progress(recipe.iterations, state.iteration, what="iteration", silent=silent)

@@ -26,6 +26,20 @@ def image_of(loaded: LoadedRecipe, spec: Spec) -> tuple[int, int, int]:
     )
 
 
+def require_inside(loaded: LoadedRecipe, spec: Spec) -> None:
+    """Raise CompileError E703 if the padding of images takes all of a network's input."""
+    data, (_, height, width) = loaded.recipe.data, image_of(loaded, spec)
+    if isinstance(data, Small) and 2 * data.pad >= min(height, width):
+        raise CompileError(
+            error(
+                "E703",
+                f"`pad` of {data.pad} pixels on each side leaves no image in the {height}×{width} "
+                f"that `{spec.name}` takes",
+                loaded.span(("data", "pad")),
+            )
+        )
+
+
 def require_small_fit(loaded: LoadedRecipe, spec: Spec, data: Small, images: Images) -> None:
     channels, height, width = images.pixels.shape[1:]
     if channels == 1 and data.grey == "repeat":

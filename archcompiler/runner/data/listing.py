@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +181,7 @@ def _classes(folder: Path, left_out: _LeftOut) -> Iterator[str]:
     """Names of the folders that stand for classes."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir():
+            if _is(entry.is_dir):
                 if hidden(entry.name):
                     left_out.add("hidden folders", entry.path)
                 else:
@@ -211,7 +211,7 @@ def _images(folder: str, left_out: _LeftOut, *, strict: bool) -> Iterator[str]:
                     left_out.add("hidden folders", entry.path)
                 else:
                     yield from _images(entry.path, left_out, strict=strict)
-            elif entry.is_dir():
+            elif _is(entry.is_dir):
                 # It may lead around in a circle.
                 left_out.add("linked folders", entry.path)
             elif hidden(entry.name):
@@ -221,10 +221,18 @@ def _images(folder: str, left_out: _LeftOut, *, strict: bool) -> Iterator[str]:
                 left_out.add(
                     f"`{suffix}` files" if suffix else "files without a suffix", entry.path
                 )
-            elif strict and not entry.is_file():
+            elif strict and not _is(entry.is_file):
                 raise bad_data(f"images: `{entry.path}` is not a regular file")
             else:
                 yield entry.path
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    """Whether an entry is of a kind; a link that leads in a circle is of none."""
+    try:
+        return kind()
+    except OSError:
+        return False
 
 
 def _is_image(name: str) -> bool:

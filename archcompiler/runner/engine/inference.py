@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.data.augment import Normaliser
 from archcompiler.runner.data.files import unreadable
-from archcompiler.runner.data.fitting import image_of
+from archcompiler.runner.data.fitting import image_of, require_inside
 from archcompiler.runner.data.listing import ImageFiles
 from archcompiler.runner.data.opening import with_workers
 from archcompiler.runner.data.source import EvaluationPlan
@@ -50,6 +50,7 @@ class Inference:
         _, *usual = image_of(trained.loaded, trained.compiled.spec)
         wanted = size or (usual[0], usual[1])
         trained.require_size(*wanted)
+        require_inside(trained.loaded, trained.compiled.spec)
         network = hardware.take(trained.module)
         return cls(
             trained,

@@ -14,7 +14,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from archcompiler.diagnostics import CompileError
+from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.writing import unwritable
 
@@ -27,13 +27,22 @@ class Metrics:
     def __init__(self, folder: RunFolder | None) -> None:
         self.folder = folder
 
-    def rewind(self, iteration: int) -> None:
-        """Forget what came after a checkpoint: it will be measured again, and only once."""
+    def rewind(self, iteration: int) -> list[Diagnostic]:
+        """Forget what came after a checkpoint: it will be measured again, and only once.
+
+        Returns W743 for lines that are none, with which the log is kept aside.
+        """
         if self.folder is None:
-            return
+            return []
         path = self.folder.metrics
+        numbers = damaged_lines(path)
+        found = []
+        if numbers:
+            which = f"line {numbers[0]}" if len(numbers) == 1 else f"{len(numbers)} lines"
+            found.append(self.folder.set_aside(path, f"has {which} that cannot be read"))
         kept = [row for row in read_metrics(path) if row["iteration"] <= iteration]
         self.folder.write_text(path, "".join(map(json_text, kept)))
+        return found
 
     def add(self, row: Row) -> None:
         """One more line, handed to the system at once: a killed process loses none."""
@@ -49,15 +58,26 @@ class Metrics:
 
 def read_metrics(path: Path) -> list[Row]:
     """All lines of a log; what a crash has cut off, or is no line of one, is passed over."""
-    rows = []
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(row, dict) and _is_row(row):
-            rows.append(row)
-    return rows
+    return [row for row in map(_row, _lines(path)) if row is not None]
+
+
+def damaged_lines(path: Path) -> list[int]:
+    """Numbers of the lines that are none, but for a last one that was cut off."""
+    lines = _lines(path)
+    whole = lines if not lines or lines[-1].endswith(b"\n") else lines[:-1]
+    return [n for n, line in enumerate(whole, 1) if line.strip() and _row(line) is None]
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True) if path.is_file() else []
+
+
+def _row(line: bytes) -> Row | None:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) and _is_row(row) else None
 
 
 def _is_row(row: Row) -> bool:

@@ -9,11 +9,11 @@ from typing import Any
 
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.config.toml import toml_text
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.files import make_folder, sweep, write_whole
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
-from archcompiler.runner.store.record import initial, record_text
+from archcompiler.runner.store.record import initial, is_record, record_text
 from archcompiler.runner.store.writing import unwritable
 from archcompiler.runner.system.place import launch_name
 
@@ -93,10 +93,10 @@ class RunFolder:
         recipe: Recipe,
         run: Mapping[str, Any],
         start: Mapping[str, Any],
-    ) -> None:
+    ) -> list[Diagnostic]:
         """Write the resolved spec and recipe, the emitted module and the record, and sweep up.
 
-        Raises CompileError E710 if they cannot be written.
+        Returns W743 for a record that is none. Raises CompileError E710 if they cannot be written.
         """
         try:
             for folder in (self.path, self.checkpoints):
@@ -104,6 +104,7 @@ class RunFolder:
         except OSError as exc:
             raise CompileError(unwritable(self.path, exc, [])) from None
         values = recipe.model_dump(mode="json", exclude_none=True)
+        damaged = [] if is_record(self.record) else [self.set_aside(self.record, "is no record")]
         # First: what has the files below can be resumed, and has to know what it began with.
         self.write_text(self.record, record_text(self.record, run, start))
         self.write_text(self.spec, spec_text(network))
@@ -112,6 +113,17 @@ class RunFolder:
         launch = launch_name()
         if launch is not None:
             self.write_text(self.launcher, launch)
+        return damaged
+
+    def set_aside(self, path: Path, problem: str) -> Diagnostic:
+        """Keep a copy of a file that is about to lose what cannot be read of it; W743 about it.
+
+        Raises CompileError E710.
+        """
+        kept = path.with_name(f"{path.name}.damaged")
+        self.write(kept, path.read_bytes())
+        message = f"`{path}` {problem}"
+        return warning("W743", message, notes=(f"as it was, it is `{kept}` from now on",))
 
     def write_text(self, path: Path, text: str) -> None:
         """Write a text of the run whole or not at all. Raises CompileError E710."""

@@ -15,9 +15,14 @@ from archcompiler.runner.recipe.model import Embedded
 def record_text(path: Path, run: Mapping[str, Any], start: Mapping[str, Any]) -> str:
     """The record at `path`, if there is one, with one more start, as JSON.
 
-    A file that is no record gives its place to a new one: nothing is computed from it.
+    A file that is no record counts for nothing: nothing is computed from it.
     """
     return json.dumps({**run, "starts": [*_starts(path), start]}, indent=1) + "\n"
+
+
+def is_record(path: Path) -> bool:
+    """Whether what is at `path`, if there is anything, is a record."""
+    return not path.is_file() or isinstance(read_record(path).get("starts"), list)
 
 
 def initial(path: Path) -> str | None:
