@@ -62,9 +62,11 @@ class Bodies:
             inputs = tuple(alias[i] for i in rule.inputs)
             condition = self._condition(plan, use, rule)
             line = None
-            if condition is not False:
+            if condition is not False and not _empty(plan, rule):
                 widths = tuple(channels[i] for i in inputs)
                 line = self._line(plan, use, rule, inputs, widths, channels, body)
+            if line is None and isinstance(condition, Symbol):
+                line = self._handed_on(rule, inputs[0], alias[rule.otherwise], channels)
             if line is None:
                 alias[rule.name] = alias[rule.otherwise] if condition is False else inputs[0]
             else:
@@ -80,12 +82,17 @@ class Bodies:
         body.output = name
         return body
 
+    def _handed_on(
+        self, rule: Rule, input: str, otherwise: str, channels: dict[str, Any]
+    ) -> Line | None:
+        """A step that does nothing where it is there, and stands for something else where not."""
+        if input == otherwise:
+            return None
+        channels[rule.name] = channels[input]
+        return Line(rule.name, (input,), lambda values: values[0], None)
+
     def _condition(self, plan: ClassPlan, use: Use, rule: Rule) -> bool | Symbol:
         """Whether a step is there; a symbol where that differs from use to use."""
-        if rule.repeat is not None and not any(
-            _count(u, rule) for u in plan.uses if _there(u, rule)
-        ):
-            return False
         if rule.when is None:
             return True
         truths = {_there(u, rule) for u in plan.uses}
@@ -123,7 +130,7 @@ class Bodies:
         module = self._block(called, inner, rule.repeat, use)
         if module is None:
             return None
-        return Line(rule.name, inputs, _attribute(rule.name), module, weighted=True)
+        return Line(rule.name, inputs, self._called(rule.name), module, weighted=True)
 
     def _same_width(self, plan: ClassPlan, rule: Rule) -> bool:
         """Whether what stands for a step that is not there has the channels that it would give."""
@@ -156,7 +163,7 @@ class Bodies:
             inputs = tuple(widths[i] for i in rule.inputs)
             called = None
             if self._condition(plan, use, rule) is not False:
-                called = target(use, rule, self.dialect)
+                called = None if _empty(plan, rule) else target(use, rule, self.dialect)
                 widths[rule.name] = inputs[0]
             else:
                 widths[rule.name] = widths[rule.otherwise]
@@ -193,6 +200,15 @@ class Bodies:
             weighted=op.role in ("conv", "linear"),
             comment=op.formula,
         )
+
+    def _called(self, name: str) -> Call:
+        """The call of a block, which takes maps."""
+
+        def call(values: Sequence[Value]) -> Value:
+            maps = (self.backend.map(value, self.dialect.dims) for value in values)
+            return Value(f"self.{name}({', '.join(maps)})")
+
+        return call
 
     def _block(
         self, called: BlockTarget, inner: Use, repeat: Expression | None, use: Use
@@ -291,6 +307,13 @@ def _there(use: Use, rule: Rule) -> bool:
         return False
 
 
+def _empty(plan: ClassPlan, rule: Rule) -> bool:
+    """Whether a step is a row of blocks that has none in any use."""
+    return rule.repeat is not None and not any(
+        _count(use, rule) for use in plan.uses if _there(use, rule)
+    )
+
+
 def _count(use: Use, rule: Rule) -> int:
     assert rule.repeat is not None
     try:
@@ -302,10 +325,6 @@ def _count(use: Use, rule: Rule) -> int:
 
 def _under(line: Line, condition: str, otherwise: str) -> Line:
     return line._replace(condition=condition, otherwise=otherwise)
-
-
-def _attribute(name: str) -> Call:
-    return lambda values: Value(f"self.{name}({', '.join(v.text for v in values)})")
 
 
 def _text(value: Any) -> str:

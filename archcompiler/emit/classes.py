@@ -40,7 +40,7 @@ class ClassPrinter:
             *_indented(begun or ["pass"], 2),
             "",
             f"    def {frame.forward}(self, x: {frame.tensor}) -> {frame.tensor}:",
-            *_indented(forward(body, frame, flat=plan.kind == HEAD), 2),
+            *_indented(forward(body, frame, plan.shapes[0][0].dims, flat=plan.kind == HEAD), 2),
         ]
         return "\n".join(lines)
 

@@ -15,7 +15,7 @@ def constructor(body: Body, absent: str) -> list[str]:
     `absent` is what stands in the attribute of a module that is not there.
     """
     made = [f"self.{attribute} = {name}" for attribute, name in body.kept.items()]
-    for item in groups(body.lines):
+    for item in groups(body):
         if isinstance(item, Line):
             if item.module:
                 made.append(f"self.{item.name} = {item.module}")

@@ -30,10 +30,12 @@ RUNNING = "y"
 SHORTCUT = "shortcut"
 
 
-def forward(body: Body, frame: Frame, *, flat: bool = False) -> list[str]:
-    """Statements of `forward(self, x)`, the last of which returns, a (N, C) vector if `flat`."""
+def forward(body: Body, frame: Frame, dims: int, *, flat: bool = False) -> list[str]:
+    """Statements of `forward(self, x)`, the last of which returns: a map in so many dimensions, or
+    a (N, C) vector if `flat`.
+    """
     taken = EMITTED | frame.names | frozenset(dir(builtins)) | frozenset(body.helpers)
-    writer = _Writer(_hoisted(groups(body.lines)), body.output, taken, frame, flat)
+    writer = _Writer(_hoisted(groups(body)), body.output, taken, frame, dims, flat)
     return writer.write()
 
 
@@ -86,14 +88,20 @@ class _Writer:
     taken: frozenset[str]
     """Names that mean something else in the file, which no variable has."""
     frame: Frame
-    flat: bool = False
-    """Whether (N, C) is to be returned, and not a map of one pixel."""
+    dims: int
+    flat: bool | None = None
+    """Whether (N, C) is to be returned, and not a map of one pixel; None for what there is."""
+    kept: frozenset[str] = frozenset()
+    """Variables that hold what is read when all this is done."""
     statements: list[str] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=lambda: {X: Value(X)})
     pending: dict[str, _Pending] = field(default_factory=dict)
     at: int = 0
     written: bool = False
     """Whether the item at hand is, so that it reads nothing any more."""
+    returned: Value = field(default_factory=lambda: Value(X))
+    reading: frozenset[str] = frozenset()
+    """Variables that a group reads which is about to be written behind that of its result."""
 
     def write(self) -> list[str]:
         self.reads = Counter(name for item in self.items for name in _inputs(item))
@@ -107,9 +115,12 @@ class _Writer:
                 self._line(item)
         if self.output in self.pending:
             found = self.pending[self.output]
+            self.returned = found.value
             self._say(f"return {self._returned(found.value)}", found.comment)
-        elif self.flat and not self.values[self.output].flat:
-            self._say(f"return {self._returned(self.values[self.output])}")
+            return self.statements
+        self.returned = self.values[self.output]
+        if self.flat not in (None, self.returned.flat):
+            self._say(f"return {self._returned(self.returned)}")
         else:
             last = self.statements[-1] if self.statements else ""
             text = self.values[self.output].text
@@ -121,9 +132,14 @@ class _Writer:
         return self.statements
 
     def _returned(self, value: Value) -> str:
-        """What stands behind `return`: logits are vectors."""
-        flattens = self.flat and not value.flat
-        return self.frame.flattened(value.text) if flattens else value.text
+        """What stands behind `return`."""
+        if self.flat and not value.flat:
+            return self.frame.flattened(value.text)
+        return self._map(value) if self.flat is False else value.text
+
+    def _map(self, value: Value) -> str:
+        """The text of a value as a map."""
+        return self.frame.unflattened(value.text, self.dims) if value.flat else value.text
 
     def _line(self, line: Line) -> None:
         pending = self._express(line)
@@ -197,7 +213,7 @@ class _Writer:
     def _alone(self, name: str) -> bool:
         """Whether everything that is still to come goes by this value."""
         needed = any(self._later(other) for other in self.values if other != name)
-        return not needed and all(other == name for other in self.pending)
+        return not needed and X not in self.kept and all(other == name for other in self.pending)
 
     def _side_name(self, name: str) -> str:
         """A variable for a value that waits for others."""
@@ -214,8 +230,10 @@ class _Writer:
     def _later_named(self, variable: str, but: str = "") -> bool:
         """Whether a variable holds a value that is still needed, other than for the value `but`."""
         held = any(v.text == variable and self._later(n) for n, v in self.values.items())
-        return held or any(
-            _mentions(p.value.text, variable) for n, p in self.pending.items() if n != but
+        return (
+            held
+            or variable in self.kept | self.reading
+            or any(_mentions(p.value.text, variable) for n, p in self.pending.items() if n != but)
         )
 
     def _read_next(self, name: str) -> bool:
@@ -233,15 +251,35 @@ class _Writer:
     def _group(self, group: Group) -> None:
         for name in [n for n in self.pending if n in group.reads or self.pending[n].weights]:
             self._assign(name, self._own_name(name))
-        inner = _Writer(list(group.lines), group.result.name, self.taken, self.frame)
+        self.written = True
+        name, other = group.result.name, self.values[group.otherwise]
+        waiting = [pending.value.text for pending in self.pending.values()]
+        inner = _Writer(
+            list(group.lines),
+            name,
+            self.taken,
+            self.frame,
+            self.dims,
+            kept=frozenset(
+                value.text
+                for key, value in self.values.items()
+                if self._later(key) or any(_mentions(text, value.text) for text in waiting)
+            ),
+        )
         inner.values = dict(self.values)
         *before, last = inner.write()
-        self.written = True
         text = last.removeprefix("return ").partition("  # ")[0]
+        flat = other.flat and inner.returned.flat
+        held, reads = other.text, group.reads - {group.otherwise}
+        if not flat:
+            text = self._map(Value(text, inner.returned.flat))
+            if other.flat:
+                other, held, reads = Value(self._map(other)), X, group.reads
         test, is_module = group.test
-        name, other = group.result.name, self.values[group.otherwise]
-        variable = self._result_name(group, other.text)
+        self.reading = frozenset(self.values[name].text for name in reads)
+        variable = self._result_name(group, held)
         self._flush(variable)
+        self.reading = frozenset()
         if not before and variable != other.text and len(text) + len(other.text) < WIDE:
             choice = (
                 f"{other.text} if {test} is None else {text}"
@@ -256,7 +294,7 @@ class _Writer:
             for statement in before:
                 self._say(f"    {statement}")
             self._say(f"    {variable} = {text}", group.result.comment)
-        self.values[name] = Value(variable, other.flat)
+        self.values[name] = Value(variable, flat)
 
     def _result_name(self, group: Group, other: str) -> str:
         """The variable that a group changes or makes."""

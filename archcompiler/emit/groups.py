@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
-from archcompiler.emit.lines import Line
+from archcompiler.emit.lines import Body, Line
 
 
 class Group(NamedTuple):
@@ -44,19 +43,32 @@ class Group(NamedTuple):
 Item = Line | Group
 
 
-def groups(lines: Iterable[Line]) -> list[Item]:
-    """Lines with neighbours under the same condition put together."""
-    lines, items = list(lines), list[Item]()
-    names = {line.name for line in lines}
-    for line in lines:
-        last = items[-1] if items else None
+def groups(body: Body) -> list[Item]:
+    """Lines with neighbours under the same condition put together, as long as nothing outside
+    reads what another than the last of them makes.
+    """
+    names = {line.name for line in body.lines}
+    last: dict[str, int] = {body.output: len(body.lines)}
+    """The last line that reads each value."""
+    for at, line in enumerate(body.lines):
+        for name in (*line.inputs, line.otherwise):
+            last[name] = max(last.get(name, 0), at)
+    items: list[Item] = []
+    start = 0
+    while start < len(body.lines):
+        line = body.lines[start]
+        end = start + 1
         if line.condition is None:
             items.append(line)
-        elif isinstance(last, Group) and last.result.condition == line.condition:
-            items[-1] = last._replace(lines=(*last.lines, line))
         else:
+            for stop in range(start + 1, len(body.lines)):
+                if body.lines[stop].condition != line.condition:
+                    break
+                if all(last.get(other.name, 0) <= stop for other in body.lines[start:stop]):
+                    end = stop + 1
             flag = f"has_{line.name}"
             while flag in names:
                 flag += "_"
-            items.append(Group((line,), flag))
+            items.append(Group(tuple(body.lines[start:end]), flag))
+        start = end
     return items

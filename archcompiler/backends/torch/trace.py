@@ -96,6 +96,9 @@ def _add(
     if op is None:
         alias[node] = alias.get(sources[0], sources[0])
         return
+    if len({len(source.meta["tensor_meta"].shape) for source in sources}) > 1:
+        # A vector beside a map has its channels along the last axis, where the map has pixels.
+        raise UnknownOperation(f"`{node.name}` reads (N, C) vectors beside maps")
     producers = [alias.get(source, source).name for source in sources]
     for source, producer in zip(sources, producers, strict=True):
         if producer not in graph:
