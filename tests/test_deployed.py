@@ -272,5 +272,24 @@ def test_runtimes_give_the_same_logits(cifar: archcompiler.CompiledNetwork) -> N
             assert apart(wanted, runtime(data, images)) < 1e-4, runtime.__name__
 
 
+def test_a_network_of_sequences_becomes_onnx() -> None:
+    spec = {
+        "name": "net",
+        "input": [2, 64],
+        "classes": 3,
+        "stem": {"type": "conv", "channels": 8},
+        "stages": [{"channels": 8}],
+    }
+    network = archcompiler.compile(spec)
+    trained: Any = network.module().eval()
+    deployed: Any = network.deployed.module()
+    deployed.load_trained(trained.state_dict())
+    images = torch.randn(2, 2, 64)
+    with torch.inference_mode():
+        wanted = trained(images)
+    for module in (trained, deployed):
+        assert apart(wanted, RUNTIMES[0](onnx_bytes(module, (2, 64), {}), images)) < 1e-5
+
+
 def test_the_specs_in_this_file_are_shipped() -> None:
     assert {path.stem for path in ROOT.joinpath("specs").rglob("*.toml")} >= QUICK

@@ -9,7 +9,7 @@ from archcompiler.ir import Graph
 from archcompiler.passes.blocks import check_blocks
 from archcompiler.passes.finding import Finding
 from archcompiler.passes.name import check_name
-from archcompiler.passes.shapes import check_shapes
+from archcompiler.passes.shapes import check_positions, check_shapes
 from archcompiler.passes.structure import check_structure
 
 Pass = Callable[[Graph], Iterable[Finding]]
@@ -18,7 +18,7 @@ STRUCTURE: Final[tuple[Pass, ...]] = (check_structure,)
 """Whether the graph is one: the passes after these may walk it."""
 CONTRACTS: Final[tuple[Pass, ...]] = (check_blocks,)
 """Whether blocks are what they promise: otherwise no shape after one of them means anything."""
-MEANING: Final[tuple[Pass, ...]] = (check_shapes, check_name)
+MEANING: Final[tuple[Pass, ...]] = (check_shapes, check_positions, check_name)
 PASSES: Final = STRUCTURE + CONTRACTS + MEANING
 
 __all__ = ["CONTRACTS", "MEANING", "PASSES", "STRUCTURE", "Finding", "Pass", "run_passes"]

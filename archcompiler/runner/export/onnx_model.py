@@ -129,7 +129,9 @@ def _plain(module: nn.Module) -> Iterator[None]:
     be operators in the file.
     """
     before: Any = module.config
-    module.config = replace(before, channels_last=False)
+    if hasattr(before, "channels_last"):
+        # Sequences have no such order.
+        module.config = replace(before, channels_last=False)
     try:
         yield
     finally:

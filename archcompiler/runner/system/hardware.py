@@ -46,7 +46,8 @@ class Hardware:
 
         fully_shard takes weights in the plain order only.
         """
-        module.config = replace(module.config, channels_last=self.channels_last)
+        if hasattr(module.config, "channels_last"):
+            module.config = replace(module.config, channels_last=self.channels_last)
         weights = torch.contiguous_format if sharded else self.memory_format
         return module.to(self.device, memory_format=weights)
 

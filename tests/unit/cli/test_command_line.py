@@ -296,3 +296,38 @@ def test_a_wrong_standard_input(
 
 
 # Watching
+
+
+# What is read
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("diagram", "child.json", "--format", "json"),
+        ("diagram", "child.json", "-o", "base.json"),
+        ("flops", "child.json", "-o", "base.json"),
+        ("flops", "child.json", "-o", "./child.json"),
+    ],
+    ids=" ".join,
+)
+def test_what_a_spec_is_read_from_is_written_over_by_nothing(words: tuple[str, ...]) -> None:
+    write("base.json", json.dumps(tiny_spec({"channels": 8})))
+    write("child.json", '{"extends": "base.json", "name": "child"}')
+    before = {name: Path(name).read_bytes() for name in ("base.json", "child.json")}
+    assert refused(*words) == ["E407"]
+    assert {name: Path(name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("build", "tiny.toml", "-o", ""),
+        ("check", ""),
+        ("train", "tiny.toml", "--recipe", "smoke", "--init", ""),
+        ("search", "stage_sweep", "--write", ""),
+    ],
+    ids=" ".join,
+)
+def test_a_path_without_letters_is_not_this_folder(words: tuple[str, ...]) -> None:
+    assert "an empty path" in invoke(*words, code=2).stderr

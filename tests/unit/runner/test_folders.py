@@ -21,7 +21,7 @@ from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.folder import Centred, Key, TrainingCrops, centred, collate
-from archcompiler.runner.data.listing import list_test, list_training
+from archcompiler.runner.data.listing import list_given, list_test, list_training
 from archcompiler.runner.data.opening import open_data, open_split
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.data.validation import divide
@@ -309,3 +309,14 @@ def test_images_that_cannot_be_read_have_no_weight(tmp_path: Path) -> None:
     weights = torch.cat([batch.weight for batch in batches])
     assert weights.tolist() == [1, 1, 0, 1, 1, 1, 1, 1, 0]
     assert [Path(path).name for path in opened.images.missed] == ["2.PNG"]
+
+
+def test_a_link_in_a_circle_is_no_folder(tmp_path: Path) -> None:
+    write_photographs(tmp_path)
+    loop = tmp_path / "train" / "cat" / "loop.jpg"
+    loop.symlink_to(loop)
+    (tmp_path / "train" / "round").symlink_to(tmp_path / "train" / "round")
+    assert str(loop) in list_training(_folder(tmp_path, on_error="skip")).paths
+    assert str(loop) in list_given([tmp_path / "train"]).paths
+    with pytest.raises(CompileError, match=r"E704.*loop\.jpg` is not a regular file"):
+        list_training(_folder(tmp_path))

@@ -230,3 +230,20 @@ def test_masks_of_a_folder(photographs: tuple[Path, Path], tmp_path: Path) -> No
     skipped = _invoke("masks", run, *mixed, "--on-error", "skip", "-o", one)
     assert skipped.exit_code == 0
     assert "W733" in skipped.stderr
+
+
+def test_a_sheet_is_not_written_over_an_image(photographs: tuple[Path, Path]) -> None:
+    run, data = photographs
+    image = data / "val" / "cat" / "0.PNG"
+    before = image.read_bytes()
+    for given in (image, data / "val"):
+        assert "E407" in str(_invoke("masks", run, given, "-o", image).exception)
+    assert image.read_bytes() == before
+
+
+def test_a_margin_that_leaves_nothing_is_refused(grey: Path, tmp_path: Path) -> None:
+    Image.new("L", (28, 28)).save(tmp_path / "0.png")
+    for pad in (16, 200):
+        tried = _invoke("predict", grey, tmp_path / "0.png", "--set", f"data.pad={pad}")
+        assert "E703" in str(tried.exception)
+    assert _invoke("predict", grey, tmp_path / "0.png", "--set", "data.pad=15").exit_code == 0

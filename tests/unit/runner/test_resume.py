@@ -272,3 +272,23 @@ def test_weights_load_into_the_bare_emitted_file(job: Jobs, tmp_path: Path) -> N
         contents = torch.load(tmp_path / "run" / "checkpoints" / link, weights_only=True)
         model.load_state_dict(contents["model"])
     assert list(contents["model"]) == list(model.state_dict())
+
+
+def test_what_is_damaged_is_kept_aside(job: Jobs, tmp_path: Path) -> None:
+    train(job("run", "iterations=4", "log_every=1"))
+    log, record = tmp_path / "run" / "metrics.jsonl", tmp_path / "run" / "run.json"
+    lines = log.read_text().splitlines(keepends=True)
+    cut = "".join(lines) + lines[-1][:9]
+    log.write_text(cut)
+    again = job("run", "iterations=4", "log_every=1", resume=True)
+    assert train(again).warnings == ()
+    assert log.read_text() == "".join(lines), "of a last line that was cut off nothing is said"
+    damaged = "".join([lines[0], lines[1].replace('"loss"', "loss"), *lines[2:]])
+    log.write_text(damaged)
+    record.write_text('{"classes"')
+    warnings = train(again).warnings
+    assert [w.code for w in warnings] == ["W743", "W743"]
+    assert "has line 2 that cannot be read" in warnings[1].message
+    assert (tmp_path / "run" / "metrics.jsonl.damaged").read_text() == damaged
+    assert (tmp_path / "run" / "run.json.damaged").read_text() == '{"classes"'
+    assert len(json.loads(record.read_text())["starts"]) == 1

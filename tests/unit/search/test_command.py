@@ -276,3 +276,9 @@ def test_a_space_is_not_written_over(folder: Path) -> None:
     for path in ("space.json", "./space.json"):
         assert "E407" in run("search", "space.json", "-o", path, code=2).stderr
     assert Path("space.json").read_text(encoding="utf-8") == space
+
+
+def test_a_table_and_a_plot_are_two_files(folder: Path) -> None:
+    words = ("-o", "front.svg", "--format", "csv", "--plot", "./front.svg")
+    assert "written twice" in run("search", "space.toml", *words, code=2).stderr
+    assert not Path("front.svg").exists()
