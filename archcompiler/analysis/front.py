@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -80,11 +81,32 @@ class Limits:
     """Bytes of which a front has three pairs, where not all are looked at."""
 
 
-class Fronts:
-    """Sums and unions of fronts, without the pairs that are over the limits."""
+class TooWide(Exception):
+    """More pairs would be looked at than there is room for."""
 
-    def __init__(self, limits: Limits) -> None:
+
+@dataclass
+class Room:
+    """How many pairs may still be looked at."""
+
+    left: float = inf
+
+    def take(self, pairs: int) -> None:
+        """Raises TooWide, before they are made."""
+        self.left -= pairs
+        if self.left < 0:
+            raise TooWide
+
+
+class Fronts:
+    """Sums and unions of fronts, without the pairs that are over the limits.
+
+    A sum raises TooWide where there is no room for its pairs.
+    """
+
+    def __init__(self, limits: Limits, room: Room | None = None) -> None:
         self.limits = limits
+        self.room = room or Room()
 
     def point(self, size: int = 0, work: int = 0, *names: Name) -> Front:
         import numpy as np
@@ -117,6 +139,7 @@ class Fronts:
             return self.empty()
         if len(b) == 1:
             return self._moved(a, b)
+        self.room.take(len(a) * len(b))
         rows = max(1, CHUNK // len(b))
         parts = []
         for start in range(0, len(a), rows):

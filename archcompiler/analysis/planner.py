@@ -22,6 +22,8 @@ from archcompiler.analysis.front import (
     Fronts,
     Limits,
     Name,
+    Room,
+    TooWide,
     within,
 )
 from archcompiler.analysis.memory import input_types, storages
@@ -46,8 +48,11 @@ Choices = Mapping[tuple[bool, Status], F]
 """Of a block that recomputes: by whether its input can be had, and what becomes of its output."""
 State = frozenset[tuple[str, Status]]
 """Maps that can be had, by the step that makes them."""
-LARGE: Final = 1500
-"""Operators beyond which the last half per cent of work is not looked for: it takes minutes."""
+WIDE: Final = 1e8
+"""Pairs of bytes and work beyond which the last half per cent of work is not looked for: these take
+some seconds, and all that there are may take minutes. A number of them is the same everywhere, as
+plans have to be.
+"""
 CLOSE: Final = 0.005
 """A share of the work that is made again, which the search for the last of it is not worth."""
 RECOMPUTES: Final = "*"
@@ -68,17 +73,22 @@ def plan_recomputation(
 ) -> Recomputation:
     """The least work for keeping at most so many bytes an image.
 
-    For a network of more than `LARGE` operators, or if that is `close` enough, about within `CLOSE`
-    of it. With blocks `apart` none makes a map again from those of another. Raises TooLittle.
+    Where the search for that is `WIDE`, or if that is `close` enough, about within `CLOSE` of it.
+    With blocks `apart` none makes a map again from those of another. Raises TooLittle.
     """
     usual = usual_bytes(graph)
     if usual <= image_bytes:
         return recomputed(graph, {})
     planner = Planner(graph, apart)
     beyond = usual - planner.usual
-    close = close or graph.root.operator_count > LARGE
     most = image_bytes - beyond
-    best = within(most, planner.corner, planner.front, CLOSE if close else 0.0)
+    if not close:
+        try:
+            best = within(most, planner.corner, partial(planner.front, room=Room(WIDE)))
+        except TooWide:
+            close = True
+    if close:
+        best = within(most, planner.corner, planner.front, CLOSE)
     if best is None:
         raise TooLittle(beyond + planner.corner(SMALLEST)[0])
     return recomputed(graph, _blocks(best.names(0)))
@@ -121,9 +131,12 @@ class Planner:
             last = known.keeps_output
         return total
 
-    def front(self, limits: Limits) -> Front:
-        """Every best pair within the limits. A name is the path of a block and a name in it."""
-        return self._all(Fronts(limits))
+    def front(self, limits: Limits, room: Room | None = None) -> Front:
+        """Every best pair within the limits. A name is the path of a block and a name in it.
+
+        Raises TooWide.
+        """
+        return self._all(Fronts(limits, room))
 
     def corner(self, rate: float) -> Corner:
         """The best pair at a rate."""

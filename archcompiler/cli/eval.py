@@ -82,6 +82,6 @@ def command(
         terminal.line("the run has chosen its best weights by these images")
     if found.problem is not None:
         report(found.problem.diagnostics)
-        sys.exit(1)
+        sys.exit(2)
     terminal.line(found.report)
     terminal.line(found.picture)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -215,6 +216,7 @@ def _text(
         "title": "in figures and tables",
         "input": f"channels, {sizes} that counts are for; any valid size is taken",
     }
+    printed = f"archcompiler show {shlex.quote(file.name)}"
     rows = []
     for line in lines:
         key, _, value = line.text.partition(" = ")
@@ -223,7 +225,7 @@ def _text(
     return "\n".join(
         (
             f"#:schema {_relative(schema, file.parent)}",
-            f"# All that is not said here is {base}'s: `archcompiler show {file.name}` prints it.",
+            f"# All that is not said here is {base}'s: `{printed}` prints it.",
             *(f"{text:<{width}}  # {comment}" if comment else text for text, comment in rows),
             "",
             *_hints(spec),

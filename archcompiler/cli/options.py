@@ -33,6 +33,10 @@ def pixel_size(text: str) -> tuple[int, int]:
     return sides[0], sides[1]
 
 
+_STDIN = f"{__name__}.stdin"
+"""Where a command remembers that it has read the standard input."""
+
+
 class UserPath(click.Path):
     """A path in which `~` is a home: a shell leaves it as it is in `--out=~/runs`."""
 
@@ -60,6 +64,10 @@ class SpecPath(UserPath):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if str(value) != "-" or (ctx is not None and ctx.resilient_parsing):
             return super().convert(value, param, ctx)
+        if ctx is not None:
+            if ctx.meta.get(_STDIN):
+                self.fail("`-`: the standard input is read once", param, ctx)
+            ctx.meta[_STDIN] = True
         return stream_source(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
 
     def shell_complete(

@@ -112,7 +112,9 @@ def command(
         write_output(output.path, text.encode())
         terminal.line(output.path)
     if not candidates:
-        left = "" if plot is None and folder is None else ": nothing is drawn or written"
+        skipped = ["no plot is drawn"] if plot is not None else []
+        skipped += ["no spec is written"] if folder is not None else []
+        left = f": {' and '.join(skipped)}" if skipped else ""
         terminal.line(f"no spec of the space keeps to its budget{left}", err=True)
         for line in nearest(result):
             terminal.line(line, err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from archcompiler.analysis.costs import network_cost
@@ -173,6 +173,9 @@ def make_plan(
     seconds = None
     if accelerator is not None:
         width: Precision = "half" if half else "single"
+        if speed.tf32 and not speed.deterministic and accelerator.tf32 is not None:
+            # Products of float32 are then rounded to it.
+            accelerator = replace(accelerator, single=accelerator.tf32)
         ran = accelerator, width, part
         seconds = training_seconds(graph, *ran)
         if speed.checkpointing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,12 @@ def _contents(result: Result, candidates: Sequence[Candidate], folder: Path) -> 
     for number, candidate in enumerate(candidates, 1):
         path = folder / f"{name_of(result.space, number)}.toml"
         text = spec_text(result, candidate, number, folder)
-        compile_from(files, Source(path.as_posix(), text, "toml", path))
+        try:
+            compile_from(files, Source(path.as_posix(), text, "toml", path))
+        except CompileError as exc:
+            note = f"nothing is written: `{path}` is only what it would be"
+            found = (replace(d, notes=(*d.notes, note)) for d in exc.diagnostics)
+            raise CompileError(*found) from None
         contents[path] = text.encode()
         if path.exists() and path.read_bytes() != contents[path]:
             raise CompileError(error("E407", f"`{path}` is there already, and is left alone"))

@@ -75,7 +75,8 @@ def planned(
         left = size(limit) - there
         if left <= 0:
             least = f"weights, what the optimizer holds, and images alone take {_megabytes(there)}"
-            raise _too_little(loaded, limit, least)
+            weights = there - images * image_bytes(graph)
+            raise _too_little(loaded, limit, least, fewer=weights < size(limit))
         most = min(left / usual, most)
     # The parameters of a block that is sharded are whole in its own backward pass alone.
     return _plan_for(loaded, graph, limit, peak, most, apart=sharded)
@@ -116,10 +117,10 @@ def _plan_for(
         if limit == "auto":
             return None
         least = f"this network keeps at least {least_share(graph, exc):.1%}"
-        raise _too_little(loaded, limit, least) from None
+        raise _too_little(loaded, limit, least, fewer=False) from None
     except NoRoom as exc:
         least = f"a step takes {_megabytes(exc.least)} with the least that was found"
-        raise _too_little(loaded, limit, least) from None
+        raise _too_little(loaded, limit, least, fewer=True) from None
     return plan if plan.blocks else None
 
 
@@ -127,13 +128,14 @@ def _megabytes(count: int) -> str:
     return f"{-(-count // 10**6):,} MB"
 
 
-def _too_little(loaded: LoadedRecipe, limit: str, why: str) -> CompileError:
+def _too_little(loaded: LoadedRecipe, limit: str, why: str, *, fewer: bool) -> CompileError:
+    """`fewer` says whether it may be enough for fewer images."""
     return CompileError(
         error(
             "E702",
             f"`memory` of {limit} is too little",
             loaded.span(("speed", "memory")),
             notes=(why,),
-            help="fewer images at a time take less: `speed.accumulate`",
+            help="fewer images at a time take less: `speed.accumulate`" if fewer else None,
         )
     )

@@ -14,9 +14,9 @@ from tiny import tiny_spec
 import archcompiler
 from archcompiler import CompiledNetwork
 from archcompiler.analysis.budget import NoRoom, fitting, keeping
-from archcompiler.analysis.front import Front, Fronts, Limits
+from archcompiler.analysis.front import Front, Fronts, Limits, Room
 from archcompiler.analysis.peak import step_memory
-from archcompiler.analysis.planner import TooLittle, plan_recomputation
+from archcompiler.analysis.planner import CLOSE, WIDE, TooLittle, plan_recomputation
 from archcompiler.analysis.recompute import (
     chain_path,
     recomputed,
@@ -25,6 +25,8 @@ from archcompiler.analysis.recompute import (
 from archcompiler.emit.kept import few_patterns
 from archcompiler.ir import INPUT
 from archcompiler.shipped import specs
+
+take = Room.take
 
 
 class Choices:
@@ -205,6 +207,29 @@ def test_a_sum_in_chunks_has_all_within_the_limits(
         zip(whole.sizes[wanted].tolist(), whole.works[wanted].tolist(), strict=True)
     )
     assert all(size <= most for size, _ in pairs)
+
+
+@pytest.mark.parametrize("share", [0.75, 0.5, 0.25])
+def test_a_search_that_is_too_wide_stops_close_to_the_least(
+    share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = archcompiler.compile("attention56_cifar").graph
+    least = keeping(graph, share)
+    monkeypatch.setattr("archcompiler.analysis.planner.WIDE", 1e4)
+    close = keeping(graph, share)
+    assert least.work <= close.work <= (1 + CLOSE) * least.work
+    assert close.image_bytes <= share * usual_bytes(graph)
+
+
+def test_a_network_of_many_sizes_of_maps_is_planned_in_seconds() -> None:
+    """All choices for it are more than any memory has room for."""
+    graph = archcompiler.compile("efficientnet_b0").graph
+    with pytest.MonkeyPatch.context() as patch:
+        looked = []
+        patch.setattr(Room, "take", lambda room, pairs: (looked.append(pairs), take(room, pairs)))
+        plan = keeping(graph, 0.5)
+    assert max(looked) > WIDE
+    assert plan.image_bytes <= 0.5 * usual_bytes(graph)
 
 
 def test_patterns_match_what_is_kept_and_no_other() -> None:

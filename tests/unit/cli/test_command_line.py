@@ -331,3 +331,10 @@ def test_what_a_spec_is_read_from_is_written_over_by_nothing(words: tuple[str, .
 )
 def test_a_path_without_letters_is_not_this_folder(words: tuple[str, ...]) -> None:
     assert "an empty path" in invoke(*words, code=2).stderr
+
+
+def test_the_standard_input_is_read_once() -> None:
+    text = Path("tiny.toml").read_text(encoding="utf-8")
+    assert "read once" in invoke("check", "-", "-", code=2, input=text).stderr
+    assert "read once" in invoke("diff", "-", "-", code=2, input=text).stderr
+    invoke("check", "-", input=text)

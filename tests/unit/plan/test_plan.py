@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -180,6 +181,27 @@ def test_what_is_made_again_by_default() -> None:
     assert plan("cifar_paper", "speed.compile=on", "batch_size=256").again is None
     assert plan("cifar_paper", "speed.compile=off", "batch_size=1024", device="h100").again
     assert plan("cifar_paper", "batch_size=32").again is None, "it keeps little"
+
+
+def test_products_of_float32_take_the_time_of_tf32() -> None:
+    a100 = accelerator("a100")
+    assert a100.tf32 is not None
+    exact, rounded = (
+        plan("cifar_paper", "speed.precision=float32", *more, device="a100").seconds
+        for more in (("speed.tf32=false",), ())
+    )
+    assert rounded < exact
+    fast = replace(a100, single=a100.tf32)
+    assert rounded == training_seconds(NETWORK.graph, fast, "single", 64)
+    bits = ("speed.precision=float32", "speed.deterministic=true", "speed.memory=100%")
+    assert plan("cifar_paper", *bits, device="a100").seconds == exact
+
+
+@pytest.mark.parametrize(("limit", "helped"), [("0.01%", False), ("1MB", False), ("60MB", True)])
+def test_fewer_images_are_a_help_only_where_they_are_one(limit: str, helped: bool) -> None:
+    with pytest.raises(CompileError, match="is too little") as wrong:
+        plan("cifar_paper", f"speed.memory={limit}")
+    assert (wrong.value.diagnostics[0].help is not None) == helped
 
 
 def test_how_long_a_run_is() -> None:

@@ -65,7 +65,7 @@ def test_an_evaluation_of_a_run_that_may_not_be_written(
     read_only(run)
     words = ("eval", run, "--images", "20")
     done = _invoke(*words)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert ": 20 images, top-1 " in done.stdout.replace("test ", "")
     assert "error[E710]: cannot write" in done.stderr
     assert "read-only file system" in done.stderr

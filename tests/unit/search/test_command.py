@@ -134,7 +134,7 @@ def test_a_plot_has_a_point_for_each_cost(folder: Path) -> None:
 def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
     write(SPACE + '[budget]\ndepth = ">= 400"\n')
     printed = run("search", "space.toml", "--write", "found", "--plot", "front.svg", code=1)
-    assert "keeps to its budget: nothing is drawn or written\n" in printed.stderr
+    assert "keeps to its budget: no plot is drawn and no spec is written\n" in printed.stderr
     assert "keeps to its budget\n" in run("search", "space.toml", code=1).stderr
     assert "depth: from 6 to 14, wanted at least 400" in printed.stderr
     assert not Path("found").exists()
