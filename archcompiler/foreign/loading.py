@@ -162,6 +162,8 @@ def _made(factory: Any, name: str, file: Path, place: Span) -> nn.Module:
 
 
 def _saved(path: Path, place: Span) -> nn.Module:
+    if not path.stat().st_size:
+        raise _unread(place, "the file is empty")
     try:
         if path.suffix.lower() == ".onnx":
             from archcompiler.foreign.onnx_graph import read_onnx

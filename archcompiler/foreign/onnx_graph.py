@@ -31,6 +31,8 @@ def read_onnx(path: Path) -> nn.Module:
         # Of whatever bytes a file may have.
         reason = (str(exc).splitlines() or [type(exc).__name__])[0]
         raise UnknownOperation(f"onnx says {type(exc).__name__}: {reason[:200]}") from None
+    if not model.graph.output:
+        raise UnknownOperation("its graph has no output")
     return Reader(model.graph).module()
 
 

@@ -49,8 +49,9 @@ def trace(
     reads of the `state_dict`; one that calls a submodule has its name as `module`, and `weights`
     says whether it has any. The names of what the module returns are the graph's `outputs`.
     `outside` are the records of operators that are not built in, and `idioms` have readers that
-    come before all others. Raises UnknownOperation for a module that cannot run and, unless it
-    `keeps_unknown`, for anything that has no operator: such a node is of the kind `UNKNOWN` then.
+    come before all others. Raises UnknownOperation for a module that cannot run or returns no map
+    and, unless it `keeps_unknown`, for anything that has no operator: such a node is of the kind
+    `UNKNOWN` then.
     """
     dims = inputs[0].dims
     readers = _Readers([*idioms, *records().values(), *outside], module, dims)
@@ -61,7 +62,9 @@ def trace(
         if is_size(node) or stored(node) is not None:
             continue
         if node.op == "output":
-            graph.graph["outputs"] = tuple(_outputs(node, graph, alias))
+            outputs = graph.graph["outputs"] = tuple(_outputs(node, graph, alias))
+            if not outputs:
+                raise UnknownOperation("it returns nothing that is computed")
             continue
         if node.op == "placeholder" and "tensor_meta" not in node.meta:
             continue  # An option, at its default.

@@ -94,7 +94,8 @@ class Flow:
 def as_flow(view: Dataflow) -> Flow:
     """What a network computes for its one output, in canonical form and cut free of all else.
 
-    Raises Unsayable for more than one input or output, and for what is no operator.
+    Raises Unsayable for more than one input or output, for what is no operator, and for a map that
+    has no channels or no pixels.
     """
     if "outputs" not in view.graph:
         # Of a map that is read for its size alone, nothing is read once it is canonical.
@@ -116,10 +117,18 @@ def as_flow(view: Dataflow) -> Flow:
             raise Unsayable(node, str(attributes.get("what", "is no operator")))
         if node in live and node != read[0] and not view.in_degree(node):
             raise Unsayable(node, "reads no input")
+        if node in live and 0 in _sides(view, node):
+            raise Unsayable(node, "gives a map without a number in it")
     whole = _live(view, live)
     kept = nested(whole)
     bare = Flow(kept, read[0], outputs[0], whole)
     return Flow(kept, read[0], outputs[0], whole, _targets(bare))
+
+
+def _sides(view: Dataflow, node: str) -> tuple[int, ...]:
+    """Channels and size of a map."""
+    type: TensorType = view.nodes[node]["label"][2]
+    return (type.channels, *type.size)
 
 
 def _live(view: Dataflow, live: set[str]) -> Dataflow:

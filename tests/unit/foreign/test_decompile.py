@@ -260,6 +260,53 @@ def test_what_no_spec_can_say_is_told_at_its_line(
     assert not Path("net.toml").exists()
 
 
+EMPTY = """
+from torch import nn
+class Nothing(nn.Module):
+    def forward(self, x):
+        x + 1
+class Constant(nn.Module):
+    def forward(self, x):
+        return 5
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 0)
+    def forward(self, x):
+        return self.fc(x.mean((2, 3)))
+"""
+EMPTIES = {
+    "zero.onnx": ("E901", "the file is empty"),
+    "zero.pt2": ("E901", "the file is empty"),
+    "model.py:Nothing": ("E901", "it returns nothing that is computed"),
+    "model.py:Constant": ("E901", "it returns nothing that is computed"),
+    "model.py:Net": ("E907", "model.py:14 (fc): gives a map without a number in it"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+@pytest.mark.parametrize("said", EMPTIES)
+def test_what_computes_nothing_is_no_network(
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(said.partition(":")[0]).write_text(EMPTY if ".py" in said else "", encoding="utf-8")
+    result = run(said, "--input", "3,8,8")
+    code, why = EMPTIES[said]
+    assert isinstance(result.exception, CompileError)
+    assert f"error[{code}]" in str(result.exception)
+    assert why in str(result.exception)
+
+
+def test_an_onnx_file_whose_graph_has_no_output(tmp_path: Path) -> None:
+    import onnx
+
+    path = tmp_path / "none.onnx"
+    onnx.save(onnx.helper.make_model(onnx.helper.make_graph([], "none", [], [])), path)
+    with pytest.raises(CompileError, match=r"E901.*its graph has no output"):
+        load_implementation(str(path), "<module>")
+
+
 def run(*words: str) -> Result:
     return CliRunner().invoke(group, ["decompile", *words])
 
