@@ -30,3 +30,14 @@ def sides(value: Any, dims: int) -> Sides:
     if len(numbers) != dims or not all(isinstance(n, int) for n in numbers):
         raise UnknownOperation(f"a hyper-parameter that is not {dims} whole numbers: {value}")
     return numbers[0] if len(set(numbers)) == 1 else numbers
+
+
+def said_by(exc: BaseException) -> str:
+    """An exception in one line. Its class may be anybody's, and fail to say anything."""
+    try:
+        reason = next(iter(str(exc).splitlines()), "")
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        reason = ""
+    return f"{type(exc).__name__}: {reason}" if reason else type(exc).__name__

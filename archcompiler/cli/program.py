@@ -16,6 +16,7 @@ from archcompiler.cli.completing import VARIABLE, answer
 if TYPE_CHECKING:
     from archcompiler.diagnostics import CompileError
 
+_INTERRUPTED: Final = 130
 _GONE: Final = 141
 """As a shell has it for a program that a SIGPIPE has ended."""
 INSTALL: Final = {
@@ -127,6 +128,9 @@ def run(arguments: list[str]) -> int:
         terminal.finish()
     except BrokenPipeError:
         code = _GONE
+    except KeyboardInterrupt:
+        # Of a module that was run: a signal ends the process where it comes.
+        code = _INTERRUPTED
     except _compile_error() as unwritten:
         code = _told(unwritten)
     finally:

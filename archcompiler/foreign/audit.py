@@ -25,7 +25,7 @@ from archcompiler.foreign.difference import (
     operation,
 )
 from archcompiler.foreign.folding import lacks_norms, with_folded_norms
-from archcompiler.foreign.loading import Implementation
+from archcompiler.foreign.loading import Implementation, others_code
 from archcompiler.foreign.mapping import named_dataflow
 from archcompiler.foreign.matching import TooSymmetric, isomorphic
 from archcompiler.ir import Graph, TensorType
@@ -101,7 +101,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
         graph.input,
         Costs(
             _parameters(view, theirs.module),
-            _macs(view, theirs.module, graph.input),
+            _macs(view, theirs, graph.input),
             len(traced) - 1,
         ),
         Costs(costs.params, costs.macs, len(own) - 1),
@@ -172,16 +172,17 @@ def _parameters(view: Dataflow, module: nn.Module) -> int:
     return own or sum(op.parameters for op in operators if op is not None)
 
 
-def _macs(view: Dataflow, module: nn.Module, x: TensorType) -> int | None:
+def _macs(view: Dataflow, theirs: Implementation, x: TensorType) -> int | None:
     """Multiply-accumulates of one image; of a module with unknown operators by torch's counter."""
     operators = [(node, data["op"]) for node, data in view.nodes(data=True) if view.in_degree(node)]
     if all(op is not None for _, op in operators):
         return sum(int(op.work(*_types(view, node)).macs) for node, op in operators)
     try:
-        bare = deepcopy(module).to("meta")
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            bare(torch.empty(1, x.channels, *x.size, device="meta"))
-    except Exception:
+        with others_code(theirs.place, "it cannot be counted"):
+            bare = deepcopy(theirs.module).to("meta")
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                bare(torch.empty(1, x.channels, *x.size, device="meta"))
+    except CompileError:
         # A module of others may do anything but compute without numbers.
         return None
     return int(counter.get_total_flops()) // 2

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.fx.graph import CodeGen
 
-from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation, said_by
 
 Call: TypeAlias = tuple[Any, tuple[Any, ...], dict[str, Any]]
 """A function, its arguments, and those with names."""
@@ -30,8 +30,7 @@ def read_exported(path: Path) -> nn.Module:
             module = torch.export.load(path).module(check_guards=False)
     except Exception as exc:
         # Of a damaged file, and of versions that do not go together.
-        reason = (str(exc).splitlines() or [""])[0]
-        raise UnknownOperation(f"torch.export says {type(exc).__name__}: {reason}") from None
+        raise UnknownOperation(f"torch.export says {said_by(exc)}") from None
     for node in list(module.graph.nodes):
         if node.op == "call_function":
             _reword(node)

@@ -6,7 +6,7 @@ import hashlib
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from importlib import util
@@ -16,7 +16,7 @@ from typing import Any
 
 from torch import nn
 
-from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation, said_by
 from archcompiler.backends.torch import torch_op
 from archcompiler.backends.torch.idioms import IDIOMS
 from archcompiler.backends.torch.record import TorchOp
@@ -53,10 +53,12 @@ class Implementation:
         What has no operator is a node that is like no other. Raises CompileError E901 for a module
         that cannot be traced.
         """
-        with others_code():
+        with others_code(self.place, "it cannot be traced"):
             try:
                 view = _traced(deepcopy(self.module).to("meta"), input, records)
-            except Exception:
+            except KeyboardInterrupt:
+                raise
+            except BaseException:
                 # What cannot be copied, or makes tensors of its own, needs numbers to run.
                 try:
                     view = _traced(self.module, input, records)
@@ -73,10 +75,40 @@ def _traced(module: nn.Module, input: TensorType, records: Sequence[TorchOp]) ->
 
 
 @contextmanager
-def others_code() -> Iterator[None]:
-    """Have what the code of others prints be no part of what a command prints."""
-    with redirect_stdout(sys.stderr):
+def others_code(place: Span, problem: str, file: Path | None = None) -> Iterator[None]:
+    """Run the code of others: what it prints is no part of what a command prints, no stream is
+    closed by it, and whatever it raises is E901 with the `problem`.
+    """
+    streams = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = None if sys.stderr is None else _Lent(sys.stderr)
+    try:
         yield
+    except (CompileError, KeyboardInterrupt):
+        raise
+    except BaseException as exc:
+        raise _unread(place, problem, _said_by(exc, file), help=_fix(exc, file)) from None
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+class _Lent:
+    """A stream that stays open, and whose parts do."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    @property
+    def buffer(self) -> _Lent:
+        return _Lent(self._stream.buffer)
+
+    def detach(self) -> _Lent:
+        return self.buffer
+
+    def close(self) -> None:
+        """Others have need of it still."""
 
 
 def load_implementation(said: str, option: str) -> Implementation:
@@ -92,9 +124,10 @@ def load_implementation(said: str, option: str) -> Implementation:
     if not path or not name or not path.lower().endswith(".py"):
         raise _unread(place, "it is none of FILE.py:NAME, FILE.pt2 and FILE.onnx")
     file = _file(path, place)
-    with _importable(file.resolve().parent), others_code():
-        module = _made(_attribute(_imported(file, place), name, place), name, file, place)
-    return Implementation(said, place, module.cpu().eval())
+    with _importable(file.resolve().parent):
+        factory = _attribute(_imported(file, place), name, file, place)
+        module = _made(factory, name, file, place)
+    return Implementation(said, place, _settled(module, place, file))
 
 
 def implementation_of(module: nn.Module) -> Implementation:
@@ -103,7 +136,17 @@ def implementation_of(module: nn.Module) -> Implementation:
     place = Span(Source("<module>", said, "toml"), 0, len(said))
     if not isinstance(module, nn.Module):
         raise _unread(place, f"it is a {said}, not a module")
-    return Implementation(said, place, deepcopy(module).cpu().eval())
+    with others_code(place, "it cannot be copied"):
+        module = deepcopy(module)
+    return Implementation(said, place, _settled(module, place))
+
+
+def _settled(module: nn.Module, place: Span, file: Path | None = None) -> nn.Module:
+    """A module in evaluation, on the CPU. What its own methods return may be anything."""
+    with others_code(place, "it cannot be put on the CPU for evaluation", file):
+        module.cpu()
+        module.eval()
+    return module
 
 
 def _file(said: str, place: Span) -> Path:
@@ -128,18 +171,21 @@ def _imported(file: Path, place: Span) -> ModuleType:
     module = util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as exc:
-        del sys.modules[name]
-        raise _unread(place, f"`{file}` cannot be imported", _said_by(exc, file)) from None
+        with others_code(place, f"`{file}` cannot be imported", file):
+            spec.loader.exec_module(module)
+    except CompileError:
+        sys.modules.pop(name, None)
+        raise
     return module
 
 
-def _attribute(module: ModuleType, name: str, place: Span) -> Any:
+def _attribute(module: ModuleType, name: str, file: Path, place: Span) -> Any:
     value: Any = module
     for part in name.split("."):
-        known = [n for n, v in vars(value).items() if callable(v) and not n.startswith("_")]
-        value = getattr(value, part, None)
+        names = getattr(value, "__dict__", {})
+        known = [n for n, v in names.items() if callable(v) and not n.startswith("_")]
+        with others_code(place, f"`{part}` cannot be looked up", file):
+            value = getattr(value, part, None)
         if value is None:
             guess = did_you_mean(part, known)
             help = f"did you mean `{guess}`?" if guess else None
@@ -150,12 +196,8 @@ def _attribute(module: ModuleType, name: str, place: Span) -> Any:
 def _made(factory: Any, name: str, file: Path, place: Span) -> nn.Module:
     if isinstance(factory, nn.Module):
         return factory
-    try:
+    with others_code(place, f"`{name}()` fails", file):
         module = factory()
-    except (Exception, SystemExit) as exc:
-        wanted = isinstance(exc, TypeError) and " required " in str(exc)
-        help = "name a function without arguments that returns the module" if wanted else None
-        raise _unread(place, f"`{name}()` fails", _said_by(exc, file), help=help) from None
     if not isinstance(module, nn.Module):
         raise _unread(place, f"`{name}()` is a {type(module).__name__}, not a module")
     return module
@@ -183,18 +225,35 @@ def _importable(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        with suppress(ValueError):  # of a file that has changed it
+            sys.path.remove(str(folder))
 
 
-def _said_by(exc: BaseException, file: Path) -> str:
+def _said_by(exc: BaseException, file: Path | None) -> str:
     """An exception in one line, with the line of the file that has led to it."""
-    reason = (str(exc).splitlines() or [""])[0]
-    text = f"{type(exc).__name__}: {reason}" if reason else type(exc).__name__
-    own = {str(file), str(file.resolve())}
+    line = _line(exc, file)
+    return said_by(exc) if line is None else f"{file}:{line}: {said_by(exc)}"
+
+
+def _line(exc: BaseException, file: Path | None) -> int | None:
+    """The last line of a file that has led to an exception; None if none has."""
+    own = set() if file is None else {str(file), str(file.resolve())}
     lines = [f.lineno for f in traceback.extract_tb(exc.__traceback__) if f.filename in own]
     if isinstance(exc, SyntaxError) and exc.filename in own:
         lines.append(exc.lineno)
-    return f"{file}:{lines[-1]}: {text}" if lines else text
+    return lines[-1] if lines else None
+
+
+def _fix(exc: BaseException, file: Path | None) -> str | None:
+    """What to do about an exception, where that is known."""
+    text = said_by(exc)
+    if isinstance(exc, TypeError) and " required " in text and _line(exc, file) is None:
+        return "name a function without arguments that returns the module"
+    if isinstance(exc, NotImplementedError) and "meta tensor" in text:
+        return "make it on a device with numbers, such as the CPU"
+    if isinstance(exc, AttributeError) and "no attribute '_modules'" in text:
+        return "begin its `__init__` with `super().__init__()`"
+    return None
 
 
 def _called(tensors: Any) -> str:

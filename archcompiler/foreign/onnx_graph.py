@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
-from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation, said_by
 from archcompiler.foreign.onnx_words import WORDS
 
 _SKIPPED: Final = frozenset({"Shape", "Slice", "Gather", "Unsqueeze", "Squeeze", "Cast"})
@@ -29,8 +29,7 @@ def read_onnx(path: Path) -> nn.Module:
         model = onnx.shape_inference.infer_shapes(onnx.load(path), data_prop=True)
     except Exception as exc:
         # Of whatever bytes a file may have.
-        reason = (str(exc).splitlines() or [type(exc).__name__])[0]
-        raise UnknownOperation(f"onnx says {type(exc).__name__}: {reason[:200]}") from None
+        raise UnknownOperation(f"onnx says {said_by(exc)[:200]}") from None
     if not model.graph.output:
         raise UnknownOperation("its graph has no output")
     return Reader(model.graph).module()
@@ -100,8 +99,8 @@ class Reader:
         try:
             (value, *_) = ReferenceEvaluator(node).run(None, feeds)
         except Exception as exc:
-            reason = (str(exc).splitlines() or [""])[0]
-            raise UnknownOperation(f"a constant {node.op_type} of ONNX: {reason[:200]}") from None
+            problem = f"a constant {node.op_type} of ONNX: {said_by(exc)[:200]}"
+            raise UnknownOperation(problem) from None
         return torch.as_tensor(value)
 
     def initial(self, name: str) -> bool:

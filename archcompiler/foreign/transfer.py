@@ -111,13 +111,13 @@ def _deviation(
     """How far logits are apart, as a share of the largest. Raises CompileError E906."""
     module = network.module().double().eval()
     module.load_state_dict(dict(ours))
-    other = deepcopy(theirs.module).double().eval()
-    other.load_state_dict(dict(tensors), strict=False)
     x = network.graph.input
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(1, x.channels, *x.size, dtype=torch.float64, generator=generator)
     with torch.inference_mode():
-        with others_code():
+        with others_code(theirs.place, "it cannot be run in float64"):
+            other = deepcopy(theirs.module).double().eval()
+            other.load_state_dict(dict(tensors), strict=False)
             wanted = _logits(other, image)
         found = module(image)
     deviation = apart(wanted.reshape(found.shape), found)

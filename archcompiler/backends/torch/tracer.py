@@ -15,7 +15,7 @@ import torch
 from torch import fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
-from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.reading import UnknownOperation, said_by
 from archcompiler.ir import TensorType
 
 LINE: Final = "line"
@@ -55,13 +55,14 @@ def traced(
         images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
         with redirect_stderr(io.StringIO()):  # where ShapeProp would print a traceback
             ShapeProp(graph_module).propagate(*images)
-    except (Exception, SystemExit) as raised:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
         # A module may be anybody's, and fail in any way.
         exc: BaseException = raised
         while exc.__cause__ is not None:
             exc = exc.__cause__  # which torch.fx says less clearly
-        reason = (str(exc).splitlines() or [""])[0]
-        raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from raised
+        raise UnknownOperation(f"cannot be traced: {said_by(exc)}") from raised
     return graph_module
 
 
