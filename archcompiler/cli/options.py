@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -35,6 +35,13 @@ def pixel_size(text: str) -> tuple[int, int]:
 
 _STDIN = f"{__name__}.stdin"
 """Where a command remembers that it has read the standard input."""
+
+
+def require_said_once(option: str, settings: Iterable[str], *keys: str) -> None:
+    """Raise UsageError for a setting of what an option sets too."""
+    for setting in settings:
+        if setting.partition("=")[0].strip() in keys:
+            raise click.UsageError(f"{option} and `--set {setting}`: leave one of them out")
 
 
 class UserPath(click.Path):

@@ -11,7 +11,7 @@ from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
 from archcompiler.cli.compiling import SpecArgument, compile_one, recipe_wanted
-from archcompiler.cli.options import SpecPath, choice, root_option
+from archcompiler.cli.options import SpecPath, choice, require_said_once, root_option
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner.recipe.choices import Strategy
@@ -102,12 +102,13 @@ def command(
     """Say whether training SPEC fits into memory, what takes it, and how long it lasts at least."""
     from archcompiler.analysis.roofline import accelerator
     from archcompiler.config.files import Files
-    from archcompiler.plan.planning import Machines, make_plan
+    from archcompiler.plan.planning import TRAINING_IMAGES, Machines, make_plan
     from archcompiler.plan.report import as_text, record
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
 
     of_spec, of_recipe = split_settings(settings)
     if batch is not None:
+        require_said_once(f"--batch {batch}", of_recipe, "batch_size")
         of_recipe = [f"batch_size={batch}", *of_recipe]
     problems: list[Diagnostic] = []
     try:
@@ -125,6 +126,9 @@ def command(
         problems += exc.diagnostics
     if problems:
         raise CompileError(*problems)
+    data = loaded.recipe.data.type
+    if images is not None and data in TRAINING_IMAGES:
+        raise click.UsageError(f"--images {images}: {data} has {TRAINING_IMAGES[data]:,}, always")
     report(network.warnings)
     machines = Machines(processes, strategy, machine)
     plan = make_plan(network, loaded, machines, images=images)

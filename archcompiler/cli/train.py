@@ -10,7 +10,15 @@ from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
 from archcompiler.cli.ending import ended_by
-from archcompiler.cli.options import RunPath, SpecPath, UserPath, choice, grace_option, root_option
+from archcompiler.cli.options import (
+    RunPath,
+    SpecPath,
+    UserPath,
+    choice,
+    grace_option,
+    require_said_once,
+    root_option,
+)
 from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.runner.recipe.choices import Strategy
@@ -228,6 +236,7 @@ def _load(
         # First: what is said about them counts more than what is found.
         of_spec = [f"classes={len(layout.classes)}", *of_spec]
     if epochs is not None:
+        require_said_once(f"--epochs {epochs}", of_recipe, "epochs", "iterations")
         of_recipe = [f"epochs={epochs}", *of_recipe]
     problems: list[CompileError] = []
     try:

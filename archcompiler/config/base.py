@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
+MOST: Final = 1_000_000_000
+"""The largest number of anything that is counted."""
+Count = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class Model(BaseModel):

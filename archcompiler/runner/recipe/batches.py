@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from archcompiler.config.base import MOST
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph
 from archcompiler.ops.norm import BatchNorm
@@ -22,6 +23,7 @@ def _require_whole_parts(loaded: LoadedRecipe, recipe: Recipe, processes: int) -
     count = replicas(recipe.speed, processes)
     parts = recipe.speed.accumulate * count
     if recipe.batch_size % parts:
+        size = min(-(-recipe.batch_size // parts), MOST // parts) * parts
         raise CompileError(
             error(
                 "E702",
@@ -29,7 +31,7 @@ def _require_whole_parts(loaded: LoadedRecipe, recipe: Recipe, processes: int) -
                 f"{count} {'shards' if recipe.speed.shards else 'processes'} with "
                 f"{recipe.speed.accumulate} parts each",
                 loaded.span(("batch_size",)),
-                help=f"`--set batch_size={-(-recipe.batch_size // parts) * parts}`",
+                help=f"`--set batch_size={size}`" if size else None,
             )
         )
 

@@ -338,3 +338,10 @@ def test_the_standard_input_is_read_once() -> None:
     assert "read once" in invoke("check", "-", "-", code=2, input=text).stderr
     assert "read once" in invoke("diff", "-", "-", code=2, input=text).stderr
     invoke("check", "-", input=text)
+
+
+@pytest.mark.parametrize("setting", ["epochs=3", "iterations=4"])
+def test_the_length_of_a_run_is_said_once(setting: str, folder: Path) -> None:
+    words = ("tiny.toml", "--recipe", "smoke", "--epochs", "2", "--set", setting)
+    printed = invoke("train", *words, code=2).output
+    assert f"--epochs 2 and `--set {setting}`: leave one of them out" in printed

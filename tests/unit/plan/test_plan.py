@@ -103,6 +103,12 @@ def test_shards_are_parts_one_after_the_other() -> None:
 def test_a_run_that_would_be_refused_has_no_plan() -> None:
     with pytest.raises(CompileError, match=r"(?s)E702.*split evenly.*batch_size=66"):
         plan("cifar_paper", processes=3)
+    most = 1_000_000_000 // 65_536 * 65_536
+    with pytest.raises(CompileError, match=rf"(?s)E702.*split evenly.*batch_size={most}`"):
+        plan("cifar_paper", "batch_size=1_000_000_000", processes=65_536)
+    with pytest.raises(CompileError, match=r"(?s)E702.*split evenly") as none:
+        plan("cifar_paper", "speed.accumulate=65_536", "batch_size=65_536", processes=65_536)
+    assert "help" not in str(none.value)
     with pytest.raises(CompileError, match=r"E707.*need `deterministic`"):
         plan("cifar_paper", "speed.shards=4", device="h100")
     # What a recipe leaves open is what training settles: as many as can be split.
@@ -269,3 +275,16 @@ def test_json_has_the_same_numbers() -> None:
 def test_mistakes_are_diagnostics(words: tuple[str, ...], code: str) -> None:
     done = CliRunner().invoke(group, ["plan", *words])
     assert code in {d.code for d in done.exception.diagnostics}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--batch 5 --set batch_size=7", "--batch 5 and `--set batch_size=7`"),
+        ("--recipe smoke --images 7", "--images 7: embedded has 10,000, always"),
+    ],
+)
+def test_what_would_be_ignored_is_bad_usage(words: str, said: str) -> None:
+    code, text = invoke("attention56_cifar", *words.split())
+    assert code == 2
+    assert said in text
