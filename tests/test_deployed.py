@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 import archcompiler
 from archcompiler.analysis.sizes import takes
 from archcompiler.cli.program import group
+from archcompiler.diagnostics import CompileError
 from archcompiler.emit.load import load_module
 from archcompiler.runner.export.onnx_model import onnx_bytes
+from archcompiler.runner.export.weights import folded_module
 from archcompiler.verify import verify
 from archcompiler.verify.inference import apart, compare, randomise
 
@@ -192,9 +195,48 @@ def test_what_has_no_weights_is_refused(
 ) -> None:
     torch.save([1, 2], tmp_path / "list.pt")
     model: Any = cifar.deployed.module()
-    for other in (tmp_path / "list.pt", cifar.module(), [1], {"iteration": 7}):
+    keys = {1: torch.zeros(1)}
+    for other in (tmp_path / "list.pt", cifar.module(), [1], {"iteration": 7}, keys):
         with pytest.raises(ValueError, match="neither a state_dict nor"):
             model.load_trained(other)
+
+
+def test_files_that_are_none_of_tensors_are_refused_by_name(
+    cifar: archcompiler.CompiledNetwork, tmp_path: Path
+) -> None:
+    path = tmp_path / "weights.pt"
+    model: Any = cifar.deployed.module()
+    torch.save(cifar.module().state_dict(), path)
+    whole = path.read_bytes()
+    torch.save(torch.nn.Linear(1, 1), path)
+    for content in (path.read_bytes(), whole[: len(whole) // 2], b"", pickle.dumps({"a": 1})[:-1]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"weights\.pt` is damaged.*: save a state_dict$"):
+            model.load_trained(path)
+    with pytest.raises(FileNotFoundError):
+        model.load_trained(tmp_path / "none.pt")
+
+
+def test_what_is_no_number_is_refused_by_name(cifar: archcompiler.CompiledNetwork) -> None:
+    state = cifar.module().state_dict()
+    for name, kind, changed in (
+        ("head.classifier.weight", "is torch.complex64", lambda t: t.to(torch.complex64)),
+        ("head.classifier.weight", "is torch.int64", lambda t: t.long()),
+        ("head.classifier.weight", "torch.sparse_coo", lambda t: t.to_sparse()),
+        ("head.classifier.weight", "on meta", lambda t: t.to("meta")),
+        ("stem.conv.weight", "is not finite", lambda t: t * torch.nan),
+        ("stage1.before.unit1.norm2.running_var", "is negative", lambda t: t - 2),
+    ):
+        model: Any = cifar.deployed.module()
+        before = model.head.classifier.weight.clone()
+        with pytest.raises(ValueError, match=rf"^`{name}` .*{kind}"):
+            model.load_trained({**state, name: changed(state[name])})
+        assert torch.equal(model.head.classifier.weight, before)
+    diverged: Any = cifar.module()
+    with torch.no_grad():
+        diverged.head.classifier.weight.fill_(torch.inf)
+    with pytest.raises(CompileError, match=r"(?s)E760.*is not finite"):
+        folded_module(cifar.deployed, diverged)
 
 
 def test_it_is_for_inference_already(cifar: archcompiler.CompiledNetwork) -> None:

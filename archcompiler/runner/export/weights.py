@@ -73,9 +73,16 @@ def require_equal(module: nn.Module, exported: nn.Module, images: Tensor) -> Non
 
 
 def folded_module(network: CompiledNetwork, module: nn.Module) -> nn.Module:
-    """The network for inference with the weights of its trained module."""
+    """The network for inference with the weights of its trained module.
+
+    Raises CompileError E760 for weights that it does not take.
+    """
     deployed: Any = network.module()
-    deployed.load_trained(module.state_dict())
+    try:
+        deployed.load_trained(module.state_dict())
+    except ValueError as refused:
+        problem = "the file for inference does not take the weights of the run"
+        raise CompileError(error("E760", problem, notes=(str(refused),))) from None
     return cast("nn.Module", deployed.eval())
 
 
