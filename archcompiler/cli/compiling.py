@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 from archcompiler import terminal
 from archcompiler.cli.report import report
 from archcompiler.compiler import CompiledNetwork, compile_from
-from archcompiler.config.extending import MAX_EXTENDS
 from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.render import ReportFormat
+from archcompiler.study.kinds import kind_of
 
 SpecArgument: TypeAlias = Path | Source
 """What a command line names: a path, the name of a shipped spec, or the text of `-`."""
@@ -83,13 +83,14 @@ def wanted(spec: SpecArgument) -> Iterator[None]:
 
 @contextmanager
 def recipe_wanted(recipe: SpecArgument) -> Iterator[None]:
-    """Have what is wrong with a recipe be E215 if it is a spec."""
+    """Have what is wrong with a recipe be E215 if it is a spec, a space or a study."""
     try:
         yield
     except CompileError:
-        if _kind(recipe) == "spec":
+        kind = kind_of(recipe)
+        if kind not in (None, "recipe"):
             help = "`archcompiler list recipes` names those that come with the package"
-            raise CompileError(_another(recipe, "spec", "recipe", help)) from None
+            raise CompileError(_another(recipe, kind, "recipe", help)) from None
         raise
 
 
@@ -125,7 +126,7 @@ def is_recipe(spec: SpecArgument) -> bool:
     from archcompiler import shipped
 
     is_name = str(spec) in shipped.recipes() and not Path(str(spec)).exists()
-    return is_name or _kind(spec) == "recipe"
+    return is_name or kind_of(spec) == "recipe"
 
 
 def is_space(spec: SpecArgument) -> bool:
@@ -133,7 +134,7 @@ def is_space(spec: SpecArgument) -> bool:
     from archcompiler import shipped
 
     is_name = str(spec) in shipped.spaces() and not Path(str(spec)).exists()
-    return is_name or _kind(spec) == "space"
+    return is_name or kind_of(spec) == "space"
 
 
 def is_study(spec: SpecArgument) -> bool:
@@ -141,51 +142,14 @@ def is_study(spec: SpecArgument) -> bool:
     from archcompiler import shipped
 
     is_name = str(spec) in shipped.studies() and not Path(str(spec)).exists()
-    return is_name or _kind(spec) == "study"
+    return is_name or kind_of(spec) == "study"
 
 
 def _is_spec(spec: SpecArgument) -> bool:
     from archcompiler import shipped
 
     is_name = str(spec) in shipped.specs() and not Path(str(spec)).exists()
-    return is_name or _kind(spec) == "spec"
-
-
-def _kind(file: SpecArgument, depth: int = MAX_EXTENDS) -> str | None:
-    """What a file is by most of its keys, or what it extends where it says no more than that; None
-    if it cannot be read, or is neither.
-    """
-    from archcompiler import shipped
-    from archcompiler.diagnostics.read import read_source
-    from archcompiler.spec.model import Spec
-    from archcompiler.syntax import parse
-
-    try:
-        source = file if isinstance(file, Source) else read_source(file)
-        values = parse(source).values
-    except CompileError:
-        return None
-    keys = values.keys() - {"extends", "$schema"}
-    base = values.get("extends")
-    if not keys and isinstance(base, str) and depth:
-        if base in shipped.recipes():
-            return "recipe"
-        if base in shipped.specs():
-            return "spec"
-        if base in shipped.studies():
-            return "study"
-        return _kind((source.path or Path()).parent / base, depth - 1)
-    if isinstance(values.get("space"), dict):
-        return "space"
-    if isinstance(values.get("specs"), list) or (
-        isinstance(base, str) and base in shipped.studies()
-    ):
-        return "study"
-    if 2 * len(keys & Spec.model_fields.keys()) > len(keys):
-        return "spec"
-    from archcompiler.runner.recipe.model import Recipe
-
-    return "recipe" if 2 * len(keys & Recipe.model_fields.keys()) > len(keys) else None
+    return is_name or kind_of(spec) == "spec"
 
 
 def shown(spec: SpecArgument) -> str:

@@ -83,7 +83,14 @@ class OptionReader(Collector):
             )
 
     def _choices(self, node: Located) -> tuple[str, ...]:
-        entries = self._entry(node, "choices", list, "an array of strings") or ()
+        entries = self._entry(node, "choices", list, "an array of strings")
+        if entries == []:
+            child = node.child("choices")
+            assert child is not None
+            self.problems.append(
+                error("E204", "`choices` must have at least one word", child.span())
+            )
+        entries = entries or ()
         for entry in entries:
             if not isinstance(entry.value, str):
                 self.problems.append(wrong_type("an entry of `choices`", entry, "a string"))

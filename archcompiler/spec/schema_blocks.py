@@ -166,7 +166,12 @@ def _own() -> Schema:
             },
             "least": {"type": "number", "description": "The smallest number that it may be."},
             "most": {"type": "number", "description": "The largest number that it may be."},
-            "choices": {"type": "array", "items": word, "description": "The words it may be."},
+            "choices": {
+                "type": "array",
+                "items": word,
+                "minItems": 1,
+                "description": "The words it may be.",
+            },
             "slot": {"enum": list(SLOTS), "description": "What can be put there."},
             "help": {**word, "description": "What it is for, in one line."},
             "spare": {"type": "boolean", "description": "Whether a block may leave it unused."},

@@ -37,7 +37,9 @@ def state_of(out: Path, cell: Cell, metric: Metric) -> tuple[State, Result | Non
     kept = _kept(folder)
     if kept is None:
         if folder.started:
-            raise CompileError(_another(folder, "no study has begun it"))
+            damaged = (folder.path / FILE).exists()
+            why = f"its `{FILE}` is damaged" if damaged else "no study has begun it"
+            raise CompileError(_another(folder, why))
         return State.WAITING, None
     if kept.spec_sha256 != cell.spec_sha256:
         raise CompileError(_another(folder, "its network is another one"))

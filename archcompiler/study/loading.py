@@ -26,6 +26,7 @@ from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.runner.recipe.loading import RECIPES, LoadedRecipe, load_recipe
 from archcompiler.runner.recipe.possible import require_possible
 from archcompiler.spec.loader import SPECS
+from archcompiler.study.kinds import kind_of
 from archcompiler.study.model import Study
 from archcompiler.study.settings import Axis, Setting, placed, read_axes, read_settings
 
@@ -218,7 +219,8 @@ def _network(node: Located, files: Files) -> Network:
     settings = read_settings(node.child("set"))
     with placed(settings, spec):
         target = _target(spec, SPECS, files)
-        compiled = compile_from(files, target, [setting.text for setting in settings])
+        with _of_kind("spec", target, spec):
+            compiled = compile_from(files, target, [setting.text for setting in settings])
     # What is printed and drawn of it acts on nothing.
     return Network(
         compiled.name if title is None else visible(title.value),
@@ -236,7 +238,22 @@ def _recipes(
     for chosen in product(*(axis.choices for axis in axes)):
         with placed(chosen, recipe):
             target = _target(recipe, RECIPES, files)
-            yield chosen, load_recipe(target, [s.text for s in chosen], files=files)
+            with _of_kind("recipe", target, recipe):
+                loaded = load_recipe(target, [s.text for s in chosen], files=files)
+            yield chosen, loaded
+
+
+@contextmanager
+def _of_kind(wanted: str, target: Path, node: Located) -> Iterator[None]:
+    """Have what is wrong with a file that a study names be E215 if it is of another kind."""
+    try:
+        yield
+    except CompileError:
+        kind = kind_of(target)
+        if kind in (None, wanted):
+            raise
+        message = f"`{node.value}` is a {kind}, not a {wanted}"
+        raise CompileError(error("E215", message, node.span())) from None
 
 
 def _target(node: Located, kind: Kind, files: Files) -> Path:

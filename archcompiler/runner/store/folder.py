@@ -85,7 +85,8 @@ class RunFolder:
         try:
             make_folder(self.checkpoints)
         except OSError as exc:
-            raise CompileError(unwritable(self.path, exc, [])) from None
+            place = self.checkpoints if self.path.is_dir() else self.path
+            raise CompileError(unwritable(place, exc, [])) from None
 
     def prepare(
         self,

@@ -257,6 +257,9 @@ def test_a_spec_for_a_recipe_is_one_error(capsys: pytest.CaptureFixture[str]) ->
     assert run(["train", "tiny.toml", "--recipe", "tiny.toml"]) == 2
     err = capsys.readouterr().err
     assert err.count("error[") == err.count("error[E215]: `tiny.toml` is a spec") == 1
+    write("study.toml", 'recipe = "smoke"\nseeds = [0]\n[[specs]]\nspec = "tiny.toml"\n')
+    assert run(["train", "tiny.toml", "--recipe", "study.toml"]) == 2
+    assert "error[E215]: `study.toml` is a study, not a recipe" in capsys.readouterr().err
     # A mistaken recipe is one still, and a file that says nothing is neither.
     write("bad.toml", RECIPE.replace("iterations ", "iteratoins "))
     write("odd.toml", "a = 1")

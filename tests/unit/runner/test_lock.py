@@ -98,5 +98,12 @@ def test_a_folder_that_may_not_be_written(job: Jobs, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["file", "file/run"])
 def test_a_file_where_the_folder_should_be(job: Jobs, tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CompileError, match=r"E710.*cannot write"):
+    with pytest.raises(CompileError, match=rf"E710.*cannot write `.*{path}`"):
         train(job(path))
+
+
+def test_a_file_where_the_checkpoints_should_be(job: Jobs, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoints").touch()
+    with pytest.raises(CompileError, match=r"E710.*cannot write `.*checkpoints`: file exists"):
+        train(job("run"))

@@ -230,9 +230,13 @@ def test_a_run_of_another_study_is_refused(folder: Path) -> None:
             stderr = run(*words, *action, code=2).stderr
             assert stderr.count("error[E814]") == 1
             assert f"its {change} is another one" in stderr
-    (folder / "out" / "runs" / NAMES[0] / "study.json").rename(folder / "aside.json")
+    kept = folder / "out" / "runs" / NAMES[0] / "study.json"
+    kept.rename(folder / "aside.json")
     stderr = run("study", "study.toml", "--out", "out", code=2).stderr
     assert "no study has begun it" in stderr
+    kept.write_bytes((folder / "aside.json").read_bytes()[:99])
+    stderr = run("study", "study.toml", "--out", "out", code=2).stderr
+    assert "its `study.json` is damaged" in stderr
     (folder / "aside.json").rename(folder / "out" / "runs" / NAMES[0] / "study.json")
 
 
