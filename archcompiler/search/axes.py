@@ -157,7 +157,7 @@ def _axes(steps: tuple[str, ...], node: Located, stages: int) -> Iterator[Axis]:
         help = "`[budget]` says what is expected" if steps[0] == "expect" else None
         raise CompileError(error("E804", message, node.span("key"), help=help))
     choices = _choices(key, node)
-    if steps[:2] == ("stages", EACH) and len(steps) > 2:
+    if steps[:2] == ("stages", EACH):
         for index in range(stages):
             yield Axis(key, ("stages", str(index), *steps[2:]), choices)
     else:

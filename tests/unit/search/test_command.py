@@ -71,6 +71,17 @@ def test_every_format_has_the_same_specs(folder: Path) -> None:
     assert r"\begin{tabular}" in run("search", "space.toml", "--format", "latex").stdout
 
 
+def test_each_stands_for_every_stage_as_a_whole(folder: Path) -> None:
+    values = "[{}, { before = 2, after = 2 }]"
+    fronts = []
+    for keys in (["stages.each"], ["stages.0", "stages.1"]):
+        lines = "".join(f"{key} = {values}\n" for key in keys)
+        write(f'extends = "base.toml"\n[space]\n{lines}')
+        fronts.append(json.loads(run("search", "space.toml", "--format", "json").stdout))
+    assert fronts[0]["specs"] == 4
+    assert fronts[0] == fronts[1]
+
+
 def test_the_objectives_are_in_the_order_of_the_text(folder: Path) -> None:
     def column(name: str) -> list[int]:
         out = run("search", "space.toml", "--format", "json").stdout
@@ -153,6 +164,7 @@ def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
         ('[space]\nclasses = "1..99999999999"\n', "E801", "2:11"),
         ("[space]\nunit = ['basic']\n'unit.type' = ['basic']\n", "E802", "3:1"),
         ("[space]\nstages.each.before = [1]\n'stages.1' = [{}]\n", "E802", "2:13"),
+        ("[space]\n'stages.each' = [{}]\nstages.each.before = [1]\n", "E802", "3:13"),
         ("[space]\nname = ['a', 'b']\n", "E804", "2:1"),
         ("[space]\nexpect.params = ['<= 3M']\n", "E804", "2:8"),
         ("[space]\nstages.7.before = [1]\n", "E210", "2:8"),
