@@ -50,14 +50,15 @@ class WindowPool(Operator):
         if x.empty:
             return x
         paddings = spread(self.padding, x.dims)
-        if any(2 * p > self.extent(axis) for axis, p in enumerate(paddings)):
+        # To torch half of the kernel is that of its numbers, however far apart they are.
+        if any(2 * p > along(self.kernel, axis) for axis, p in enumerate(paddings)):
             raise ShapeError(
                 f"padding of {words(self.padding, x.dims)} is more than half of a "
                 f"{words(self.kernel, x.dims)} window",
                 x,
             )
         size = tuple(map(self._size, x.size, range(x.dims)))
-        if min(size) < 1:
+        if min(size) < 1 or not self._fits(x):
             raise ShapeError(
                 f"{words(self.kernel, x.dims)} {self.label} with stride {words(self.stride)} "
                 f"runs out of pixels at {x.pixel_words}",
@@ -66,6 +67,10 @@ class WindowPool(Operator):
                 help="a larger input, or less stride before it",
             )
         return TensorType(x.channels, *size)
+
+    def _fits(self, x: TensorType) -> bool:
+        """Whether torch takes a map that has pixels for a window."""
+        return True
 
     def _size(self, pixels: int, axis: int) -> int:
         stride, padding = along(self.stride, axis), along(self.padding, axis)
@@ -128,6 +133,10 @@ class AvgPool(WindowPool):
     }
 
     count_include_pad: bool = True
+
+    def _fits(self, x: TensorType) -> bool:
+        # In 3-D torch wants a window to fit into the map without its padding.
+        return x.dims != 3 or all(side >= along(self.kernel, i) for i, side in enumerate(x.size))
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,))

@@ -298,9 +298,6 @@ def test_a_wrong_standard_input(
     assert "<stdin>" in err
 
 
-# Watching
-
-
 # What is read
 
 

@@ -20,6 +20,7 @@ from archcompiler.ops import (
     ShapeError,
     SpatialNorm,
 )
+from archcompiler.ops.pool import AvgPool
 
 SIZES = range(1, 24)
 
@@ -62,6 +63,38 @@ def test_max_pool(kernel: int, stride: int) -> None:
             expected = None
         op = MaxPool(kernel, stride, padding, ceil)
         assert size(op, pixels, 2 * pixels) == expected, (op, pixels)
+
+
+POOLS = {
+    MaxPool: (F.max_pool1d, F.max_pool2d, F.max_pool3d),
+    AvgPool: (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d),
+}
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("pool", POOLS)
+def test_pools_of_few_pixels(pool: type[MaxPool | AvgPool], dims: int) -> None:
+    """Every padding too, of windows whose elements are apart: torch halves the kernel itself."""
+    dilations = (1, 2, 3) if pool is MaxPool else (1,)
+    for kernel, stride, dilation in product((1, 2, 3, 5), (1, 2), dilations):
+        for padding, ceil, pixels in product(range(5), (False, True), range(1, 8)):
+            # The others have room for every window.
+            sides = (pixels, *[16] * (dims - 1))
+            options = {"dilation": dilation} if pool is MaxPool else {}
+            op = pool(kernel, stride, padding, ceil, **options)
+            images = torch.zeros(1, 4, *sides, requires_grad=True)
+            try:
+                output = POOLS[pool][dims - 1](
+                    images, kernel, stride, padding, ceil_mode=ceil, **options
+                )
+                expected = tuple(output.shape[2:])
+            except RuntimeError:
+                expected = None
+            try:
+                found = op.shape((TensorType(4, *sides),)).size
+            except ShapeError:
+                found = None
+            assert found == expected, (op, sides)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 2), (2, 1), (5, 5)])
