@@ -14,7 +14,7 @@ from functools import cached_property, lru_cache
 from typing import Literal, NamedTuple
 
 from archcompiler.analysis.branches import beside_trunk
-from archcompiler.analysis.memory import input_types, keeps_input, storages
+from archcompiler.analysis.memory import graded_inputs, input_types, keeps_input, storages
 from archcompiler.analysis.total import Cost
 from archcompiler.ir import INPUT, Block, Graph, Step, fold
 from archcompiler.ir.kinds import HEAD, STEM
@@ -47,10 +47,11 @@ class Place(NamedTuple):
     """Whether an operator outside keeps the block's output."""
     owns_input: bool = False
     """Whether the block's input counts as the block's: the image, which no operator makes."""
-    input_has_gradient: bool = True
+    graded: tuple[bool, ...] = (True,)
+    """Whether each input has a gradient."""
 
 
-ROOT = Place(owns_input=True, input_has_gradient=False)
+ROOT = Place(owns_input=True, graded=(False,))
 
 
 def total(cells: Cells) -> Cost:
@@ -85,7 +86,7 @@ class CostModel:
         """Cost of one step of `block` by itself."""
         if isinstance(step.body, Block):
             return self.block(step.body)
-        return _cost(block, step, step.body, Place())
+        return _cost(block, step, step.body, Place(graded=(True,) * len(step.inputs)))
 
     def steps(self, block: Block, place: Place) -> Iterator[tuple[Step, Place, Cells]]:
         """Each step of a block with its place and its costs, which add up to the block's."""
@@ -126,9 +127,9 @@ class CostModel:
             keepers = (s.name for s in block.steps if keeps_input(self._storages, block, s))
             owner = next(keepers, None)
         beside = beside_trunk(block)
-        graded = {INPUT: place.input_has_gradient}
+        graded = {INPUT: place.graded[0]}
         for step in block.steps:
-            has_gradient = any(graded[name] for name in step.inputs)
+            has_gradient = graded_inputs(graded, step)
             branch = place.branch
             if step.name in beside:
                 branch = "mask"
@@ -136,7 +137,7 @@ class CostModel:
                 branch = _BRANCH_OF.get(step.body.kind, branch)
             # A network begins with a convolution, so that no block before it lacks weights.
             graded[step.name] = (
-                has_gradient or isinstance(step.body, Block) or step.body.parameters > 0
+                any(has_gradient) or isinstance(step.body, Block) or step.body.parameters > 0
             )
             made_here = memory.of[step.name] == step.name
             yield (
@@ -145,7 +146,7 @@ class CostModel:
                     branch,
                     output_kept=made_here and step.name in kept,
                     owns_input=step.name == owner,
-                    input_has_gradient=has_gradient,
+                    graded=has_gradient,
                 ),
             )
 
@@ -181,8 +182,8 @@ def _cost(block: Block, step: Step, op: Operator, place: Place) -> Cost:
         fvcore_flops=work.fvcore_flops,
         elements=work.elements,
         activations=work.activations,
-        # Backwards: one product for the weights, and one for the input unless it is the image.
-        train_macs=work.macs * (3 if place.input_has_gradient else 2),
+        # Backwards: one product for the weights, and one for each input but the image.
+        train_macs=work.macs * (1 + (op.parameters > 0) + sum(place.graded)),
         saved_bytes=own_bytes + saved.image_bytes + saved.batch_bytes,
         saved_batch_bytes=saved.batch_bytes,
         param_bytes=BYTES * (op.parameters + op.buffers),

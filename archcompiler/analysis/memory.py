@@ -7,7 +7,7 @@ surroundings only three things, so that equal blocks are looked at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from archcompiler.ir import INPUT, Block, Step, TensorType
@@ -66,6 +66,14 @@ def keeps_input(known: Callable[[Block], Storages], block: Block, step: Step) ->
         return first == INPUT and known(step.body).keeps_input
     saved = step.body.saved(input_types(block, step), step.type)
     return any(of[step.inputs[i]] == INPUT for i in saved.inputs)
+
+
+def graded_inputs(graded: Mapping[str, bool], step: Step) -> tuple[bool, ...]:
+    """Whether each input of a step has a gradient; one that gives its size alone has none."""
+    if isinstance(step.body, Block):
+        return (graded[step.inputs[0]],)
+    roles = step.body.roles(len(step.inputs))
+    return tuple(graded[x] and r != "size" for x, r in zip(step.inputs, roles, strict=True))
 
 
 def input_types(block: Block, step: Step) -> tuple[TensorType, ...]:

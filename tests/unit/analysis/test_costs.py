@@ -65,8 +65,39 @@ def test_a_network_counted_by_hand() -> None:
     assert cost.elements == 10 * 4 * pixels
 
 
-def test_a_training_step_is_what_torch_counts() -> None:
-    network = archcompiler.compile("specs/attention56_cifar_naive.toml")
+WITHOUT_WEIGHTS = {
+    "name": "net",
+    "input": [3, 12, 12],
+    "classes": 4,
+    "stem": "none",
+    "stages": [{"channels": 8, "before": 2}],
+    "unit": "mixed",
+    "blocks": {
+        "mixed": {
+            "steps": {
+                "blur": {"op": "blur_pool", "stride": 1},
+                "query": {"op": "conv", "channels": "cin", "kernel": 1},
+                "products": {"op": "dot", "from": ["query", "blur"]},
+                "weights": {"op": "softmax"},
+                "sums": {"op": "attend", "from": ["weights", "query"]},
+                "conv": {"op": "conv", "channels": "c", "kernel": 3},
+                "pool": {"op": "global_avg_pool"},
+                "gate": {"op": "channel_conv"},
+                "product": {"op": "mul", "from": ["conv", "gate"]},
+            }
+        }
+    },
+}
+"""Products of maps with fixed numbers, and with one another; of the first some have no gradient."""
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["specs/attention56_cifar_naive.toml", "nonlocal_resnet50", WITHOUT_WEIGHTS],
+    ids=["trunk-and-mask", "nonlocal", "without-weights"],
+)
+def test_a_training_step_is_what_torch_counts(spec: Any) -> None:
+    network = archcompiler.compile(spec)
     module = network.module().to("meta").train()
     x = network.graph.input
     with FlopCounterMode(display=False) as counter:
