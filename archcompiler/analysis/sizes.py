@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Final
 
+from archcompiler.analysis.receptive_field import isotropic
 from archcompiler.ir import INPUT, Block, Graph, TensorType, fold
 from archcompiler.ops import Operator, ShapeError
 
@@ -22,6 +24,8 @@ class ValidSizes:
 
     ranges: tuple[tuple[int, int], ...]
     tried: int
+    square: bool = False
+    """Whether sides of one range that differ are not taken, as some operator compares them."""
 
     def __str__(self) -> str:
         if not self.ranges:
@@ -30,21 +34,27 @@ class ValidSizes:
         start, end = self.ranges[-1]
         if end == self.tried:
             words[-1] = f"{start} and more"
-        return ", ".join(words)
+        return ", ".join(words) + ", all sides equal" * self.square
 
 
 def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
     """Try inputs of equal sides from 1 to `tried` on the graph.
 
-    Sides pass through every operator apart from each other, so a network that takes the equal
-    sides of a range takes every size with sides in it. The default is twice the spec's own
-    size, but no more than `ENOUGH` if that is among the sizes that are taken, or else `MOST`.
+    Sides pass through most operators apart from each other, so a network that takes the equal
+    sides of a range takes every size with sides in it. One that turns maps may not: of it sides
+    that differ by a pixel are tried too. The default is twice the spec's own size, but no more
+    than `ENOUGH` if that is among the sizes that are taken, or else `MOST`.
     """
+    dims = graph.input.dims
     output = fold(_Sizes().output)
 
-    def taken(sides: Sequence[int]) -> list[int]:
-        found = output(graph.root, Column(tuple((side,) * graph.input.dims for side in sides)))
-        return [side for side, size in zip(sides, found.sizes, strict=True) if size is not None]
+    def taken(sides: Iterable[int]) -> list[int]:
+        sizes = [(side,) * dims for side in sides]
+        return [size[0] for size, passes in zip(sizes, passing(sizes), strict=True) if passes]
+
+    def passing(sizes: Iterable[Size]) -> list[bool]:
+        found = output(graph.root, Column(tuple(sizes)))
+        return [size is not None for size in found.sizes]
 
     if tried is None:
         tried = 2 * max(graph.input.size)
@@ -56,7 +66,12 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
             ranges[-1] = (ranges[-1][0], side)
         else:
             ranges.append((side, side))
-    return ValidSizes(tuple(ranges), tried)
+    square = False
+    if dims > 1 and not isotropic(graph):
+        pairs = [(side, side + 1) for a, b in ranges for side in range(a, b)]
+        unequal = [(b,) * i + (a,) + (b,) * (dims - 1 - i) for a, b in pairs for i in range(dims)]
+        square = not all(passing(unequal))
+    return ValidSizes(tuple(ranges), tried, square)
 
 
 def takes(graph: Graph, size: Size) -> bool:
@@ -78,14 +93,21 @@ class Column:
     """
 
     sizes: tuple[Size | None, ...]
+    channels: tuple[int, ...] | None = None
+    """None where they are those of the graph: channels of dot products are pixels of a map."""
+
+    def types(self, channels: int) -> Iterator[TensorType | None]:
+        """The types of a map that has these channels in the graph."""
+        for size, c in zip(self.sizes, self.channels or repeat(channels), strict=False):
+            yield None if size is None else TensorType(c, *size)
 
 
 class _Sizes:
     """Sizes of maps, for all inputs at once: most operators keep any, and nothing is computed."""
 
     def __init__(self) -> None:
-        self.columns: dict[tuple[Size | None, ...], Column] = {}
-        self.known: dict[tuple[Operator, tuple[int, ...], tuple[Column, ...]], Column] = {}
+        self.columns: dict[object, Column] = {}
+        self.known: dict[object, Column] = {}
 
     def output(
         self, below: Callable[[Block, Column], Column], block: Block, input: Column
@@ -100,34 +122,41 @@ class _Sizes:
             body = step.body
             if isinstance(body, Block):
                 maps[step.name] = below(body, first)
-            elif body.keeps_size and all(other is first for other in others):
+            elif (
+                body.keeps_size
+                and first.channels is None
+                and all(other is first for other in others)
+            ):
                 maps[step.name] = first
             else:
                 channels = tuple(block.type_of(name).channels for name in step.inputs)
                 # Networks have equal pools of equal maps many times.
-                key = body, channels, tuple(inputs)
+                key = body, channels, tuple(inputs), step.type.channels
                 if key not in self.known:
                     self.known[key] = self._computed(*key)
                 maps[step.name] = self.known[key]
         return maps[block.output]
 
     def _computed(
-        self, op: Operator, channels: tuple[int, ...], inputs: tuple[Column, ...]
+        self, op: Operator, channels: tuple[int, ...], inputs: tuple[Column, ...], usual: int
     ) -> Column:
-        rows = list(zip(*(column.sizes for column in inputs), strict=True))
-        known = {row: _size(op, channels, row) for row in set(rows)}
-        sizes = tuple(known[row] for row in rows)
-        return self.columns.setdefault(sizes, Column(sizes))
+        """For inputs of these channels in the graph, where its output has the `usual` ones."""
+        columns = (column.types(c) for column, c in zip(inputs, channels, strict=True))
+        rows = list(zip(*columns, strict=True))
+        known = {row: _type(op, row) for row in set(rows)}
+        types = [known[row] for row in rows]
+        sizes = tuple(None if type is None else type.size for type in types)
+        made = tuple(usual if type is None else type.channels for type in types)
+        column = Column(sizes, None if set(made) == {usual} else made)
+        return self.columns.setdefault((column.sizes, column.channels), column)
 
 
-def _size(op: Operator, channels: Sequence[int], row: Sequence[Size | None]) -> Size | None:
-    """Size of an operator's output for inputs of these sizes; None where there is none."""
-    types = []
-    for c, size in zip(channels, row, strict=True):
-        if size is None:
-            return None
-        types.append(TensorType(c, *size))
+def _type(op: Operator, row: Sequence[TensorType | None]) -> TensorType | None:
+    """Type of an operator's output for inputs of these types; None where there is none."""
+    types = tuple(type for type in row if type is not None)
+    if len(types) < len(row):
+        return None
     try:
-        return op.shape(tuple(types)).size
+        return op.shape(types)
     except ShapeError:
         return None

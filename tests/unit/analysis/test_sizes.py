@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import archcompiler
-from archcompiler.analysis.sizes import ENOUGH, MOST, valid_sizes
+from archcompiler.analysis.sizes import ENOUGH, MOST, takes, valid_sizes
 
 STRICT = {
     "name": "net",
@@ -40,10 +40,51 @@ CIFAR = {
 }
 
 
+def unit(steps: dict[str, Any], *sides: int) -> dict[str, Any]:
+    """A network of one unit, a convolution and these steps."""
+    conv = {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"}
+    return {
+        "name": "net",
+        "input": [3, *sides],
+        "classes": 2,
+        "stem": {"type": "conv", "channels": 8},
+        "stages": [{"channels": 8}],
+        "unit": "own",
+        "blocks": {"own": {"steps": {"conv": conv, **steps}}},
+    }
+
+
+PAIRS = {
+    "key": {"op": "max_pool", "kernel": 2},
+    "products": {"op": "dot", "from": ["conv", "key"]},
+    "weights": {"op": "softmax"},
+    "sums": {"op": "attend", "from": ["weights", "key"]},
+}
+"""Channels of the products are pixels of the key, whatever the size."""
+EVEN = {
+    "value": {"op": "avg_pool", "kernel": 2, "ceil": True},
+    **PAIRS,
+    "key": {"op": "max_pool", "kernel": 2, "from": "conv"},
+    "sums": {"op": "attend", "from": ["weights", "value"]},
+}
+ONE = {
+    "products": {"op": "dot", "from": ["conv", "conv"]},
+    "back": {"op": "conv", "channels": "c", "kernel": 1},
+}
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
-    [(STRICT, "41 and more"), (SPATIAL, "5 and more"), (CIFAR, "8 and more")],
-    ids=["strict", "spatial", "cifar"],
+    [
+        (STRICT, "41 and more"),
+        (SPATIAL, "5 and more"),
+        (CIFAR, "8 and more"),
+        (unit(PAIRS, 6, 6), "2 and more"),
+        (unit(PAIRS, 6, 4), "2 and more"),
+        (unit(EVEN, 6, 6), "2, 4, 6, 8, 10, 12 and more"),
+        ({**unit(ONE, 4, 4), "stages": [{"channels": 16}]}, "4"),
+    ],
+    ids=["strict", "spatial", "cifar", "pairs", "pairs-not-square", "pairs-of-even", "one"],
 )
 def test_against_torch(spec: dict[str, Any], expected: str) -> None:
     network = archcompiler.compile(spec)
@@ -59,6 +100,37 @@ def test_against_torch(spec: dict[str, Any], expected: str) -> None:
         taken.append(size)
     assert taken == [size for a, b in said.ranges for size in range(a, b + 1)]
     assert str(said) == expected
+
+
+TURNED = {"turned": {"op": "transpose"}, "sum": {"op": "add", "from": ["conv", "turned"]}}
+BACK = {
+    "turned": {"op": "transpose"},
+    "again": {"op": "transpose"},
+    "sum": {"op": "add", "from": ["conv", "again"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [(TURNED, "1 and more, all sides equal"), (BACK, "1 and more"), (PAIRS, "2 and more")],
+    ids=["turned", "turned-back", "pairs"],
+)
+def test_sides_that_differ_against_torch(steps: dict[str, Any], expected: str) -> None:
+    network = archcompiler.compile(unit(steps, 5, 5))
+    said = valid_sizes(network.graph)
+    assert str(said) == expected
+    model = network.module().eval()
+    for size in ((4, 5), (5, 4), (9, 2), (8, 8)):
+        try:
+            with torch.no_grad():
+                model(torch.zeros(1, 3, *size))
+        except RuntimeError:
+            assert said.square
+            assert len(set(size)) > 1
+            assert not takes(network.graph, size)
+        else:
+            assert not said.square or len(set(size)) == 1
+            assert takes(network.graph, size)
 
 
 def test_of_a_large_input_not_every_size_is_tried() -> None:
