@@ -119,26 +119,24 @@ class CostModel:
         ]
 
     def _places(self, block: Block, place: Place) -> Iterator[tuple[Step, Place]]:
-        memory = self._storages(block)
+        memory = self._storages(block, *place.graded)
         kept = memory.kept | {memory.output} if place.output_kept else memory.kept
         # The image is charged once, to the first step that keeps it.
         owner = None
         if place.owns_input and INPUT in kept:
-            keepers = (s.name for s in block.steps if keeps_input(self._storages, block, s))
+            keepers = (
+                step.name
+                for step in block.steps
+                if keeps_input(self._storages, block, step, *place.graded)
+            )
             owner = next(keepers, None)
         beside = beside_trunk(block)
-        graded = {INPUT: place.graded[0]}
         for step in block.steps:
-            has_gradient = graded_inputs(graded, step)
             branch = place.branch
             if step.name in beside:
                 branch = "mask"
             elif isinstance(step.body, Block):
                 branch = _BRANCH_OF.get(step.body.kind, branch)
-            # A network begins with a convolution, so that no block before it lacks weights.
-            graded[step.name] = (
-                any(has_gradient) or isinstance(step.body, Block) or step.body.parameters > 0
-            )
             made_here = memory.of[step.name] == step.name
             yield (
                 step,
@@ -146,7 +144,7 @@ class CostModel:
                     branch,
                     output_kept=made_here and step.name in kept,
                     owns_input=step.name == owner,
-                    graded=has_gradient,
+                    graded=graded_inputs(memory.graded, step),
                 ),
             )
 
@@ -168,7 +166,7 @@ def _kind(op: Operator, place: Place) -> Kind:
 
 def _cost(block: Block, step: Step, op: Operator, place: Place) -> Cost:
     inputs, output = input_types(block, step), step.type
-    work, saved = op.work(inputs, output), op.saved(inputs, output)
+    work, saved = op.work(inputs, output), op.kept(inputs, output, place.graded)
     moved = op.moved(inputs, output)
     own_bytes = BYTES * output.numel if place.output_kept else 0
     if place.owns_input:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from archcompiler.analysis.held import Amount, Held
-from archcompiler.analysis.recompute import Recomputation, chain_path, replays
+from archcompiler.analysis.recompute import Recomputation, chain_path, recalls, replays
 from archcompiler.ir import INPUT, Node
 from archcompiler.ops.activation import Relu
+from archcompiler.ops.cost import Saved
 from archcompiler.ops.norm import BatchNorm
 
 
@@ -62,14 +63,14 @@ class KeptMaps:
         """Bytes that are there."""
         return self.held.amount
 
-    def foresee(self, node: Node) -> None:
+    def foresee(self, node: Node, saved: Saved) -> None:
         """What of an operator is to be made again, for which its sources are held."""
         if self.plan is None:
             return
         if self.plan.maps[node.path] == "again":
             self.unmade[node.path] = 0
             self.sources[node.path] = list(self._made_from(node))
-        if node.op.recalled and chain_path(node) in self.plan.blocks:
+        if recalls(node.op, saved) and chain_path(node) in self.plan.blocks:
             beside, with_map = Beside(node.path), node.path in self.unmade
             self.unmade[beside] = 0
             self.sources[beside] = [] if with_map else list(self._made_from(node))

@@ -13,6 +13,7 @@ from collections.abc import Hashable, Iterator
 from archcompiler.analysis.gathering import REST, Gathering
 from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.kept_maps import Beside, KeptMaps, What
+from archcompiler.analysis.memory import Graded
 from archcompiler.analysis.moments import Moment, StepMemory
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.segments import Segment, segments
@@ -74,21 +75,21 @@ class _Step:
             node.path: HALF * node.op.parameters * (node.op.role in copied) for node in self.nodes
         }
         """What autocast makes of weights, to multiply with."""
+        self.graded = Graded(self.nodes)
+        self.saved = {
+            node.path: node.op.kept(self._inputs(node), node.type, self.graded.inputs(node))
+            for node in self.nodes
+        }
         self.passing = Held()
         self.gradients = 0
         self.storage = {INPUT: INPUT}
         """Whose memory a map is."""
-        self.graded = {INPUT: False}
-        """Whether a map has a gradient."""
         self.arrived: dict[str, Hashable] = {}
         """The gradient of each map that is not used up, so far."""
         self.kept = KeptMaps(self.nodes, plan, self.storage, self.sizes)
         for node in self.nodes:
             first = self.storage[node.inputs[0]]
             self.storage[node.path] = first if node.op.view else node.path
-            self.graded[node.path] = node.op.parameters > 0 or any(
-                self.graded[name] for name in node.inputs
-            )
 
     def run(self) -> StepMemory:
         kept = [list(self._forward(segment)) for segment in self.segments]
@@ -117,12 +118,12 @@ class _Step:
 
     def _keep(self, segment: Segment) -> None:
         for node in segment.nodes:
-            self.kept.foresee(node)
+            self.kept.foresee(node, self.saved[node.path])
             segment.keeps[node.path] = list(self._kept_by(node))
 
     def _kept_by(self, node: Node) -> Iterator[What]:
         """Hold what an operator keeps for its derivative."""
-        saved = node.op.saved(self._inputs(node), node.type)
+        saved = self.saved[node.path]
         names = [self.storage[node.inputs[i]] for i in saved.inputs]
         for name in names + [self.storage[node.path]] * saved.output:
             # The image is there anyway; autocast makes a copy of it.
@@ -193,10 +194,8 @@ class _Step:
                     yield self._now(again)
             made = []
             if gradient is not None:
-                inputs = zip(node.inputs, node.op.roles(len(node.inputs)), strict=True)
-                # Of a map that gives its size alone there is no gradient.
-                graded = [x for x, role in inputs if self.graded[x] and role != "size"]
-                made = [(x, self._made(x, node, gradient)) for x in graded]
+                graded = zip(node.inputs, self.graded.inputs(node), strict=True)
+                made = [(x, self._made(x, node, gradient)) for x, has in graded if has]
                 copies = self.copies[node.path]
                 yield self._differentiated(node) if copies else self._graded(node)
                 self.passing.drop(gradient)

@@ -26,13 +26,14 @@ from archcompiler.analysis.front import (
     TooWide,
     within,
 )
-from archcompiler.analysis.memory import input_types, storages
+from archcompiler.analysis.memory import graded_inputs, input_types, storages
 from archcompiler.analysis.recompute import (
     READ,
     Recomputation,
     Status,
     chain,
     is_module,
+    recalls,
     recomputed,
     replays,
     usual_bytes,
@@ -120,16 +121,23 @@ class Planner:
     def usual(self) -> int:
         """Bytes of what there is a choice about, where nothing recomputes."""
         total, last = 0, False
-        for _, block in chain(self.graph):
-            known = self.storages(block)
-            if known.passes_through:
-                continue
-            total += self.inside(block)
+        for _, block, gradient in self._chain():
+            known = self.storages(block, gradient)
+            total += self.inside(block, gradient)
             # The map between two blocks is kept by either; the image is there anyway.
             between = block is not self.graph.root.steps[0].body
             total += BYTES * block.input.numel * (between and (known.keeps_input or last))
             last = known.keeps_output
         return total
+
+    def _chain(self) -> Iterator[tuple[str, Block, bool]]:
+        """Blocks of the chain that make a map, and whether what they read has a gradient."""
+        gradient = False
+        for path, block in chain(self.graph):
+            known = self.storages(block, gradient)
+            if not known.passes_through:
+                yield path, block, gradient
+            gradient = known.gives_gradient
 
     def front(self, limits: Limits, room: Room | None = None) -> Front:
         """Every best pair within the limits. A name is the path of a block and a name in it.
@@ -147,46 +155,56 @@ class Planner:
     def _all(self, pairs: Algebra[F]) -> F:
         choices = fold(partial(self._choices, pairs))
         states: dict[Status, F] = {"kept": pairs.point()}
-        for path, block in chain(self.graph):
-            if self.storages(block).passes_through:
-                continue
+        for path, block, gradient in self._chain():
             found: dict[Status, list[F]] = {status: [] for status in STATUSES}
             for before, front in states.items():
                 for after in STATUSES:
                     if after == "again" and self.apart:
                         continue
-                    again = choices(block)[before != "gone", after]
+                    again = choices(block, gradient)[before != "gone", after]
                     ways = pairs.union(
-                        self._usual(pairs, block, before, after),
+                        self._usual(pairs, block, gradient, before, after),
                         pairs.named((path, RECOMPUTES), pairs.under(path, again)),
                     )
                     found[after].append(pairs.sum(front, ways))
             states = {status: pairs.union(*fronts) for status, fronts in found.items()}
         return pairs.union(*states.values())
 
-    def _usual(self, pairs: Algebra[F], block: Block, before: Status, after: Status) -> F:
+    def _usual(
+        self, pairs: Algebra[F], block: Block, gradient: bool, before: Status, after: Status
+    ) -> F:
         """A block whose maps autograd keeps as it always does."""
-        known = self.storages(block)
+        known = self.storages(block, gradient)
         if known.keeps_input and before != "kept":
             return pairs.empty()
         if after == "again" or (after == "gone" and known.keeps_output):
             return pairs.empty()
         output = BYTES * block.output_type.numel if after == "kept" else 0
-        return pairs.point(self.inside(block) + output)
+        return pairs.point(self.inside(block, gradient) + output)
 
-    def _inside(self, inside: Callable[[Block], int], block: Block) -> int:
+    def _inside(self, inside: Callable[[Block, bool], int], block: Block, gradient: bool) -> int:
         """Bytes of the maps that a block keeps inside of it: a rule for `fold`."""
-        known = self.storages(block)
+        known = self.storages(block, gradient)
         between = known.kept - {INPUT, known.output}
         own = sum(BYTES * block.type_of(name).numel for name in between)
-        own += sum(_recalled(block, step) for step in block.steps)
-        return own + sum(inside(step.body) for step in block.steps if isinstance(step.body, Block))
+        for step in block.steps:
+            graded = graded_inputs(known.graded, step)
+            if isinstance(step.body, Block):
+                own += inside(step.body, *graded)
+            else:
+                saved = step.body.kept(input_types(block, step), step.type, graded)
+                own += saved.image_bytes * recalls(step.body, saved)
+        return own
 
     def _choices(
-        self, pairs: Algebra[F], choices: Callable[[Block], Choices[F]], block: Block
+        self,
+        pairs: Algebra[F],
+        choices: Callable[[Block, bool], Choices[F]],
+        block: Block,
+        gradient: bool,
     ) -> Choices[F]:
         """The choices of a block that recomputes: a rule for `fold`."""
-        known = self.storages(block)
+        known = self.storages(block, gradient)
         last = {known.of[name]: at for at, step in enumerate(block.steps) for name in step.inputs}
         last[known.output] = len(block.steps)
         found: dict[tuple[bool, Status], F] = {}
@@ -196,7 +214,8 @@ class Planner:
                 after: dict[State, list[F]] = {}
                 for state, front in states.items():
                     have = dict(state)
-                    for status, ways in self._open(pairs, choices, block, step, have.keys()):
+                    opened = self._open(pairs, choices, block, gradient, step, have.keys())
+                    for status, ways in opened:
                         then = dict(have)
                         if status in ("kept", "again"):
                             # It matters to the blocks around alone which of both it is.
@@ -212,44 +231,47 @@ class Planner:
     def _open(
         self,
         pairs: Algebra[F],
-        choices: Callable[[Block], Choices[F]],
+        choices: Callable[[Block, bool], Choices[F]],
         block: Block,
+        gradient: bool,
         step: Step,
         have: Set[str],
     ) -> Iterator[tuple[Status | None, F]]:
         """What can become of the map that a step makes; None where it makes none of its own."""
         if not isinstance(step.body, Block):
-            for way in self.ways(block)[step.name]:
+            for way in self.ways(block, gradient)[step.name]:
                 if way.needs <= have:
                     yield way.status, pairs.point(way.size, way.work, *way.names)
             return
-        known = self.storages(block)
+        known = self.storages(block, gradient)
         if known.of[step.name] != step.name:
             yield None, pairs.point()
             return
-        inner = choices(step.body)
+        inner = choices(step.body, *graded_inputs(known.graded, step))
         for status in STATUSES:
             yield status, pairs.under(step.name, inner[known.of[step.inputs[0]] in have, status])
 
-    def _ways(self, _: object, block: Block) -> dict[str, list[_Way]]:
+    def _ways(self, _: object, block: Block, gradient: bool) -> dict[str, list[_Way]]:
         """What can become of the map of each operator of a block: a rule for `fold`."""
         return {
-            step.name: list(self._of_operator(block, step, step.body))
+            step.name: list(self._of_operator(block, gradient, step, step.body))
             for step in block.steps
             if not isinstance(step.body, Block)
         }
 
-    def _of_operator(self, block: Block, step: Step, op: Operator) -> Iterator[_Way]:
-        known = self.storages(block)
+    def _of_operator(
+        self, block: Block, gradient: bool, step: Step, op: Operator
+    ) -> Iterator[_Way]:
+        known = self.storages(block, gradient)
         sources, types = [known.of[name] for name in step.inputs], input_types(block, step)
-        saved = op.saved(types, step.type)
+        saved = op.kept(types, step.type, graded_inputs(known.graded, step))
         needs = frozenset(sources[i] for i in saved.inputs)
         if op.view:
             yield _Way(None, needs)
             return
         again = sum(work_again(op, types, step.type))
         # What it is kept with is computed again even if the map is not, and otherwise with it.
-        more = again * op.recalled
+        more = again * recalls(op, saved)
         if not saved.output:
             yield _Way("gone", needs, 0, more)
         if not op.random:
@@ -264,13 +286,6 @@ class Planner:
             yield replace(kept, names=((),))
         elif (reader := _reader(block, step.name)) is not None:
             yield replace(kept, names=((READ + reader,),))
-
-
-def _recalled(block: Block, step: Step) -> int:
-    """Bytes beyond maps that autograd keeps of a step unless its block recomputes."""
-    if isinstance(step.body, Block) or not step.body.recalled:
-        return 0
-    return step.body.saved(input_types(block, step), step.type).image_bytes
 
 
 def _reader(block: Block, name: str) -> str | None:

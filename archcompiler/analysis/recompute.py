@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from archcompiler.analysis.costs import network_cost
+from archcompiler.analysis.memory import Graded
 from archcompiler.ir import INPUT, Block, Graph, Node, Step, TensorType
 from archcompiler.ir.kinds import STAGE
 from archcompiler.ops import Operator
-from archcompiler.ops.cost import BYTES
+from archcompiler.ops.cost import BYTES, Saved
 
 Status = Literal["kept", "again", "gone"]
 """What becomes of a map after the forward pass."""
@@ -74,6 +75,11 @@ def replays(op: Operator, count: int) -> tuple[int, ...]:
     return tuple(i for i, role in enumerate(op.roles(count)) if role != "size")
 
 
+def recalls(op: Operator, saved: Saved) -> bool:
+    """Whether what is kept of an operator beyond maps comes again when it is computed again."""
+    return op.recalled and saved.image_bytes > 0
+
+
 def work_again(op: Operator, inputs: tuple[TensorType, ...], output: TensorType) -> tuple[int, int]:
     """Multiply-accumulates, and elements where there are none."""
     work = op.work(inputs, output)
@@ -91,6 +97,7 @@ class _Outcome:
         for node in self.nodes:
             first = self.storage[node.inputs[0]]
             self.storage[node.path] = first if node.op.view else node.path
+        self.graded = Graded(self.nodes)
         self.kept = self._named()
 
     def _named(self) -> set[str]:
@@ -107,9 +114,10 @@ class _Outcome:
             inputs = tuple(self.types[name] for name in node.inputs)
             sources = [self.storage[name] for name in node.inputs]
             recomputes = chain_path(node) in self.blocks
-            saved = node.op.saved(inputs, node.type)
+            saved = node.op.kept(inputs, node.type, self.graded.inputs(node))
+            recalled = recalls(node.op, saved)
             more = work_again(node.op, inputs, node.type)
-            if recomputes and node.op.recalled:
+            if recomputes and recalled:
                 macs, elements = macs + more[0], elements + more[1]
             else:
                 beyond += saved.image_bytes
@@ -126,7 +134,7 @@ class _Outcome:
                 continue
             if maps[node.path] == "gone":
                 maps[node.path] = "again"
-            if not node.op.recalled:
+            if not recalled:
                 macs, elements = macs + more[0], elements + more[1]
             needed |= {sources[i] for i in replays(node.op, len(sources))}
         if INPUT in needed:

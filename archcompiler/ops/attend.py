@@ -15,6 +15,7 @@ class Pairs(Operator):
     """A product of matrices over all pairs of positions."""
 
     role: ClassVar[Role] = "join"
+    crossed: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:

@@ -68,6 +68,8 @@ class Operator:
     role: ClassVar[Role] = "other"
     chained: ClassVar[bool] = False
     """Whether three and more inputs are the same as taking two at a time, in order."""
+    crossed: ClassVar[bool] = False
+    """Whether each input is kept for the gradient of the others, as factors are."""
     whole: ClassVar[frozenset[str]] = frozenset()
     """Roles of the inputs that every position of the output reads all of."""
     backends: ClassVar[Mapping[str, object]] = {}
@@ -171,6 +173,18 @@ class Operator:
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         """What autograd keeps of a forward pass in training. Raises MissingRule."""
         raise MissingRule(self.kind, "saved")
+
+    def kept(
+        self, inputs: tuple[TensorType, ...], output: TensorType, graded: tuple[bool, ...]
+    ) -> Saved:
+        """The same where some inputs have no gradient, as an image has none."""
+        if not self.parameters and not any(graded):
+            return Saved()
+        saved = self.saved(inputs, output)
+        if not self.crossed or all(graded):
+            return saved
+        needed = (i for i in saved.inputs if any(graded[:i] + graded[i + 1 :]))
+        return saved._replace(inputs=tuple(needed))
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         """Elements of maps that its derivative makes on the way and drops, one image.

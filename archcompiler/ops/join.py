@@ -83,6 +83,7 @@ class Mul(Join):
     """Elementwise product. An input may have one channel, or one pixel along an axis."""
 
     kind: ClassVar[str] = "mul"
+    crossed: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
 
     def out(self, channels: tuple[Number, ...]) -> Number:
@@ -120,6 +121,7 @@ class Gate(Join):
     """
 
     kind: ClassVar[str] = "gate"
+    crossed: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
     arguments: ClassVar[Mapping[str, Argument]] = {
         "learning": Argument(

@@ -44,6 +44,8 @@ class Part:
     costs: Costs
     """Without the maps that are shared with neighbours, unless the part keeps them itself."""
     keeps_input: bool
+    gives_gradient: bool
+    """Whether its output has a gradient: of an image something has to be learnt first."""
     passes_through: bool
     """Whether what it gives is the memory of what it gets."""
     output_bytes: int
@@ -54,12 +56,13 @@ class Measure:
     """Parts of blocks, each measured once."""
 
     def __init__(self) -> None:
-        self.part: Callable[[Block], Part] = fold(self._part)
-        self._storages: Callable[[Block], Storages] = fold(storages)
+        self.part: Callable[[Block, bool], Part] = fold(self._part)
+        """By the block, and by whether its input has a gradient."""
+        self._storages: Callable[[Block, bool], Storages] = fold(storages)
         self._depth = fold(depth_of)
         self._model: CostModel | None = None
 
-    def _part(self, _: Any, block: Block) -> Part:
+    def _part(self, _: Any, block: Block, gradient: bool) -> Part:
         """Raises Misfit for a block with an error in it."""
         graph = Graph("", block)
         for finding in run_passes(graph):
@@ -68,12 +71,13 @@ class Measure:
         if self._model is None:
             # Whose graph it is means nothing to the costs of a block at a place.
             self._model = CostModel(graph)
-        memory = self._storages(block)
-        alone = self._model.block(block)
-        kept = total(self._model.cells(block, Place(output_kept=True)))
+        memory, place = self._storages(block, gradient), Place(graded=(gradient,))
+        alone = total(self._model.cells(block, place))
+        kept = total(self._model.cells(block, place._replace(output_kept=True)))
         return Part(
             Costs(alone.params, alone.macs, alone.saved_bytes, self._depth(block)),
             memory.keeps_input,
+            memory.gives_gradient,
             memory.passes_through,
             kept.saved_bytes - alone.saved_bytes,
         )
@@ -81,5 +85,7 @@ class Measure:
     def image_bytes(self, block: Block) -> int:
         """What more a measured part keeps of the image, where it is the first to keep it."""
         assert self._model is not None
-        first = total(self._model.cells(block, Place(owns_input=True)))
-        return first.saved_bytes - self._model.block(block).saved_bytes
+        place = Place(graded=(False,))
+        alone = total(self._model.cells(block, place))
+        first = total(self._model.cells(block, place._replace(owns_input=True)))
+        return first.saved_bytes - alone.saved_bytes

@@ -42,6 +42,8 @@ class State(NamedTuple):
     """Pixels of the input from one position to the next, and"""
     dilation: int = 1
     """what there is in place of strides; both for `output_stride` alone."""
+    gradient: bool = False
+    """Whether the map has a gradient, which the image has not."""
     sizes: tuple[Size, ...] = ()
     """Of the map, for inputs of the sizes that the spec expects to be valid."""
 
@@ -264,7 +266,8 @@ class _Variant:
         return stride(stem)
 
     def _add(self, block: Block) -> None:
-        part, state = self.measure.part(block), self.state
+        state = self.state
+        part = self.measure.part(block, state.gradient)
         self.operators += block.operator_count
         self.seal += (_seal(block),)
         if self.operators > MAX_OPERATORS:
@@ -279,7 +282,9 @@ class _Variant:
         if len(sizes) < len(state.sizes):
             raise Misfit("E320", "the network does not take a size that is expected to be valid")
         self.costs = self.costs.plus(part.costs).plus(Costs(memory=kept))
-        self.state = state._replace(type=block.output_type, pending=pending, sizes=sizes)
+        self.state = state._replace(
+            type=block.output_type, pending=pending, gradient=part.gives_gradient, sizes=sizes
+        )
 
 
 def _seal(block: Block) -> object:

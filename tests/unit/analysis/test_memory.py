@@ -11,6 +11,7 @@ from strategies import small_specs
 
 import archcompiler
 from archcompiler.analysis.costs import network_cost
+from archcompiler.analysis.recompute import recomputed, usual_bytes
 from archcompiler.analysis.total import Cost
 from archcompiler.compiler import CompiledNetwork
 
@@ -68,6 +69,60 @@ def test_a_batch_of_a_drawn_network(spec: dict[str, Any]) -> None:
     image = cost.saved_bytes - cost.saved_batch_bytes
     # Small networks run faster on the CPU, which keeps what the meta device keeps.
     assert 2 * image + cost.saved_batch_bytes == measured(network, batch=2, device="cpu")
+
+
+CONV = {"op": "conv", "channels": "c", "kernel": 3}
+OF_THE_IMAGE: dict[str, dict[str, Any]] = {
+    "product": {
+        "pool": {"op": "avg_pool", "kernel": 3, "stride": 1, "padding": 1},
+        "sigmoid": {"op": "sigmoid"},
+        "product": {"op": "mul", "from": ["x", "sigmoid"]},
+        "conv": CONV,
+    },
+    "activation": {"silu": {"op": "silu"}, "conv": CONV},
+    "pool": {
+        "gelu": {"op": "gelu"},
+        "pool": {"op": "max_pool", "kernel": 3, "stride": 1, "padding": 1},
+        "conv": CONV,
+    },
+    "norms": {"norm": {"op": "spatial_norm"}, "bn": {"op": "batch_norm"}, "conv": CONV},
+    "gate": {
+        "mask": {"op": "conv", "channels": "cin", "kernel": 1},
+        "gate": {"op": "gate", "from": ["x", "mask"]},
+        "conv": CONV,
+    },
+    "pairs": {
+        "query": {"op": "conv", "channels": "cin", "kernel": 1},
+        "products": {"op": "dot", "from": ["query", "x"]},
+        "weights": {"op": "softmax"},
+        "sums": {"op": "attend", "from": ["weights", "x"]},
+        "conv": CONV,
+    },
+}
+"""What is made of the image before any weights has no gradient, and nothing is kept for it."""
+
+
+def first_steps(steps: dict[str, Any]) -> dict[str, Any]:
+    """A network that begins with these."""
+    return {
+        "name": "net",
+        "input": [3, 12, 12],
+        "classes": 4,
+        "stem": "none",
+        "stages": [{"channels": 8}, {"channels": 8, "unit": "preact_basic"}],
+        "unit": "first",
+        "blocks": {"first": {"steps": steps}},
+    }
+
+
+@pytest.mark.parametrize("steps", OF_THE_IMAGE.values(), ids=OF_THE_IMAGE)
+def test_what_is_made_of_the_image(steps: dict[str, Any]) -> None:
+    network = archcompiler.compile(first_steps(steps))
+    cost = analytic(network)
+    assert cost.saved_image_bytes == usual_bytes(network.graph)
+    assert cost.saved_image_bytes == recomputed(network.graph, {}).image_bytes
+    said = 2 * cost.saved_image_bytes + cost.saved_batch_bytes
+    assert said == measured(network, batch=2, device="cpu")
 
 
 def test_a_network_counted_by_hand() -> None:

@@ -20,6 +20,7 @@ from tiny import tiny_spec
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+from unit.analysis.test_memory import OF_THE_IMAGE, first_steps
 
 import archcompiler
 from archcompiler import CompiledNetwork
@@ -158,6 +159,12 @@ def test_a_copy_is_not_kept_beside_its_map(share: float) -> None:
     stage = {"channels": 32, "modules": 1, "depth": 1, "attention": {"mask": mask}}
     network = archcompiler.compile(tiny_spec(stage))
     assert_as_planned(network, share)
+
+
+@pytest.mark.parametrize("share", [0.7, 0.3])
+@pytest.mark.parametrize("name", ["product", "norms", "gate", "pairs"])
+def test_nothing_is_kept_for_the_gradient_of_the_image(name: str, share: float) -> None:
+    assert_as_planned(archcompiler.compile(first_steps(OF_THE_IMAGE[name])), share)
 
 
 def test_a_norm_that_others_read_is_not_overwritten() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import FrozenInstanceError, fields
+from itertools import product
 from typing import Any
 
 import pytest
@@ -109,14 +110,22 @@ def test_what_fvcore_counts(applied: Applied) -> None:
 
 @every
 def test_what_autograd_keeps(applied: Applied) -> None:
+    """Also where some inputs have no gradient, as the image has none."""
     op, inputs = applied.op, applied.inputs
     output = op.shape(inputs)
-    saved = op.saved(inputs, output)
-    maps = sum(inputs[i].numel for i in saved.inputs) + (output.numel if saved.output else 0)
     made = module(op, inputs).train()
-    for batch in (1, 3):
-        expected = batch * (BYTES * maps + saved.image_bytes) + saved.batch_bytes
-        assert kept_bytes(made, *images(inputs, batch, requires_grad=True)) == expected
+    roles = op.roles(len(inputs))
+    for graded in product((True, False), repeat=len(inputs)):
+        counted = tuple(g and role != "size" for g, role in zip(graded, roles, strict=True))
+        saved = op.kept(inputs, output, counted)
+        assert not all(graded) or saved == op.saved(inputs, output)
+        maps = sum(inputs[i].numel for i in saved.inputs) + (output.numel if saved.output else 0)
+        for batch in (1, 3):
+            xs = images(inputs, batch)
+            for x, gradient in zip(xs, graded, strict=True):
+                x.requires_grad_(gradient)
+            expected = batch * (BYTES * maps + saved.image_bytes) + saved.batch_bytes
+            assert kept_bytes(made, *xs) == expected
 
 
 @every
