@@ -171,7 +171,8 @@ def _cost(block: Block, step: Step, op: Operator, place: Place) -> Cost:
     own_bytes = BYTES * output.numel if place.output_kept else 0
     if place.owns_input:
         own_bytes += BYTES * block.input.numel
-    reread = sum(inputs[i].numel for i in saved.inputs) + (output.numel if saved.output else 0)
+    copied = saved.copied(inputs)
+    reread = sum(inputs[i].numel for i in saved.inputs) + output.numel * saved.output + copied
     return Cost(
         operators=1,
         params=op.parameters,
@@ -182,7 +183,7 @@ def _cost(block: Block, step: Step, op: Operator, place: Place) -> Cost:
         activations=work.activations,
         # Backwards: one product for the weights, and one for each input but the image.
         train_macs=work.macs * (1 + (op.parameters > 0) + sum(place.graded)),
-        saved_bytes=own_bytes + saved.image_bytes + saved.batch_bytes,
+        saved_bytes=own_bytes + BYTES * copied + saved.image_bytes + saved.batch_bytes,
         saved_batch_bytes=saved.batch_bytes,
         param_bytes=BYTES * (op.parameters + op.buffers),
         map_bytes=BYTES * moved,

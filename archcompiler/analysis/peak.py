@@ -15,7 +15,7 @@ from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.kept_maps import Beside, KeptMaps, What
 from archcompiler.analysis.memory import Graded
 from archcompiler.analysis.moments import Moment, StepMemory
-from archcompiler.analysis.recompute import Recomputation
+from archcompiler.analysis.recompute import Recomputation, chain_path
 from archcompiler.analysis.segments import Segment, segments
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ops.conv import Conv
@@ -86,6 +86,7 @@ class _Step:
         """Whose memory a map is."""
         self.arrived: dict[str, Hashable] = {}
         """The gradient of each map that is not used up, so far."""
+        self.plan = plan
         self.kept = KeptMaps(self.nodes, plan, self.storage, self.sizes)
         for node in self.nodes:
             first = self.storage[node.inputs[0]]
@@ -124,13 +125,17 @@ class _Step:
     def _kept_by(self, node: Node) -> Iterator[What]:
         """Hold what an operator keeps for its derivative."""
         saved = self.saved[node.path]
-        names = [self.storage[node.inputs[i]] for i in saved.inputs]
+        # Of a map that is made again a copy is made when it is needed.
+        again = self.plan is not None and chain_path(node) in self.plan.blocks
+        kept = saved.inputs + saved.copies * again
+        names = [self.storage[node.inputs[i]] for i in kept]
         for name in names + [self.storage[node.path]] * saved.output:
             # The image is there anyway; autocast makes a copy of it.
             if name != INPUT or self.half:
                 self.kept.keep(name, self.sizes[name])
                 yield name
-        own = Amount(saved.image_bytes, saved.batch_bytes + self.copies[node.path])
+        copied = 0 if again else self.bytes * saved.copied(self._inputs(node))
+        own = Amount(saved.image_bytes + copied, saved.batch_bytes + self.copies[node.path])
         if any(own):
             self.kept.keep(Beside(node.path), own)
             yield Beside(node.path)

@@ -192,8 +192,9 @@ class Planner:
             if isinstance(step.body, Block):
                 own += inside(step.body, *graded)
             else:
-                saved = step.body.kept(input_types(block, step), step.type, graded)
-                own += saved.image_bytes * recalls(step.body, saved)
+                types = input_types(block, step)
+                saved = step.body.kept(types, step.type, graded)
+                own += saved.image_bytes * recalls(step.body, saved) + BYTES * saved.copied(types)
         return own
 
     def _choices(
@@ -265,7 +266,7 @@ class Planner:
         known = self.storages(block, gradient)
         sources, types = [known.of[name] for name in step.inputs], input_types(block, step)
         saved = op.kept(types, step.type, graded_inputs(known.graded, step))
-        needs = frozenset(sources[i] for i in saved.inputs)
+        needs = frozenset(sources[i] for i in saved.inputs + saved.copies)
         if op.view:
             yield _Way(None, needs)
             return

@@ -122,6 +122,11 @@ class _Outcome:
             else:
                 beyond += saved.image_bytes
             wanted = {sources[i] for i in saved.inputs}
+            if recomputes:
+                # A copy is made of its map when that is there.
+                wanted |= {sources[i] for i in saved.copies}
+            else:
+                beyond += BYTES * saved.copied(inputs)
             wanted |= {self.storage[node.path]} if saved.output else set()
             if recomputes:
                 needed |= wanted

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.ir import TensorType
 
 BYTES = 4
 """Bytes of a float32."""
@@ -41,7 +42,13 @@ class Saved(NamedTuple):
     inputs: tuple[int, ...] = ()
     """Positions of the inputs that are kept. A map kept by several operators is kept once."""
     output: bool = False
+    copies: tuple[int, ...] = ()
+    """Positions of the inputs that are kept as a copy in another order of memory."""
     image_bytes: int = 0
     """Bytes beyond maps of the graph, for each image."""
     batch_bytes: int = 0
     """Bytes beyond maps of the graph that do not grow with the batch: statistics of BN."""
+
+    def copied(self, inputs: tuple[TensorType, ...]) -> int:
+        """Elements of the copies, one image."""
+        return sum(inputs[i].numel for i in self.copies)

@@ -188,8 +188,15 @@ class SpatialNorm(Operator):
         return Work(fvcore_flops=4 * output.numel, elements=output.numel)
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        # Mean and inverse deviation of each map of each image.
-        return Saved(inputs=(0,), image_bytes=2 * BYTES * output.channels)
+        # Mean and inverse deviation of each map of each image. Maps have their channels last, and
+        # torch makes a copy of them that has not.
+        (x,) = inputs
+        ordered = x.dims == 1 or x.channels == 1
+        return Saved(
+            inputs=(0,) if ordered else (),
+            copies=() if ordered else (0,),
+            image_bytes=2 * BYTES * output.channels,
+        )
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return 0, size - 1

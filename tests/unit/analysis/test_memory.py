@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
-from saved_tensors import saved_bytes
+from saved_tensors import in_order, kept_bytes, saved_bytes
 from strategies import small_specs
 
 import archcompiler
@@ -123,6 +124,26 @@ def test_what_is_made_of_the_image(steps: dict[str, Any]) -> None:
     assert cost.saved_image_bytes == recomputed(network.graph, {}).image_bytes
     said = 2 * cost.saved_image_bytes + cost.saved_batch_bytes
     assert said == measured(network, batch=2, device="cpu")
+
+
+def test_a_copy_is_kept_beside_the_map_that_others_keep() -> None:
+    """An instance norm wants maps whose channels are not last."""
+    steps = {
+        "conv": CONV,
+        "norm": {"op": "spatial_norm"},
+        "conv2": CONV,
+        "conv3": {**CONV, "from": "conv"},
+        "add": {"op": "add", "from": ["conv2", "conv3"]},
+    }
+    for size in ([3, 12, 12], [3, 12], [3, 6, 6, 6]):
+        network = archcompiler.compile({**first_steps(steps), "input": size})
+        cost = analytic(network)
+        assert cost.saved_image_bytes == usual_bytes(network.graph)
+        assert cost.saved_image_bytes == recomputed(network.graph, {}).image_bytes
+        # The images have their channels last, as the maps have.
+        images = in_order(torch.zeros(2, *size))
+        kept = kept_bytes(network.module().train(), images)
+        assert kept == 2 * cost.saved_image_bytes + cost.saved_batch_bytes
 
 
 def test_a_network_counted_by_hand() -> None:

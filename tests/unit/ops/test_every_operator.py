@@ -119,7 +119,8 @@ def test_what_autograd_keeps(applied: Applied) -> None:
         counted = tuple(g and role != "size" for g, role in zip(graded, roles, strict=True))
         saved = op.kept(inputs, output, counted)
         assert not all(graded) or saved == op.saved(inputs, output)
-        maps = sum(inputs[i].numel for i in saved.inputs) + (output.numel if saved.output else 0)
+        maps = sum(inputs[i].numel for i in saved.inputs) + output.numel * saved.output
+        maps += saved.copied(inputs)
         for batch in (1, 3):
             xs = images(inputs, batch)
             for x, gradient in zip(xs, graded, strict=True):
