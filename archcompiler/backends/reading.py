@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,3 +43,14 @@ def said_by(exc: BaseException) -> str:
     except BaseException:
         reason = ""
     return f"{type(exc).__name__}: {reason}" if reason else type(exc).__name__
+
+
+@contextmanager
+def damaged(what: str) -> Iterator[None]:
+    """Have whatever a part of a file raises that is read be UnknownOperation."""
+    try:
+        yield
+    except UnknownOperation:
+        raise
+    except Exception as exc:
+        raise UnknownOperation(f"{what}: {said_by(exc)[:200]}") from None

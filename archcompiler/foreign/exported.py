@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.fx.graph import CodeGen
 
-from archcompiler.backends.reading import UnknownOperation, said_by
+from archcompiler.backends.reading import damaged
 
 Call: TypeAlias = tuple[Any, tuple[Any, ...], dict[str, Any]]
 """A function, its arguments, and those with names."""
@@ -25,15 +25,13 @@ def read_exported(path: Path) -> nn.Module:
 
     Raises UnknownOperation for a file that cannot be read.
     """
-    try:
-        with _quiet():
-            module = torch.export.load(path).module(check_guards=False)
-    except Exception as exc:
+    with damaged("torch.export says"), _quiet():
         # Of a damaged file, and of versions that do not go together.
-        raise UnknownOperation(f"torch.export says {said_by(exc)}") from None
+        module = torch.export.load(path).module(check_guards=False)
     for node in list(module.graph.nodes):
         if node.op == "call_function":
-            _reword(node)
+            with damaged(f"`{node.target}`"):
+                _reword(node)
     module.graph.set_codegen(CodeGen())  # one that takes and returns tensors as they are
     module.graph.eliminate_dead_code()
     return fx.GraphModule(module, module.graph)

@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, fx, nn
 
-from archcompiler.backends.reading import UnknownOperation, said_by
+from archcompiler.backends.reading import UnknownOperation, damaged
 from archcompiler.foreign.onnx_words import WORDS
 
 _SKIPPED: Final = frozenset({"Shape", "Slice", "Gather", "Unsqueeze", "Squeeze", "Cast"})
@@ -25,11 +25,8 @@ def read_onnx(path: Path) -> nn.Module:
     """
     import onnx
 
-    try:
+    with damaged("onnx says"):
         model = onnx.shape_inference.infer_shapes(onnx.load(path), data_prop=True)
-    except Exception as exc:
-        # Of whatever bytes a file may have.
-        raise UnknownOperation(f"onnx says {said_by(exc)[:200]}") from None
     if not model.graph.output:
         raise UnknownOperation("its graph has no output")
     return Reader(model.graph).module()
@@ -49,12 +46,14 @@ class Reader:
         from onnx.numpy_helper import to_array
 
         for tensor in self.graph.initializer:
-            self.constants[tensor.name] = torch.from_numpy(to_array(tensor).copy())
+            with damaged(f"the tensor `{tensor.name}`"):
+                self.constants[tensor.name] = torch.from_numpy(to_array(tensor).copy())
         for number, value in enumerate(self.graph.input):
             if value.name not in self.constants:
                 self.values[value.name] = self.traced.placeholder(f"x{number}")
         for node in self.graph.node:
-            self._read(node)
+            with damaged(f"a {node.op_type} of ONNX"):
+                self._read(node)
         self.traced.output(tuple(self.node(value.name) for value in self.graph.output))
         self.traced.eliminate_dead_code()
         return fx.GraphModule(self.holder, self.traced)
@@ -96,11 +95,8 @@ class Reader:
         from onnx.reference import ReferenceEvaluator
 
         feeds = {name: self.constants[name].numpy() for name in node.input if name}
-        try:
+        with damaged(f"a constant {node.op_type} of ONNX"):
             (value, *_) = ReferenceEvaluator(node).run(None, feeds)
-        except Exception as exc:
-            problem = f"a constant {node.op_type} of ONNX: {said_by(exc)[:200]}"
-            raise UnknownOperation(problem) from None
         return torch.as_tensor(value)
 
     def initial(self, name: str) -> bool:

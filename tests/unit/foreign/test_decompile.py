@@ -298,6 +298,27 @@ def test_what_computes_nothing_is_no_network(
     assert why in str(result.exception)
 
 
+@pytest.mark.parametrize(
+    ("kind", "inputs", "outputs", "why"),
+    [
+        ("MaxPool", ["x"], ["y"], "a MaxPool of ONNX: KeyError: 'kernel_shape'"),
+        ("Conv", ["x"], ["y"], "a Conv of ONNX: ValueError"),
+        ("Constant", [], ["y"], "a Constant of ONNX: ValueError"),
+    ],
+)
+def test_an_onnx_file_of_unsound_nodes(
+    kind: str, inputs: list[str], outputs: list[str], why: str, tmp_path: Path
+) -> None:
+    from onnx import TensorProto, helper, save
+
+    maps = [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 3, 8, 8]) for n in "xy"]
+    node = helper.make_node(kind, inputs, outputs)
+    path = tmp_path / "odd.onnx"
+    save(helper.make_model(helper.make_graph([node], "odd", maps[:1], maps[1:])), path)
+    with pytest.raises(CompileError, match=f"E901.*{re.escape(why)}"):
+        load_implementation(str(path), "<module>")
+
+
 def test_an_onnx_file_whose_graph_has_no_output(tmp_path: Path) -> None:
     import onnx
 
