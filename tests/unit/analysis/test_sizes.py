@@ -67,10 +67,6 @@ EVEN = {
     "key": {"op": "max_pool", "kernel": 2, "from": "conv"},
     "sums": {"op": "attend", "from": ["weights", "value"]},
 }
-ONE = {
-    "products": {"op": "dot", "from": ["conv", "conv"]},
-    "back": {"op": "conv", "channels": "c", "kernel": 1},
-}
 
 
 @pytest.mark.parametrize(
@@ -82,9 +78,8 @@ ONE = {
         (unit(PAIRS, 6, 6), "2 and more"),
         (unit(PAIRS, 6, 4), "2 and more"),
         (unit(EVEN, 6, 6), "2, 4, 6, 8, 10, 12 and more"),
-        ({**unit(ONE, 4, 4), "stages": [{"channels": 16}]}, "4"),
     ],
-    ids=["strict", "spatial", "cifar", "pairs", "pairs-not-square", "pairs-of-even", "one"],
+    ids=["strict", "spatial", "cifar", "pairs", "pairs-not-square", "pairs-of-even"],
 )
 def test_against_torch(spec: dict[str, Any], expected: str) -> None:
     network = archcompiler.compile(spec)
