@@ -22,7 +22,7 @@ _PLAINER: Final = {"─": "-", "–": "-", "−": "-", "…": "~", "·": "|", "�
 """What is printed of our own signs where the encoding of a stream lacks them, as wide as they."""
 _NAMES: Final = {1: "stdout", 2: "stderr"}
 _HANDLER: Final = "archcompiler.plainer"
-_STYLE: Final = re.compile(r"(\x1b\[[0-9;]*m|[\n\t])")
+_STYLE: Final = r"(\x1b\[[0-9;]*m|[\n\t])"
 
 
 def line(text: object, *, err: bool = False) -> None:
@@ -32,7 +32,7 @@ def line(text: object, *, err: bool = False) -> None:
 
 def page(text: str, *, err: bool = False, styled: bool = False) -> None:
     """Print lines that are our own, with colours only if they are `styled` by us."""
-    parts = _STYLE.split(text)
+    parts = re.split(_STYLE, text)
     kept = ("\n", "\t", "\x1b") if styled else ("\n", "\t")
     _write("".join(p if p.startswith(kept) else _visible(p) for p in parts), err=err)
 

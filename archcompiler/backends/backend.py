@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
@@ -57,8 +56,7 @@ class Frame(NamedTuple):
         return f"{function}({', '.join([*arguments, *handed])})"
 
 
-@dataclass(frozen=True, eq=False)
-class Backend:
+class Backend(NamedTuple):
     """A framework that networks are printed for."""
 
     name: str

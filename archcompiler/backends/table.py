@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ops.base import Operator
@@ -40,6 +41,11 @@ class Table(Generic[R]):
         raise CompileError(error("E315", message, help=help))
 
     def _built_in(self, kind: str) -> R:
-        module = import_module(f"archcompiler.backends.{self.name}.ops.{FAMILIES[kind]}")
-        found: Mapping[str, R] = module.RECORDS
-        return found[kind]
+        found: R = _records(self.name, FAMILIES[kind])[kind]
+        return found
+
+
+@cache
+def _records(name: str, family: str) -> Mapping[str, Any]:
+    records: Mapping[str, Any] = import_module(f"archcompiler.backends.{name}.ops.{family}").RECORDS
+    return records
