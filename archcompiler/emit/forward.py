@@ -100,6 +100,7 @@ class _Writer:
     written: bool = False
     """Whether the item at hand is, so that it reads nothing any more."""
     returned: Value = field(default_factory=lambda: Value(X))
+    """What was returned last, before it was made a map or a vector."""
     reading: frozenset[str] = frozenset()
     """Variables that a group reads which is about to be written behind that of its result."""
 

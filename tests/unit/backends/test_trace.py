@@ -91,6 +91,19 @@ def test_what_is_no_operator_is_refused(function: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x * torch.flatten(x.mean((2, 3), keepdim=True), 1),
+        lambda x: F.adaptive_avg_pool2d(x, 1).flatten(1) + x,
+    ],
+)
+def test_a_vector_beside_a_map_is_refused(function: Any) -> None:
+    """It runs where a map is as wide as it has channels, and has them along its width."""
+    with pytest.raises(UnknownOperation, match="beside maps"):
+        trace(Applied(function), TensorType(6, 6, 6))
+
+
+@pytest.mark.parametrize(
     ("function", "expected"),
     [
         (lambda x: (1 + x) * x, ["gate"]),

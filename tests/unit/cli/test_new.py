@@ -172,3 +172,9 @@ def test_what_is_listed_can_be_named() -> None:
 
 def _titles(found: dict[str, list[dict[str, str]]]) -> list[str]:
     return [entry["title"] for entries in found.values() for entry in entries]
+
+
+def test_what_is_said_of_a_name_with_a_space_is_a_command() -> None:
+    run("new", "my net.toml", "--from", "attention56")
+    text = Path("my net.toml").read_text(encoding="utf-8")
+    assert "`archcompiler show 'my net.toml'` prints it" in text

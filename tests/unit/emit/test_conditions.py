@@ -126,6 +126,14 @@ SPECS: dict[str, Steps] = {
         "d": {"op": "linear", "features": "c", "when": "cin == c"},
         "end": {"op": "mul", "from": ["d", "a"]},
     },
+    "a vector is read by a group that makes a map of it": {
+        "a": CONV,
+        "b": {"op": "global_avg_pool"},
+        "d": {"op": "linear", "features": "c"},
+        "e": {**CONV, "when": "c > 10"},
+        "f": {"op": "mul", "from": ["e", "e"], "when": "c > 10"},
+        "end": {"op": "mul", "from": ["f", "a"]},
+    },
     "a vector goes into a block": {
         "a": CONV,
         "b": {"op": "global_avg_pool"},

@@ -294,3 +294,11 @@ def test_a_table_and_a_plot_are_two_files(folder: Path) -> None:
     words = ("-o", "front.svg", "--format", "csv", "--plot", "./front.svg")
     assert "written twice" in run("search", "space.toml", *words, code=2).stderr
     assert not Path("front.svg").exists()
+
+
+def test_specs_that_could_not_be_read_where_they_would_be_are_not_written(folder: Path) -> None:
+    (folder / "pyproject.toml").unlink()
+    said = run("search", "space.toml", "--write", "inner/found", "--top", "1", code=2).stderr
+    assert "E208" in said
+    assert "nothing is written: `inner/found/space_1.toml` is only what it would be" in said
+    assert not Path("inner/found").exists()
