@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcompiler.analysis.depth import trunk_depth
+from archcompiler.analysis.memory import Graded
 from archcompiler.analysis.parameters import parameter_count
 from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import Helper
@@ -25,6 +26,7 @@ from archcompiler.ir.strides import stride
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
+from archcompiler.ops.norm import GroupNorm
 from archcompiler.spec.model import Init, Spec
 from archcompiler.spec.names import class_name
 
@@ -74,7 +76,22 @@ class NetworkView:
     @property
     def memory_format(self) -> str | None:
         """The order of maps with channels last; None of sequences, for which torch has none."""
+        if self.plain_images:
+            return None
         return {2: "channels_last", 3: "channels_last_3d"}.get(self.dims)
+
+    @cached_property
+    def plain_images(self) -> bool:
+        """Whether images are not to have channels last: PyTorch 2.13 crashes in the backward pass
+        of a GroupNorm of such a map that needs no gradient.
+        """
+        if not any(isinstance(op, GroupNorm) for op in _operators(self.graph)):
+            return False
+        nodes = list(self.graph.nodes())
+        graded = Graded(nodes)
+        return any(
+            isinstance(node.op, GroupNorm) and not any(graded.inputs(node)) for node in nodes
+        )
 
     @property
     def init(self) -> Init:

@@ -103,6 +103,11 @@ def _assumptions(plan: Plan) -> Iterator[str]:
         "Memory: maps and gradients as eager PyTorch holds them, without workspaces of kernels,\n"
         "gaps between blocks of memory, and what a driver takes."
     )
+    if plan.machines.accelerator is None and plan.recipe.speed.precision == "auto":
+        yield (
+            "Precision: float32, as no device is named. One that computes bfloat16, as newer\n"
+            "processors do, trains in it: `--set speed.precision=bfloat16` plans that."
+        )
     if plan.machines.sharded:
         yield "Shards: a block at a time is whole, and all that is in none, as FSDP2 has them."
     if plan.seconds is not None:

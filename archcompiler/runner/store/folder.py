@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,8 @@ class RunFolder:
 
         Raises CompileError E710.
         """
-        kept = path.with_name(f"{path.name}.damaged")
+        names = (path.with_name(f"{path.name}.damaged{n or ''}") for n in count())
+        kept = next(name for name in names if not name.exists())
         self.write(kept, path.read_bytes())
         message = f"`{path}` {problem}"
         return warning("W743", message, notes=(f"as it was, it is `{kept}` from now on",))

@@ -244,6 +244,14 @@ def test_what_does_not_fit_is_exit_code_1() -> None:
     assert "does not fit; at most " in text
 
 
+def test_which_precision_a_plan_without_a_device_has() -> None:
+    spec = "attention56_cifar"
+    told = "Precision: float32, as no device is named"
+    assert told in invoke(spec)[1]
+    assert told not in invoke(spec, "--device", "a100")[1]
+    assert told not in invoke(spec, "--set", "speed.precision=float32")[1]
+
+
 def test_what_an_accelerator_emulates_is_said() -> None:
     words = ("attention56_cifar", "--set", "speed.precision=bfloat16", "--device")
     assert "bfloat16: NVIDIA T4 16 GB emulates it" in invoke(*words, "t4")[1]

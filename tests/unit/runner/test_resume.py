@@ -292,3 +292,7 @@ def test_what_is_damaged_is_kept_aside(job: Jobs, tmp_path: Path) -> None:
     assert (tmp_path / "run" / "metrics.jsonl.damaged").read_text() == damaged
     assert (tmp_path / "run" / "run.json.damaged").read_text() == '{"classes"'
     assert len(json.loads(record.read_text())["starts"]) == 1
+    record.write_text("[1")
+    assert [w.code for w in train(again).warnings] == ["W743"]
+    assert (tmp_path / "run" / "run.json.damaged").read_text() == '{"classes"'
+    assert (tmp_path / "run" / "run.json.damaged1").read_text() == "[1"

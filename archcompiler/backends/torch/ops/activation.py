@@ -10,7 +10,6 @@ from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops import activation as ops
 
 if TYPE_CHECKING:
-    import torch
     from torch import fx, nn
 
     from archcompiler.backends.torch.reading import Reading, Seen
@@ -112,7 +111,7 @@ def _read_identity() -> Iterable[Reader]:
 
     yield Reader(nn.Identity, read)
 
-    def read_order(seen: Seen, x: fx.Node, memory_format: torch.memory_format) -> Reading:
+    def read_order(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
         return x  # the same map, in another order
 
     yield Reader("to", read_order)
