@@ -13,6 +13,7 @@ from benchmarks.timing import Comparison, Course
 
 PARTS = {
     "cold": "cold starts and builds against `import torch`; builds of many modules",
+    "compiling": "`torch.compile` of each distinct block against that of the whole network",
     "costs": "cost tables against fvcore; tables of many modules",
     "deploy": "the file for inference, ONNX Runtime and OpenVINO against eager PyTorch",
     "figures": "figures against their bounds of time and memory",

@@ -16,6 +16,7 @@ from archcompiler.runner.data.files import unreadable
 from archcompiler.runner.data.fitting import large_batch
 from archcompiler.runner.data.opening import OpenedData
 from archcompiler.runner.engine.building import build_state
+from archcompiler.runner.engine.compiling import amount
 from archcompiler.runner.engine.loop import Loop, diverged
 from archcompiler.runner.engine.preparing import Prepared, hardware_for, prepare
 from archcompiler.runner.engine.state import TrainingState
@@ -80,7 +81,7 @@ def train(job: Job) -> Outcome:
     """
     start = time.perf_counter()
     here = read_place()
-    hardware = hardware_for(job.loaded, here, job.strategy)
+    hardware = hardware_for(job.network, job.loaded, here, job.strategy)
     count = replicas(job.loaded.recipe.speed, here.size)
     with (
         hardware.computing(),
@@ -197,6 +198,8 @@ class _Run:
             f"{self.job.folder.path}"
         )
         say(self.data.summary)
+        if recipe.speed.compile != "off":
+            say(f"compiling {amount(self.job.network.graph, recipe.speed.compile)}")
         layout = self.job.loaded.data
         if layout is not None:
             say(f"`{layout.folder}` has {layout.summary}; the recipe that results:")

@@ -12,7 +12,7 @@ from benchmarks.gpu.stepping import PLAIN, of_the_runner
 from benchmarks.timing import Comparison, compared
 
 NETWORKS = {"attention56": 128, "attention452": 32}
-MODES = ("on", "reduce-overhead", "max-autotune")
+MODES = ("on", "blocks", "reduce-overhead", "max-autotune")
 
 
 def measure(setting: Setting) -> Iterator[Comparison]:

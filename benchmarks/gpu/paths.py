@@ -52,6 +52,8 @@ COMPILED = (
     ("speed.compile=on", "speed.precision=float16"),
     ("speed.compile=on", "speed.memory=40%"),
     ("speed.compile=on", "speed.checkpointing=true"),
+    ("speed.compile=blocks",),
+    ("speed.compile=blocks", "speed.checkpointing=true"),
     ("speed.compile=reduce-overhead",),
     ("speed.compile=max-autotune",),
 )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 import archcompiler
 from archcompiler.runner.engine.building import build_state
 from archcompiler.runner.engine.keeping import planned_on
+from archcompiler.runner.engine.preparing import hardware_for
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.recipe.settling import settle_recipe
 from archcompiler.runner.system.distributed import World
@@ -86,7 +87,7 @@ def of_the_runner(setting: Setting, spec: str, batch: int, settings: Sequence[st
     network = archcompiler.compile(spec)
     given = [f"batch_size={batch}", f"device={setting.device_name}", f"optimizer.lr={SLOW}"]
     loaded = load_recipe(RECIPE, [*given, *settings])
-    hardware = settle(loaded, setting.device)
+    hardware = hardware_for(network, loaded, ALONE, "ddp")
     recipe = settle_recipe(loaded, IMAGES, network.spec.input[0])
     plan = planned_on(hardware, ALONE, "ddp", loaded, recipe, network.graph)
     state, model = build_state(network, recipe, plan, {}, hardware, World(), "ddp")

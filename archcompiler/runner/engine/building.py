@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.runner.data.randomness import Stream, word
-from archcompiler.runner.engine.keeping import kept_share
+from archcompiler.runner.engine.compiling import compile_module
 from archcompiler.runner.engine.optimizer import MovingAverage, make_optimizer
 from archcompiler.runner.engine.state import TrainingState
 from archcompiler.runner.recipe.choices import Strategy
@@ -47,12 +47,7 @@ def build_state(
     if recipe.speed.sync_bn:
         module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
     if hardware.compile:
-        # By name: on a CPU nothing else has imported it so far.
-        from torch._functorch import config
-
-        # The compiler has a plan of its own, for a share.
-        config.activation_memory_budget = kept_share(network.graph, plan)
-        module.compile(mode=hardware.compile_mode)
+        compile_module(module, network.graph, plan, hardware)
     model = distribute(module, world, strategy, device)
     optimizer = make_optimizer(module, recipe.optimizer, device)
     average = MovingAverage(module, recipe.ema) if recipe.ema else None

@@ -8,6 +8,7 @@ from archcompiler.analysis.recompute import Recomputation
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import Diagnostic
 from archcompiler.runner.data.opening import OpenedData, open_data, with_workers
+from archcompiler.runner.engine.compiling import repeats_much
 from archcompiler.runner.engine.keeping import planned_on
 from archcompiler.runner.engine.memory import require_memory
 from archcompiler.runner.recipe.batches import require_batches
@@ -35,11 +36,13 @@ class Prepared:
     warnings: tuple[Diagnostic, ...]
 
 
-def hardware_for(loaded: LoadedRecipe, here: Place, strategy: Strategy) -> Hardware:
+def hardware_for(
+    network: CompiledNetwork, loaded: LoadedRecipe, here: Place, strategy: Strategy
+) -> Hardware:
     """What a process computes on, with torch's switches set. Raises CompileError E702 or E707."""
     device = resolve_device(loaded.recipe.device, here)
     require_shards(loaded, here.size, strategy, device.type)
-    return settle(loaded, device, here.size)
+    return settle(loaded, device, here.size, repeats_much=repeats_much(network.graph))
 
 
 def prepare(
@@ -62,7 +65,7 @@ def prepare(
 
 def require_trainable(network: CompiledNetwork, loaded: LoadedRecipe) -> None:
     """Raise the CompileError by which this process alone could not begin to train."""
-    hardware = hardware_for(loaded, ALONE, "ddp")
+    hardware = hardware_for(network, loaded, ALONE, "ddp")
     with hardware.computing(), explained(loaded.recipe):
         prepare(network, loaded, hardware, ALONE, "ddp")
 

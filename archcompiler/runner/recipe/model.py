@@ -290,8 +290,10 @@ class Speed(Model):
     """Let float32 matrix products on CUDA round their inputs to TF32."""
     channels_last: Switch = "auto"
     """Memory order of images; auto: on CUDA and the CPU, unless `deterministic`."""
-    compile: Literal["auto", "on", "off", "reduce-overhead", "max-autotune"] = "auto"
-    """`torch.compile`, in its default mode or the one that is named; auto: on, on CUDA."""
+    compile: Literal["auto", "on", "off", "blocks", "reduce-overhead", "max-autotune"] = "auto"
+    """`torch.compile` of the whole network, in its default mode or the one that is named; or of
+    its blocks, each distinct one once, for an earlier first step. auto: off on the CPU, on CUDA
+    blocks of networks that repeat more than 1,000 operators, of others the whole."""
     memory: MemoryLimit = "auto"
     """What autograd may keep for the backward pass, as a share of what it keeps as usual, `40%`; or
     what a whole step may take, `8GB`. The rest is made again, with the least work that there is.

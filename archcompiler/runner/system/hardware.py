@@ -29,13 +29,21 @@ class Hardware:
     device: torch.device
     precision: torch.dtype
     channels_last: bool
-    compile: bool
-    compile_mode: str | None = None
-    """Of `torch.compile`; None is its default."""
+    compiled: str
+    """As `speed.compile` says it."""
     tf32: bool = False
     """Whether float32 is rounded to TF32 on its way into a product."""
     threads: int = 0
     """Of a process that trains on the CPU; 0 leaves them to torch."""
+
+    @property
+    def compile(self) -> bool:
+        return self.compiled != "off"
+
+    @property
+    def compile_mode(self) -> str | None:
+        """Of `torch.compile`; None is its default."""
+        return None if self.compiled in ("off", "on", "blocks") else self.compiled
 
     @property
     def memory_format(self) -> torch.memory_format:
@@ -133,7 +141,7 @@ class Hardware:
             update={
                 "precision": str(self.precision).removeprefix("torch."),
                 "channels_last": "on" if self.channels_last else "off",
-                "compile": (self.compile_mode or "on") if self.compile else "off",
+                "compile": self.compiled,
                 "threads": self.threads,
             }
         )
@@ -184,16 +192,22 @@ def computes_bfloat16(device: torch.device) -> bool:
     return any(bool(has.get(name)) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Hardware:
-    """Settle every `auto` and set torch's switches. Raises CompileError E707."""
+def settle(
+    loaded: LoadedRecipe, device: torch.device, processes: int = 1, *, repeats_much: bool = False
+) -> Hardware:
+    """Settle every `auto` and set torch's switches. Raises CompileError E707.
+
+    A network that `repeats_much` is compiled block by block where the recipe leaves it open.
+    """
     speed = loaded.recipe.speed
     cuda = device.type == "cuda"
     precision = speed.precision
     if precision == "auto":
         precision = "bfloat16" if computes_bfloat16(device) else "float32"
-    compiles = speed.compile != "off"
-    if speed.compile == "auto":
+    compiled: str = speed.compile
+    if compiled == "auto":
         compiles = cuda and not speed.deterministic and has_triton()
+        compiled = "off" if not compiles else "blocks" if repeats_much else "on"
     _require(loaded, device, processes)
     tf32 = cuda and speed.tf32 and not speed.deterministic
     torch.backends.cuda.matmul.allow_tf32 = tf32
@@ -211,8 +225,7 @@ def settle(loaded: LoadedRecipe, device: torch.device, processes: int = 1) -> Ha
         device,
         getattr(torch, precision),
         speed.channels_last == "on" or (speed.channels_last == "auto" and not plain),
-        compiles,
-        None if speed.compile in ("auto", "on", "off") else speed.compile,
+        compiled,
         tf32,
         speed.threads or int(speed.shards > 0),
     )
