@@ -223,7 +223,8 @@ class _Step:
 
     def _differentiated(self, node: Node, added: int = 0) -> Moment:
         image, batch = self.passing.amount
-        scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
+        types = self._inputs(node), node.type
+        scratch = self.bytes * node.op.scratch(*types) + node.op.scratch_bytes(*types)
         passing = Amount(image + scratch, batch + self.copies[node.path] + added)
         return self._now(node.path)._replace(passing=passing)
 
@@ -265,7 +266,7 @@ class _Step:
 
     def _made(self, name: str, node: Node, gradient: Hashable) -> Hashable:
         """The gradient of an input: a sum hands its own on, a view looks at it."""
-        if node.op.view or (node.op.kind == "add" and self.types[name] == node.type):
+        if node.op.lends(self.types[name], node.type):
             self.passing.hold(gradient)
             return gradient
         return self._new(name)

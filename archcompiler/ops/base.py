@@ -190,9 +190,17 @@ class Operator:
         """Elements of maps that its derivative makes on the way and drops, one image.
 
         Beside the gradients that it takes and gives. Some for what torch has no kernel of; a peak
-        of memory is higher by them.
+        of memory is higher by them. Less than none where not all that it gives is there at once.
         """
         return 0
+
+    def scratch_bytes(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        """The same in bytes, of what has a type of its own: comparisons, and how many hold."""
+        return 0
+
+    def lends(self, input: TensorType, output: TensorType) -> bool:
+        """Whether the gradient of an input of this type is memory of that of the output."""
+        return self.view and input.numel == output.numel
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         """First and last position, along one axis, that one output position reads of each input.

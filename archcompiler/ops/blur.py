@@ -67,9 +67,15 @@ class BlurPool(Operator):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         # The map, and the map with its reflected edges.
-        (x,) = inputs
-        padded = x.channels * prod(side + 2 * self._edge for side in x.size)
-        return Saved(inputs=(0,), image_bytes=BYTES * padded)
+        return Saved(inputs=(0,), image_bytes=BYTES * self._padded(*inputs))
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # The gradient of the map with its edges comes before that of the map.
+        return self._padded(*inputs) - inputs[0].numel
+
+    def _padded(self, x: TensorType) -> int:
+        """Elements of a map with its reflected edges."""
+        return int(x.channels * prod(side + 2 * self._edge for side in x.size))
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         first = position * self.stride - self._edge

@@ -105,6 +105,10 @@ class LayerScale(Elementwise):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,))
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # What is summed to the gradient of the factors.
+        return output.numel
+
     @property
     def parameters(self) -> int:
         return self.channels
@@ -130,6 +134,11 @@ class Affine(Elementwise):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,))
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # What is summed to the gradient of the scales: a product with the map times a factor of 1,
+        # which `addcmul` has.
+        return 2 * output.numel
 
     @property
     def parameters(self) -> int:
