@@ -19,6 +19,8 @@ A symbol has `+ - * //` with ints and symbols, and `str()` gives its Python sour
 compared and has no truth value.
 """
 
+Cast = Literal["half", "wide"]
+"""What autocast makes of an operator: its inputs are cast to 16 bits, or its output is float32."""
 Role = Literal["conv", "linear", "pool", "resample", "join", "norm", "other"]
 """The class of operators that a figure draws alike."""
 
@@ -70,6 +72,8 @@ class Operator:
     """Whether three and more inputs are the same as taking two at a time, in order."""
     crossed: ClassVar[bool] = False
     """Whether each input is kept for the gradient of the others, as factors are."""
+    cast: ClassVar[Cast | None] = None
+    """Where it is None the output has the type of the inputs, or float32 where they differ."""
     whole: ClassVar[frozenset[str]] = frozenset()
     """Roles of the inputs that every position of the output reads all of."""
     backends: ClassVar[Mapping[str, object]] = {}

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import BYTES, Saved, Work
 from archcompiler.ops.sides import ArgumentError
 
@@ -25,6 +25,7 @@ class BlurPool(Operator):
     """
 
     kind: ClassVar[str] = "blur_pool"
+    cast: ClassVar[Cast | None] = "half"
     role: ClassVar[Role] = "pool"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "kernel": Argument("int", 3, "3 or 5", least=3, most=5),
@@ -67,7 +68,8 @@ class BlurPool(Operator):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         # The map, and the map with its reflected edges.
-        return Saved(inputs=(0,), image_bytes=BYTES * self._padded(*inputs))
+        padded = self._padded(*inputs)
+        return Saved(inputs=(0,), image_bytes=BYTES * padded, typed=padded)
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         # The gradient of the map with its edges comes before that of the map.

@@ -78,8 +78,9 @@ class Maximum(Join):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         # Two at a time: of more, what comes between is kept as well.
-        between = (broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
-        return Saved(inputs=tuple(range(len(inputs))), image_bytes=BYTES * sum(between))
+        between = sum(broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
+        read = tuple(range(len(inputs)))
+        return Saved(inputs=read, image_bytes=BYTES * between, typed=between)
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         # The gradients of the last two have the size of the output until they are summed to that

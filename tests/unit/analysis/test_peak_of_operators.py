@@ -50,6 +50,37 @@ OPERATORS: dict[str, Steps] = JOINS | {
 }
 
 
+TYPED: dict[str, Steps] = {
+    "layer-scale-after": {"conv": LEFT, "scale": {"op": "layer_scale"}, "act": {"op": "silu"}},
+    "layer-scale-read": {"scale": {"op": "layer_scale"}, "conv": LEFT},
+    "layer-scale-added": {
+        "scale": {"op": "layer_scale"},
+        "sum": {"op": "add", "from": ["scale", "x"]},
+        "act": {"op": "silu"},
+    },
+    "layer-scale-times": {
+        "scale": {"op": "layer_scale"},
+        "product": {"op": "mul", "from": ["scale", "x"]},
+        "conv": LEFT,
+    },
+    "layer-scale-twice": {
+        "scale": {"op": "layer_scale"},
+        "norm": {"op": "batch_norm"},
+        "conv1": LEFT,
+        "conv2": {**LEFT, "from": "norm"},
+        "sum": {"op": "add", "from": ["conv1", "conv2"]},
+    },
+    "dropout": {"dropout": {"op": "dropout", "probability": 0.5}, "act": {"op": "silu"}},
+}
+"""What autocast leaves in float32, and all that is made of it until a convolution reads it."""
+HALF: dict[str, Steps] = {
+    name: steps
+    for name, steps in (OPERATORS | TYPED).items()
+    # On a CPU edges are reflected in float32, on a GPU in 16 bits.
+    if name not in ("affine", "blur_pool")
+}
+
+
 def around(steps: Steps) -> dict[str, Any]:
     """A network that keeps little but what these steps do."""
     end = {"pool": PIXEL, "linear": {"op": "linear", "features": "classes"}}
@@ -73,3 +104,20 @@ def test_the_peak_of_an_operator(name: str) -> None:
     measured = Measured(network, IMAGES, device="cpu")
     found = measured.by_us()
     assert measured.state + predicted(network, IMAGES) == pytest.approx(found, rel=0.01)
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_the_peak_of_an_operator_by_autocast(name: str) -> None:
+    network = archcompiler.compile(around(HALF[name]))
+    measured = Measured(network, IMAGES, half=True)
+    found = measured.by_us()
+    foreseen = measured.state + predicted(network, IMAGES, half=True)
+    assert foreseen == pytest.approx(found, rel=0.01)
+
+
+def test_a_shift_and_a_scale_by_autocast() -> None:
+    """What `addcmul` makes of its factor has gone when a gradient is cast: both are counted."""
+    network = archcompiler.compile(around(OPERATORS["affine"]))
+    measured = Measured(network, IMAGES, half=True)
+    found = measured.by_us()
+    assert found <= measured.state + predicted(network, IMAGES, half=True) <= 1.25 * found
