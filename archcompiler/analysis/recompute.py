@@ -104,7 +104,7 @@ class _Outcome:
         """Maps that a block is told to keep, as their operators' paths."""
         made = names_of_maps(self.graph)
         names = {name for kept in self.blocks.values() for name in kept}
-        return {self.storage[made[name]] for name in names}
+        return {made[name] for name in names}
 
     def found(self) -> Recomputation:
         maps: dict[str, Status] = {node.path: "gone" for node in self.nodes}
@@ -160,7 +160,7 @@ def is_module(step: Step) -> bool:
 
 
 def names_of_maps(graph: Graph) -> dict[str, str]:
-    """The operator that makes a map, by what the map can be named after."""
+    """The operator that makes a map, by what the map or a view of it can be named after."""
     found: dict[str, str] = {}
     _name_maps(graph.root, "", INPUT, found)
     return found
@@ -173,9 +173,10 @@ def _name_maps(block: Block, path: str, source: str, found: dict[str, str]) -> s
         if isinstance(step.body, Block):
             made[step.name] = _name_maps(step.body, inner, read, found)
         else:
-            made[step.name] = inner
+            made[step.name] = read if step.body.view else inner
         if is_module(step):
-            found[inner] = made[step.name]
+            if made[step.name] != INPUT:
+                found[inner] = made[step.name]
             if read != INPUT:
                 found[READ + inner] = read
     return made[block.output]

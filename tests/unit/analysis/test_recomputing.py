@@ -20,7 +20,7 @@ from tiny import tiny_spec
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from unit.analysis.test_memory import OF_THE_IMAGE, first_steps
+from unit.analysis.test_memory import CONV, OF_THE_IMAGE, first_steps
 
 import archcompiler
 from archcompiler import CompiledNetwork
@@ -165,6 +165,28 @@ def test_a_copy_is_not_kept_beside_its_map(share: float) -> None:
 @pytest.mark.parametrize("name", ["product", "norms", "gate", "pairs"])
 def test_nothing_is_kept_for_the_gradient_of_the_image(name: str, share: float) -> None:
     assert_as_planned(archcompiler.compile(first_steps(OF_THE_IMAGE[name])), share)
+
+
+OVER_POSITIONS = {"op": "softmax", "axis": "positions"}
+
+
+@pytest.mark.parametrize("share", [0.9, 0.7, 0.5])
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"softmax": OVER_POSITIONS},
+        {"softmax": OVER_POSITIONS, "norm": {"op": "batch_norm"}, "conv2": CONV},
+        {"softmax": OVER_POSITIONS, "conv2": CONV, "softmax2": OVER_POSITIONS, "conv3": CONV},
+        {"act": {"op": "relu"}, "transpose": {"op": "transpose"}},
+    ],
+    ids=["end", "norm", "twice", "transpose"],
+)
+def test_what_a_kept_map_is_a_view_of_is_not_made_again(last: dict[str, Any], share: float) -> None:
+    """What autograd has of a softmax over positions is in a row, and its map a view of that."""
+    stage = {"channels": 16, "before": 2, "unit": "own"}
+    blocks = {"own": {"steps": {"conv": CONV, **last}}}
+    spec = tiny_spec(stage, stem={"type": "conv", "channels": 16}, blocks=blocks)
+    assert_as_planned(archcompiler.compile(spec), share)
 
 
 def test_a_norm_that_others_read_is_not_overwritten() -> None:
