@@ -157,6 +157,10 @@ class Operator:
         """Whether what autograd keeps of it beyond maps comes again when it is computed again."""
         return False
 
+    def recall(self, inputs: tuple[TensorType, ...], output: TensorType) -> int | None:
+        """Elements that come again for that, before the output; None where both come at once."""
+        return None
+
     @property
     def isotropic(self) -> bool:
         """Whether it treats all axes of a map alike."""

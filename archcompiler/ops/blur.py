@@ -75,6 +75,13 @@ class BlurPool(Operator):
         # The gradient of the map with its edges comes before that of the map.
         return self._padded(*inputs) - inputs[0].numel
 
+    @property
+    def recalled(self) -> bool:
+        return True
+
+    def recall(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return self._padded(*inputs)
+
     def _padded(self, x: TensorType) -> int:
         """Elements of a map with its reflected edges."""
         return int(x.channels * prod(side + 2 * self._edge for side in x.size))

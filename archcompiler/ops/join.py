@@ -78,9 +78,16 @@ class Maximum(Join):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         # Two at a time: of more, what comes between is kept as well.
-        between = sum(broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
+        between = self.recall(inputs, output)
         read = tuple(range(len(inputs)))
         return Saved(inputs=read, image_bytes=BYTES * between, typed=between)
+
+    @property
+    def recalled(self) -> bool:
+        return True
+
+    def recall(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return sum(broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         # The gradients of the last two have the size of the output until they are summed to that

@@ -25,7 +25,7 @@ from unit.analysis.test_memory import CONV, OF_THE_IMAGE, first_steps
 import archcompiler
 from archcompiler import CompiledNetwork
 from archcompiler.analysis.planner import TooLittle
-from archcompiler.analysis.recompute import chain_path, recomputed
+from archcompiler.analysis.recompute import READ, chain_path, names_of_maps, recomputed
 from archcompiler.shipped import specs
 from archcompiler.verify.proof import prove
 
@@ -187,6 +187,46 @@ def test_what_a_kept_map_is_a_view_of_is_not_made_again(last: dict[str, Any], sh
     blocks = {"own": {"steps": {"conv": CONV, **last}}}
     spec = tiny_spec(stage, stem={"type": "conv", "channels": 16}, blocks=blocks)
     assert_as_planned(archcompiler.compile(spec), share)
+
+
+BLUR = {"op": "blur_pool", "kernel": 5, "stride": 1}
+BEFORE_A_MAP: dict[str, dict[str, Any]] = {
+    "blur": {"step": BLUR},
+    "wide": {"step": {**BLUR, "kernel": 3}},
+    "maximum": {"step": {"op": "maximum", "from": ["norm", "x", "conv"]}},
+    "four": {"step": {"op": "maximum", "from": ["norm", "x", "conv", "norm"]}},
+    "both": {"larger": {"op": "maximum", "from": ["norm", "x", "conv"]}, "step": BLUR},
+}
+
+
+def with_steps(steps: dict[str, Any]) -> CompiledNetwork:
+    """A network with these between a batch norm and a convolution."""
+    steps = {"conv": CONV, "norm": {"op": "batch_norm"}, **steps, "last": CONV}
+    stage = {"channels": 16, "before": 2, "unit": "own"}
+    stem = {"type": "conv", "channels": 16}
+    spec = tiny_spec(stage, stem=stem, blocks={"own": {"steps": steps}})
+    return archcompiler.compile({**spec, "input": [3, 16, 16]})
+
+
+@pytest.mark.parametrize("share", [0.8, 0.55, 0.4, 0.25])
+@pytest.mark.parametrize("steps", BEFORE_A_MAP.values(), ids=BEFORE_A_MAP)
+def test_what_comes_again_before_a_map(steps: dict[str, Any], share: float) -> None:
+    """A map with its reflected edges, and the larger of the first two of three."""
+    assert_as_planned(with_steps(steps), share)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.8, 0.7])
+def test_a_pattern_is_for_no_module_whose_map_is_made_again(share: float) -> None:
+    """Some operators without parameters are modules, which have no name of a map."""
+    network = with_steps(BEFORE_A_MAP["wide"]).recomputing(share)
+    assert network.plan is not None
+    made = names_of_maps(network.graph, every=True)
+    for path, module in network.module().named_modules():
+        name = path.replace(".", "/")
+        if module._forward_pre_hooks:
+            assert network.plan.maps[made[READ + name]] != "again", path
+        if module._forward_hooks:
+            assert network.plan.maps[made[name]] != "again", path
 
 
 def test_a_norm_that_others_read_is_not_overwritten() -> None:
