@@ -215,6 +215,20 @@ def test_what_comes_again_before_a_map(steps: dict[str, Any], share: float) -> N
     assert_as_planned(with_steps(steps), share)
 
 
+@pytest.mark.parametrize("share", [0.8, 0.4, 0.25])
+def test_a_copy_of_a_part_is_not_kept(share: float) -> None:
+    """A group norm makes one of a part, and on a GPU of all that has its channels last."""
+    norm = {"norm2": {"op": "group_norm", "groups": 2}}
+    network = with_steps({"part": {"op": "part", "index": 1}, **norm})
+    planned, whole = network.recomputing(share), with_steps(norm)
+    assert planned.plan is not None
+    # Without a plan it is the copy that is kept, or both, which is not foreseen.
+    statistics = Ran(whole).kept - 4 * recomputed(whole.graph, {}).image_bytes
+    kept = 4 * planned.plan.image_bytes + statistics
+    assert Ran(planned).kept == pytest.approx(kept, rel=0.01)
+    assert_same_gradients(network, share)
+
+
 @pytest.mark.parametrize("share", [0.9, 0.8, 0.7])
 def test_a_pattern_is_for_no_module_whose_map_is_made_again(share: float) -> None:
     """Some operators without parameters are modules, which have no name of a map."""
