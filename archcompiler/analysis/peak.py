@@ -17,13 +17,12 @@ from archcompiler.analysis.memory import Graded
 from archcompiler.analysis.moments import Moment, StepMemory
 from archcompiler.analysis.recompute import Recomputation, chain_path
 from archcompiler.analysis.segments import Segment, segments
+from archcompiler.analysis.widths import HALF, Widths
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.cost import BYTES
 
 Path = tuple[str, ...]
-HALF = 2
-"""Bytes of a bfloat16 or float16."""
 
 
 def step_memory(
@@ -61,14 +60,16 @@ class _Step:
         shards: int,
         in_place: bool,
     ) -> None:
-        self.bytes = HALF if half else BYTES
-        self.half, self.accumulated, self.shards = half, accumulated, shards
+        self.accumulated, self.shards = accumulated, shards
         self.in_place = in_place
         self.nodes = tuple(graph.nodes())
         self.gathering = Gathering(self.nodes, shards) if shards > 1 else None
         self.segments = segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
-        self.sizes = {name: Amount(self.bytes * type.numel) for name, type in self.types.items()}
+        self.widths = Widths(self.nodes, half)
+        self.sizes = {
+            name: Amount(self.widths.of[name] * type.numel) for name, type in self.types.items()
+        }
         """Of maps."""
         copied = ("conv", "linear") if half else ()
         self.copies = {
@@ -127,15 +128,19 @@ class _Step:
         saved = self.saved[node.path]
         # Of a map that is made again a copy is made when it is needed.
         again = self.plan is not None and chain_path(node) in self.plan.blocks
-        kept = saved.inputs + saved.copies * again
-        names = [self.storage[node.inputs[i]] for i in kept]
+        read = [node.inputs[i] for i in saved.inputs + saved.copies * again]
+        # What autocast copies is kept in place of the map, also where that is made again.
+        cast = [name for name in read if self.widths.is_cast(name, node)]
+        names = [self.storage[name] for name in read if name not in cast]
         for name in names + [self.storage[node.path]] * saved.output:
-            # The image is there anyway; autocast makes a copy of it.
-            if name != INPUT or self.half:
+            if name != INPUT:  # which is there anyway
                 self.kept.keep(name, self.sizes[name])
                 yield name
-        copied = 0 if again else self.bytes * saved.copied(self._inputs(node))
-        own = Amount(saved.image_bytes + copied, saved.batch_bytes + self.copies[node.path])
+        width = self.widths.of[node.path]
+        beside = saved.image_bytes - (BYTES - width) * saved.typed
+        beside += 0 if again else width * saved.copied(self._inputs(node))
+        beside += sum(HALF * self.types[name].numel for name in cast)
+        own = Amount(beside, saved.batch_bytes + self.copies[node.path])
         if any(own):
             self.kept.keep(Beside(node.path), own)
             yield Beside(node.path)
@@ -199,8 +204,7 @@ class _Step:
                     yield self._now(again)
             made = []
             if gradient is not None:
-                graded = zip(node.inputs, self.graded.inputs(node), strict=True)
-                made = [(x, self._made(x, node, gradient)) for x, has in graded if has]
+                made = [(x, self._made(x, node, gradient)) for x in self._graded_inputs(node)]
                 copies = self.copies[node.path]
                 yield self._differentiated(node) if copies else self._graded(node)
                 self.passing.drop(gradient)
@@ -210,6 +214,10 @@ class _Step:
                 # The gradient of a copy is cast when the copy is gone.
                 yield self._graded(node)
             for name, new in made:
+                if self.widths.is_cast(name, node):
+                    copy, new = new, self._new(name)
+                    yield self._now(node.path)
+                    self.passing.drop(copy)
                 yield from self._arrive(name, new)
 
     def _graded(self, node: Node) -> Moment:
@@ -223,7 +231,11 @@ class _Step:
 
     def _differentiated(self, node: Node, added: int = 0) -> Moment:
         image, batch = self.passing.amount
-        scratch = self.bytes * node.op.scratch(self._inputs(node), node.type)
+        types, width = (self._inputs(node), node.type), self.widths.of[node.path]
+        scratch = width * node.op.scratch(*types) + node.op.scratch_bytes(*types)
+        # Gradients have the type of the output before they are cast to that of a map.
+        before = (x for x in self._graded_inputs(node) if self.widths.of[x] < width)
+        scratch += sum(width * self.types[x].numel for x in before if not self._lent(x, node))
         passing = Amount(image + scratch, batch + self.copies[node.path] + added)
         return self._now(node.path)._replace(passing=passing)
 
@@ -250,6 +262,10 @@ class _Step:
             if not self.accumulated:
                 self.gradients -= self.gathering.sizes[group] - self.gathering.shard(group)
 
+    def _graded_inputs(self, node: Node) -> Iterator[str]:
+        graded = zip(node.inputs, self.graded.inputs(node), strict=True)
+        return (name for name, has in graded if has)
+
     def _inputs(self, node: Node) -> tuple[TensorType, ...]:
         return tuple(self.types[name] for name in node.inputs)
 
@@ -258,17 +274,25 @@ class _Step:
         whole = BYTES * node.op.parameters
         return -(-whole // self.shards) if self.accumulated else whole
 
-    def _new(self, name: str) -> Hashable:
+    def _new(self, name: str, width: int | None = None) -> Hashable:
+        """The gradient of a map, or of a copy of it that has another width."""
         gradient = object()
-        self.passing.hold(gradient, self.sizes[name])
+        size = self.sizes[name] if width is None else Amount(width * self.types[name].numel)
+        self.passing.hold(gradient, size)
         return gradient
 
     def _made(self, name: str, node: Node, gradient: Hashable) -> Hashable:
         """The gradient of an input: a sum hands its own on, a view looks at it."""
-        if node.op.view or (node.op.kind == "add" and self.types[name] == node.type):
+        same = self.widths.of[name] == self.widths.of[node.path]
+        if same and self._lent(name, node):
             self.passing.hold(gradient)
             return gradient
+        if self.widths.is_cast(name, node):
+            return self._new(name, HALF)
         return self._new(name)
+
+    def _lent(self, name: str, node: Node) -> bool:
+        return node.op.lends(self.types[name], node.type)
 
     def _arrive(self, name: str, gradient: Hashable) -> Iterator[Moment]:
         """Another part of the gradient of a map."""

@@ -270,15 +270,14 @@ class Planner:
         if op.view:
             yield _Way(None, needs)
             return
-        again = sum(work_again(op, types, step.type))
-        # What it is kept with is computed again even if the map is not, and otherwise with it.
-        more = again * recalls(op, saved)
+        # What is kept beside the map is computed again even if the map is not.
+        beside, again = map(sum, work_again(op, types, step.type, saved))
         if not saved.output:
-            yield _Way("gone", needs, 0, more)
+            yield _Way("gone", needs, 0, beside)
         if not op.random:
             replayed = needs.union(sources[i] for i in replays(op, len(sources)))
-            yield _Way("again", replayed, 0, again)
-        kept = _Way("kept", needs, BYTES * step.type.numel, more)
+            yield _Way("again", replayed, 0, beside + again)
+        kept = _Way("kept", needs, BYTES * step.type.numel, beside)
         if op.random:
             yield kept
         elif op.parameters:

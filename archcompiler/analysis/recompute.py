@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.memory import Graded
@@ -75,15 +75,28 @@ def replays(op: Operator, count: int) -> tuple[int, ...]:
     return tuple(i for i, role in enumerate(op.roles(count)) if role != "size")
 
 
+class WorkAgain(NamedTuple):
+    """Multiply-accumulates, and elements where there are none."""
+
+    macs: int = 0
+    elements: int = 0
+
+
 def recalls(op: Operator, saved: Saved) -> bool:
     """Whether what is kept of an operator beyond maps comes again when it is computed again."""
     return op.recalled and saved.image_bytes > 0
 
 
-def work_again(op: Operator, inputs: tuple[TensorType, ...], output: TensorType) -> tuple[int, int]:
-    """Multiply-accumulates, and elements where there are none."""
+def work_again(
+    op: Operator, inputs: tuple[TensorType, ...], output: TensorType, saved: Saved
+) -> tuple[WorkAgain, WorkAgain]:
+    """Of what comes again beside the map, and of the map after that."""
     work = op.work(inputs, output)
-    return work.macs, 0 if work.macs else output.numel
+    whole = WorkAgain(work.macs, 0 if work.macs else output.numel)
+    if not recalls(op, saved):
+        return WorkAgain(), whole
+    before = op.recall(inputs, output)
+    return (whole, WorkAgain()) if before is None else (WorkAgain(0, before), whole)
 
 
 class _Outcome:
@@ -104,7 +117,7 @@ class _Outcome:
         """Maps that a block is told to keep, as their operators' paths."""
         made = names_of_maps(self.graph)
         names = {name for kept in self.blocks.values() for name in kept}
-        return {self.storage[made[name]] for name in names}
+        return {made[name] for name in names}
 
     def found(self) -> Recomputation:
         maps: dict[str, Status] = {node.path: "gone" for node in self.nodes}
@@ -115,10 +128,9 @@ class _Outcome:
             sources = [self.storage[name] for name in node.inputs]
             recomputes = chain_path(node) in self.blocks
             saved = node.op.kept(inputs, node.type, self.graded.inputs(node))
-            recalled = recalls(node.op, saved)
-            more = work_again(node.op, inputs, node.type)
-            if recomputes and recalled:
-                macs, elements = macs + more[0], elements + more[1]
+            beside, again = work_again(node.op, inputs, node.type, saved)
+            if recomputes and recalls(node.op, saved):
+                macs, elements = macs + beside.macs, elements + beside.elements
             else:
                 beyond += saved.image_bytes
             wanted = {sources[i] for i in saved.inputs}
@@ -139,8 +151,7 @@ class _Outcome:
                 continue
             if maps[node.path] == "gone":
                 maps[node.path] = "again"
-            if not recalled:
-                macs, elements = macs + more[0], elements + more[1]
+            macs, elements = macs + again.macs, elements + again.elements
             needed |= {sources[i] for i in replays(node.op, len(sources))}
         if INPUT in needed:
             maps[INPUT] = "kept"
@@ -159,23 +170,28 @@ def is_module(step: Step) -> bool:
     return isinstance(step.body, Block) or step.body.parameters > 0
 
 
-def names_of_maps(graph: Graph) -> dict[str, str]:
-    """The operator that makes a map, by what the map can be named after."""
+def names_of_maps(graph: Graph, *, every: bool = False) -> dict[str, str]:
+    """The operator that makes a map, by what the map or a view of it can be named after.
+
+    That is a block or a layer, or `every` step: others may be modules too, which a name is not to
+    be mistaken for.
+    """
     found: dict[str, str] = {}
-    _name_maps(graph.root, "", INPUT, found)
+    _name_maps(graph.root, "", INPUT, found, every)
     return found
 
 
-def _name_maps(block: Block, path: str, source: str, found: dict[str, str]) -> str:
+def _name_maps(block: Block, path: str, source: str, found: dict[str, str], every: bool) -> str:
     made = {INPUT: source}
     for step in block.steps:
         inner, read = f"{path}/{step.name}" if path else step.name, made[step.inputs[0]]
         if isinstance(step.body, Block):
-            made[step.name] = _name_maps(step.body, inner, read, found)
+            made[step.name] = _name_maps(step.body, inner, read, found, every)
         else:
-            made[step.name] = inner
-        if is_module(step):
-            found[inner] = made[step.name]
+            made[step.name] = read if step.body.view else inner
+        if every or is_module(step):
+            if made[step.name] != INPUT:
+                found[inner] = made[step.name]
             if read != INPUT:
                 found[READ + inner] = read
     return made[block.output]

@@ -20,10 +20,10 @@ class RecomputeView:
         self.plan = plan
         cost = network_cost(graph)
         self.usual, self.macs = cost.saved_image_bytes, cost.macs
-        names = names_of_maps(graph)
+        names, every = names_of_maps(graph), names_of_maps(graph, every=True)
         last = graph.root.steps[-1].name
         self.blocks: Mapping[str, list[str]] = {
-            path.replace("/", "."): _patterns(path, names, plan, ends=path == last)
+            path.replace("/", "."): _patterns(path, names, every, plan, ends=path == last)
             for path in plan.blocks
         }
 
@@ -41,25 +41,33 @@ class RecomputeView:
         return "\n".join(wrap(text, 88, break_on_hyphens=False))
 
 
-def _patterns(block: str, names: dict[str, str], plan: Recomputation, *, ends: bool) -> list[str]:
+def _patterns(
+    block: str,
+    names: Mapping[str, str],
+    every: Mapping[str, str],
+    plan: Recomputation,
+    *,
+    ends: bool,
+) -> list[str]:
     """Patterns for the names, seen from a block, of what it keeps.
 
     A block that `ends` a network keeps its output, which outlives the backward pass.
     """
     maps: dict[str, set[str]] = {}
-    again = set()
+    for name, operator in _inside(block, names):
+        if plan.maps[operator] == "kept" and name != READ and _is_below(operator, block):
+            maps.setdefault(operator, set()).add(name)
+    again = {name for name, operator in _inside(block, every) if plan.maps[operator] == "again"}
+    found = few_patterns(list(maps.values()), again)
+    return found if not ends or "" in found else ["", *found]
+
+
+def _inside(block: str, names: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Names as seen from a block, and the operators that make what they stand for."""
     for path, operator in names.items():
         reads, inner = path.startswith(READ), path.removeprefix(READ)
-        if inner != block and not inner.startswith(f"{block}/"):
-            continue
-        name = READ * reads + inner[len(block) + 1 :].replace("/", ".")
-        if plan.maps[operator] == "again":
-            again.add(name)
-        elif plan.maps[operator] == "kept" and name != READ:
-            maps.setdefault(operator, set()).add(name)
-    inside = {operator: found for operator, found in maps.items() if _is_below(operator, block)}
-    found = few_patterns(list(inside.values()), again)
-    return found if not ends or "" in found else ["", *found]
+        if _is_below(inner, block) or inner == block:
+            yield READ * reads + inner[len(block) + 1 :].replace("/", "."), operator
 
 
 def _is_below(operator: str, block: str) -> bool:

@@ -221,8 +221,9 @@ class NetworkView:
         return any(op.kind == "relu" for op in _operators(self.graph))
 
     @property
-    def spatial_norms(self) -> bool:
-        return any(op.kind == "spatial_norm" for op in _operators(self.graph))
+    def copying_norms(self) -> bool:
+        """Whether there are norms that keep a copy of a map in another order than theirs."""
+        return any(op.kind in ("spatial_norm", "group_norm") for op in _operators(self.graph))
 
     @property
     def max_pools(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, ShapeError, with_fields
+from archcompiler.ops.base import Cast, Number, Operator, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.pointwise import Elementwise, Pointwise
 
@@ -119,6 +119,7 @@ class Prelu(KeepsInput):
     """x above 0, slope · x below, with a slope learnt for each channel."""
 
     kind: ClassVar[str] = "prelu"
+    cast: ClassVar[Cast | None] = "half"
 
     channels: int
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 
 
@@ -15,6 +15,7 @@ class Pairs(Operator):
     """A product of matrices over all pairs of positions."""
 
     role: ClassVar[Role] = "join"
+    cast: ClassVar[Cast | None] = "half"
     crossed: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
 

@@ -19,6 +19,8 @@ A symbol has `+ - * //` with ints and symbols, and `str()` gives its Python sour
 compared and has no truth value.
 """
 
+Cast = Literal["half", "wide"]
+"""What autocast makes of an operator: its inputs are cast to 16 bits, or its output is float32."""
 Role = Literal["conv", "linear", "pool", "resample", "join", "norm", "other"]
 """The class of operators that a figure draws alike."""
 
@@ -70,6 +72,8 @@ class Operator:
     """Whether three and more inputs are the same as taking two at a time, in order."""
     crossed: ClassVar[bool] = False
     """Whether each input is kept for the gradient of the others, as factors are."""
+    cast: ClassVar[Cast | None] = None
+    """Where it is None the output has the type of the inputs, or float32 where they differ."""
     whole: ClassVar[frozenset[str]] = frozenset()
     """Roles of the inputs that every position of the output reads all of."""
     backends: ClassVar[Mapping[str, object]] = {}
@@ -153,6 +157,10 @@ class Operator:
         """Whether what autograd keeps of it beyond maps comes again when it is computed again."""
         return False
 
+    def recall(self, inputs: tuple[TensorType, ...], output: TensorType) -> int | None:
+        """Elements that come again for that, before the output; None where both come at once."""
+        return None
+
     @property
     def isotropic(self) -> bool:
         """Whether it treats all axes of a map alike."""
@@ -190,9 +198,17 @@ class Operator:
         """Elements of maps that its derivative makes on the way and drops, one image.
 
         Beside the gradients that it takes and gives. Some for what torch has no kernel of; a peak
-        of memory is higher by them.
+        of memory is higher by them. Less than none where not all that it gives is there at once.
         """
         return 0
+
+    def scratch_bytes(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        """The same in bytes, of what has a type of its own: comparisons, and how many hold."""
+        return 0
+
+    def lends(self, input: TensorType, output: TensorType) -> bool:
+        """Whether the gradient of an input of this type is memory of that of the output."""
+        return self.view and input.numel == output.numel
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         """First and last position, along one axis, that one output position reads of each input.

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import BYTES, Saved, Work
 from archcompiler.ops.sides import ArgumentError
 
@@ -25,6 +25,7 @@ class BlurPool(Operator):
     """
 
     kind: ClassVar[str] = "blur_pool"
+    cast: ClassVar[Cast | None] = "half"
     role: ClassVar[Role] = "pool"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "kernel": Argument("int", 3, "3 or 5", least=3, most=5),
@@ -67,9 +68,23 @@ class BlurPool(Operator):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         # The map, and the map with its reflected edges.
-        (x,) = inputs
-        padded = x.channels * prod(side + 2 * self._edge for side in x.size)
-        return Saved(inputs=(0,), image_bytes=BYTES * padded)
+        padded = self._padded(*inputs)
+        return Saved(inputs=(0,), image_bytes=BYTES * padded, typed=padded)
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # The gradient of the map with its edges comes before that of the map.
+        return self._padded(*inputs) - inputs[0].numel
+
+    @property
+    def recalled(self) -> bool:
+        return True
+
+    def recall(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return self._padded(*inputs)
+
+    def _padded(self, x: TensorType) -> int:
+        """Elements of a map with its reflected edges."""
+        return int(x.channels * prod(side + 2 * self._edge for side in x.size))
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         first = position * self.stride - self._edge

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.pointwise import Elementwise
 from archcompiler.ops.sides import ArgumentError
@@ -36,6 +36,7 @@ class ChannelConv(Operator):
     """A convolution along the channels of a map of one pixel, with zeros beyond the ends."""
 
     kind: ClassVar[str] = "channel_conv"
+    cast: ClassVar[Cast | None] = "half"
     role: ClassVar[Role] = "conv"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "kernel": Argument("int", None, "from the channels, by the rule of ECA", least=1)
@@ -83,6 +84,7 @@ class LayerScale(Elementwise):
     """Each channel times a number that is learnt, and starts at `init` (Touvron et al., CaiT)."""
 
     kind: ClassVar[str] = "layer_scale"
+    cast: ClassVar[Cast | None] = "wide"  # as weights are, which are not cast
     arguments: ClassVar[Mapping[str, Argument]] = {
         "init": Argument("float", 1e-6, "of every factor, before training")
     }
@@ -105,6 +107,10 @@ class LayerScale(Elementwise):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,))
 
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # What is summed to the gradient of the factors.
+        return output.numel
+
     @property
     def parameters(self) -> int:
         return self.channels
@@ -115,6 +121,7 @@ class Affine(Elementwise):
     """A scale and a shift for each channel, which are learnt: a batch norm in inference."""
 
     kind: ClassVar[str] = "affine"
+    cast: ClassVar[Cast | None] = "wide"  # as weights are, which are not cast
 
     channels: int
 
@@ -130,6 +137,11 @@ class Affine(Elementwise):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,))
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # What is summed to the gradient of the scales: a product with the map times a factor of 1,
+        # which `addcmul` has.
+        return 2 * output.numel
 
     @property
     def parameters(self) -> int:

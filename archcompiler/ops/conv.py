@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import Sides, along, same_padding, spread, words
 
@@ -19,6 +19,7 @@ class Conv(Operator):
     """Convolution with `padding` pixels of zeros on either side of an axis, floor mode."""
 
     kind: ClassVar[str] = "conv"
+    cast: ClassVar[Cast | None] = "half"
     role: ClassVar[Role] = "conv"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "channels": Argument("int", least=1, help="channels of the output"),

@@ -48,6 +48,8 @@ class Saved(NamedTuple):
     """Bytes beyond maps of the graph, for each image."""
     batch_bytes: int = 0
     """Bytes beyond maps of the graph that do not grow with the batch: statistics of BN."""
+    typed: int = 0
+    """Elements among `image_bytes` that have the type of maps, which autocast may change."""
 
     def copied(self, inputs: tuple[TensorType, ...]) -> int:
         """Elements of the copies, one image."""

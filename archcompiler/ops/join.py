@@ -52,6 +52,9 @@ class Add(Join):
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel * (len(inputs) - 1))
 
+    def lends(self, input: TensorType, output: TensorType) -> bool:
+        return input == output
+
 
 class Maximum(Join):
     """The larger of elements at one position. An input may have one channel, or one pixel."""
@@ -75,8 +78,25 @@ class Maximum(Join):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         # Two at a time: of more, what comes between is kept as well.
-        between = (broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
-        return Saved(inputs=tuple(range(len(inputs))), image_bytes=BYTES * sum(between))
+        between = self.recall(inputs, output)
+        read = tuple(range(len(inputs)))
+        return Saved(inputs=read, image_bytes=BYTES * between, typed=between)
+
+    @property
+    def recalled(self) -> bool:
+        return True
+
+    def recall(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return sum(broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # The gradients of the last two have the size of the output until they are summed to that
+        # of a smaller one, and half of the output's stands for where both are equal. Those of more
+        # inputs come after that.
+        return 3 * output.numel - sum(x.numel for x in inputs)
+
+    def scratch_bytes(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        return 2 * output.numel  # where they are equal, and where one is less
 
 
 class Mul(Join):
@@ -101,8 +121,8 @@ class Mul(Join):
         return Saved(inputs=(0, 1))
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
-        # What is summed to the gradient of a smaller input.
-        return 0 if inputs[0] == inputs[1] else output.numel
+        # What is summed to the gradient of each smaller input.
+        return output.numel * sum(x != output for x in inputs)
 
     def roles(self, count: int) -> tuple[str, ...]:
         return ("data", "mask")
@@ -183,6 +203,9 @@ class Concat(Join):
     }
 
     axis: Axis = "channels"
+
+    def lends(self, input: TensorType, output: TensorType) -> bool:
+        return True
 
     @classmethod
     def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 
 
@@ -16,6 +16,7 @@ class Linear(Operator):
     """Fully connected layer over the channels of a map of one pixel."""
 
     kind: ClassVar[str] = "linear"
+    cast: ClassVar[Cast | None] = "half"
     role: ClassVar[Role] = "linear"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "features": Argument("int", least=1, help="channels of the output"),

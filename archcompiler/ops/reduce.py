@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
@@ -13,6 +13,8 @@ from archcompiler.ops.cost import Saved, Work
 
 How = Literal["mean", "max", "sum"]
 Along = Literal["channels", "positions", "depth", "height", "width"]
+COUNT_BYTES: Final = 8
+"""Bytes of an int64."""
 
 
 @with_fields
@@ -64,6 +66,17 @@ class Reduce(Operator):
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,), output=True) if self.how == "max" else Saved()
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # The gradient of a maximum is dealt out to all that are equal to it.
+        return output.numel if self.how == "max" else 0
+
+    def scratch_bytes(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # Which are, and how many.
+        return inputs[0].numel + COUNT_BYTES * output.numel if self.how == "max" else 0
+
+    def lends(self, input: TensorType, output: TensorType) -> bool:
+        return self.how == "sum"
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         return (0, size - 1) if output_size == 1 else (position, position)

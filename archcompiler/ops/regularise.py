@@ -72,8 +72,9 @@ class Dropout(Pointwise):
         return Work()  # the identity in inference
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        # The scaled noise as float32, on the CPU; a GPU keeps a byte per element.
-        return Saved(image_bytes=BYTES * output.numel if self.probability else 0)
+        # The scaled noise, on the CPU; a GPU keeps a byte per element.
+        noise = output.numel if self.probability else 0
+        return Saved(image_bytes=BYTES * noise, typed=noise)
 
     def moved(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         return 0

@@ -57,7 +57,7 @@ class Tracker(TorchDispatchMode):
 
 
 class Measured:
-    """A step of a network. Without `half` nothing is computed: tensors have no data."""
+    """A step of a network. On `meta` nothing is computed: tensors have no data."""
 
     def __init__(
         self,
@@ -66,8 +66,9 @@ class Measured:
         *,
         half: bool = False,
         checkpointing: bool | None = None,
+        device: str | None = None,
     ) -> None:
-        device = "cpu" if half else "meta"
+        device = device or ("cpu" if half else "meta")
         self.half = half
         options = {} if checkpointing is None else {"checkpointing": checkpointing}
         self.model = network.module(**options).to(device).train()

@@ -20,12 +20,12 @@ from tiny import tiny_spec
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from unit.analysis.test_memory import OF_THE_IMAGE, first_steps
+from unit.analysis.test_memory import CONV, OF_THE_IMAGE, first_steps
 
 import archcompiler
 from archcompiler import CompiledNetwork
 from archcompiler.analysis.planner import TooLittle
-from archcompiler.analysis.recompute import chain_path, recomputed
+from archcompiler.analysis.recompute import READ, chain_path, names_of_maps, recomputed
 from archcompiler.shipped import specs
 from archcompiler.verify.proof import prove
 
@@ -165,6 +165,82 @@ def test_a_copy_is_not_kept_beside_its_map(share: float) -> None:
 @pytest.mark.parametrize("name", ["product", "norms", "gate", "pairs"])
 def test_nothing_is_kept_for_the_gradient_of_the_image(name: str, share: float) -> None:
     assert_as_planned(archcompiler.compile(first_steps(OF_THE_IMAGE[name])), share)
+
+
+OVER_POSITIONS = {"op": "softmax", "axis": "positions"}
+
+
+@pytest.mark.parametrize("share", [0.9, 0.7, 0.5])
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"softmax": OVER_POSITIONS},
+        {"softmax": OVER_POSITIONS, "norm": {"op": "batch_norm"}, "conv2": CONV},
+        {"softmax": OVER_POSITIONS, "conv2": CONV, "softmax2": OVER_POSITIONS, "conv3": CONV},
+        {"act": {"op": "relu"}, "transpose": {"op": "transpose"}},
+    ],
+    ids=["end", "norm", "twice", "transpose"],
+)
+def test_what_a_kept_map_is_a_view_of_is_not_made_again(last: dict[str, Any], share: float) -> None:
+    """What autograd has of a softmax over positions is in a row, and its map a view of that."""
+    stage = {"channels": 16, "before": 2, "unit": "own"}
+    blocks = {"own": {"steps": {"conv": CONV, **last}}}
+    spec = tiny_spec(stage, stem={"type": "conv", "channels": 16}, blocks=blocks)
+    assert_as_planned(archcompiler.compile(spec), share)
+
+
+BLUR = {"op": "blur_pool", "kernel": 5, "stride": 1}
+BEFORE_A_MAP: dict[str, dict[str, Any]] = {
+    "blur": {"step": BLUR},
+    "wide": {"step": {**BLUR, "kernel": 3}},
+    "maximum": {"step": {"op": "maximum", "from": ["norm", "x", "conv"]}},
+    "four": {"step": {"op": "maximum", "from": ["norm", "x", "conv", "norm"]}},
+    "both": {"larger": {"op": "maximum", "from": ["norm", "x", "conv"]}, "step": BLUR},
+}
+
+
+def with_steps(steps: dict[str, Any]) -> CompiledNetwork:
+    """A network with these between a batch norm and a convolution."""
+    steps = {"conv": CONV, "norm": {"op": "batch_norm"}, **steps, "last": CONV}
+    stage = {"channels": 16, "before": 2, "unit": "own"}
+    stem = {"type": "conv", "channels": 16}
+    spec = tiny_spec(stage, stem=stem, blocks={"own": {"steps": steps}})
+    return archcompiler.compile({**spec, "input": [3, 16, 16]})
+
+
+@pytest.mark.parametrize("share", [0.8, 0.55, 0.4, 0.25])
+@pytest.mark.parametrize("steps", BEFORE_A_MAP.values(), ids=BEFORE_A_MAP)
+def test_what_comes_again_before_a_map(steps: dict[str, Any], share: float) -> None:
+    """A map with its reflected edges, and the larger of the first two of three."""
+    assert_as_planned(with_steps(steps), share)
+
+
+@pytest.mark.parametrize("share", [0.8, 0.4, 0.25])
+def test_a_copy_of_a_part_is_not_kept(share: float) -> None:
+    """A group norm makes one of a part, and on a GPU of all that has its channels last."""
+    norm = {"norm2": {"op": "group_norm", "groups": 2}}
+    network = with_steps({"part": {"op": "part", "index": 1}, **norm})
+    planned, whole = network.recomputing(share), with_steps(norm)
+    assert planned.plan is not None
+    # Without a plan it is the copy that is kept, or both, which is not foreseen.
+    statistics = Ran(whole).kept - 4 * recomputed(whole.graph, {}).image_bytes
+    kept = 4 * planned.plan.image_bytes + statistics
+    assert Ran(planned).kept == pytest.approx(kept, rel=0.01)
+    assert_same_gradients(network, share)
+
+
+@pytest.mark.parametrize("share", [0.9, 0.8, 0.7])
+def test_a_pattern_is_for_no_module_whose_map_is_made_again(share: float) -> None:
+    """Some operators without parameters are modules, which have no name of a map."""
+    network = with_steps(BEFORE_A_MAP["wide"]).recomputing(share)
+    assert network.plan is not None
+    made = names_of_maps(network.graph, every=True)
+    for path, module in network.module().named_modules():
+        name = path.replace(".", "/")
+        if module._forward_pre_hooks:
+            assert network.plan.maps[made[READ + name]] != "again", path
+        if module._forward_hooks:
+            assert network.plan.maps[made[name]] != "again", path
 
 
 def test_a_norm_that_others_read_is_not_overwritten() -> None:

@@ -1,0 +1,123 @@
+"""The peak of networks whose highest moment is that of one operator, against what torch sees."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from unit.analysis.test_peak import Measured, predicted
+
+import archcompiler
+
+IMAGES = 8
+C = 16
+SIDE = 12
+LEFT = {"op": "conv", "channels": C, "kernel": 1}
+RIGHT = {"op": "conv", "channels": C, "kernel": 1, "from": "x"}
+CHANNEL = {"op": "conv", "channels": 1, "kernel": 1}
+PIXEL = {"op": "global_avg_pool"}
+Steps = dict[str, dict[str, Any]]
+ALONE: Steps = {
+    "affine": {},
+    "layer_scale": {},
+    "blur_pool": {"kernel": 5},
+    "reduce-max-channels": {"how": "max", "axis": "channels"},
+    "reduce-max-positions": {"how": "max", "axis": "positions"},
+    "reduce-sum-channels": {"how": "sum", "axis": "channels"},
+    "reduce-sum-height": {"how": "sum", "axis": "height"},
+    "part": {"index": 1, "of": 4},
+}
+"""Operators of one map."""
+
+
+def joined(kind: str, *read: str, **steps: dict[str, Any]) -> Steps:
+    return {**steps, "join": {"op": kind, "from": list(read)}}
+
+
+JOINS: dict[str, Steps] = {
+    "maximum": joined("maximum", "a", "b", a=LEFT, b=RIGHT),
+    "maximum-pixel": joined("maximum", "a", "b", a=LEFT, b=PIXEL),
+    "maximum-channel": joined("maximum", "b", "a", a=LEFT, b=CHANNEL),
+    "maximum-both": joined("maximum", "a", "b", a=CHANNEL, b={**PIXEL, "from": "x"}),
+    "maximum-three": joined("maximum", "a", "b", "x", a=LEFT, b=RIGHT),
+    "maximum-three-small": joined("maximum", "a", "b", "c", a=LEFT, b=CHANNEL, c=RIGHT),
+    "maximum-four": joined("maximum", "a", "b", "c", "x", a=LEFT, b=RIGHT, c=RIGHT),
+    "mul-both": joined("mul", "a", "b", a=CHANNEL, b={**PIXEL, "from": "x"}),
+    "concat": joined("concat", "a", "b", "a", "b", a=LEFT, b=RIGHT),
+}
+OPERATORS: dict[str, Steps] = JOINS | {
+    name: {"alone": {"op": name.split("-")[0], **arguments}} for name, arguments in ALONE.items()
+}
+
+
+TYPED: dict[str, Steps] = {
+    "layer-scale-after": {"conv": LEFT, "scale": {"op": "layer_scale"}, "act": {"op": "silu"}},
+    "layer-scale-read": {"scale": {"op": "layer_scale"}, "conv": LEFT},
+    "layer-scale-added": {
+        "scale": {"op": "layer_scale"},
+        "sum": {"op": "add", "from": ["scale", "x"]},
+        "act": {"op": "silu"},
+    },
+    "layer-scale-times": {
+        "scale": {"op": "layer_scale"},
+        "product": {"op": "mul", "from": ["scale", "x"]},
+        "conv": LEFT,
+    },
+    "layer-scale-twice": {
+        "scale": {"op": "layer_scale"},
+        "norm": {"op": "batch_norm"},
+        "conv1": LEFT,
+        "conv2": {**LEFT, "from": "norm"},
+        "sum": {"op": "add", "from": ["conv1", "conv2"]},
+    },
+    "dropout": {"dropout": {"op": "dropout", "probability": 0.5}, "act": {"op": "silu"}},
+}
+"""What autocast leaves in float32, and all that is made of it until a convolution reads it."""
+HALF: dict[str, Steps] = {
+    name: steps
+    for name, steps in (OPERATORS | TYPED).items()
+    # On a CPU edges are reflected in float32, on a GPU in 16 bits.
+    if name not in ("affine", "blur_pool")
+}
+
+
+def around(steps: Steps) -> dict[str, Any]:
+    """A network that keeps little but what these steps do."""
+    end = {"pool": PIXEL, "linear": {"op": "linear", "features": "classes"}}
+    conv = {"op": "conv", "channels": "c", "kernel": 1}
+    return {
+        "name": "around",
+        "input": [3, SIDE, SIDE],
+        "classes": 4,
+        "stem": {"type": "conv", "channels": 4, "norm": False},
+        "stages": [{"channels": C}],
+        "unit": "wider",
+        "head": "own",
+        "blocks": {"wider": {"steps": {"conv": conv}}, "own": {"steps": steps | end}},
+    }
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_peak_of_an_operator(name: str) -> None:
+    network = archcompiler.compile(around(OPERATORS[name]))
+    # Of some operators the meta device has another implementation.
+    measured = Measured(network, IMAGES, device="cpu")
+    found = measured.by_us()
+    assert measured.state + predicted(network, IMAGES) == pytest.approx(found, rel=0.01)
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_the_peak_of_an_operator_by_autocast(name: str) -> None:
+    network = archcompiler.compile(around(HALF[name]))
+    measured = Measured(network, IMAGES, half=True)
+    found = measured.by_us()
+    foreseen = measured.state + predicted(network, IMAGES, half=True)
+    assert foreseen == pytest.approx(found, rel=0.01)
+
+
+def test_a_shift_and_a_scale_by_autocast() -> None:
+    """What `addcmul` makes of its factor has gone when a gradient is cast: both are counted."""
+    network = archcompiler.compile(around(OPERATORS["affine"]))
+    measured = Measured(network, IMAGES, half=True)
+    found = measured.by_us()
+    assert found <= measured.state + predicted(network, IMAGES, half=True) <= 1.25 * found
