@@ -28,6 +28,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What brings an image of an EXIF orientation upright."""
+_TURNS_BACK = _TURNS | {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 """Tags of a TIFF."""
 
@@ -69,10 +70,11 @@ def _regular(path: str | os.PathLike[str]) -> int:
 
 def _read(file: IO[bytes], orient: bool) -> Image.Image:
     with Image.open(file, formats=FORMATS) as image:
+        # Pillow turns a TIFF when it is loaded, and forgets its orientation.
+        turned = _orientation(image) if image.format == "TIFF" else 1
         image.load()
         colours = _colours(image)
-        # A TIFF has turned itself by now, and forgotten its orientation.
-        turn = _TURNS.get(_orientation(image)) if orient else None
+        turn = _TURNS.get(_orientation(image)) if orient else _TURNS_BACK.get(turned)
     return colours if turn is None else colours.transpose(turn)
 
 
@@ -88,10 +90,10 @@ def _orientation(image: Image.Image) -> int:
 def _colours(image: Image.Image) -> Image.Image:
     match image.mode:
         case "I;16" | "I;16L" | "I;16B" | "I;16N":
-            return _grey(_whole_numbers(image))
+            return _grey(_over_white(image, _whole_numbers(image)))
         case "I" if image.format in ("PNG", "PPM"):
             # Sixteen bits, in the only mode that some versions have for them.
-            return _grey(np.asarray(image, np.float64) / 65_535)
+            return _grey(_over_white(image, np.asarray(image, np.float64) / 65_535))
         case "I":
             raise Unreadable("whole numbers of 32 bits or with a sign have no range to scale from")
         case "F":
@@ -102,6 +104,14 @@ def _colours(image: Image.Image) -> Image.Image:
                 "RGB"
             )
     return image.convert("RGB")
+
+
+def _over_white(image: Image.Image, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Where a PNG says that a grey value stands for nothing."""
+    nothing = image.info.get("transparency")
+    if not isinstance(nothing, int):
+        return shares
+    return np.where(np.asarray(image) == nothing, 1.0, shares)
 
 
 def _whole_numbers(image: Image.Image) -> npt.NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from archcompiler.runner.data.files import bad_data
 from archcompiler.runner.data.listing import ImageFiles
 from archcompiler.runner.data.randomness import Stream, uniform
 from archcompiler.runner.recipe.model import Folder
+
+MOST_PIXELS: Final = 2**24
+"""Of an image that is resized whole."""
 
 
 class Key(NamedTuple):
@@ -125,9 +128,15 @@ def centred(image: Image.Image, cover: tuple[int, int], size: tuple[int, int]) -
     height, width = (max(pair) for pair in zip(cover, size, strict=True))
     factor = max(width / image.width, height / image.height)
     new = max(width, round(image.width * factor)), max(height, round(image.height * factor))
-    image = image.resize(new, Image.Resampling.BILINEAR)
     height, width = size
     left, top = (new[0] - width) // 2, (new[1] - height) // 2
+    if new[0] * new[1] > MOST_PIXELS:
+        # Of a strip only the middle: whole it would take gigabytes. Others are as they always were.
+        x, y = image.width / new[0], image.height / new[1]
+        right, bottom = min(image.width, (left + width) * x), min(image.height, (top + height) * y)
+        box = left * x, top * y, right, bottom
+        return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    image = image.resize(new, Image.Resampling.BILINEAR)
     return image.crop((left, top, left + width, top + height))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,21 @@ def test_the_middle_covers_a_rectangle(shape: tuple[int, int]) -> None:
         values = found[..., axis].mean(axis)
         assert values.mean() == pytest.approx((side - 1) / 2, abs=1)
         assert values[-1] - values[0] == pytest.approx((seen - 1) / factor, abs=2)
+
+
+@pytest.mark.parametrize("upright", [True, False])
+def test_the_middle_of_a_strip_takes_no_more_than_itself(upright: bool) -> None:
+    """Resized whole it would have 350 million pixels, and be cropped then."""
+    side = np.arange(20_000) // 100
+    image = Image.fromarray(np.repeat(side[:, None, None], 3, 2).astype(np.uint8))
+    image = image if upright else image.transpose(Image.Transpose.TRANSPOSE)
+    tracemalloc.start()
+    found = np.asarray(centred(image, (132, 132), (112, 112)), int)
+    assert found.shape == (112, 112, 3)
+    assert np.abs(found - side[10_000]).max() <= 1
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20
 
 
 def test_a_crop_of_less_than_half_is_warned_of(tmp_path: Path) -> None:
