@@ -84,7 +84,10 @@ def write_new(path: Path, content: bytes) -> None:
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, to last through a power cut. Raises OSError."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
     for made in missing:
         _sync_folder(made.parent)
 

@@ -75,6 +75,8 @@ class SpecPath(UserPath):
             if ctx.meta.get(_STDIN):
                 self.fail("`-`: the standard input is read once", param, ctx)
             ctx.meta[_STDIN] = True
+        if sys.stdin is None:
+            self.fail("`-`: the standard input is closed", param, ctx)
         return stream_source(sys.stdin.buffer.read(MAX_BYTES + 1), "<stdin>")
 
     def shell_complete(

@@ -191,7 +191,9 @@ def _told(problem: CompileError, format: Any = None) -> int:
     """The exit code, once the problem is reported."""
     from archcompiler.cli.report import report
 
-    report(problem.diagnostics, format or "text")
+    lost = any(found.code == "E406" for found in problem.diagnostics)
+    # That stdout takes nothing is said on stderr.
+    report(problem.diagnostics, "text" if lost else format or "text")
     return 2
 
 

@@ -7,8 +7,7 @@ code, a word, a truth value or what is in a slot, makes a class of its own.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -190,7 +189,8 @@ class ClassPlan:
 class ClassPlans:
     """The classes of one graph, in the order in which they are printed: parts before wholes."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, taken: Set[str] = frozenset()) -> None:
+        """No class is called as anything that is `taken`."""
         self._plans: dict[Structure, ClassPlan] = {}
         blocks = list(_inner_first(graph))
         self._computed = computed_truths(use for use, _ in blocks)
@@ -203,7 +203,7 @@ class ClassPlans:
             plan = self._plans[key]
             plan.uses.append(use)
             plan.blocks.append(block)
-        self._name()
+        self._name(taken)
 
     def __iter__(self) -> Iterator[ClassPlan]:
         return iter(self._plans.values())
@@ -212,22 +212,26 @@ class ClassPlans:
         """The class of a use; None for a block that is nowhere in the graph."""
         return self._plans.get(structure(use, self._computed))
 
-    def _name(self) -> None:
-        """Class names: that of the block, and where it has several structures, what is special."""
+    def _name(self, taken: Set[str]) -> None:
+        """Class names: that of the block, and where it has several structures, what is special.
+
+        Those that are not told apart by that, or would be called as another block, have a number.
+        """
         by_name: dict[str, list[ClassPlan]] = {}
         for plan in self._plans.values():
             by_name.setdefault(plan.name, []).append(plan)
+        of_others = {*by_name, *taken}
         for plans in by_name.values():
             if len(plans) > 1:
                 for plan, special in zip(plans, _specialities(plans), strict=True):
                     plan.name = special + plan.name
-        counts = Counter(plan.name for plan in self._plans.values())
-        numbers: Counter[str] = Counter()
+        used: set[str] = set()
         for plan in self._plans.values():
-            if counts[plan.name] > 1:
-                numbers[plan.name] += 1
-                if numbers[plan.name] > 1:
-                    plan.name += str(numbers[plan.name])
+            own, name, number = plan.definition.class_name, plan.name, 1
+            while plan.name in used or (plan.name != own and plan.name in of_others):
+                number += 1
+                plan.name = f"{name}{number}"
+            used.add(plan.name)
 
 
 def _inner_first(graph: Graph) -> Iterator[tuple[Use, Block]]:

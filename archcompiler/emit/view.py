@@ -28,7 +28,7 @@ from archcompiler.language.use import Use
 from archcompiler.ops import Operator
 from archcompiler.ops.norm import GroupNorm
 from archcompiler.spec.model import Init, Spec
-from archcompiler.spec.names import class_name
+from archcompiler.spec.names import EMITTED, HELPERS, class_name
 
 if TYPE_CHECKING:
     from archcompiler.analysis.recompute import Recomputation
@@ -57,7 +57,9 @@ class NetworkView:
         self.title = spec.title or self.class_name
         self.input, self.depth = graph.input, trunk_depth(graph)
         self.parameters = parameter_count(graph)
-        self.plans = ClassPlans(graph)
+        self.plans = ClassPlans(
+            graph, EMITTED | HELPERS | {self.class_name, f"{self.class_name}Config"}
+        )
         self.bodies = Bodies(self.plans, dialect, backend)
         self.stages = list(stages_of(graph))
 

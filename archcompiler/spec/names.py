@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import builtins
 import keyword
-import re
 import sys
 from collections.abc import Iterable
 from typing import Final
 
 from archcompiler.language.definition import Definition
-from archcompiler.ops.registry import operator_names
 from archcompiler.spec.model import Spec
 
 EMITTED: Final = frozenset(
@@ -48,30 +46,8 @@ def taken(name: str, blocks: Iterable[Definition] = ()) -> str | None:
         return "a builtin of Python"
     if name in EMITTED or name in HELPERS:
         return "used by emitted files themselves"
-    blocks = tuple(blocks)
-    block = next((block for block in blocks if _has_class(block, name, blocks)), None)
+    block = next((block for block in blocks if block.class_name == name), None)
     return None if block is None else f"the class of block `{block.name}`"
-
-
-def _has_class(block: Definition, name: str, blocks: Iterable[Definition]) -> bool:
-    """Whether a class of a block can have a name, among these blocks.
-
-    Before it goes what tells one class of a block from another, words and what is in its slots,
-    and after it a number if that is not enough.
-    """
-    own, cls = name.rstrip("0123456789"), block.class_name
-    if name == cls or own == cls:
-        return True
-    if not own.endswith(cls):
-        return False
-    # Installed packages are searched for operators, which takes a while: a name seldom ends so.
-    contents = (*operator_names(), *(inner.name for inner in blocks))
-    words: set[str] = set()
-    for option in block.options.values():
-        words |= {*option.choices, *(contents if option.type == "slot" else ())}
-    parts = {part.capitalize() for word in words for part in word.split("_") if part}
-    special = "|".join(sorted(map(re.escape, parts)))
-    return re.fullmatch(f"(?:{special})+", own.removesuffix(cls)) is not None
 
 
 def taken_file(name: str) -> str | None:

@@ -163,7 +163,7 @@ def _broken_rules(loaded: LoadedRecipe) -> Iterator[Diagnostic]:
         yield error(
             "E702",
             "Nesterov's method needs momentum",
-            loaded.span(("optimizer", "nesterov")),
+            loaded.span(("optimizer", "momentum")),
             help="set `nesterov = false`, or a `momentum`",
         )
     if recipe.data.type == "folder" and (

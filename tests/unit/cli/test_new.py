@@ -98,6 +98,12 @@ def test_nothing_is_overwritten(there: str) -> None:
     assert not Path("gone.toml").exists()
 
 
+def test_a_file_is_no_folder() -> None:
+    Path("plain").write_text("mine")
+    assert refused("new", "plain/my.toml") == ["E403"]
+    assert Path("plain").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

@@ -86,6 +86,24 @@ def test_stdout_that_is_full_or_closed_is_an_error(command: str, folder: Path) -
 
 
 @linux
+@pytest.mark.parametrize("format", ["json", "github"])
+def test_what_would_be_read_by_a_program_is_told_on_stderr(format: str, folder: Path) -> None:
+    spec = {"json": "tiny.json", "github": f"{HOSTILE}.json"}[format]
+    done = _run(folder, ["check", spec, "--format", format], ">/dev/full")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error[E406]: cannot write the output: ")
+
+
+@linux
+@pytest.mark.parametrize("words", [["check", "-"], ["lsp"]])
+def test_a_closed_stdin_is_bad_usage(words: list[str], folder: Path) -> None:
+    done = _run(folder, words, "<&-")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"is closed" in done.stderr
+    assert b"Traceback" not in done.stderr
+
+
+@linux
 @pytest.mark.parametrize("redirection", ["2>&-", "<&-"])
 def test_the_other_streams_change_nothing(redirection: str, folder: Path) -> None:
     for command in LIGHT:

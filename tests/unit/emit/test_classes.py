@@ -103,6 +103,52 @@ def test_truth_values_make_classes_of_their_own() -> None:
     assert_sound(both)
 
 
+OWN = {"options": {"flag": True}, "steps": {"conv": CONV, "end": {"op": "relu", "when": "flag"}}}
+"""A block of two structures, which no word tells apart."""
+WORD = {"options": {"act": {"slot": "block"}}, "steps": {"conv": CONV, "end": {"op": "act"}}}
+
+
+def classes(network: CompiledNetwork) -> list[str]:
+    tree = ast.parse(network.source)
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+
+
+@pytest.mark.parametrize(
+    ("blocks", "units", "changes", "expected"),
+    [
+        (
+            {"own": OWN, "own2": {"steps": {"conv": CONV}}},
+            [{"type": "own", "flag": True}, {"type": "own", "flag": False}, "own2"],
+            {},
+            {"Own", "Own2", "Own3"},
+        ),
+        (
+            {"own": WORD, "relu_own": {"steps": {"conv": CONV}}},
+            [{"type": "own", "act": "relu"}, {"type": "own", "act": "elu"}, "relu_own"],
+            {},
+            {"ReluOwn", "ReluOwn2", "EluOwn"},
+        ),
+        (
+            {"own": OWN},
+            [{"type": "own", "flag": True}, {"type": "own", "flag": False}],
+            {"name": "own2"},
+            {"Own", "Own3", "Own2"},
+        ),
+    ],
+)
+def test_no_two_classes_have_one_name(
+    blocks: dict[str, dict[str, Any]],
+    units: list[Any],
+    changes: dict[str, Any],
+    expected: set[str],
+) -> None:
+    net = network(blocks, *units, **changes)
+    found = classes(net)
+    assert sorted(set(found)) == sorted(found)
+    assert expected <= set(found)
+    assert_sound(net)
+
+
 def test_numbers_are_arguments_of_one_class() -> None:
     own = {
         "options": {"reduction": 2, "slope": 0.1},

@@ -142,6 +142,15 @@ def test_a_rate_that_falls_does_so_in_order() -> None:
     assert schedule.at == (3, 90)
 
 
+def test_a_rule_is_told_where_it_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text('extends = "smoke"\n[optimizer]\nmomentum = 0.0')
+    with pytest.raises(CompileError) as caught:
+        load_recipe(tmp_path / "r.toml", ["optimizer.lr=0.1"])
+    (problem,) = caught.value.diagnostics
+    assert problem.span is not None
+    assert (problem.span.source.path, problem.span.location.line) == (tmp_path / "r.toml", 3)
+
+
 def test_a_run_is_as_long_as_one_of_two_keys_says(tmp_path: Path) -> None:
     assert _codes("epochs = 5\niterations = 9") == ["E702"]
     (tmp_path / "r.toml").write_text('extends = "smoke"\nepochs = 5')
