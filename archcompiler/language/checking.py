@@ -6,6 +6,7 @@ Told at the smallest text to blame, all at once, and before the block is used wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from archcompiler.config.located import Located, meant_as
 from archcompiler.config.path import SpecPath
@@ -40,6 +41,20 @@ from archcompiler.language.values import (
 from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.registry import operator_names
+
+_PARTS: Final = "`part` gives a part of the channels, one step for each"
+ELSEWHERE: Final = {
+    NONE: "an operator that does nothing is `identity`",
+    "cat": "to put maps side by side is `concat`",
+    "chunk": _PARTS,
+    "conv_transpose": "`interpolate`, and a `conv` after it, make maps larger",
+    "permute": "`transpose` swaps height and width",
+    "pixel_shuffle": "`interpolate`, and a `conv` after it, make maps larger",
+    "split": _PARTS,
+    "sub": "a difference is `scale` with `factor = -1`, and `add`",
+    "sum": 'of several maps it is `add`, along an axis `reduce` with `how = "sum"`',
+}
+"""What is said of operators that frameworks call so."""
 
 
 def check_block(
@@ -168,13 +183,16 @@ class _Check:
     def _unknown(self, op: Located, name: str) -> Diagnostic:
         slots = self.definition.slots
         known = (*operator_names(), *self.library.names(), *MEANT, *slots)
-        guess = meant(name, known)
-        help = f"did you mean `{guess}`?" if guess else None
-        if name == NONE:
-            help = "an operator that does nothing is `identity`"
-        elif help is None:
-            help = f"a block of that name can be written under `[blocks.{name}]`"
-        notes = () if guess else ("an `op` is an operator, a block or a slot of this block",)
+        help = ELSEWHERE.get(name)
+        notes: tuple[str, ...] = ()
+        if help is None and (guess := meant(name, known)):
+            help = f"did you mean `{guess}`?"
+        if help is None:
+            help = (
+                f"a block of that name can be written under `[blocks.{name}]`, "
+                "and an operator comes with a Python package"
+            )
+            notes = ("an `op` is an operator, a block or a slot of this block",)
         notes = (*notes, *self.library.missing())
         return error(
             "E211", f"no operator or block is called `{name}`", op.span(), notes=notes, help=help

@@ -10,11 +10,18 @@ from typing import Final
 from archcompiler.config.located import Located
 from archcompiler.config.problems import kind_of
 from archcompiler.diagnostics import MOST, Diagnostic, Span, error
-from archcompiler.language.expression import Expression, ExpressionError, parse_expression
+from archcompiler.language.expression import (
+    FUNCTIONS,
+    Expression,
+    ExpressionError,
+    parse_expression,
+)
 from archcompiler.language.reserved import MODULE, is_reserved
 from archcompiler.language.values import unknown_key
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+LONGEST: Final = 64
+"""Characters of a name in a block."""
 MAX_ENTRIES: Final = {"blocks": 100, "steps": 200, "options": 50, "let": 50}
 """Entries that these tables may have. Of the last two each may be computed from the next."""
 
@@ -52,14 +59,22 @@ class Collector:
             self.problems.append(excess)
             return
         for name, child in node.value.items():
-            if IDENTIFIER.fullmatch(name) and len(name) <= 64 and not is_reserved(name):
+            if IDENTIFIER.fullmatch(name) and len(name) <= LONGEST and not is_reserved(name):
                 yield name, child
             else:
                 message = f"`{name}` cannot be a name in a block"
-                notes = ("it becomes an identifier in the emitted code",)
-                if name in MODULE:
-                    notes = ("modules of PyTorch have an attribute of that name",)
-                self.say("E205", message, child.span("key"), notes)
+                note = "it becomes an identifier in the emitted code"
+                if not IDENTIFIER.fullmatch(name):
+                    help = "lower-case letters, digits and `_`, with a letter first"
+                elif len(name) > LONGEST:
+                    help = f"at most {LONGEST} characters"
+                else:
+                    help = f"`{name}_` is free"
+                    if name in MODULE:
+                        note = "modules of PyTorch have an attribute of that name"
+                    elif name in FUNCTIONS:
+                        note = "it is a function of expressions"
+                self.say("E205", message, child.span("key"), (note,), help)
 
     def known(self, node: Located, keys: tuple[str, ...], what: str) -> None:
         unknown = (child for key, child in node.value.items() if key not in keys)

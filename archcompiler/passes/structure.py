@@ -15,10 +15,14 @@ def check_structure(graph: Graph) -> Iterator[Finding]:
 
     A block whose scopes all hold is a graph whose every node lies on a path from input to output,
     because a block has one input and one output. A step with weights is also refused (E303) where
-    nothing but the size of its map is read: they would have no gradient.
+    nothing but the size of its map is read: they would have no gradient. A block with steps that
+    could not be made is left out.
     """
     weights = fold(parameters)
     for path, block in graph.blocks():
+        if block.problems:
+            # What could not be made uses nothing, and is told by itself.
+            continue
         if _sound(block):
             name = _read_for_size(block, weights)
             if name is not None:
