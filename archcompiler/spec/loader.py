@@ -26,6 +26,8 @@ from archcompiler.syntax import parse
 
 SpecLike = str | Path | Source | Mapping[str, Any]
 """A path or the name of a shipped spec, a text, or plain values."""
+CALLED: Final = ("class_name", "title", "description")
+"""What is said of one network, and is not true of another."""
 SPECS: Final = Kind("spec", shipped.SPECS, shipped.specs)
 
 
@@ -39,7 +41,7 @@ def load(spec: SpecLike, settings: Sequence[str] = (), *, files: Files | None = 
     if isinstance(spec, Mapping):
         values, source, word = _from_mapping(spec)
     else:
-        values, source, word = read_extended(spec, SPECS, files)
+        values, source, word = read_extended(spec, SPECS, files, _lay)
     return load_values(with_settings(values, settings), source, tuple(settings), word)
 
 
@@ -111,6 +113,14 @@ def _from_mapping(spec: Mapping[str, Any]) -> tuple[Located, Source, str | None]
             )
         )
     return locate(document.values, document), source, "<dict>"
+
+
+def _lay(base: Located, own: Located) -> Located:
+    """Lay a spec upon the one that it extends: what that is called goes with its `name`."""
+    if isinstance(base.value, dict) and isinstance(own.value, dict) and "name" in own.value:
+        kept = {key: child for key, child in base.value.items() if key not in CALLED}
+        base = Located(kept, base.text, base.path)
+    return merge(base, own)
 
 
 def _with_stage_attention(values: Located) -> Located:

@@ -148,7 +148,8 @@ class Spec(Model):
     """A network. This is the root of a spec file."""
 
     name: Identifier
-    """Names the emitted file and builder: lower case, digits and underscores."""
+    """Names the emitted file and builder: lower case, digits and underscores. A spec that extends
+    another and has a name of its own does not inherit its class name, title and description."""
     class_name: ClassName | None = None
     """The emitted class; by default the name in CapWords."""
     title: Text | None = None

@@ -98,7 +98,7 @@ def test_extends_a_shipped_spec_by_name() -> None:
     assert (loaded.spec.classes, loaded.spec.stages[2].modules) == (7, 3)
     shown = show(loaded)
     assert "# attention92.toml:2\n" in shown
-    assert "# <shipped>/attention92.toml:12\n" in shown
+    assert "# <shipped>/attention92.toml:13\n" in shown
     assert "# <shipped>/attention56.toml:7\n" in shown
 
 

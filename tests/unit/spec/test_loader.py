@@ -284,6 +284,19 @@ def test_a_dict_that_contains_itself() -> None:
     assert [d.code for d in archcompiler.check(spec)] == ["E203"]
 
 
+def test_what_another_network_is_called_is_not_inherited(tmp_path: Path) -> None:
+    """That it equals a released one would be false of it."""
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "attention56"\nstages.0.modules = 2')
+    same = load(path).spec
+    assert (same.name, same.title) == ("attention56", "Attention-56")
+    path.write_text('extends = "attention56"\nname = "mine"')
+    spec = load(path).spec
+    assert (spec.name, spec.class_name, spec.title, spec.description) == ("mine", None, None, None)
+    path.write_text('extends = "attention56"\nname = "mine"\ntitle = "Mine"')
+    assert load(path).spec.title == "Mine"
+
+
 def test_a_dict_extends_nothing() -> None:
     assert [d.code for d in archcompiler.check({"extends": "base.toml"})] == ["E207"]
 
