@@ -13,8 +13,7 @@ from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Span
 from archcompiler.figure.words import shape_words, short
 from archcompiler.language.library import HOMES
-from archcompiler.lsp.opened import Opened
-from archcompiler.spec.model import Spec
+from archcompiler.lsp.opened import MODELS, Opened
 from archcompiler.tables.report import Row
 
 _FIX: Final = re.compile(r"(?:did you mean|write) `([^`]+)`")
@@ -32,17 +31,17 @@ class Fix:
 def hover(opened: Opened, offset: int) -> str | None:
     """What its key means and what its stage costs, in Markdown; None where nothing is known."""
     path = opened.path_at(offset)
-    parts = [*_meaning(path), *_cost(opened, path)]
+    parts = [*_meaning(opened, path), *_cost(opened, path)]
     return "\n\n".join(parts) or None
 
 
-def _meaning(path: SpecPath) -> Iterator[str]:
+def _meaning(opened: Opened, path: SpecPath) -> Iterator[str]:
     for depth in range(len(path), 0, -1):
         key = path[depth - 1]
         if not isinstance(key, str) or key.isdecimal():
             continue
         outer = tuple(int(s) if str(s).isdecimal() else s for s in path[: depth - 1])
-        for model in models_at(Spec, outer):
+        for model in models_at(MODELS[opened.kind or "spec"], outer):
             text = field_help(model).get(key)
             if text:
                 yield f"`{key}`: {text}"
@@ -98,32 +97,22 @@ def hints(opened: Opened) -> Iterator[tuple[int, str]]:
 def definition(opened: Opened, offset: int) -> Span | None:
     """Where what a spec says here comes from.
 
-    Of `extends`, the other file; of the name of a block, the block; of a value that another spec
+    Of the name of a file, the file; of the name of a block, the block; of a value that another spec
     has too, that one.
     """
     path = opened.path_at(offset)
-    if path == ("extends",):
-        return Span(opened.base.source, 0, 0) if opened.base is not None else None
+    if path in opened.named:
+        return Span(opened.named[path].source, 0, 0)
     named = _block(opened, path)
     if named is not None:
         return named
-    base = opened.base
-    while path and base is not None:
-        span = base.written(path)
-        if span is not None:
-            return span
-        base = base.base
-    return None
+    spans = (base.written(path) for base in opened.bases if path)
+    return next((span for span in spans if span is not None), None)
 
 
 def _block(opened: Opened, path: SpecPath) -> Span | None:
     """The table of the block that a value names."""
-    value: object = opened.document.values if opened.document is not None else None
-    for step in path:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
+    value = opened.value(path)
     if not isinstance(value, str) or opened.network is None:
         return None
     library = opened.network.loaded.library

@@ -1,26 +1,44 @@
-"""A spec as it stands in an editor: what is wrong with it, what it costs, where its values are."""
+"""A file as it stands in an editor: what is wrong with it, what it costs, where its values are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from archcompiler.compiler import CompiledNetwork, compile_from
-from archcompiler.config.files import Files
+from archcompiler.config.base import Model
+from archcompiler.config.extending import MAX_EXTENDS
+from archcompiler.config.files import Files, Kind, find_shipped
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span
 from archcompiler.diagnostics.read import FORMATS, MAX_BYTES
+from archcompiler.runner.recipe.loading import RECIPES, load_recipe
+from archcompiler.runner.recipe.model import Recipe
+from archcompiler.search.loading import load_space
+from archcompiler.search.model import Space
+from archcompiler.spec.loader import SPECS
+from archcompiler.spec.model import Spec
+from archcompiler.study.kinds import FileKind, kind_of_base, kind_of_document, schema_of
+from archcompiler.study.loading import STUDIES, load_study
+from archcompiler.study.model import Study
 from archcompiler.syntax import Document, parse
 from archcompiler.tables.report import Report, Row
 
-_ASKS: Final = re.compile(r"archcompiler[\w.-]*\.schema\.json")
-"""The schema that a file names, in a comment or under `$schema`."""
 _STAGES: Final = re.compile(r"^\s*(?:\[\[?\s*stages\b|stages\s*=|\"stages\"\s*:)", re.MULTILINE)
 """What no other file has, to tell a spec that cannot be parsed at the moment."""
+MODELS: Final[dict[FileKind, type[Model]]] = {
+    "spec": Spec,
+    "recipe": Recipe,
+    "space": Space,
+    "study": Study,
+}
+"""What the top of a file of each kind may have."""
+_EXTENDED: Final = {"spec": SPECS, "recipe": RECIPES, "space": SPECS, "study": STUDIES}
+"""What a file of each kind extends."""
 
 
 class OpenFiles(Files):
@@ -46,13 +64,32 @@ class Opened:
     files: Files
 
     @cached_property
-    def is_spec(self) -> bool:
-        """Whether the text is meant as a spec, and not as one of the many other TOML files."""
-        text = self.source.text
-        if _ASKS.search(text) is not None or self.document is None:
-            return _ASKS.search(text) is not None or _STAGES.search(text) is not None
+    def kind(self) -> FileKind | None:
+        """What the text is meant as; None for one of the many other TOML and JSON files.
+
+        It is what the command line takes it for, where that cannot be chance: the schema is
+        named, or a file is extended, or the stages of a network or two keys of another kind are
+        there.
+        """
+        if self.document is None:
+            named = schema_of(self.source)
+            return named or ("spec" if _STAGES.search(self.source.text) is not None else None)
         values = self.document.values
-        return "stages" in values or isinstance(values.get("extends"), str)
+        found = kind_of_document(self.document, self.files)
+        if found is None:
+            base = values.get("extends")
+            sure = "stages" in values or (isinstance(base, str) and self._is_of_ours(base))
+            return "spec" if sure else None
+        if schema_of(self.source) is not None or isinstance(values.get("extends"), str):
+            return found
+        keys = values.keys() & MODELS[found].model_fields.keys()
+        sure = "stages" in keys if found == "spec" else len(keys) > 1
+        return found if sure else None
+
+    def _is_of_ours(self, base: str) -> bool:
+        """Whether it extends a file of this compiler: JSON of other programs extends too."""
+        toml = self.source.format == "toml"
+        return toml or kind_of_base(base, self.source, self.files) is not None
 
     @cached_property
     def document(self) -> Document | None:
@@ -64,14 +101,24 @@ class Opened:
 
     @cached_property
     def _compiled(self) -> CompiledNetwork | tuple[Diagnostic, ...]:
+        """The network of a spec, or what is wrong with a file."""
         try:
-            return compile_from(self.files, self.source)
+            match self.kind:
+                case "spec":
+                    return compile_from(self.files, self.source)
+                case "recipe":
+                    load_recipe(self.source, files=self.files)
+                case "space":
+                    load_space(self.source, self.files)
+                case "study":
+                    load_study(self.source, files=self.files)
         except CompileError as found:
             return found.diagnostics
+        return ()
 
     @property
     def network(self) -> CompiledNetwork | None:
-        """The network; None if there is an error."""
+        """The network; None if there is an error, or no spec."""
         return self._compiled if isinstance(self._compiled, CompiledNetwork) else None
 
     @property
@@ -90,19 +137,55 @@ class Opened:
         return {row.name: row for row in self.report.rows} if self.report is not None else {}
 
     @cached_property
-    def base(self) -> Opened | None:
-        """The spec that it extends, where that can be read."""
-        target = self.document.values.get("extends") if self.document is not None else None
+    def named(self) -> dict[SpecPath, Opened]:
+        """The files that it names, where they can be read, by where it does."""
+        kinds: dict[SpecPath, Kind] = {("extends",): _EXTENDED[self.kind or "spec"]}
+        if self.kind == "study":
+            specs = self.value(("specs",))
+            count = len(specs) if isinstance(specs, list) else 0
+            kinds |= {("recipe",): RECIPES} | {("specs", i, "spec"): SPECS for i in range(count)}
+        found = {path: self._named(path, kind) for path, kind in kinds.items()}
+        return {path: opened for path, opened in found.items() if opened is not None}
+
+    @property
+    def bases(self) -> Iterator[Opened]:
+        """The file that it extends, what that extends, and so on."""
+        base = self.named.get(("extends",))
+        for _ in range(MAX_EXTENDS):  # which may go round in a circle
+            if base is None:
+                return
+            yield base
+            base = base.named.get(("extends",))
+
+    def names(self, other: Source) -> Span:
+        """Where it names another file, or one that extends that; else where it starts."""
+        for path, opened in self.named.items():
+            if any(each.source.path == other.path for each in (opened, *opened.bases)):
+                return self.written(path) or Span(self.source, 0, 0)
+        return self.written(("extends",)) or Span(self.source, 0, 0)
+
+    def value(self, path: SpecPath) -> object:
+        """A value that the text itself says; None if it does not."""
+        value: object = self.document.values if self.document is not None else None
+        for step in path:
+            if isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
+
+    def _named(self, path: SpecPath, kind: Kind) -> Opened | None:
+        """The file that the value at a path names, where that can be read."""
+        target = self.value(path)
         if not isinstance(target, str) or self.source.path is None:
             return None
-        from archcompiler.config.files import find_shipped
-        from archcompiler.spec.loader import SPECS
-
         folder = self.source.path.parent
         try:
-            found = find_shipped(SPECS, target, folder, self.files, self.source.path)
-            path = found or folder / target
-            return Opened(self.files.read(path, path.as_posix()), self.files)
+            found = find_shipped(kind, target, folder, self.files, self.source.path)
+            file = found or folder / target
+            return Opened(self.files.read(file, file.as_posix()), self.files)
         except (CompileError, OSError, KeyError):
             return None
 

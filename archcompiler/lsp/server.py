@@ -28,7 +28,7 @@ class SpecServer(LanguageServer):
         self.known: dict[str, Opened] = {}
 
     def opened(self, uri: str) -> Opened | None:
-        """What is known of a document; None for a file that is no spec."""
+        """What is known of a document; None for a file of another program."""
         document = self.workspace.get_text_document(uri)
         path = Path(document.path)
         format = FORMATS.get(path.suffix.lower())
@@ -39,7 +39,7 @@ class SpecServer(LanguageServer):
         if known is None or known.source.text != text or known.source.path != path:
             known = Opened(Source(path.name, text, format, path), OpenFiles(self._text))
             self.known[uri] = known
-        return known if known.is_spec else None
+        return known if known.kind is not None else None
 
     def _text(self, path: Path) -> str | None:
         found = self.workspace.text_documents.get(uris.from_fs_path(str(path)) or "")
@@ -92,13 +92,13 @@ class SpecServer(LanguageServer):
 
 
 def _diagnostic(server: SpecServer, opened: Opened, found: Diagnostic) -> types.Diagnostic:
-    """A diagnostic in the document; one about a file that it extends stands at `extends`."""
+    """A diagnostic in the document; one about a file that it names stands where it does."""
     span, related = found.span, None
     if span is None or span.source != opened.source:
         if span is not None and span.source.path is not None:
             place = types.Location(_uri(span.source), server.range(span))
             related = [types.DiagnosticRelatedInformation(place, found.message)]
-        span = opened.written(("extends",)) or Span(opened.source, 0, 0)
+        span = Span(opened.source, 0, 0) if span is None else opened.names(span.source)
     notes = [f"note: {note}" for note in found.notes]
     help = [f"help: {found.help}"] if found.help is not None else []
     return types.Diagnostic(
