@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import Final
 from archcompiler.compiler import CompiledNetwork, compile_from
 from archcompiler.config.base import Model
 from archcompiler.config.extending import MAX_EXTENDS
-from archcompiler.config.files import Files, Kind, find_shipped
+from archcompiler.config.files import Files, Kind, Stamp, find_shipped
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span
-from archcompiler.diagnostics.read import FORMATS, MAX_BYTES
+from archcompiler.diagnostics.read import MAX_BYTES, file_source
 from archcompiler.runner.recipe.loading import RECIPES, load_recipe
 from archcompiler.runner.recipe.model import Recipe
 from archcompiler.search.loading import load_space
@@ -44,8 +44,10 @@ _EXTENDED: Final = {"spec": SPECS, "recipe": RECIPES, "space": SPECS, "study": S
 class OpenFiles(Files):
     """Files as they stand in the editor, and on the disk where they are not open."""
 
-    def __init__(self, opened: Callable[[Path], str | None]) -> None:
-        super().__init__()
+    def __init__(
+        self, opened: Callable[[Path], str | None], asked: dict[Path, Stamp] | None = None
+    ) -> None:
+        super().__init__(asked=asked)
         self.opened = opened
 
     def read(self, path: Path, name: str, room: int = MAX_BYTES) -> Source:
@@ -53,7 +55,27 @@ class OpenFiles(Files):
         if text is None:
             return super().read(path, name, room)
         self.asked[path] = None
-        return Source(name, text.replace("\r\n", "\n"), FORMATS[path.suffix.lower()], path)
+        # Half of a surrogate pair is not UTF-8 in a file either.
+        return file_source(text.encode(errors="surrogatepass"), name, path, room)
+
+    def is_file(self, path: Path) -> bool:
+        self.asked.setdefault(path, None)
+        return self.opened(path) is not None or super().is_file(path)
+
+    def shipped(self) -> Files:
+        return OpenFiles(self.opened, self.asked)
+
+    def has_asked(self, paths: Collection[Path]) -> bool:
+        """Whether anything here depends on one of these files, which are without links."""
+        return any(real(path) in paths for path in self.asked)
+
+
+def real(path: Path) -> Path:
+    """A path without links and dots, by which files are told apart."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return path
 
 
 @dataclass(frozen=True)
@@ -61,7 +83,7 @@ class Opened:
     """One text and all that follows from it."""
 
     source: Source
-    files: Files
+    files: OpenFiles
 
     @cached_property
     def kind(self) -> FileKind | None:

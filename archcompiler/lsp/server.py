@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from lsprotocol import types
@@ -12,7 +13,7 @@ from archcompiler import __version__
 from archcompiler.diagnostics import Diagnostic, Severity, Source, Span
 from archcompiler.diagnostics.read import FORMATS
 from archcompiler.lsp import answers
-from archcompiler.lsp.opened import Opened, OpenFiles
+from archcompiler.lsp.opened import Opened, OpenFiles, real
 
 _SEVERITY = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
@@ -21,55 +22,80 @@ _SEVERITY = {
 
 
 class SpecServer(LanguageServer):
-    """Keeps what is known of every spec that is open."""
+    """Keeps what is known of every file that is open."""
 
     def __init__(self) -> None:
         super().__init__("archcompiler", f"v{__version__}")
+        self.paths: dict[str, Path] = {}
+        """The files that are open, without links, each by what the editor calls it."""
         self.known: dict[str, Opened] = {}
 
     def opened(self, uri: str) -> Opened | None:
-        """What is known of a document; None for a file of another program."""
+        """What is known of a file that is open; None for one of another program."""
+        if uri not in self.paths:
+            return None
         document = self.workspace.get_text_document(uri)
         path = Path(document.path)
-        format = FORMATS.get(path.suffix.lower())
-        if format is None:
-            return None
         text = document.source.replace("\r\n", "\n")
         known = self.known.get(uri)
-        if known is None or known.source.text != text or known.source.path != path:
+        if known is None or known.source.text != text:
+            format = FORMATS[path.suffix.lower()]
             known = Opened(Source(path.name, text, format, path), OpenFiles(self._text))
             self.known[uri] = known
         return known if known.kind is not None else None
 
     def _text(self, path: Path) -> str | None:
-        found = self.workspace.text_documents.get(uris.from_fs_path(str(path)) or "")
-        return found.source if found is not None else None
+        uri = self.uri(path)
+        return None if uri is None else self.workspace.get_text_document(uri).source
+
+    def uri(self, path: Path) -> str | None:
+        """What the editor calls a file that is open there."""
+        path = real(path)
+        return next((uri for uri, opened in self.paths.items() if opened == path), None)
+
+    def open(self, uri: str) -> None:
+        path = uris.to_fs_path(uri)
+        if path is not None and Path(path).suffix.lower() in FORMATS:
+            self.paths[uri] = real(Path(path))
+        self.refresh(uri)
+
+    def close(self, uri: str) -> None:
+        self.known.pop(uri, None)
+        path = self.paths.pop(uri, None)
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+        if path is not None:
+            self.recheck({path})
 
     def refresh(self, uri: str) -> None:
-        """Publish what is wrong with a document, and with those that are open and extend it."""
-        path = uris.to_fs_path(uri)
-        users = [
-            other
-            for other, opened in self.known.items()
-            if other != uri and any(str(asked) == path for asked in opened.files.asked)
-        ]
-        for other in users:
-            del self.known[other]
-        for each in (uri, *users):
-            opened = self.opened(each)
-            found = () if opened is None else opened.diagnostics
-            document = self.workspace.get_text_document(each)
-            self.text_document_publish_diagnostics(
-                types.PublishDiagnosticsParams(
-                    each,
-                    [_diagnostic(self, opened, d) for d in found] if opened is not None else [],
-                    document.version,
-                )
-            )
+        """Publish what is wrong with a file, and with those that are open and depend on it."""
+        self.publish(uri)
+        if uri in self.paths:
+            self.recheck({self.paths[uri]}, but=uri)
 
-    def forget(self, uri: str) -> None:
-        self.known.pop(uri, None)
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+    def recheck(self, paths: Collection[Path], but: str | None = None) -> None:
+        """Publish what is wrong with files that depend on some which have changed."""
+        for uri, opened in list(self.known.items()):
+            if uri != but and opened.files.has_asked(paths):
+                del self.known[uri]
+                self.publish(uri)
+
+    def publish(self, uri: str) -> None:
+        opened = self.opened(uri)
+        found = [] if opened is None else [_diagnostic(self, opened, d) for d in opened.diagnostics]
+        version = self.workspace.get_text_document(uri).version
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
+
+    def watch(self) -> None:
+        """Ask to be told of files that others write, where the editor can do that."""
+        workspace = self.client_capabilities.workspace
+        watches = workspace.did_change_watched_files if workspace is not None else None
+        if watches is None or not watches.dynamic_registration:
+            return
+        every = types.FileSystemWatcher(glob_pattern="**/*.{toml,json}")
+        options = types.DidChangeWatchedFilesRegistrationOptions([every])
+        method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+        asked = types.Registration("watch", method, options)
+        self.client_register_capability(types.RegistrationParams([asked]))
 
     def offset(self, uri: str, position: types.Position, opened: Opened) -> int:
         """Characters before a position."""
@@ -96,7 +122,7 @@ def _diagnostic(server: SpecServer, opened: Opened, found: Diagnostic) -> types.
     span, related = found.span, None
     if span is None or span.source != opened.source:
         if span is not None and span.source.path is not None:
-            place = types.Location(_uri(span.source), server.range(span))
+            place = types.Location(_uri(server, span.source), server.range(span))
             related = [types.DiagnosticRelatedInformation(place, found.message)]
         span = Span(opened.source, 0, 0) if span is None else opened.names(span.source)
     notes = [f"note: {note}" for note in found.notes]
@@ -111,18 +137,24 @@ def _diagnostic(server: SpecServer, opened: Opened, found: Diagnostic) -> types.
     )
 
 
-def _uri(source: Source) -> str:
+def _uri(server: SpecServer, source: Source) -> str:
+    """What an editor calls the file of a text."""
     assert source.path is not None
-    return uris.from_fs_path(str(source.path.resolve())) or ""
+    path = real(source.path)
+    return server.uri(path) or uris.from_fs_path(str(path)) or ""
 
 
 def make_server() -> SpecServer:
     """A server with all that it can do."""
     server = SpecServer()
 
+    @server.feature(types.INITIALIZED)
+    def initialized(params: types.InitializedParams) -> None:
+        server.watch()
+
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: types.DidOpenTextDocumentParams) -> None:
-        server.refresh(params.text_document.uri)
+        server.open(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def did_change(params: types.DidChangeTextDocumentParams) -> None:
@@ -131,12 +163,17 @@ def make_server() -> SpecServer:
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def did_save(params: types.DidSaveTextDocumentParams) -> None:
         server.known.clear()
-        for uri in list(server.workspace.text_documents):
-            server.refresh(uri)
+        for uri in list(server.paths):
+            server.publish(uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
-        server.forget(params.text_document.uri)
+        server.close(params.text_document.uri)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
+        paths = (uris.to_fs_path(change.uri) for change in params.changes)
+        server.recheck({real(Path(path)) for path in paths if path is not None})
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     def hover(params: types.HoverParams) -> types.Hover | None:
@@ -168,7 +205,7 @@ def make_server() -> SpecServer:
         span = answers.definition(opened, offset)
         if span is None or span.source.path is None:
             return None
-        return types.Location(_uri(span.source), server.range(span))
+        return types.Location(_uri(server, span.source), server.range(span))
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,

@@ -24,12 +24,21 @@ ROOT = Path(__file__).parents[3]
 BAD = (ROOT / "specs/attention56.toml").read_text().replace("modules", "modlues", 1)
 SERVER = ClientServerConfig([sys.executable, "-m", "archcompiler", "lsp"])
 
+registered: list[types.Registration] = []
+"""What the server has asked the editor for."""
+
 pytestmark = pytest.mark.asyncio
 
 
 @pytest_lsp.fixture(config=SERVER)
 async def editor(lsp_client: LanguageClient, tmp_path: Path) -> AsyncIterator[None]:
     """An editor of what Visual Studio Code can do, which checks each answer by the protocol."""
+    registered.clear()
+
+    @lsp_client.feature(types.CLIENT_REGISTER_CAPABILITY)
+    def register(params: types.RegistrationParams) -> None:
+        registered.extend(params.registrations)
+
     can = client_capabilities("visual-studio-code")
     await lsp_client.initialize_session(
         types.InitializeParams(can, root_uri=tmp_path.as_uri(), workspace_folders=None)
@@ -58,7 +67,7 @@ async def changed(editor: LanguageClient, path: Path, text: str) -> list[types.D
 async def published(editor: LanguageClient, path: Path) -> list[types.Diagnostic]:
     said = editor.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
     await asyncio.wait_for(said, 60)
-    return list(editor.diagnostics[path.as_uri()])
+    return list(editor.diagnostics.get(path.as_uri(), ()))
 
 
 def at(path: Path, text: str, word: str, nth: int = 0) -> dict[str, Any]:
@@ -236,6 +245,116 @@ async def test_a_mistake_in_what_is_extended_stands_at_extends(
     await opened(editor, base, BAD)
     await changed(editor, base, BAD.replace("modlues", "modules"))
     assert await soon(editor, path, lambda found: not found)
+
+
+WORSE = BAD.replace("depth", "depht", 1)
+GOOD = BAD.replace("modlues", "modules")
+
+
+async def closed(editor: LanguageClient, uri: str) -> None:
+    editor.text_document_did_close(
+        types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri))
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "called", "extends"),
+    [
+        ("base.toml", "base.toml", "../base.toml"),
+        ("base.toml", "base.toml", "../sub/.././base.toml"),
+        ("base.toml", "base.toml", "link.toml"),
+        ("a(1)/base@1 é.toml", "a%281%29/base%401%20%C3%A9.toml", "../a(1)/base@1 é.toml"),
+        ("a(1)/base@1;b.toml", "a(1)/base@1%3Bb.toml", "../a(1)/base@1;b.toml"),
+    ],
+)
+async def test_a_base_that_is_open_counts_whatever_it_is_called(
+    editor: LanguageClient, at: str, called: str, extends: str, tmp_path: Path
+) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    base, path = tmp_path / at, tmp_path / "sub" / "net.toml"
+    base.parent.mkdir(exist_ok=True)
+    path.parent.mkdir()
+    (path.parent / "link.toml").symlink_to(base)
+    base.write_text(GOOD)
+    uri = f"{tmp_path.as_uri()}/{called}"
+    text = f'name = "net"\nextends = "{extends}"\n'
+
+    item = types.TextDocumentItem(uri, "toml", 1, BAD)
+    editor.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    await published(editor, base)
+    (found,) = await opened(editor, path, text)
+    assert found.range.start == types.Position(1, 0)
+    # The editor is led to what it has open, by the name that it has for it.
+    (related,) = found.related_information or []
+    assert related.location.uri == uri
+    # Without it, the file on the disk counts again.
+    await closed(editor, uri)
+    assert await soon(editor, path, lambda found: not found)
+
+
+async def test_a_base_may_be_open_that_is_not_on_the_disk(
+    editor: LanguageClient, tmp_path: Path
+) -> None:
+    base, path = tmp_path / "base.toml", tmp_path / "net.toml"
+
+    (found,) = await opened(editor, path, 'name = "net"\nextends = "base.toml"\n')
+    assert found.code == "E207"
+    await opened(editor, base, GOOD)
+    assert await soon(editor, path, lambda found: not found)
+    await closed(editor, base.as_uri())
+    assert await soon(editor, path, lambda found: [d.code for d in found] == ["E207"])
+
+
+async def test_a_shipped_spec_that_is_open_counts(editor: LanguageClient, tmp_path: Path) -> None:
+    base, path = ROOT / "specs/attention56.toml", tmp_path / "net.toml"
+
+    await opened(editor, base, BAD)
+    (found,) = await opened(editor, path, 'extends = "attention56"\nname = "net"\n')
+    assert found.code == "E201"
+
+
+async def test_a_base_that_others_write_is_read_again(
+    editor: LanguageClient, tmp_path: Path
+) -> None:
+    base, path, recipe = (tmp_path / f"{name}.toml" for name in ("base", "net", "mine"))
+    base.write_text(GOOD)
+
+    async def write(file: Path, text: str) -> None:
+        kind = types.FileChangeType.Changed if file.exists() else types.FileChangeType.Created
+        file.write_text(text)
+        changes = [types.FileEvent(file.as_uri(), kind)]
+        editor.workspace_did_change_watched_files(types.DidChangeWatchedFilesParams(changes))
+
+    assert await opened(editor, path, 'extends = "./base.toml"\nname = "net"\n') == []
+    (asked,) = registered
+    assert asked.method == types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+    assert "toml" in str(asked.register_options)
+    await write(base, WORSE)
+    assert await soon(editor, path, lambda found: [d.code for d in found] == ["E201"] * 2)
+    await write(base, GOOD)
+    assert await soon(editor, path, lambda found: not found)
+    # One that was not there, and one that makes a word mean two things.
+    await opened(editor, recipe, 'extends = "other.toml"\nepochs = 3\n')
+    await write(tmp_path / "other.toml", "seed = 1\nbatch_size = 7\n")
+    assert await soon(editor, recipe, lambda found: not found)
+    await changed(editor, recipe, 'extends = "smoke"\niterations = 3\n')
+    await write(tmp_path / "smoke.toml", "seed = 1\n")
+    assert await soon(editor, recipe, lambda found: [d.code for d in found] == ["E106"])
+
+
+@pytest.mark.parametrize("uri", ["git:/x/net.toml?HEAD", "untitled:net.toml", "file:///x/net"])
+async def test_what_is_no_file_is_left_alone(editor: LanguageClient, uri: str) -> None:
+    where = types.TextDocumentIdentifier(uri)
+    ask = types.HoverParams(where, types.Position(0, 0))
+
+    assert await editor.text_document_hover_async(ask) is None  # nor is it open
+    item = types.TextDocumentItem(uri, "toml", 1, BAD)
+    editor.text_document_did_open(types.DidOpenTextDocumentParams(item))
+    said = editor.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+    await asyncio.wait_for(said, 60)
+    assert not editor.diagnostics[uri]
+    assert await editor.text_document_hover_async(ask) is None
+    await closed(editor, uri)
 
 
 async def test_columns_are_those_of_the_editor(editor: LanguageClient, tmp_path: Path) -> None:
