@@ -17,6 +17,8 @@ from archcompiler.lsp.opened import MODELS, Opened
 from archcompiler.tables.report import Row
 
 _FIX: Final = re.compile(r"(?:did you mean|write) `([^`]+)`")
+_END: Final = re.compile(r"[\r\n]|\Z")
+"""Of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,9 @@ def hints(opened: Opened) -> Iterator[tuple[int, str]]:
         span = opened.written(path)
         if span is None:
             continue
-        end = opened.source.text.find("\n", span.end)
-        end = len(opened.source.text) if end < 0 else end
+        ended = _END.search(opened.source.text, span.end)
+        assert ended is not None
+        end = ended.start()
         if end in seen or row.output is None:
             continue
         seen.add(end)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from lsprotocol import types
 from pygls import uris
@@ -15,6 +17,8 @@ from archcompiler.diagnostics.read import FORMATS
 from archcompiler.lsp import answers
 from archcompiler.lsp.opened import Opened, OpenFiles, real
 
+_LINE: Final = re.compile(r"(?<=[\r\n])")
+"""Between lines of the protocol, in a text whose `\\r\\n` are `\\n`. A `\\r` alone ends one."""
 _SEVERITY = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
     Severity.WARNING: types.DiagnosticSeverity.Warning,
@@ -25,7 +29,9 @@ class SpecServer(LanguageServer):
     """Keeps what is known of every file that is open."""
 
     def __init__(self) -> None:
-        super().__init__("archcompiler", f"v{__version__}")
+        # Whole texts: pygls applies edits by the lines of Python, of which there may be more.
+        whole = types.TextDocumentSyncKind.Full
+        super().__init__("archcompiler", f"v{__version__}", text_document_sync_kind=whole)
         self.paths: dict[str, Path] = {}
         """The files that are open, without links, each by what the editor calls it."""
         self.known: dict[str, Opened] = {}
@@ -97,23 +103,27 @@ class SpecServer(LanguageServer):
         asked = types.Registration("watch", method, options)
         self.client_register_capability(types.RegistrationParams([asked]))
 
-    def offset(self, uri: str, position: types.Position, opened: Opened) -> int:
+    def offset(self, position: types.Position, source: Source) -> int:
         """Characters before a position."""
-        document = self.workspace.get_text_document(uri)
-        place = self.workspace.position_codec.position_from_client_units(document.lines, position)
-        lines = opened.source.text.split("\n")
-        return sum(len(line) + 1 for line in lines[: place.line]) + place.character
+        codec = self.workspace.position_codec
+        lines = _LINE.split(source.text)
+        if position.line >= len(lines):
+            return len(source.text)
+        line = lines[position.line].rstrip("\r\n")
+        inside = types.Position(0, min(position.character, codec.client_num_units(line)))
+        column = codec.position_from_client_units([line], inside).character
+        return sum(map(len, lines[: position.line])) + column
+
+    def position(self, source: Source, offset: int) -> types.Position:
+        """A place in a text as the editor counts."""
+        before = _LINE.split(source.text[:offset])
+        column = self.workspace.position_codec.client_num_units(before[-1])
+        return types.Position(len(before) - 1, column)
 
     def range(self, span: Span) -> types.Range:
         """A span as the editor counts, in the file that it is in."""
-        lines = span.source.text.split("\n")
-        start, end = span.location, span.source.location(span.end)
-        counted = types.Range(
-            types.Position(start.line - 1, start.column - 1),
-            types.Position(end.line - 1, end.column - 1),
-        )
-        return self.workspace.position_codec.range_to_client_units(
-            [line + "\n" for line in lines], counted
+        return types.Range(
+            self.position(span.source, span.start), self.position(span.source, span.end)
         )
 
 
@@ -180,7 +190,7 @@ def make_server() -> SpecServer:
         opened = server.opened(params.text_document.uri)
         if opened is None:
             return None
-        offset = server.offset(params.text_document.uri, params.position, opened)
+        offset = server.offset(params.position, opened.source)
         text = answers.hover(opened, offset)
         return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text)) if text else None
 
@@ -190,9 +200,7 @@ def make_server() -> SpecServer:
         if opened is None:
             return []
         return [
-            types.InlayHint(
-                server.range(Span(opened.source, end, end)).start, words, padding_left=True
-            )
+            types.InlayHint(server.position(opened.source, end), words, padding_left=True)
             for end, words in answers.hints(opened)
         ]
 
@@ -201,7 +209,7 @@ def make_server() -> SpecServer:
         opened = server.opened(params.text_document.uri)
         if opened is None:
             return None
-        offset = server.offset(params.text_document.uri, params.position, opened)
+        offset = server.offset(params.position, opened.source)
         span = answers.definition(opened, offset)
         if span is None or span.source.path is None:
             return None

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[3]
 BAD = (ROOT / "specs/attention56.toml").read_text().replace("modules", "modlues", 1)
 SERVER = ClientServerConfig([sys.executable, "-m", "archcompiler", "lsp"])
 
+capabilities: list[types.ServerCapabilities] = []
 registered: list[types.Registration] = []
 """What the server has asked the editor for."""
 
@@ -40,9 +41,8 @@ async def editor(lsp_client: LanguageClient, tmp_path: Path) -> AsyncIterator[No
         registered.extend(params.registrations)
 
     can = client_capabilities("visual-studio-code")
-    await lsp_client.initialize_session(
-        types.InitializeParams(can, root_uri=tmp_path.as_uri(), workspace_folders=None)
-    )
+    asked = types.InitializeParams(can, root_uri=tmp_path.as_uri(), workspace_folders=None)
+    capabilities[:] = [(await lsp_client.initialize_session(asked)).capabilities]
     yield
     await lsp_client.shutdown_session()
     assert lsp_client._server is not None
@@ -364,6 +364,53 @@ async def test_columns_are_those_of_the_editor(editor: LanguageClient, tmp_path:
     (found,) = await opened(editor, path, text)
     # The comma stands after an emoji, which is two units of UTF-16.
     assert found.range.start == types.Position(1, len('title = "xx"'))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("strange", ["\u2028", "\u2029", "\x85"])
+async def test_lines_are_those_of_the_editor(
+    editor: LanguageClient, end: str, strange: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "net.toml"
+    lines = ['extends = "attention56"', 'name = "a"', f'title = "{strange}"', "[head]", "p = 1", ""]
+
+    before = await opened(editor, path, end.join(lines))
+    assert [d.range.start for d in before] == [types.Position(4, 0)]
+    # A key is written on the last line, in the way that the server has asked for.
+    lines[4] = "modlues = 1"
+    where = types.Range(types.Position(4, 0), types.Position(4, 1))
+    edit = types.TextDocumentContentChangePartial(text="modlues", range=where)
+    whole = types.TextDocumentContentChangeWholeDocument(end.join(lines))
+    (able,) = capabilities
+    sync = able.text_document_sync
+    assert isinstance(sync, types.TextDocumentSyncOptions)
+    change = whole if sync.change == types.TextDocumentSyncKind.Full else edit
+    document = types.VersionedTextDocumentIdentifier(2, path.as_uri())
+    editor.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
+    (found,) = await published(editor, path)
+    assert found.message.startswith("unknown key `modlues`")
+    assert found.range == types.Range(types.Position(4, 0), types.Position(4, 7))
+    hover = await editor.text_document_hover_async(
+        types.HoverParams(types.TextDocumentIdentifier(path.as_uri()), types.Position(1, 99))
+    )
+    assert hover is not None
+    assert hover.contents.value.startswith("`name`: ")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("net.json", '{"extends": "attention56",\r"nam": 1}', 1),
+        ("net.json", '{"extends": "attention56",\r\r\n\n\r"nam": 1}', 4),
+        ("net.toml", 'stages = "\u2028" # \x0c\n', 0),
+        ("net.toml", "[[stages]]\n# \u2028\x85\n# \x1c\n", 2),
+    ],
+)
+async def test_lines_of_mistakes_are_those_of_the_editor(
+    editor: LanguageClient, name: str, text: str, line: int, tmp_path: Path
+) -> None:
+    found = await opened(editor, tmp_path / name, text)
+    assert found[-1].range.start.line == line
 
 
 @pytest.mark.parametrize(
