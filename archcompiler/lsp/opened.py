@@ -28,8 +28,15 @@ from archcompiler.study.model import Study
 from archcompiler.syntax import Document, parse
 from archcompiler.tables.report import Report, Row
 
-_STAGES: Final = re.compile(r"^\s*(?:\[\[?\s*stages\b|stages\s*=|\"stages\"\s*:)", re.MULTILINE)
-"""What no other file has, to tell a spec that cannot be parsed at the moment."""
+_STAGES: Final = re.compile(
+    r"""^[ \t]*(?:\[\[?[ \t]*stages\b|\[\[[ \t]*specs\b|stages[ \t]*=)|"stages"\s*:""", re.MULTILINE
+)
+"""What no other file has, to tell one that cannot be parsed at the moment."""
+_HEADER: Final = re.compile(r"^[ \t]*\[", re.MULTILINE)
+_EXTENDS: Final = {
+    "toml": re.compile(r"^[ \t]*()extends[ \t]*=", re.MULTILINE),
+    "json": re.compile(r'"extends"\s*:\s*"([^"\n]*)"'),
+}
 MODELS: Final[dict[FileKind, type[Model]]] = {
     "spec": Spec,
     "recipe": Recipe,
@@ -55,8 +62,7 @@ class OpenFiles(Files):
         if text is None:
             return super().read(path, name, room)
         self.asked[path] = None
-        # Half of a surrogate pair is not UTF-8 in a file either.
-        return file_source(text.encode(errors="surrogatepass"), name, path, room)
+        return file_source(as_file(text), name, path, room)
 
     def is_file(self, path: Path) -> bool:
         self.asked.setdefault(path, None)
@@ -68,6 +74,11 @@ class OpenFiles(Files):
     def has_asked(self, paths: Collection[Path]) -> bool:
         """Whether anything here depends on one of these files, which are without links."""
         return any(real(path) in paths for path in self.asked)
+
+
+def as_file(text: str) -> bytes:
+    """The text of an editor as a file has it; half of a surrogate pair is not UTF-8 there."""
+    return text.encode(errors="surrogatepass")
 
 
 def real(path: Path) -> Path:
@@ -84,6 +95,8 @@ class Opened:
 
     source: Source
     files: OpenFiles
+    before: FileKind | None = None
+    """What the text was when it was parsed last, before it was edited."""
 
     @cached_property
     def kind(self) -> FileKind | None:
@@ -94,8 +107,7 @@ class Opened:
         there.
         """
         if self.document is None:
-            named = schema_of(self.source)
-            return named or ("spec" if _STAGES.search(self.source.text) is not None else None)
+            return schema_of(self.source) or self.before or self._probable_kind()
         values = self.document.values
         found = kind_of_document(self.document, self.files)
         if found is None:
@@ -108,6 +120,15 @@ class Opened:
         sure = "stages" in keys if found == "spec" else len(keys) > 1
         return found if sure else None
 
+    def _probable_kind(self) -> FileKind | None:
+        """What a text is that cannot be parsed: then one kind is checked as any other."""
+        text = self.source.text
+        # In TOML a key of the file stands before all headers.
+        head = _HEADER.split(text, 1)[0] if self.source.format == "toml" else text
+        base = _EXTENDS[self.source.format].search(head)
+        sure = _STAGES.search(text) is not None or (base and self._is_of_ours(base[1]))
+        return "spec" if sure else None
+
     def _is_of_ours(self, base: str) -> bool:
         """Whether it extends a file of this compiler: JSON of other programs extends too."""
         toml = self.source.format == "toml"
@@ -116,6 +137,8 @@ class Opened:
     @cached_property
     def document(self) -> Document | None:
         """The values of the text alone; None where it cannot be parsed."""
+        if len(self.source.text) > MAX_BYTES:  # which takes time, after each key stroke
+            return None
         try:
             return parse(self.source)
         except CompileError:
@@ -124,7 +147,11 @@ class Opened:
     @cached_property
     def _compiled(self) -> CompiledNetwork | tuple[Diagnostic, ...]:
         """The network of a spec, or what is wrong with a file."""
+        if self.kind is None:
+            return ()
         try:
+            path = self.source.path or Path(self.source.name)
+            file_source(as_file(self.source.text), self.source.name, path)
             match self.kind:
                 case "spec":
                     return compile_from(self.files, self.source)

@@ -36,18 +36,21 @@ class SpecServer(LanguageServer):
         """The files that are open, without links, each by what the editor calls it."""
         self.known: dict[str, Opened] = {}
 
-    def opened(self, uri: str) -> Opened | None:
-        """What is known of a file that is open; None for one of another program."""
+    def opened(self, uri: str, *, again: bool = False) -> Opened | None:
+        """What is known of a file that is open; None for one of another program.
+
+        All of it is found out `again` where a file has changed that it depends on.
+        """
         if uri not in self.paths:
             return None
         document = self.workspace.get_text_document(uri)
         path = Path(document.path)
         text = document.source.replace("\r\n", "\n")
         known = self.known.get(uri)
-        if known is None or known.source.text != text:
-            format = FORMATS[path.suffix.lower()]
-            known = Opened(Source(path.name, text, format, path), OpenFiles(self._text))
-            self.known[uri] = known
+        if known is None or again or known.source.text != text:
+            source = Source(path.name, text, FORMATS[path.suffix.lower()], path)
+            before = None if known is None else known.kind
+            known = self.known[uri] = Opened(source, OpenFiles(self._text), before)
         return known if known.kind is not None else None
 
     def _text(self, path: Path) -> str | None:
@@ -82,11 +85,10 @@ class SpecServer(LanguageServer):
         """Publish what is wrong with files that depend on some which have changed."""
         for uri, opened in list(self.known.items()):
             if uri != but and opened.files.has_asked(paths):
-                del self.known[uri]
-                self.publish(uri)
+                self.publish(uri, again=True)
 
-    def publish(self, uri: str) -> None:
-        opened = self.opened(uri)
+    def publish(self, uri: str, *, again: bool = False) -> None:
+        opened = self.opened(uri, again=again)
         found = [] if opened is None else [_diagnostic(self, opened, d) for d in opened.diagnostics]
         version = self.workspace.get_text_document(uri).version
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
@@ -172,9 +174,8 @@ def make_server() -> SpecServer:
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def did_save(params: types.DidSaveTextDocumentParams) -> None:
-        server.known.clear()
-        for uri in list(server.paths):
-            server.publish(uri)
+        for uri in server.paths:
+            server.publish(uri, again=True)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:

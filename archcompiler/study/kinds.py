@@ -15,7 +15,7 @@ from archcompiler.syntax import Document, parse
 
 FileKind: TypeAlias = Literal["spec", "recipe", "space", "study"]
 _SCHEMA: Final = re.compile(
-    r"""^\s*(?:\#:schema\s|[{,]?\s*"\$schema"\s*:\s*").*"""
+    r"""(?:^[ \t]*\#:schema[ \t][^\n]*|"\$schema"\s*:\s*"[^"\n]*)"""
     r"""\barchcompiler(?:\.(recipe|space|study))?\.schema\.json\b""",
     re.MULTILINE | re.VERBOSE,
 )

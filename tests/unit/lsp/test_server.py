@@ -416,10 +416,52 @@ async def test_lines_of_mistakes_are_those_of_the_editor(
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        ("net.toml", 'extends = "attention56"\nname = \n'),
+        ("net.toml", 'name = "x\nextends = "atention56"\n'),
+        ("net.toml", 'extends = "attention56"\nname = "a"\nname = "b"\n'),
+        ("net.toml", 'extends = "smoke"\n[optimizer]\nlr = = 1\n'),
+        ("net.toml", 'recipe = "smoke"\nseeds = [\n[[specs]]\nspec = "attention56"\n'),
+        ("net.json", '{"extends": "attention56", "name": }'),
+        ("net.json", '{"name": , "stages": []}'),
+        ("net.toml", BAD + "# " + "x" * (1 << 17)),
+        ("net.toml", BAD + "# " + "é" * (1 << 16)),
+    ],
+)
+async def test_what_cannot_be_read_is_told(
+    editor: LanguageClient, name: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    expected = [(code, line or 1, column or 1) for code, line, column in checked(path)]
+
+    assert told(await opened(editor, path, text)) == expected
+    assert {code for code, _, _ in expected} <= {"E105", "E110", "E111"}
+
+
+async def test_a_file_remains_what_it_is_while_it_is_broken(
+    editor: LanguageClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.toml"
+
+    assert await opened(editor, path, "seed = 1\nepochs = 50\n") == []
+    for text in ("seed = 1\nepochs = \n", "seed = 1\nepochs = 5\nbatch_size\n"):
+        assert [d.code for d in await changed(editor, path, text)] == ["E110"]
+        document = types.TextDocumentIdentifier(path.as_uri())
+        editor.text_document_did_save(types.DidSaveTextDocumentParams(document))
+        assert [d.code for d in await published(editor, path)] == ["E110"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
         ("pyproject.toml", "[project]\nname = 3\n"),
         ("package.json", '{"name": "x", "stagess": 1}'),
         ("package.json", '{"name": "x"}'),
         ("tsconfig.json", '{"extends": "./base.json", "compilerOptions": {}}'),
+        ("tsconfig.json", '{"extends": "./base.json", // with a comment\n"compilerOptions": {}}'),
+        ("pyproject.toml", "[tool.other]\nextends = 'x'\n= 1\n"),
+        ("blank.toml", "\n" * 100_000 + "= 1"),
+        ("data.json", '{"data": "' + "x" * (1 << 18) + '"}'),
         ("points.json", '{"data": [1, 2]}'),
         ("broken.toml", "= 1\n"),
         ("notes.md", "stages"),
