@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from archcompiler.config.help import field_help
 from archcompiler.config.models import models_at
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Span
+from archcompiler.diagnostics.span import Format
 from archcompiler.figure.words import shape_words, short
 from archcompiler.language.library import HOMES
 from archcompiler.lsp.opened import MODELS, Opened
 from archcompiler.tables.report import Row
 
-_FIX: Final = re.compile(r"(?:did you mean|write) `([^`]+)`")
+_FIX: Final = re.compile(r"(?:did you mean|write) `([^`\\]+)`")
 _END: Final = re.compile(r"[\r\n]|\Z")
 """Of a line."""
 
@@ -130,15 +133,45 @@ def _block(opened: Opened, path: SpecPath) -> Span | None:
     return None
 
 
-def fixes(diagnostics: tuple[Diagnostic, ...]) -> Iterator[tuple[Diagnostic, Fix]]:
-    """What `help:` says to write, for the diagnostics that say so."""
-    for diagnostic in diagnostics:
-        found = _FIX.match(diagnostic.help or "")
-        if found is None or diagnostic.span is None:
-            continue
-        text, old = found[1], diagnostic.span.text
-        quoted = old[:1] in "\"'" and old[:1] and "without quotes" not in (diagnostic.help or "")
-        if quoted and text[:1] not in "\"'{[":
-            text = f"{old[0]}{text}{old[0]}"
-        if old and "\n" not in old and text != old:
-            yield diagnostic, Fix(f"Write `{text}`", diagnostic.span, text)
+def fix(opened: Opened, diagnostic: Diagnostic) -> Fix | None:
+    """What `help:` says to write, in the way of writing that mends it; None if none does."""
+    found, span = _FIX.match(diagnostic.help or ""), diagnostic.span
+    if found is None or span is None or span.source != opened.source or "\n" in span.text:
+        return None
+    for text in _ways(found[1], span.text, opened.source.format):
+        fix = Fix(f"Write `{found[1]}`", span, text)
+        if text != span.text and _mends(opened, fix, diagnostic.code):
+            return fix
+    return None
+
+
+def _ways(text: str, old: str, format: Format) -> Iterator[str]:
+    """A text as it may have to be written in place of another: also as a string, and in JSON."""
+    quote = old[:1] if old[:1] in ("'", '"') else ""
+    if text.startswith("{"):
+        table = tomllib.loads(f"value = {text}")["value"]
+        yield text if format == "toml" else json.dumps(table)
+        return
+    # What is only a part of a string, or cannot be told from one, is not known well enough.
+    if quote and "\\" not in old and not old.startswith(quote * 2):
+        yield f"{quote}{text}{quote}"
+    yield text
+
+
+def _mends(opened: Opened, fix: Fix, code: str) -> bool:
+    """Whether what is wrong at a place is right then, and the text one that can be read."""
+    before, span = opened.source.text, fix.span
+    source = replace(opened.source, text=before[: span.start] + fix.text + before[span.end :])
+    end = span.start + len(fix.text)
+    broken = {"E110", "E111", "E112", "E113"} - {d.code for d in opened.diagnostics}
+    return not any(
+        d.code in broken
+        or (
+            d.code in (code, "E203")
+            and d.span is not None
+            and d.span.source == source
+            and span.start < d.span.end
+            and d.span.start < end
+        )
+        for d in Opened(source, opened.files, opened.kind).diagnostics
+    )

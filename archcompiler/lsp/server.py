@@ -226,15 +226,21 @@ def make_server() -> SpecServer:
         if opened is None:
             return []
         found = []
-        for diagnostic, fix in answers.fixes(opened.diagnostics):
-            place = server.range(fix.span)
-            if fix.span.source == opened.source and _meet(place, params.range):
-                change = types.WorkspaceEdit({uri: [types.TextEdit(place, fix.text)]})
-                shown = _diagnostic(server, opened, diagnostic)
-                kind = types.CodeActionKind.QuickFix
-                found.append(
-                    types.CodeAction(fix.title, kind, [shown], is_preferred=True, edit=change)
+        for diagnostic in opened.diagnostics:
+            shown = _diagnostic(server, opened, diagnostic)
+            fix = answers.fix(opened, diagnostic) if _meet(shown.range, params.range) else None
+            if fix is None:
+                continue
+            edit = types.TextEdit(server.range(fix.span), fix.text)
+            found.append(
+                types.CodeAction(
+                    fix.title,
+                    types.CodeActionKind.QuickFix,
+                    [shown],
+                    is_preferred=True,
+                    edit=types.WorkspaceEdit({uri: [edit]}),
                 )
+            )
         return found
 
     return server

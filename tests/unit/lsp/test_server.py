@@ -93,23 +93,81 @@ async def test_it_says_what_the_command_line_says(editor: LanguageClient, tmp_pa
     assert found[0].message.startswith("unknown key `modlues`")
     assert found[0].severity == types.DiagnosticSeverity.Error
     # The cure that `help:` names is one action, and it cures.
+    ((title, text),) = await fixed(editor, path, BAD)
+    assert title == "Write `modules`"
+    assert await changed(editor, path, text) == []
+
+
+async def fixed(editor: LanguageClient, path: Path, text: str) -> list[tuple[str, str]]:
+    """The fixes of a text, each with what becomes of it."""
     actions = await editor.text_document_code_action_async(
         types.CodeActionParams(
             types.TextDocumentIdentifier(path.as_uri()),
-            found[0].range,
+            types.Range(types.Position(0, 0), types.Position(999, 0)),
             types.CodeActionContext([]),
         )
     )
-    (action,) = actions or []
-    assert isinstance(action, types.CodeAction)
-    assert action.title == "Write `modules`"
-    assert action.edit is not None
-    (edit,) = action.edit.changes[path.as_uri()]  # type: ignore[index]
-    lines = BAD.split("\n")
-    line = lines[edit.range.start.line]
-    start, end = edit.range.start.character, edit.range.end.character
-    lines[edit.range.start.line] = line[:start] + edit.new_text + line[end:]
-    assert await changed(editor, path, "\n".join(lines)) == []
+    found = []
+    for action in actions or []:
+        assert isinstance(action, types.CodeAction)
+        assert action.edit is not None
+        (edit,) = action.edit.changes[path.as_uri()]  # type: ignore[index]
+        lines = text.split("\n")
+        line = lines[edit.range.start.line]
+        start, end = edit.range.start.character, edit.range.end.character
+        lines[edit.range.start.line] = line[:start] + edit.new_text + line[end:]
+        found.append((action.title, "\n".join(lines)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ('"naem" = "a"', '"name" = "a"'),
+        ('name = "a b"', 'name = "a_b"'),
+        ('name = "a"\nclass_nam = "B"', 'name = "a"\nclass_name = "B"'),
+        ('name = "a"\n[head]\nbias = "true"', 'name = "a"\n[head]\nbias = true'),
+        ('name = "a"\n[attention]\np = "1"', 'name = "a"\n[attention]\np = 1'),
+        ('name = "a"\n[attention]\np = "+1"', 'name = "a"\n[attention]\np = 1'),
+        ('name = "a"\n[attention]\np = 1.0', 'name = "a"\n[attention]\np = 1'),
+        ('name = "a"\nunit = "resnxt"', 'name = "a"\nunit = "resnext"'),
+        ('name = "a"\nunit = {type = "resnxt"}', 'name = "a"\nunit = {type = "resnext"}'),
+        (
+            'name = "a"\nunit = "se_bottleneck"',
+            'name = "a"\nunit = { type = "bottleneck", gate = "se" }',
+        ),
+        ('name = "a"\n[head]\nbias = True', 'name = "a"\n[head]\nbias = true'),
+        # JSON has other tables, and no word without quotes.
+        (
+            '{"name": "a", "unit": "se_bottleneck"',
+            '{"name": "a", "unit": {"type": "bottleneck", "gate": "se"}',
+        ),
+        ('{"name": "a", "head": {"bias": True}', '{"name": "a", "head": {"bias": true}'),
+        ('{"naem": "a"', '{"name": "a"'),
+        # Beside what is there it is another key, unless that is there in what is extended alone.
+        ('name = "a"\n"naem" = "x"', None),
+        ('name = "a"\n[attention]\nmask = "local"\nmaks = "local"', None),
+        ('name = "a"\n[[stages]]\nchannels = 64\nchanels = 64', None),
+        # The words are not what is to stand in that place.
+        ('name = "a"\nunit = {type = "se_bottleneck"}', None),
+        ('name = "a"\ntitle = "C:\\path"', None),
+        ('name = "a"\nclasses = 3\n[head]\noutputs = {a = 1, b = 1}', None),
+        ('name = "a"\nblocks.b.steps.c = "relu"', None),
+        ('name = "a"\nblocks.b.steps.c = {op = "conv", channels = "c // 2"}', None),
+    ],
+)  # fmt: skip
+async def test_fixes_mend(
+    editor: LanguageClient, wrong: str, right: str | None, tmp_path: Path
+) -> None:
+    is_json = wrong.startswith("{")
+    path = tmp_path / ("net.json" if is_json else "net.toml")
+    start, end = (
+        ("", ', "extends": "attention56"}') if is_json else ('extends = "attention56"\n', "\n")
+    )
+
+    await opened(editor, path, f"{start}{wrong}{end}")
+    found = await fixed(editor, path, f"{start}{wrong}{end}")
+    assert [text for _, text in found] == ([] if right is None else [f"{start}{right}{end}"])
 
 
 def checked(path: Path) -> list[tuple[str, int, int]]:
