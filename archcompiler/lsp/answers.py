@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from archcompiler.config.help import field_help
-from archcompiler.config.models import models_at
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Span
 from archcompiler.diagnostics.span import Format
 from archcompiler.figure.words import shape_words, short
 from archcompiler.language.library import HOMES
-from archcompiler.lsp.opened import MODELS, Opened
+from archcompiler.lsp.meaning import meaning
+from archcompiler.lsp.opened import Opened
 from archcompiler.tables.report import Row
 
 _FIX: Final = re.compile(r"(?:did you mean|write) `([^`\\]+)`")
@@ -36,21 +35,8 @@ class Fix:
 def hover(opened: Opened, offset: int) -> str | None:
     """What its key means and what its stage costs, in Markdown; None where nothing is known."""
     path = opened.path_at(offset)
-    parts = [*_meaning(opened, path), *_cost(opened, path)]
+    parts = [*filter(None, [meaning(opened, path)]), *_cost(opened, path)]
     return "\n\n".join(parts) or None
-
-
-def _meaning(opened: Opened, path: SpecPath) -> Iterator[str]:
-    for depth in range(len(path), 0, -1):
-        key = path[depth - 1]
-        if not isinstance(key, str) or key.isdecimal():
-            continue
-        outer = tuple(int(s) if str(s).isdecimal() else s for s in path[: depth - 1])
-        for model in models_at(MODELS[opened.kind or "spec"], outer):
-            text = field_help(model).get(key)
-            if text:
-                yield f"`{key}`: {text}"
-                return
 
 
 def _cost(opened: Opened, path: SpecPath) -> Iterator[str]:

@@ -11,8 +11,9 @@ from typing import Final
 
 from archcompiler.compiler import CompiledNetwork, compile_from
 from archcompiler.config.base import Model
-from archcompiler.config.extending import MAX_EXTENDS
+from archcompiler.config.extending import MAX_EXTENDS, read_extended
 from archcompiler.config.files import Files, Kind, Stamp, find_shipped
+from archcompiler.config.located import Located
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span
 from archcompiler.diagnostics.read import MAX_BYTES, file_source
@@ -184,6 +185,16 @@ class Opened:
     def rows(self) -> dict[str, Row]:
         """Costs by the name of a stage, `stem` and `head`; empty if there is an error."""
         return {row.name: row for row in self.report.rows} if self.report is not None else {}
+
+    @cached_property
+    def values(self) -> Located | None:
+        """Its values with those that it extends; None where they cannot be read."""
+        if self.kind is None or self.kind == "space":
+            return None
+        try:
+            return read_extended(self.source, _EXTENDED[self.kind], self.files)[0]
+        except CompileError:
+            return None
 
     @cached_property
     def named(self) -> dict[SpecPath, Opened]:

@@ -18,7 +18,9 @@ from lsprotocol import types
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
 from archcompiler.cli.program import group
+from archcompiler.config.help import field_help
 from archcompiler.diagnostics.codes import all_codes
+from archcompiler.runner.recipe.model import Lamb
 
 ROOT = Path(__file__).parents[3]
 BAD = (ROOT / "specs/attention56.toml").read_text().replace("modules", "modlues", 1)
@@ -286,6 +288,75 @@ async def test_hover_hints_and_definitions(editor: LanguageClient, tmp_path: Pat
     )
     assert isinstance(place, types.Location)
     assert place.uri == base.as_uri()
+
+
+SPEC = """extends = "base.toml"
+name = "net"
+unit = { type = "bottleneck", groups = 2 }
+norm.type = "group"
+norm.groups = 4
+[attention]
+p = 2
+mask.pool.kernel = 3
+[stages.1.attention]
+t = 3
+mask.unit = { type = "basic", gate = "se" }
+[head]
+outputs = { a = 500, b = 500 }
+bias = false
+[blocks.mine]
+title = "Mine"
+[blocks.mine.options]
+width = { default = 3, most = 9 }
+[blocks.mine.steps]
+conv = { op = "conv", channels = "c", padding = 1, kernel = "width", when = "width > 1" }
+"""
+RECIPE = """extends = "smoke"
+[optimizer]
+type = "lamb"
+eps = 1e-7
+"""
+
+
+EXPLAINED = {
+    "groups = 2": "`groups`: Groups of the 3×3",
+    "groups = 4": "`groups`: ",
+    "p = 2": "`p`: ",
+    "kernel = 3": "`kernel`: ",
+    "t = 3": "`t`: ",
+    "gate": "`gate`: ",
+    "bias": "`bias`: ",
+    "outputs": "`outputs`: Several outputs",
+    "title": "`title`: The docstring",
+    "most": "`most`: The largest",
+    "op = ": "`op`: An operator, a block",
+    "padding": "`padding`: ",
+    "when": "`when`: A condition",
+}
+
+
+@pytest.mark.parametrize("wrong", ["", "nam = 1\n"])
+async def test_every_key_is_explained(editor: LanguageClient, wrong: str, tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text((ROOT / "specs/attention56.toml").read_text())
+    path, text = tmp_path / "net.toml", wrong + SPEC
+
+    found = await opened(editor, path, text)
+    assert {d.code for d in found} == ({"E201"} if wrong else set())
+    for word, said in EXPLAINED.items():
+        hover = await editor.text_document_hover_async(types.HoverParams(**at(path, text, word)))
+        assert hover is not None
+        assert hover.contents.value.startswith(said)  # type: ignore[union-attr]
+
+
+async def test_keys_of_a_recipe_are_those_of_the_type(
+    editor: LanguageClient, tmp_path: Path
+) -> None:
+    path = tmp_path / "recipe.toml"
+
+    assert await opened(editor, path, RECIPE) == []
+    hover = await editor.text_document_hover_async(types.HoverParams(**at(path, RECIPE, "eps")))
+    assert hover is not None
+    assert hover.contents.value == f"`eps`: {field_help(Lamb)['eps']}"  # type: ignore[union-attr]
 
 
 async def test_a_mistake_in_what_is_extended_stands_at_extends(
