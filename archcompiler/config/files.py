@@ -76,6 +76,10 @@ class Files:
         _sources.add(path.resolve())
         return source
 
+    def shipped(self) -> Files:
+        """What those files are read from that come with the package."""
+        return Files(asked=self.asked)
+
     def name(self, path: Path) -> str:
         """What a file is called in messages."""
         return path.as_posix()
@@ -143,7 +147,7 @@ def scope_of(folder: Path, files: Files) -> Scope:
 def shipped_scope(kind: Kind, files: Files) -> Scope:
     """What those of a kind that come with the package may read, for one of other `files`."""
     why = f"that of the shipped {kind.word}s"
-    return Scope(Files(asked=files.asked), kind.root.resolve(), why, shipped=True)
+    return Scope(files.shipped(), kind.root.resolve(), why, shipped=True)
 
 
 def is_word(name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.diagnostics.suggest import did_you_mean
-from archcompiler.syntax.document import Part, Written
+from archcompiler.syntax.document import Document, Part, Written
 
 _NAMING: Final = ("type", "op")
 """Keys that say what a table is an option list of."""
@@ -37,6 +37,16 @@ class Located(NamedTuple):
                 entry: Located = self.value[step]
                 return entry
         return None
+
+    def beside(self) -> Collection[str]:
+        """Keys of the table that an entry is written in, without those that are merged into it."""
+        table: Any = self.text.values if isinstance(self.text, Document) else None
+        for step in self.path[:-1]:
+            try:
+                table = table[step]
+            except (IndexError, KeyError, TypeError):  # of a table that is made, not written
+                return ()
+        return table.keys() if isinstance(table, dict) else ()
 
     def nearest(self, path: SpecPath, part: Part = "value") -> Span:
         """Where the value at `path` is written; if it is a default, where it would be."""

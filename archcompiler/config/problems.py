@@ -148,9 +148,11 @@ def correction(value: Any, expected: str, tags: Sequence[str] = ()) -> str | Non
         return f"write `{value:.0f}`"
     number = _number_in(value, expected)
     if number is not None:
-        return f"write `{number}`" + (", without quotes" if number == value else "")
+        return f"write `{number}`, without quotes"
     if expected == "true or false" and isinstance(value, str | int) and value in _BOOLEANS:
-        return f"write `{_BOOLEANS[value]}`"
+        return f"write `{_BOOLEANS[value]}`" + (
+            ", without quotes" if isinstance(value, str) else ""
+        )
     if tags and isinstance(value, str):
         meant = value if value in tags else did_you_mean(value, tags)
         return f'write `{{ type = "{meant}" }}`' if meant else None
@@ -227,7 +229,8 @@ def _unknown_key(
     key = str(node.path[-1])
     known = sorted(_fields(models))
     special = wording.remark(node.path, kind, node.value).help
-    guess = None if special else did_you_mean(key, known)
+    # What is there already cannot be what is meant.
+    guess = None if special else did_you_mean(key, sorted({*known} - {*node.beside()}))
     home = None if guess else next((h for model in models for h in homes_of(model, key)), None)
     help = (
         special

@@ -117,7 +117,8 @@ def unknown_key(
 ) -> Diagnostic:
     """E201 for an entry `node` of the table that `where` names."""
     key, known = str(node.path[-1]), sorted(known)
-    guess = None if help else did_you_mean(key, known)
+    # What is there already cannot be what is meant.
+    guess = None if help else did_you_mean(key, sorted({*known} - {*node.beside()}))
     if guess:
         help = f"did you mean `{guess}`?"
     return error(

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from archcompiler.config.help import field_help
-from archcompiler.config.models import models_at
 from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Span
+from archcompiler.diagnostics.span import Format
 from archcompiler.figure.words import shape_words, short
 from archcompiler.language.library import HOMES
+from archcompiler.lsp.meaning import meaning
 from archcompiler.lsp.opened import Opened
-from archcompiler.spec.model import Spec
 from archcompiler.tables.report import Row
 
-_FIX: Final = re.compile(r"(?:did you mean|write) `([^`]+)`")
+_FIX: Final = re.compile(r"(?:did you mean|write) `([^`\\]+)`")
+_END: Final = re.compile(r"[\r\n]|\Z")
+"""Of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +35,8 @@ class Fix:
 def hover(opened: Opened, offset: int) -> str | None:
     """What its key means and what its stage costs, in Markdown; None where nothing is known."""
     path = opened.path_at(offset)
-    parts = [*_meaning(path), *_cost(opened, path)]
+    parts = [*filter(None, [meaning(opened, path)]), *_cost(opened, path)]
     return "\n\n".join(parts) or None
-
-
-def _meaning(path: SpecPath) -> Iterator[str]:
-    for depth in range(len(path), 0, -1):
-        key = path[depth - 1]
-        if not isinstance(key, str) or key.isdecimal():
-            continue
-        outer = tuple(int(s) if str(s).isdecimal() else s for s in path[: depth - 1])
-        for model in models_at(Spec, outer):
-            text = field_help(model).get(key)
-            if text:
-                yield f"`{key}`: {text}"
-                return
 
 
 def _cost(opened: Opened, path: SpecPath) -> Iterator[str]:
@@ -87,8 +77,9 @@ def hints(opened: Opened) -> Iterator[tuple[int, str]]:
         span = opened.written(path)
         if span is None:
             continue
-        end = opened.source.text.find("\n", span.end)
-        end = len(opened.source.text) if end < 0 else end
+        ended = _END.search(opened.source.text, span.end)
+        assert ended is not None
+        end = ended.start()
         if end in seen or row.output is None:
             continue
         seen.add(end)
@@ -98,32 +89,22 @@ def hints(opened: Opened) -> Iterator[tuple[int, str]]:
 def definition(opened: Opened, offset: int) -> Span | None:
     """Where what a spec says here comes from.
 
-    Of `extends`, the other file; of the name of a block, the block; of a value that another spec
+    Of the name of a file, the file; of the name of a block, the block; of a value that another spec
     has too, that one.
     """
     path = opened.path_at(offset)
-    if path == ("extends",):
-        return Span(opened.base.source, 0, 0) if opened.base is not None else None
+    if path in opened.named:
+        return Span(opened.named[path].source, 0, 0)
     named = _block(opened, path)
     if named is not None:
         return named
-    base = opened.base
-    while path and base is not None:
-        span = base.written(path)
-        if span is not None:
-            return span
-        base = base.base
-    return None
+    spans = (base.written(path) for base in opened.bases if path)
+    return next((span for span in spans if span is not None), None)
 
 
 def _block(opened: Opened, path: SpecPath) -> Span | None:
     """The table of the block that a value names."""
-    value: object = opened.document.values if opened.document is not None else None
-    for step in path:
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
-            value = value[step]
+    value = opened.value(path)
     if not isinstance(value, str) or opened.network is None:
         return None
     library = opened.network.loaded.library
@@ -138,15 +119,45 @@ def _block(opened: Opened, path: SpecPath) -> Span | None:
     return None
 
 
-def fixes(diagnostics: tuple[Diagnostic, ...]) -> Iterator[tuple[Diagnostic, Fix]]:
-    """What `help:` says to write, for the diagnostics that say so."""
-    for diagnostic in diagnostics:
-        found = _FIX.match(diagnostic.help or "")
-        if found is None or diagnostic.span is None:
-            continue
-        text, old = found[1], diagnostic.span.text
-        quoted = old[:1] in "\"'" and old[:1] and "without quotes" not in (diagnostic.help or "")
-        if quoted and text[:1] not in "\"'{[":
-            text = f"{old[0]}{text}{old[0]}"
-        if old and "\n" not in old and text != old:
-            yield diagnostic, Fix(f"Write `{text}`", diagnostic.span, text)
+def fix(opened: Opened, diagnostic: Diagnostic) -> Fix | None:
+    """What `help:` says to write, in the way of writing that mends it; None if none does."""
+    found, span = _FIX.match(diagnostic.help or ""), diagnostic.span
+    if found is None or span is None or span.source != opened.source or "\n" in span.text:
+        return None
+    for text in _ways(found[1], span.text, opened.source.format):
+        fix = Fix(f"Write `{found[1]}`", span, text)
+        if text != span.text and _mends(opened, fix, diagnostic.code):
+            return fix
+    return None
+
+
+def _ways(text: str, old: str, format: Format) -> Iterator[str]:
+    """A text as it may have to be written in place of another: also as a string, and in JSON."""
+    quote = old[:1] if old[:1] in ("'", '"') else ""
+    if text.startswith("{"):
+        table = tomllib.loads(f"value = {text}")["value"]
+        yield text if format == "toml" else json.dumps(table)
+        return
+    # What is only a part of a string, or cannot be told from one, is not known well enough.
+    if quote and "\\" not in old and not old.startswith(quote * 2):
+        yield f"{quote}{text}{quote}"
+    yield text
+
+
+def _mends(opened: Opened, fix: Fix, code: str) -> bool:
+    """Whether what is wrong at a place is right then, and the text one that can be read."""
+    before, span = opened.source.text, fix.span
+    source = replace(opened.source, text=before[: span.start] + fix.text + before[span.end :])
+    end = span.start + len(fix.text)
+    broken = {"E110", "E111", "E112", "E113"} - {d.code for d in opened.diagnostics}
+    return not any(
+        d.code in broken
+        or (
+            d.code in (code, "E203")
+            and d.span is not None
+            and d.span.source == source
+            and span.start < d.span.end
+            and d.span.start < end
+        )
+        for d in Opened(source, opened.files, opened.kind).diagnostics
+    )

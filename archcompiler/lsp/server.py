@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
 from pathlib import Path
+from typing import Final
 
 from lsprotocol import types
 from pygls import uris
@@ -12,8 +15,10 @@ from archcompiler import __version__
 from archcompiler.diagnostics import Diagnostic, Severity, Source, Span
 from archcompiler.diagnostics.read import FORMATS
 from archcompiler.lsp import answers
-from archcompiler.lsp.opened import Opened, OpenFiles
+from archcompiler.lsp.opened import Opened, OpenFiles, real
 
+_LINE: Final = re.compile(r"(?<=[\r\n])")
+"""Between lines of the protocol, in a text whose `\\r\\n` are `\\n`. A `\\r` alone ends one."""
 _SEVERITY = {
     Severity.ERROR: types.DiagnosticSeverity.Error,
     Severity.WARNING: types.DiagnosticSeverity.Warning,
@@ -21,84 +26,117 @@ _SEVERITY = {
 
 
 class SpecServer(LanguageServer):
-    """Keeps what is known of every spec that is open."""
+    """Keeps what is known of every file that is open."""
 
     def __init__(self) -> None:
-        super().__init__("archcompiler", f"v{__version__}")
+        # Whole texts: pygls applies edits by the lines of Python, of which there may be more.
+        whole = types.TextDocumentSyncKind.Full
+        super().__init__("archcompiler", f"v{__version__}", text_document_sync_kind=whole)
+        self.paths: dict[str, Path] = {}
+        """The files that are open, without links, each by what the editor calls it."""
         self.known: dict[str, Opened] = {}
 
-    def opened(self, uri: str) -> Opened | None:
-        """What is known of a document; None for a file that is no spec."""
+    def opened(self, uri: str, *, again: bool = False) -> Opened | None:
+        """What is known of a file that is open; None for one of another program.
+
+        All of it is found out `again` where a file has changed that it depends on.
+        """
+        if uri not in self.paths:
+            return None
         document = self.workspace.get_text_document(uri)
         path = Path(document.path)
-        format = FORMATS.get(path.suffix.lower())
-        if format is None:
-            return None
         text = document.source.replace("\r\n", "\n")
         known = self.known.get(uri)
-        if known is None or known.source.text != text or known.source.path != path:
-            known = Opened(Source(path.name, text, format, path), OpenFiles(self._text))
-            self.known[uri] = known
-        return known if known.is_spec else None
+        if known is None or again or known.source.text != text:
+            source = Source(path.name, text, FORMATS[path.suffix.lower()], path)
+            before = None if known is None else known.kind
+            known = self.known[uri] = Opened(source, OpenFiles(self._text), before)
+        return known if known.kind is not None else None
 
     def _text(self, path: Path) -> str | None:
-        found = self.workspace.text_documents.get(uris.from_fs_path(str(path)) or "")
-        return found.source if found is not None else None
+        uri = self.uri(path)
+        return None if uri is None else self.workspace.get_text_document(uri).source
+
+    def uri(self, path: Path) -> str | None:
+        """What the editor calls a file that is open there."""
+        path = real(path)
+        return next((uri for uri, opened in self.paths.items() if opened == path), None)
+
+    def open(self, uri: str) -> None:
+        path = uris.to_fs_path(uri)
+        if path is not None and Path(path).suffix.lower() in FORMATS:
+            self.paths[uri] = real(Path(path))
+        self.refresh(uri)
+
+    def close(self, uri: str) -> None:
+        self.known.pop(uri, None)
+        path = self.paths.pop(uri, None)
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+        if path is not None:
+            self.recheck({path})
 
     def refresh(self, uri: str) -> None:
-        """Publish what is wrong with a document, and with those that are open and extend it."""
-        path = uris.to_fs_path(uri)
-        users = [
-            other
-            for other, opened in self.known.items()
-            if other != uri and any(str(asked) == path for asked in opened.files.asked)
-        ]
-        for other in users:
-            del self.known[other]
-        for each in (uri, *users):
-            opened = self.opened(each)
-            found = () if opened is None else opened.diagnostics
-            document = self.workspace.get_text_document(each)
-            self.text_document_publish_diagnostics(
-                types.PublishDiagnosticsParams(
-                    each,
-                    [_diagnostic(self, opened, d) for d in found] if opened is not None else [],
-                    document.version,
-                )
-            )
+        """Publish what is wrong with a file, and with those that are open and depend on it."""
+        self.publish(uri)
+        if uri in self.paths:
+            self.recheck({self.paths[uri]}, but=uri)
 
-    def forget(self, uri: str) -> None:
-        self.known.pop(uri, None)
-        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
+    def recheck(self, paths: Collection[Path], but: str | None = None) -> None:
+        """Publish what is wrong with files that depend on some which have changed."""
+        for uri, opened in list(self.known.items()):
+            if uri != but and opened.files.has_asked(paths):
+                self.publish(uri, again=True)
 
-    def offset(self, uri: str, position: types.Position, opened: Opened) -> int:
+    def publish(self, uri: str, *, again: bool = False) -> None:
+        opened = self.opened(uri, again=again)
+        found = [] if opened is None else [_diagnostic(self, opened, d) for d in opened.diagnostics]
+        version = self.workspace.get_text_document(uri).version
+        self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, version))
+
+    def watch(self) -> None:
+        """Ask to be told of files that others write, where the editor can do that."""
+        workspace = self.client_capabilities.workspace
+        watches = workspace.did_change_watched_files if workspace is not None else None
+        if watches is None or not watches.dynamic_registration:
+            return
+        every = types.FileSystemWatcher(glob_pattern="**/*.{toml,json}")
+        options = types.DidChangeWatchedFilesRegistrationOptions([every])
+        method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+        asked = types.Registration("watch", method, options)
+        self.client_register_capability(types.RegistrationParams([asked]))
+
+    def offset(self, position: types.Position, source: Source) -> int:
         """Characters before a position."""
-        document = self.workspace.get_text_document(uri)
-        place = self.workspace.position_codec.position_from_client_units(document.lines, position)
-        lines = opened.source.text.split("\n")
-        return sum(len(line) + 1 for line in lines[: place.line]) + place.character
+        codec = self.workspace.position_codec
+        lines = _LINE.split(source.text)
+        if position.line >= len(lines):
+            return len(source.text)
+        line = lines[position.line].rstrip("\r\n")
+        inside = types.Position(0, min(position.character, codec.client_num_units(line)))
+        column = codec.position_from_client_units([line], inside).character
+        return sum(map(len, lines[: position.line])) + column
+
+    def position(self, source: Source, offset: int) -> types.Position:
+        """A place in a text as the editor counts."""
+        before = _LINE.split(source.text[:offset])
+        column = self.workspace.position_codec.client_num_units(before[-1])
+        return types.Position(len(before) - 1, column)
 
     def range(self, span: Span) -> types.Range:
         """A span as the editor counts, in the file that it is in."""
-        lines = span.source.text.split("\n")
-        start, end = span.location, span.source.location(span.end)
-        counted = types.Range(
-            types.Position(start.line - 1, start.column - 1),
-            types.Position(end.line - 1, end.column - 1),
-        )
-        return self.workspace.position_codec.range_to_client_units(
-            [line + "\n" for line in lines], counted
+        return types.Range(
+            self.position(span.source, span.start), self.position(span.source, span.end)
         )
 
 
 def _diagnostic(server: SpecServer, opened: Opened, found: Diagnostic) -> types.Diagnostic:
-    """A diagnostic in the document; one about a file that it extends stands at `extends`."""
+    """A diagnostic in the document; one about a file that it names stands where it does."""
     span, related = found.span, None
     if span is None or span.source != opened.source:
         if span is not None and span.source.path is not None:
-            place = types.Location(_uri(span.source), server.range(span))
+            place = types.Location(_uri(server, span.source), server.range(span))
             related = [types.DiagnosticRelatedInformation(place, found.message)]
-        span = opened.written(("extends",)) or Span(opened.source, 0, 0)
+        span = Span(opened.source, 0, 0) if span is None else opened.names(span.source)
     notes = [f"note: {note}" for note in found.notes]
     help = [f"help: {found.help}"] if found.help is not None else []
     return types.Diagnostic(
@@ -111,18 +149,24 @@ def _diagnostic(server: SpecServer, opened: Opened, found: Diagnostic) -> types.
     )
 
 
-def _uri(source: Source) -> str:
+def _uri(server: SpecServer, source: Source) -> str:
+    """What an editor calls the file of a text."""
     assert source.path is not None
-    return uris.from_fs_path(str(source.path.resolve())) or ""
+    path = real(source.path)
+    return server.uri(path) or uris.from_fs_path(str(path)) or ""
 
 
 def make_server() -> SpecServer:
     """A server with all that it can do."""
     server = SpecServer()
 
+    @server.feature(types.INITIALIZED)
+    def initialized(params: types.InitializedParams) -> None:
+        server.watch()
+
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: types.DidOpenTextDocumentParams) -> None:
-        server.refresh(params.text_document.uri)
+        server.open(params.text_document.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     def did_change(params: types.DidChangeTextDocumentParams) -> None:
@@ -130,20 +174,24 @@ def make_server() -> SpecServer:
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
     def did_save(params: types.DidSaveTextDocumentParams) -> None:
-        server.known.clear()
-        for uri in list(server.workspace.text_documents):
-            server.refresh(uri)
+        for uri in server.paths:
+            server.publish(uri, again=True)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: types.DidCloseTextDocumentParams) -> None:
-        server.forget(params.text_document.uri)
+        server.close(params.text_document.uri)
+
+    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def did_change_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
+        paths = (uris.to_fs_path(change.uri) for change in params.changes)
+        server.recheck({real(Path(path)) for path in paths if path is not None})
 
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     def hover(params: types.HoverParams) -> types.Hover | None:
         opened = server.opened(params.text_document.uri)
         if opened is None:
             return None
-        offset = server.offset(params.text_document.uri, params.position, opened)
+        offset = server.offset(params.position, opened.source)
         text = answers.hover(opened, offset)
         return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, text)) if text else None
 
@@ -153,9 +201,7 @@ def make_server() -> SpecServer:
         if opened is None:
             return []
         return [
-            types.InlayHint(
-                server.range(Span(opened.source, end, end)).start, words, padding_left=True
-            )
+            types.InlayHint(server.position(opened.source, end), words, padding_left=True)
             for end, words in answers.hints(opened)
         ]
 
@@ -164,11 +210,11 @@ def make_server() -> SpecServer:
         opened = server.opened(params.text_document.uri)
         if opened is None:
             return None
-        offset = server.offset(params.text_document.uri, params.position, opened)
+        offset = server.offset(params.position, opened.source)
         span = answers.definition(opened, offset)
         if span is None or span.source.path is None:
             return None
-        return types.Location(_uri(span.source), server.range(span))
+        return types.Location(_uri(server, span.source), server.range(span))
 
     @server.feature(
         types.TEXT_DOCUMENT_CODE_ACTION,
@@ -180,15 +226,21 @@ def make_server() -> SpecServer:
         if opened is None:
             return []
         found = []
-        for diagnostic, fix in answers.fixes(opened.diagnostics):
-            place = server.range(fix.span)
-            if fix.span.source == opened.source and _meet(place, params.range):
-                change = types.WorkspaceEdit({uri: [types.TextEdit(place, fix.text)]})
-                shown = _diagnostic(server, opened, diagnostic)
-                kind = types.CodeActionKind.QuickFix
-                found.append(
-                    types.CodeAction(fix.title, kind, [shown], is_preferred=True, edit=change)
+        for diagnostic in opened.diagnostics:
+            shown = _diagnostic(server, opened, diagnostic)
+            fix = answers.fix(opened, diagnostic) if _meet(shown.range, params.range) else None
+            if fix is None:
+                continue
+            edit = types.TextEdit(server.range(fix.span), fix.text)
+            found.append(
+                types.CodeAction(
+                    fix.title,
+                    types.CodeActionKind.QuickFix,
+                    [shown],
+                    is_preferred=True,
+                    edit=types.WorkspaceEdit({uri: [edit]}),
                 )
+            )
         return found
 
     return server

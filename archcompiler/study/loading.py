@@ -219,7 +219,7 @@ def _network(node: Located, files: Files) -> Network:
     settings = read_settings(node.child("set"))
     with placed(settings, spec):
         target = _target(spec, SPECS, files)
-        with _of_kind("spec", target, spec):
+        with _of_kind("spec", target, spec, files):
             compiled = compile_from(files, target, [setting.text for setting in settings])
     # What is printed and drawn of it acts on nothing.
     return Network(
@@ -238,18 +238,18 @@ def _recipes(
     for chosen in product(*(axis.choices for axis in axes)):
         with placed(chosen, recipe):
             target = _target(recipe, RECIPES, files)
-            with _of_kind("recipe", target, recipe):
+            with _of_kind("recipe", target, recipe, files):
                 loaded = load_recipe(target, [s.text for s in chosen], files=files)
             yield chosen, loaded
 
 
 @contextmanager
-def _of_kind(wanted: str, target: Path, node: Located) -> Iterator[None]:
+def _of_kind(wanted: str, target: Path, node: Located, files: Files) -> Iterator[None]:
     """Have what is wrong with a file that a study names be E215 if it is of another kind."""
     try:
         yield
     except CompileError:
-        kind = kind_of(target)
+        kind = kind_of(target, files)
         if kind in (None, wanted):
             raise
         message = f"`{node.value}` is a {kind}, not a {wanted}"

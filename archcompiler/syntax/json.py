@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import islice
 from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ _KINDS: Final[dict[type, str]] = {
     float: "a number",
 }
 _CONSTANTS: Final = {"true": "true", "false": "false", "null": "null", "none": "null"}
+_WORD: Final = re.compile(r"[A-Za-z]+")
 _TRAILING: Final = "a comma with nothing after it"
 _PLAIN: Final = {
     "Expecting property name": "expected a key in double quotes",
@@ -70,7 +72,9 @@ def _diagnose(source: Source, what: str, offset: int) -> Diagnostic:
     # The end is where the last line that says something ends, not an empty line below it.
     offset = min(offset, len(text.rstrip()))
     message, help = _explain(what, text[offset : offset + 20], text[:offset].rstrip()[-1:])
-    return error("E110", message, Span(source, offset, min(offset + 1, len(text))), help=help)
+    word = _WORD.match(text, offset) if help is not None and help.startswith("write `") else None
+    end = word.end() if word is not None else min(offset + 1, len(text))
+    return error("E110", message, Span(source, offset, end), help=help)
 
 
 def _explain(what: str, rest: str, before: str) -> tuple[str, str | None]:
