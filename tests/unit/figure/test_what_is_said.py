@@ -10,6 +10,7 @@ import pytest
 import archcompiler
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.figure.diagram import Request, draw
+from archcompiler.figure.drawing import Drawing
 from archcompiler.figure.labels import step_words
 from archcompiler.figure.skips import skips
 from archcompiler.ir import Block, Step, TensorType
@@ -139,5 +140,33 @@ def test_a_skip_passes_by_what_the_other_side_of_the_sum_computes(
 ) -> None:
     made = network(steps)
     assert skips(unit(made)) == expected
+    assert Drawing(made).residual == bool(expected)
     shown = texts(made)
     assert ("skip connection" in shown) == bool(expected)
+    assert ("residual unit" in shown) == bool(expected)
+    assert ("unit" in shown) != bool(expected)
+
+
+def test_a_caption_says_what_the_first_of_a_stage_lacks() -> None:
+    steps = {
+        "left": {"op": "part", "index": 0, "when": "stride == 1"},
+        "right": {"op": "part", "index": 1, "from": "x", "when": "stride == 1"},
+        "way": conv(3, **{"from": "left"}, stride="stride", channels="c / 2", when="stride != 1"),
+        "a": conv(3, **{"from": "right"}, stride="stride", channels="c / 2"),
+        "b": conv(3, channels="c / 2"),
+        "y": {"op": "concat", "from": ["way", "b"]},
+    }
+    stages = [{"channels": 16}, {"channels": 32, "stride": 2, "before": 3}]
+    caption = next(text for text in texts(network(steps, stages=stages)) if "first of" in text)
+    assert "no split" in caption
+
+
+def test_a_caption_says_where_there_is_no_skip() -> None:
+    steps = {
+        "a": conv(stride="stride"),
+        "y": {"op": "add", "from": ["a", "x"], "when": "stride == 1 and cin == c"},
+    }
+    stages = [{"channels": 16}, {"channels": 32, "stride": 2, "before": 3}]
+    shown = texts(network(steps, stages=stages))
+    assert any("no skip connection" in text for text in shown)
+    assert "residual unit" in shown
