@@ -292,7 +292,8 @@ def _to_html(
     name = f"{left.graph.name}_vs_{right.graph.name}"
     footer = f"{footer_words(left)} | {footer_words(right)}"
     sheets = [home, *a.sheets, *b.sheets]
-    return to_html(name, sheets, a.omitted + b.omitted, "", footer, theme, panel.id)
+    residual = left.residual and right.residual
+    return to_html(name, sheets, a.omitted + b.omitted, "", footer, theme, panel.id, residual)
 
 
 def _to_json(left: Drawing, right: Drawing, differences: list[Difference]) -> str:

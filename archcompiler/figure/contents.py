@@ -10,9 +10,11 @@ from archcompiler.figure.drawing import Drawing, block_key
 from archcompiler.figure.folding import digest, runs
 from archcompiler.figure.labels import name_words, step_words, stride_of
 from archcompiler.figure.recognition import ModuleShape, modules_in, recognise
+from archcompiler.figure.skips import skips
 from archcompiler.figure.words import enumerate_words, plural, role_of, shape_words, short
 from archcompiler.ir import INPUT, Block
 from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, STAGE, UNIT
+from archcompiler.ops.split import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def unit_groups(drawing: Drawing) -> list[UnitGroup]:
     groups: list[UnitGroup] = []
     for key, units in same.items():
         path, block = min(units, key=lambda item: not _keeps_shape(item[1]))
-        note = _difference([b for _, b in units if not _keeps_shape(b) and b is not block])
+        note = _difference(block, [b for _, b in units if not _keeps_shape(b) and b is not block])
         groups.append(UnitGroup(block, path, f"Unit: {drawing.unit_names[key]}", note))
     return groups
 
@@ -109,13 +111,28 @@ def _keeps_shape(block: Block) -> bool:
     return block.input == block.output_type
 
 
-def _difference(changing: list[Block]) -> str:
-    """What the units that change the shape do besides."""
+def _difference(shown: Block, changing: list[Block]) -> str:
+    """What the units that change the shape do besides, and what they lack."""
     words = list(dict.fromkeys(filter(None, map(_shortcut, changing))))
+    words += dict.fromkeys(filter(None, (_absent(shown, unit) for unit in changing)))
     strides = sorted({stride_of(block) for block in changing} - {1})
     if strides:
         words.append(f"stride {' or '.join(map(str, strides))} where the size changes")
     return f"first of a stage: {', '.join(words)}" if words else ""
+
+
+def _absent(shown: Block, unit: Block) -> str:
+    """What a unit lacks of the one that is shown: `no skip connection`; "" if it has all."""
+    names = {step.name for step in unit.steps}
+    missing = [step for step in shown.steps if step.name not in names]
+    words = ["skip connection"] if skips(shown) and not skips(unit) else []
+    words += [
+        "split" if isinstance(step.body, Part) else step_words(step)[0]
+        for step in missing
+        if not isinstance(step.body, Block) and step.body.kind not in ("add", "mul")
+        if role_of(step.body) != "norm"
+    ]
+    return f"no {' and no '.join(dict.fromkeys(words))}" if words else ""
 
 
 def _shortcut(unit: Block) -> str:

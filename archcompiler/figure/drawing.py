@@ -14,6 +14,7 @@ from archcompiler.figure.folding import digest
 from archcompiler.figure.labels import name_words
 from archcompiler.figure.metrics import printable
 from archcompiler.figure.scene import Info
+from archcompiler.figure.skips import is_residual
 from archcompiler.figure.words import shape_words, spec_words
 from archcompiler.ir import Block, Graph, Step
 from archcompiler.ir.kinds import UNIT, UNITS
@@ -66,6 +67,16 @@ class Drawing:
     def unit_name(self, unit: Block) -> str:
         """`ResNeXt`, or `ResNeXt, groups 8` where the network has others too."""
         return self.unit_names[block_key(unit)]
+
+    @cached_property
+    def residual(self) -> bool:
+        """Whether each kind of unit adds to what it was given, at least where shapes allow."""
+        kinds: dict[str, bool] = {}
+        for _, block in self.graph.blocks():
+            if block.kind == UNIT:
+                key = block.name or block_key(block)
+                kinds[key] = kinds.get(key, False) or is_residual(block)
+        return all(kinds.values())
 
     @cached_property
     def costs(self) -> CostModel:

@@ -44,7 +44,7 @@ def network_html(drawing: Drawing, dot: Dot, theme: ThemeName, scope: str = "") 
     home, shown = atlas.nearest(drawing.graph.root, scope)
     view = to_html(
         drawing.graph.name, atlas.sheets, atlas.omitted, description, footer_words(drawing), theme,
-        home,
+        home, drawing.residual,
     )  # fmt: skip
     if shown != scope:
         place = f"`{shown}`" if shown else "the network"
@@ -61,8 +61,9 @@ def to_html(
     footer: str,
     theme: ThemeName,
     home: str,
+    residual: bool,
 ) -> View:
-    """One page of panels; `home` is the one that opens.
+    """One page of panels; `home` is the one that opens, `residual` is said of units.
 
     The innermost panels are left out where the file would be larger than `MAX_BYTES`.
     """
@@ -75,7 +76,7 @@ def to_html(
             if left_out
             else ""
         )
-        text = _page(name, kept, description, footer, theme, home, note)
+        text = _page(name, kept, description, footer, theme, home, residual, note)
         excess = len(text.encode()) - MAX_BYTES
         if excess <= 0 or len(kept) == before:
             return View(text, (note,) if note else ())
@@ -99,6 +100,7 @@ def _page(
     footer: str,
     theme: ThemeName,
     home: str,
+    residual: bool,
     note: str,
 ) -> str:
     environment = Environment(
@@ -111,7 +113,7 @@ def _page(
     script = _asset("figure.js")
     light = THEMES["paper" if theme == "dark" else theme]
     crumbs = {sheet.panel.id: sheet.crumb for sheet in sheets}
-    legend = entries_of(sheet.panel for sheet in sheets)
+    legend = entries_of((sheet.panel for sheet in sheets), residual)
     return environment.get_template("figure.html.jinja").render(
         title=sheets[0].title,
         description=description,

@@ -9,8 +9,14 @@ from typing import Final, cast
 from archcompiler.figure.words import role_of
 from archcompiler.ir import INPUT, Block, Step
 from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, UNIT, UNITS
-from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Interpolate, Linear
-from archcompiler.ops.sides import Sides, words
+from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Linear
+from archcompiler.ops.channelwise import Scale
+from archcompiler.ops.join import Concat
+from archcompiler.ops.reduce import Softmax
+from archcompiler.ops.resize import Resample, Upsample
+from archcompiler.ops.sides import Sides, same_padding, words
+from archcompiler.ops.split import Part, Shuffle, Take
+from archcompiler.ops.whole_pool import AdaptivePool
 
 _PLAIN: Final = {
     "add": "+",
@@ -53,13 +59,28 @@ def step_words(step: Step) -> tuple[str, ...]:
                 groups = ", depthwise"
             kernel = words(op.kernel, dims)
             what = f"{kernel} conv" if dims > 1 else f"conv {kernel}"
-            return (what, f"{op.out_channels}{stride}{groups}")
+            return (what + _apart(op.dilation), f"{op.out_channels}{stride}{groups}{_edge(op)}")
         case GlobalAvgPool():
             return ("global pool",)
         case Linear():
             return ("linear", f"{op.out_features}")
-        case Interpolate():
-            return (_LINEAR[dims] if op.mode == "bilinear" else op.mode,)
+        case Resample():
+            mode = _LINEAR[dims] if op.mode == "bilinear" else op.mode
+            return (f"{mode} ×{words(op.scale)}" if isinstance(op, Upsample) else mode,)
+        case AdaptivePool():
+            return (op.label, f"to {words(op.size, dims)}")
+        case Part():
+            return (f"part {op.index + 1} of {op.of}",)
+        case Take():
+            return (f"take {op.end}", f"along {op.axis}")
+        case Concat() if op.axis != "channels":
+            return ("concat", f"along {op.axis}")
+        case Softmax() if op.axis != "channels":
+            return ("softmax", f"over {op.axis}")
+        case Shuffle():
+            return ("shuffle", f"{op.groups} groups")
+        case Scale():
+            return (f"× {op.factor:g}".replace("-", "−"),)
         case Dropout():
             return ("dropout", f"{op.probability:g}")
         case Gate():
@@ -69,7 +90,20 @@ def step_words(step: Step) -> tuple[str, ...]:
     if role_of(op) != "pool" or not {"kernel", "stride"} <= window.keys():
         return (name,)
     size, step_size = (cast(Sides, window[key]) for key in ("kernel", "stride"))
-    return (name, f"{words(size, dims)} /{words(step_size)}")
+    apart = _apart(cast(Sides, window.get("dilation", 1)))
+    return (name, f"{words(size, dims)} /{words(step_size)}{apart}")
+
+
+def _apart(dilation: Sides) -> str:
+    return f", dilation {words(dilation)}" if dilation != 1 else ""
+
+
+def _edge(conv: Conv) -> str:
+    """The padding, where it is not what keeps the size or leaves no pixel to two windows."""
+    usual = same_padding(conv.kernel, conv.dilation, conv.dims)
+    if conv.padding == usual or (conv.padding == 0 and conv.kernel == conv.stride):
+        return ""
+    return f", padding {words(conv.padding)}"
 
 
 def gate_words(step: Step) -> tuple[str, ...]:

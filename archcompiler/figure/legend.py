@@ -15,11 +15,12 @@ BETWEEN = 12.0
 WIRE_NAMES = {"skip": "skip connection", "guide": "size to resize to"}
 
 
-def entries_of(panels: Iterable[Panel]) -> list[tuple[str, str]]:
-    """The roles that panels use, with what each is called."""
+def entries_of(panels: Iterable[Panel], residual: bool) -> list[tuple[str, str]]:
+    """The roles that panels use, with what each is called; `residual` is said of units."""
     shown = list(panels)
     used = {node.outline.role for panel in shown for node in panel.nodes}
-    entries = [(role, CLASS_NAMES[role]) for role in ROLES if role in used and role in CLASS_NAMES]
+    names = CLASS_NAMES | ({"unit": "residual unit"} if residual else {})
+    entries = [(role, names[role]) for role in ROLES if role in used and role in names]
     wires_shown = {wire.role for panel in shown for wire in panel.wires if wire.arrow}
     return entries + [(role, words) for role, words in WIRE_NAMES.items() if role in wires_shown]
 
@@ -31,9 +32,9 @@ def swatch(role: str, x: float = 0.0, y: float = 0.0) -> Outline | Wire:
     return Outline(Rect(x, y, SWATCH, 8), role, FORMS[role])
 
 
-def draw_legend(panels: Iterable[Panel], width: float) -> Panel:
+def draw_legend(panels: Iterable[Panel], width: float, residual: bool) -> Panel:
     """Swatches in as few rows as `width` allows."""
-    entries = entries_of(panels)
+    entries = entries_of(panels, residual)
     # One width for all entries: columns line up.
     widest = max(text_width(words, TEXT) for _, words in entries) if entries else 0.0
     column = SWATCH + 5 + widest + BETWEEN

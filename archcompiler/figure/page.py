@@ -151,7 +151,7 @@ def _compose(
     drawn = {panel.id for shelf in (*shelves, units) for panel in shelf}
     shelves += _shelve([*units, *(panel for panel in extra if panel.id not in drawn)], width)
     if not bare:
-        _append_legend(shelves, width)
+        _append_legend(shelves, width, drawing.residual)
     return _stack(drawing, shelves, width, notes, () if bare else (footer(drawing, width),))
 
 
@@ -237,12 +237,12 @@ def _shelve(panels: Sequence[Panel], width: float) -> list[list[Panel]]:
     return shelves
 
 
-def _append_legend(shelves: list[list[Panel]], width: float) -> None:
+def _append_legend(shelves: list[list[Panel]], width: float, residual: bool) -> None:
     """Beside the last panels if there is room, else below them."""
     panels = [panel for shelf in shelves for panel in shelf]
     room = width - sum(panel.width + 2 * APART for panel in shelves[-1])
     tall = max(panel.height for panel in shelves[-1])
-    beside = draw_legend(panels, room) if room > 100 else None
+    beside = draw_legend(panels, room, residual) if room > 100 else None
     if not any(node.outline.role in CLASS_NAMES for panel in panels for node in panel.nodes):
         return
     if beside is not None and beside.width <= room and beside.height <= tall:
@@ -250,7 +250,7 @@ def _append_legend(shelves: list[list[Panel]], width: float) -> None:
         free = width - beside.width - sum(panel.width + APART for panel in shelves[-1])
         shelves[-1].append(beside.moved(free, tall - beside.height))
     else:
-        shelves.append([draw_legend(panels, width)])
+        shelves.append([draw_legend(panels, width, residual)])
 
 
 def _stack(

@@ -13,6 +13,7 @@ from archcompiler.figure.labels import block_words, is_sign, spoken, step_words
 from archcompiler.figure.layout import Layout, lay_out
 from archcompiler.figure.metrics import shorten, wrap
 from archcompiler.figure.scene import TEXT, Label, Node, Panel, Point, Wire
+from archcompiler.figure.skips import skips
 from archcompiler.figure.words import role_of, shape_words
 from archcompiler.ir import INPUT, Block
 
@@ -100,11 +101,11 @@ def draw_scope(
         _draw(drawing, block, cell, scope, layout.centers[cell.key], sizes[cell.key])
         for cell in graph
     )
-    skips = _skips(graph, edges, owner[block.output])
+    skipping = {(owner[a], owner[b]) for a, b in skips(block)}
     wires = [
         Wire(
             points,
-            "guide" if edges.get((a, b)) == "size" else "skip" if (a, b) in skips else "flow",
+            "guide" if edges.get((a, b)) == "size" else "skip" if (a, b) in skipping else "flow",
             source="" if a == INPUT else a,
             target="" if b == OUTPUT else b,
             curved=True,
@@ -140,20 +141,6 @@ OUTPUT = "out "
 
 def panel_id(scope: str) -> str:
     return "scope-" + (scope.replace("/", "-") or "network")
-
-
-def _skips(graph: list[Cell], edges: Edges, output: str) -> set[tuple[str, str]]:
-    """Edges beside the longest path that lead into a sum, through other cells or not."""
-    kinds = {cell.key: cell.runs[0].body.kind for cell in graph}
-    spine = _longest_path(edges, output)
-    beside = [edge for edge in edges if edge not in spine and edges[edge] != "size"]
-    found: set[tuple[str, str]] = set()
-    # Backwards: what leads to a skip that leads to nothing else is part of it.
-    for a, b in reversed(beside):
-        onward = [edge for edge in edges if edge[0] == b]
-        if kinds[b] == "add" or (onward and all(edge in found for edge in onward)):
-            found.add((a, b))
-    return found
 
 
 def _size(cell: Cell) -> Point:

@@ -26,7 +26,7 @@ FORMS: Final[dict[str, Form]] = {
 """The second cue beside the colour of each operator class."""
 
 CLASS_NAMES: Final = {
-    "unit": "residual unit",
+    "unit": "unit",
     "attention": "attention module",
     "conv": "convolution",
     "linear": "linear",

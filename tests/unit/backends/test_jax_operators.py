@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 from flax import nnx
-from operator_examples import APPLIED, Applied, module
+from jax.extend.core import Literal, jaxprs_in_params
+from operator_examples import APPLIED, Applied, Example, module
 from shipped import EVERY_SPEC
 
 from archcompiler.backends.backend import backend
@@ -145,6 +146,100 @@ def test_values_and_gradients(dims: int) -> None:
         for slope, own_slope in zip(slopes, own_slopes, strict=True) if EVERY_SPEC else ():
             expected = np.zeros_like(first(own_slope)) if slope is None else slope
             np.testing.assert_allclose(first(own_slope), expected, near, near, err_msg=str(applied))
+
+
+LARGEST = [
+    Applied(Example("global_max_pool"), 2),
+    Applied(Example("adaptive_max_pool", {"size": 3}), 2),
+    Applied(Example("adaptive_max_pool", {"size": 3}), 3),
+    Applied(Example("max_pool", {"kernel": 3, "stride": 2, "padding": 1}), 2),
+    Applied(Example("max_pool", {"kernel": 3, "stride": 1, "padding": 1, "dilation": 2}), 2),
+    Applied(Example("reduce", {"how": "max", "axis": "channels"}), 1),
+    Applied(Example("reduce", {"how": "max", "axis": "positions"}), 1),
+    Applied(Example("reduce", {"how": "max", "axis": "positions"}), 2),
+    Applied(Example("reduce", {"how": "max", "axis": "height"}), 2),
+    Applied(Example("maximum", channels=(4, 1), sizes=((7, 6, 5), (7, 6, 5))), 2),
+]
+
+
+@pytest.mark.parametrize("applied", LARGEST, ids=str)
+def test_equal_elements_have_the_gradients_of_pytorch(applied: Applied) -> None:
+    """Which are shared evenly by some operators, and that of the first by others."""
+    torch.manual_seed(0)
+    inputs = [
+        torch.randint(0, 3, (2, x.channels, *x.size)).double().requires_grad_()
+        for x in applied.inputs
+    ]
+    output = module(applied.op, applied.inputs)(*inputs)
+    towards = torch.randn_like(output)
+    wanted = torch.autograd.grad((output * towards).sum(), inputs)
+    with jax.enable_x64(True):
+        own, back = jax.vjp(made(applied), *(last(x) for x in inputs))
+        found = back(jnp.asarray(last(towards)))
+    np.testing.assert_array_equal(first(own), output.detach().numpy())
+    for slope, own_slope in zip(wanted, found, strict=True):
+        np.testing.assert_allclose(first(own_slope), slope.numpy(), 1e-12, 1e-12)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+@pytest.mark.parametrize("applied", LARGEST[:-1], ids=str)
+def test_a_gradient_of_the_largest_survives_what_xla_computes_again(
+    applied: Applied, level: int
+) -> None:
+    """At level 0 it rounds a `tanh` otherwise where it is fused with what comes after it."""
+    (type_,) = applied.inputs
+    own = made(applied)
+
+    def loss(x: Any, scale: Any) -> Any:
+        y = jnp.tanh(x) * scale * scale + scale
+        return jnp.sum(own(y) * jnp.sum(y * y))
+
+    with jax.enable_x64(True):
+        generator = np.random.default_rng(0)
+        x = generator.standard_normal((2, *type_.size, type_.channels))
+        scale = generator.standard_normal(type_.channels)
+        slopes = jax.grad(loss, (0, 1))
+        options = {"xla_backend_optimization_level": level}
+        found = jax.jit(slopes, compiler_options=options)(x, scale)
+        for own_slope, slope in zip(found, slopes(x, scale), strict=True):
+            np.testing.assert_allclose(own_slope, slope, 1e-9, 1e-9)
+
+
+@pytest.mark.parametrize("applied", SHOWN, ids=str)
+def test_no_gradient_asks_what_equals_a_result(applied: Applied) -> None:
+    """XLA may compute either once more, rounded otherwise."""
+    own = made(applied)
+
+    def slopes(towards: Any, *inputs: Any) -> Any:
+        return jax.vjp(own, *inputs)[1](towards)
+
+    with jax.enable_x64(True):
+        inputs = [
+            jax.ShapeDtypeStruct((2, *x.size, x.channels), jnp.float64) for x in applied.inputs
+        ]
+        weights = nnx.state(own, (nnx.Param, nnx.BatchStat))
+        nnx.update(own, jax.tree.map(lambda x: jnp.ones(x.shape, x.dtype), weights))
+        jaxpr = jax.make_jaxpr(slopes)(jax.eval_shape(own, *inputs), *inputs)
+    compared = [
+        equation
+        for equation in equations(jaxpr.jaxpr)
+        if equation.primitive.name in ("eq", "eq_to")
+        and all(
+            jnp.issubdtype(x.aval.dtype, jnp.floating) and not isinstance(x, Literal)
+            for x in equation.invars
+        )
+    ]
+    if applied.op.kind == "softmax":
+        return  # it stops the gradient of what it subtracts, and nobody reads the comparison
+    # An element has the largest index beside.
+    assert len(compared) <= (getattr(applied.op, "how", "") == "max"), compared
+
+
+def equations(jaxpr: Any) -> Iterator[Any]:
+    for equation in jaxpr.eqns:
+        yield equation
+        for below in jaxprs_in_params(equation.params):
+            yield from equations(below)
 
 
 @pytest.mark.parametrize("applied", SHOWN, ids=str)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
+from archcompiler.backends.jax.largest import LARGER
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.writing import position
 from archcompiler.backends.python import atom, called
@@ -36,7 +37,7 @@ def _concat(op: Concat, x: Sequence[str], dims: int) -> str:
 
 
 def _maximum(op: Maximum, x: Sequence[str], dims: int) -> str:
-    return reduce(lambda a, b: called("jnp.maximum", a, b), x)
+    return reduce(lambda a, b: called(LARGER.name, a, b), x)
 
 
 def _read_add() -> Iterable[Reader]:
@@ -82,16 +83,14 @@ def _read_concat() -> Iterable[Reader]:
 
 
 def _read_maximum() -> Iterable[Reader]:
-    import jax.numpy as jnp
-
     def read(seen: Seen, x: Node, y: Node) -> Reading:
         return Maximum(), [x, y]
 
-    yield Reader(jnp.maximum, read)
+    yield Reader(LARGER.name, read)
 
 
 RECORDS: Final = {
-    "maximum": JaxOp(call=_maximum, readers=_read_maximum, flat="kept"),
+    "maximum": JaxOp(call=_maximum, helper=lambda dims: LARGER, readers=_read_maximum, flat="kept"),
     "add": JaxOp(call=_add, readers=_read_add, flat="kept"),
     "mul": JaxOp(call=_mul, readers=_read_mul, flat="kept"),
     "gate": JaxOp(call=_gate),  # read by the product's

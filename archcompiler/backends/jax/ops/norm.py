@@ -62,7 +62,7 @@ _CHANNEL_NORM: Final = Helper(
 def channel_norm(x: Array, *, eps: float = 1e-12) -> Array:
     """Each position's channels divided by their L2 norm."""
     squares = jnp.sum(x * x, -1, keepdims=True)
-    return x * lax.rsqrt(jnp.maximum(squares, eps**2))
+    return x * lax.rsqrt(jnp.where(squares < eps**2, eps**2, squares))
 '''.strip(),
 )
 

@@ -66,7 +66,11 @@ def max_pool(
         first = [i * apart for i, apart in zip(place, dilation)]
         last = [start + end for start, end in zip(first, ends)]
         views.append(lax.slice(x, (0, *first, 0), (x.shape[0], *last, x.shape[-1]), steps))
-    return functools.reduce(jnp.maximum, views)
+
+    def larger(x: Array, y: Array) -> Array:
+        return jnp.where((y > x) | jnp.isnan(y), y, x)
+
+    return functools.reduce(larger, views)
 '''.strip(),
     ("from collections.abc import Sequence", "import functools", "import itertools"),
     (_EDGES,),

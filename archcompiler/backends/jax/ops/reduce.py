@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from archcompiler.backends.jax.largest import LARGEST
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.writing import position, positions
 from archcompiler.backends.python import called, text
 from archcompiler.ops.axes import axes
 from archcompiler.ops.base import Operator
-from archcompiler.ops.reduce import How, Reduce, Softmax
+from archcompiler.ops.reduce import Along, How, Reduce, Softmax
 from archcompiler.ops.whole_pool import GlobalAvgPool, GlobalMaxPool
 
 if TYPE_CHECKING:
@@ -19,14 +20,30 @@ if TYPE_CHECKING:
 
 def _reduce(op: Reduce, x: Sequence[str], dims: int) -> str:
     where = positions(dims) if op.axis == "positions" else position(op.axis, dims)
+    if op.how == "max":
+        axes = where if isinstance(where, tuple) else (where,)
+        return called(LARGEST.name, *x, text(axes), shared=(True, False))
     return called(f"jnp.{op.how}", *x, text(where), keepdims=(True, False))
 
 
 def merged(op: Operator) -> Operator:
-    """An operator as it is read: those over all positions are one function here."""
-    if isinstance(op, Reduce) and op.axis == "positions" and op.how != "sum":
-        return GlobalAvgPool() if op.how == "mean" else GlobalMaxPool()
+    """An operator as it is read: means over all positions are one function here."""
+    if isinstance(op, Reduce) and op.axis == "positions" and op.how == "mean":
+        return GlobalAvgPool()
     return op
+
+
+def _along(seen: Seen, axis: Any) -> Along:
+    """What is reduced. Raises UnknownOperation."""
+    from archcompiler.backends.reading import UnknownOperation
+
+    where = seen.places(axis)
+    if where == positions(seen.dims):
+        return "positions"
+    for name in axes(seen.dims):
+        if where == seen.places(position(name, seen.dims)):
+            return name
+    raise UnknownOperation(f"reduces the axes {axis}")
 
 
 def _read_reduce() -> Iterable[Reader]:
@@ -38,19 +55,21 @@ def _read_reduce() -> Iterable[Reader]:
         def read(seen: Seen, x: Node, axis: Any = None, *, keepdims: bool = False) -> Reading:
             if not keepdims:
                 raise UnknownOperation(f"`jnp.{how}` drops an axis")
-            where = seen.places(axis)
-            if where == positions(seen.dims):
-                return Reduce(how, "positions"), [x]
-            for name in axes(seen.dims):
-                if where == seen.places(position(name, seen.dims)):
-                    return Reduce(how, name), [x]
-            raise UnknownOperation(f"`jnp.{how}` reduces the axes {axis}")
+            return Reduce(how, _along(seen, axis)), [x]
 
         return read
 
-    hows: tuple[How, ...] = ("mean", "max", "sum")
-    for how in hows:
-        yield Reader(getattr(jnp, how), reader(how))
+    def read_largest(seen: Seen, x: Node, axis: Any, *, shared: bool = False) -> Reading:
+        along = _along(seen, axis)
+        if shared:
+            return Reduce("max", along), [x]
+        if along != "positions":
+            raise UnknownOperation(f"gives the first of the largest along {along} its gradient")
+        return GlobalMaxPool(), [x]
+
+    yield Reader(jnp.mean, reader("mean"))
+    yield Reader(jnp.sum, reader("sum"))
+    yield Reader(LARGEST.name, read_largest)
 
 
 def _softmax(op: Softmax, x: Sequence[str], dims: int) -> str:
@@ -75,6 +94,11 @@ def _read_softmax() -> Iterable[Reader]:
 
 
 RECORDS: Final = {
-    "reduce": JaxOp(call=_reduce, readers=_read_reduce),
+    "reduce": JaxOp(
+        call=_reduce,
+        helper=lambda dims: LARGEST,
+        helped=lambda op: op.how == "max",
+        readers=_read_reduce,
+    ),
     "softmax": JaxOp(call=_softmax, readers=_read_softmax),
 }
