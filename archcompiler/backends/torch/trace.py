@@ -18,11 +18,12 @@ from torch import Tensor, fx, nn
 
 from archcompiler.backends.reading import Part, UnknownOperation
 from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.idioms.wording import reword
 from archcompiler.backends.torch.reading import Reading, Seen, arguments, is_size, map_type
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.backends.torch.stored import TENSORS, Stored, stored
 from archcompiler.backends.torch.table import records
-from archcompiler.backends.torch.tracer import LINE, traced
+from archcompiler.backends.torch.tracer import LINE, VALUE, traced
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 
@@ -54,12 +55,15 @@ def trace(
     `UNKNOWN` then.
     """
     dims = inputs[0].dims
+    idioms = tuple(idioms)
     readers = _Readers([*idioms, *records().values(), *outside], module, dims)
     run = traced(module, inputs, readers.leaves, readers.functions)
+    if idioms:
+        reword(run.graph)
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     alias: dict[fx.Node, fx.Node] = {}
     for node in run.graph.nodes:
-        if is_size(node) or stored(node) is not None:
+        if is_size(node) or VALUE in node.meta or stored(node) is not None:
             continue
         if node.op == "output":
             outputs = graph.graph["outputs"] = tuple(_outputs(node, graph, alias))
@@ -152,7 +156,7 @@ def _add_unknown(
         type = map_type(node, dims)
     except UnknownOperation:
         type = None
-    sources = dict.fromkeys(alias.get(source, source).name for source in node.all_input_nodes)
+    sources = dict.fromkeys(_computed(node, graph, alias))
     graph.add_node(
         node.name,
         label=(UNKNOWN, (("what", why),), type),
@@ -162,9 +166,19 @@ def _add_unknown(
         tensors=_tensors(node, run),
         line=node.meta.get(LINE),
     )
-    graph.add_edges_from(
-        (source, node.name, {"role": "data"}) for source in sources if source in graph
-    )
+    graph.add_edges_from((source, node.name, {"role": "data"}) for source in sources)
+
+
+def _computed(
+    node: fx.Node, graph: nx.MultiDiGraph[str], alias: dict[fx.Node, fx.Node]
+) -> Iterator[str]:
+    """What a node reads, or what the parts that it reads are parts of."""
+    for source in node.all_input_nodes:
+        known = alias.get(source, source)
+        if known.name in graph:
+            yield known.name
+        elif VALUE not in source.meta and not is_size(source):
+            yield from _computed(known, graph, alias)
 
 
 def _outputs(
