@@ -86,10 +86,10 @@ def constant(tensor: Tensor) -> float | None:
 
 
 def note_constants(module: nn.Module, like: nn.Module) -> None:
-    """Keep what parameters are full of for a module without numbers, which is a copy."""
+    """Keep what rows of parameters are full of for a copy of a module, which has no numbers."""
     kept = dict(like.named_parameters())
     for name, tensor in module.named_parameters():
-        if name in kept:
+        if name in kept and tensor.numel() == max(tensor.shape, default=1):
             setattr(tensor, _NOTED, constant(kept[name]))
 
 

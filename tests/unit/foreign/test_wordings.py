@@ -287,10 +287,13 @@ REFUSED: dict[str, tuple[Words, str]] = {
         lambda m, x: x[:, : x.shape[0]],
         "whose ends are calculated",
     ),
-    "one channel, without its axis": (lambda m, x: x[:, 0], "calls getitem"),
-    "a difference of twice": (lambda m, x: torch.sub(x, m.conv(x), alpha=2), "calls sub"),
-    "the rest to 2": (lambda m, x: (2 - x) * x, "calls sub"),
-    "a difference with a number": (lambda m, x: x - 1, "calls sub"),
+    "one channel, without its axis": (lambda m, x: x[:, 0], "`x.:, 0.` is no operator"),
+    "a difference of twice": (
+        lambda m, x: torch.sub(x, m.conv(x), alpha=2),
+        "`sub.*` is no operator",
+    ),
+    "the rest to 2": (lambda m, x: (2 - x) * x, "`sub.*` is no operator"),
+    "a difference with a number": (lambda m, x: x - 1, "`sub.*` is no operator"),
     "a factor for each column": (lambda m, x: x * m.width, "no number for each channel"),
     "one factor for all": (lambda m, x: x * m.number, "no number for each channel"),
     "a row on the wrong axis": (
@@ -298,8 +301,11 @@ REFUSED: dict[str, tuple[Words, str]] = {
         "no number for each channel",
     ),
     "a factor that is not learnt": (lambda m, x: x * m.fixed, "is no map"),
+    "a factor that is taken away": (lambda m, x: x - m.column, "`mul` reads `column` directly"),
+    "a split by the batch": (lambda m, x: x.split(x.shape[0], 1)[0], "numbers that are calculated"),
+    "every axis of 1": (lambda m, x: m.conv(x).mean((2, 3), keepdim=True).squeeze(), "may drop"),
     "a factor that is added": (lambda m, x: x + m.batched, "directly"),
-    "a sum that begins with 1": (lambda m, x: sum([x, m.conv(x)], 1), "calls|part"),
+    "a sum that begins with 1": (lambda m, x: sum([x, m.conv(x)], 1), "which is no map of its own"),
     "an index of a maximum": (lambda m, x: x * x.max(1, keepdim=True)[1], "indices"),
     "a maximum that drops its axis": (lambda m, x: x.max(1)[0], "drops an axis"),
     "a maximum of all": (lambda m, x: x * x.max(), "one number for all images"),
@@ -317,18 +323,18 @@ REFUSED: dict[str, tuple[Words, str]] = {
     ),
     "an expansion alone": (
         lambda m, x: torch.cat([x, x.mean((2, 3), keepdim=True).expand_as(x)], 1),
-        "calls expand_as",
+        "`expand_as.*` is no operator",
     ),
     "both factors expanded": (
         lambda m, x: m.conv(
             (y := x.mean((2, 3), keepdim=True)).expand_as(x) * (2 * y).expand_as(x)
         ),
-        "calls expand_as",
+        "`expand_as.*` is no operator",
     ),
     "images among the axes": (lambda m, x: x.permute(1, 0, 2, 3), "in the order"),
     "channels last, and left there": (
         lambda m, x: F.relu(x.permute(0, 3, 2, 1)),
-        "a part of another",
+        "which is no map of its own",
     ),
     "a norm of rows": (lambda m, x: m.wide(x), "normalises along the last axis"),
     "a norm in another order": (
@@ -337,12 +343,12 @@ REFUSED: dict[str, tuple[Words, str]] = {
     ),
     "a norm that comes back in another order": (
         lambda m, x: m.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 2, 1),
-        "part",
+        "a part of an operator",
     ),
     "a softmax over columns": (lambda m, x: x.softmax(-1), "along dimension -1"),
     "a softmax that stays flat": (
         lambda m, x: m.conv(x).flatten(2).softmax(1).view_as(x),
-        "part of another",
+        "which is no map of its own",
     ),
     "a softmax laid out otherwise": (
         lambda m, x: x.flatten(2).softmax(-1).view(x.size(0), 8, 10, 6),

@@ -64,6 +64,8 @@ def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:
         factor, data = y, x
     else:
         return None
+    if not is_node(data):
+        return None
     whole = shape(data)
     spread = (*(1,) * (len(whole) - len(shape(factor))), *shape(factor))
     if len(whole) != seen.dims + 2 or spread != (1, whole[1], *(1,) * seen.dims):

@@ -37,7 +37,7 @@ def split(seen: Seen, x: fx.Node, sizes: Any, dim: int = 0) -> Reading:
     dim = _along(seen, x, dim)
     whole = sizes if isinstance(sizes, tuple | list) else (sizes,)
     if any(number(size) is None for size in whole):
-        raise UnknownOperation(f"`{seen.node.name}` splits into {sizes}")
+        raise UnknownOperation(f"`{seen.node.name}` splits by numbers that are calculated")
     return PART
 
 
@@ -91,10 +91,10 @@ def of_split(seen: Seen, parts: Any, index: Any) -> Reading | None:
     """A part of a split."""
     if not is_node(parts) or parts.target not in SPLITS or not isinstance(index, int):
         return None
+    split_named(SPLITS[parts.target])(Seen(parts, seen.dims), *parts.args, **parts.kwargs)
     x = parts.args[0]
     assert isinstance(x, fx.Node)
-    given = dict(parts.kwargs)
-    dim = _along(seen, x, parts.args[2] if len(parts.args) > 2 else given.get("dim", 0))
+    dim = _along(seen, x, parts.args[2] if len(parts.args) > 2 else parts.kwargs.get("dim", 0))
     sizes = [part.shape[dim] for part in parts.meta["tensor_meta"]]
     index %= len(sizes)
     return cut(seen, x, dim, sum(sizes[:index]), sizes[index])
@@ -150,6 +150,9 @@ def largest(seen: Seen, found: Any, index: Any) -> Reading | None:
         return None
     if index not in (0, "values"):
         raise UnknownOperation(f"`{seen.node.name}` gives the indices of maxima")
+    again: Callable[..., Reading] = maximum
+    if again(Seen(found, seen.dims), *found.args, **found.kwargs) is not PART:
+        return None
     x = found.args[0]
     assert isinstance(x, fx.Node)
     dim = found.args[1] if len(found.args) > 1 else found.kwargs["dim"]

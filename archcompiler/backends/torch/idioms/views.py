@@ -168,9 +168,9 @@ def unsqueeze(seen: Seen, x: fx.Node, dim: int) -> Reading:
     return _viewed(seen, x, shape(seen.node)[1:])
 
 
-def squeeze(seen: Seen, x: fx.Node, dim: int) -> Reading:
+def squeeze(seen: Seen, x: fx.Node, dim: int | None = None) -> Reading:
     """A map of one pixel as a vector."""
-    if not has_images(x) or dim % len(shape(x)) < 2:
+    if not has_images(x) or dim is None or dim % len(shape(x)) < 2:
         raise UnknownOperation(f"`{seen.node.name}` may drop the images of a batch")
     return _viewed(seen, x, shape(seen.node)[1:])
 
