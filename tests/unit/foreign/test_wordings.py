@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -16,6 +17,7 @@ from archcompiler.backends.reading import UnknownOperation
 from archcompiler.backends.torch import torch_op
 from archcompiler.backends.torch.idioms import IDIOMS
 from archcompiler.backends.torch.trace import trace
+from archcompiler.foreign.exported import read_exported
 from archcompiler.ir import TensorType
 from archcompiler.ops.axes import dimension
 
@@ -399,3 +401,38 @@ def test_what_a_factor_begins_with_is_kept() -> None:
     (node,) = (d for _, d in read(module).nodes(data=True) if d["label"][0] == "layer_scale")
     assert node["op"].init == 1e-5
     assert node["tensors"]["weight"].name == "column"
+
+
+UNEXPORTED = (
+    *("modules of either", "a factor, expanded", "a term, expanded"),
+    *("a norm of channels", "a norm of a vector"),
+)
+"""What torch.export says in words that are not read: indices beside maxima, `expand`, a norm."""
+
+
+@pytest.mark.parametrize("name", [name for name in READ if name not in UNEXPORTED])
+def test_a_file_of_torch_export_is_read_so_too(name: str, tmp_path: Path) -> None:
+    words, _ = READ[name]
+    module = written(words)
+    x = torch.randn(1, 8, 6, 10, generator=torch.Generator().manual_seed(1))
+    torch.export.save(torch.export.export(module, (x,)), tmp_path / "net.pt2")
+    graph = read(read_exported(tmp_path / "net.pt2"))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            computed(graph, module.state_dict(), x).flatten(1), module(x).flatten(1)
+        )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        lambda m, x: x.reshape(8, -1),
+        lambda m, x: x.view(2, 4, 6, 10).transpose(0, 1).reshape(1, 8, 6, 10),
+        lambda m, x: x[:, 1:5],
+    ],
+)
+def test_a_file_of_torch_export_that_mixes_images_is_refused(words: Words, tmp_path: Path) -> None:
+    module = written(words)
+    torch.export.save(torch.export.export(module, (torch.randn(1, 8, 6, 10),)), tmp_path / "n.pt2")
+    with pytest.raises(UnknownOperation):
+        read(read_exported(tmp_path / "n.pt2"))
