@@ -84,7 +84,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     traced = canonical(view)
     live = _live(traced)
     unread = tuple(operation(traced, node) for node in traced if node not in live)
-    other: Dataflow = traced.subgraph([node for node in traced if node in live]).copy()
+    other = _kept(traced, live)
     shared = tuple(_shared(other))
     alike = _isomorphic(own, other, theirs)
     # A module to be trained that has no batch norm where the network has one is another network.
@@ -135,7 +135,14 @@ def _folded_alike(graph: Graph, view: Dataflow, theirs: Implementation) -> bool:
     own, other = (
         with_folded_norms(canonical(each, inference=True)) for each in (named_dataflow(graph), view)
     )
-    return _isomorphic(own, other.subgraph(_live(other)).copy(), theirs)
+    return _isomorphic(own, _kept(other, _live(other)), theirs)
+
+
+def _kept(graph: Dataflow, nodes: set[str]) -> Dataflow:
+    """These nodes in their order, which `subgraph` may change."""
+    kept = graph.copy()
+    kept.remove_nodes_from([node for node in graph if node not in nodes])
+    return kept
 
 
 def _live(graph: Dataflow) -> set[str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import operator
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -100,13 +103,50 @@ def _dropout(x: Any, p: float, training: bool) -> Call | None:
 
 
 def _reshaped(x: fx.Node, shape: Any) -> Call | None:
-    """A flatten, where all but the batch becomes one axis."""
+    """A flatten, where all but the batch becomes one axis, or another view of each image."""
+    if x.op == "get_attr":
+        return torch.reshape, (x, tuple(shape)), {}
     before = x.meta["val"].shape
-    whole = 1
-    for side in before[1:]:
-        whole *= side
-    kept = len(shape) == 2 and shape[1] in (-1, whole)
-    return (torch.flatten, (x, 1), {}) if kept else None
+    whole = prod(before[1:])
+    first, *sides = shape
+    if str(_value(first)) == str(before[0]):  # which may be a symbol
+        if sides == [-1] or sides == [whole]:
+            return torch.flatten, (x, 1), {}
+        if not all(isinstance(side, int) for side in (whole, *sides)):
+            return None
+        sides = [whole // -prod(sides) if side == -1 else side for side in sides]
+        return torch.reshape, (x, (-1, *sides)), {}
+    if first != -1:
+        return None
+    return (torch.flatten, (x, 1), {}) if sides == [whole] else (torch.reshape, (x, (*shape,)), {})
+
+
+def _value(size: Any) -> Any:
+    """The number that a size is, or stands for."""
+    return size.meta["val"] if isinstance(size, fx.Node) else size
+
+
+def _viewed(x: fx.Node, like: fx.Node) -> Call | None:
+    return _reshaped(x, like.meta["val"].shape)
+
+
+def _listed(x: fx.Node, dims: Any, *rest: Any, **named: Any) -> Call:
+    """A sum along one axis, which a file has in a list."""
+    return torch.sum, (x, dims[0] if dims and len(dims) == 1 else dims, *rest), named
+
+
+def _sliced(
+    x: fx.Node, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+) -> Call | None:
+    """A slice along one axis; of all of it, nothing."""
+    size = x.meta["val"].shape[dim]
+    if not all(isinstance(bound, int | None) for bound in (start, end)):
+        return None
+    last = end is None or end == sys.maxsize or (isinstance(size, int) and end >= size)
+    if step == 1 and not start and last:
+        return None, (x,), {}
+    before = (slice(None),) * (dim % x.meta["val"].dim())
+    return operator.getitem, (x, (*before, slice(start, end, step))), {}
 
 
 def _moved(x: fx.Node, **named: Any) -> Call | None:
@@ -136,6 +176,26 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "mul_.Tensor": _same(torch.mul),
     "addcmul": _same(torch.addcmul),
     "maximum": _same(torch.maximum),
+    "sub.Tensor": _same(torch.sub),
+    "rsub.Scalar": lambda x, number, *rest: None if rest else (operator.sub, (number, x), {}),
+    "neg": _same(torch.neg),
+    "clone": _same(torch.clone),
+    "contiguous": _moved,
+    "alias": _moved,
+    "max.other": _same(torch.maximum),
+    "unflatten.int": _same(torch.unflatten),
+    "tensor_split": _same(torch.tensor_split),
+    "view_as": _viewed,
+    "swapaxes": _same(torch.swapaxes),
+    "chunk": _same(torch.chunk),
+    "split.Tensor": _same(torch.split),
+    "split_with_sizes": _same(torch.split_with_sizes),
+    "slice.Tensor": _sliced,
+    "max.dim": _same(torch.max),
+    "stack": _same(torch.stack),
+    "sum.dim_IntList": _listed,
+    "unsqueeze": _same(torch.unsqueeze),
+    "squeeze.dim": _same(torch.squeeze),
     "cat": lambda parts, dim=0: (torch.cat, (parts, dim), {}),
     "mean.dim": _same(torch.mean),
     "amax": _same(torch.amax),

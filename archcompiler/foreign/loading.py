@@ -20,6 +20,7 @@ from archcompiler.backends.reading import UnknownOperation, said_by
 from archcompiler.backends.torch import torch_op
 from archcompiler.backends.torch.idioms import IDIOMS
 from archcompiler.backends.torch.record import TorchOp
+from archcompiler.backends.torch.stored import note_constants
 from archcompiler.backends.torch.trace import trace
 from archcompiler.diagnostics import CompileError, Source, Span, error
 from archcompiler.diagnostics.suggest import did_you_mean
@@ -55,7 +56,9 @@ class Implementation:
         """
         with others_code(self.place, "it cannot be traced"):
             try:
-                view = _traced(deepcopy(self.module).to("meta"), input, records)
+                bare = deepcopy(self.module).to("meta")
+                note_constants(bare, self.module)
+                view = _traced(bare, input, records)
             except KeyboardInterrupt:
                 raise
             except BaseException:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 TENSORS: Final = "tensors"
 """The `meta` of a node, where its reader leaves what it has found: see `Tensors`."""
+_NOTED: Final = "constant"
 _AS_IS: Final = frozenset({"contiguous", "detach", torch.detach})
 _PERMUTES: Final = frozenset({"permute", torch.permute})
 _SWAPS: Final = frozenset({"transpose", "swapaxes", torch.transpose, torch.swapaxes})
@@ -22,10 +23,14 @@ class Stored(NamedTuple):
     name: str
     order: tuple[int, ...] | None = None
     """As `Tensor.permute` takes it; None for the order in which it is stored."""
+    shape: tuple[int, ...] | None = None
+    """With which axes of 1 it is used; None for those with which it is stored."""
 
     def of(self, tensor: Tensor) -> Tensor:
         """The stored tensor as it is used."""
-        return tensor if self.order is None else tensor.permute(self.order).contiguous()
+        if self.order is not None:
+            tensor = tensor.permute(self.order).contiguous()
+        return tensor if self.shape is None else tensor.reshape(self.shape)
 
     def permuted(self, order: Sequence[int]) -> Stored:
         """This tensor with its axes in another order."""
@@ -69,6 +74,23 @@ def stored(node: Any) -> Stored | None:
         order[a], order[b] = order[b], order[a]
         return source.permuted(order)
     return None
+
+
+def constant(tensor: Tensor) -> float | None:
+    """The number that a tensor is full of, or that was noted before its numbers were left out."""
+    if tensor.is_meta:
+        return getattr(tensor, _NOTED, None)
+    first = tensor.flatten()[:1]
+    same = tensor.is_floating_point() and bool((tensor == first).all()) and first.numel() > 0
+    return float(f"{first.item():.6g}") if same else None
+
+
+def note_constants(module: nn.Module, like: nn.Module) -> None:
+    """Keep what rows of parameters are full of for a copy of a module, which has no numbers."""
+    kept = dict(like.named_parameters())
+    for name, tensor in module.named_parameters():
+        if name in kept and tensor.numel() == max(tensor.shape, default=1):
+            setattr(tensor, _NOTED, constant(kept[name]))
 
 
 def _numbers(values: Any) -> tuple[int, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+import operator
 import sys
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import networkx as nx
 import torch
@@ -18,11 +19,12 @@ from torch import Tensor, fx, nn
 
 from archcompiler.backends.reading import Part, UnknownOperation
 from archcompiler.backends.record import Helper
+from archcompiler.backends.torch.idioms.wording import reword
 from archcompiler.backends.torch.reading import Reading, Seen, arguments, is_size, map_type
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.backends.torch.stored import TENSORS, Stored, stored
 from archcompiler.backends.torch.table import records
-from archcompiler.backends.torch.tracer import LINE, traced
+from archcompiler.backends.torch.tracer import LINE, VALUE, traced
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 
@@ -30,6 +32,8 @@ _GLOBALS = {"torch": torch, "F": F, "nn": nn, "Tensor": Tensor}
 """What the source of a helper may use of the file around it."""
 
 
+_LONGEST: Final = 80
+"""Characters of a call as a message has it."""
 UNKNOWN = "unknown"
 """The kind of a node that has no operator, in a trace that keeps such nodes."""
 
@@ -54,12 +58,15 @@ def trace(
     `UNKNOWN` then.
     """
     dims = inputs[0].dims
+    idioms = tuple(idioms)
     readers = _Readers([*idioms, *records().values(), *outside], module, dims)
     run = traced(module, inputs, readers.leaves, readers.functions)
+    if idioms:
+        reword(run.graph)
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     alias: dict[fx.Node, fx.Node] = {}
     for node in run.graph.nodes:
-        if is_size(node) or stored(node) is not None:
+        if is_size(node) or VALUE in node.meta or stored(node) is not None:
             continue
         if node.op == "output":
             outputs = graph.graph["outputs"] = tuple(_outputs(node, graph, alias))
@@ -99,13 +106,15 @@ def _add(
     if op is None:
         alias[node] = alias.get(sources[0], sources[0])
         return
-    if len({len(source.meta["tensor_meta"].shape) for source in sources}) > 1:
-        # A vector beside a map has its channels along the last axis, where the map has pixels.
-        raise UnknownOperation(f"`{node.name}` reads (N, C) vectors beside maps")
     producers = [alias.get(source, source).name for source in sources]
     for source, producer in zip(sources, producers, strict=True):
         if producer not in graph:
             raise UnknownOperation(_unread(node, source))
+    ranks = {len(source.meta["tensor_meta"].shape) for source in sources}
+    if len(ranks) > 1:
+        # A vector beside a map has its channels along the last axis, where the map has pixels.
+        what = "(N, C) vectors" if ranks == {2, dims + 2} else "tensors of other ranks"
+        raise UnknownOperation(f"`{node.name}` reads {what} beside maps")
     name = str(node.target) if node.op == "call_module" else None
     graph.add_node(
         node.name,
@@ -124,7 +133,7 @@ def _unread(node: fx.Node, source: fx.Node) -> str:
     tensor = stored(source)
     if tensor is not None:
         return f"`{node.name}` reads `{tensor.name}` directly"
-    return f"`{node.name}` reads `{source.name}`, a part of another"
+    return f"`{node.name}` reads `{source.name}`, which is no map of its own"
 
 
 def _tensors(node: fx.Node, run: fx.GraphModule) -> dict[str, Stored]:
@@ -152,7 +161,7 @@ def _add_unknown(
         type = map_type(node, dims)
     except UnknownOperation:
         type = None
-    sources = dict.fromkeys(alias.get(source, source).name for source in node.all_input_nodes)
+    sources = dict.fromkeys(_computed(node, graph, alias))
     graph.add_node(
         node.name,
         label=(UNKNOWN, (("what", why),), type),
@@ -162,9 +171,19 @@ def _add_unknown(
         tensors=_tensors(node, run),
         line=node.meta.get(LINE),
     )
-    graph.add_edges_from(
-        (source, node.name, {"role": "data"}) for source in sources if source in graph
-    )
+    graph.add_edges_from((source, node.name, {"role": "data"}) for source in sources)
+
+
+def _computed(
+    node: fx.Node, graph: nx.MultiDiGraph[str], alias: dict[fx.Node, fx.Node]
+) -> Iterator[str]:
+    """What a node reads, or what the parts that it reads are parts of."""
+    for source in node.all_input_nodes:
+        known = alias.get(source, source)
+        if known.name in graph:
+            yield known.name
+        elif VALUE not in source.meta and not is_size(source):
+            yield from _computed(known, graph, alias)
 
 
 def _outputs(
@@ -215,8 +234,27 @@ class _Readers:
                 return read
         if node.op == "call_module":
             raise UnknownOperation(f"`{node.target}` is a {type(module).__name__}: {module}")
-        called = getattr(node.target, "__name__", node.target)
-        raise UnknownOperation(f"`{node.name}` calls {called}")
+        raise UnknownOperation(f"`{_written(node)}` is no operator")
+
+
+def _written(node: fx.Node) -> str:
+    """A call in short."""
+    if node.target is operator.getitem:
+        return f"{node.args[0]}[{_index(node.args[1])}]"
+    called = getattr(node.target, "__name__", node.target)
+    named = (f"{name}={value}" for name, value in node.kwargs.items())
+    said = f"{called}({', '.join([*map(str, node.args), *named])})"
+    return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+
+
+def _index(index: Any) -> str:
+    """A subscript as Python writes it."""
+    if isinstance(index, tuple) and index:
+        return ", ".join(map(_index, index))
+    if isinstance(index, slice):
+        ends = ["" if end is None else str(end) for end in (index.start, index.stop, index.step)]
+        return ":".join(ends[: 3 if ends[2] else 2])
+    return "..." if index is Ellipsis else str(index)
 
 
 def _defined(helpers: dict[str, Helper], module: nn.Module) -> Iterator[tuple[Helper, Any]]:

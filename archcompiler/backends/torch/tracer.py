@@ -20,6 +20,8 @@ from archcompiler.ir import TensorType
 
 LINE: Final = "line"
 """The `meta` of a node that has its `Line`."""
+VALUE: Final = "value"
+"""The `meta` of a node that is a number or several, and no tensor: what it comes to."""
 _PASSED: Final = tuple(str(Path(module.__file__ or "").parent) for module in (torch, fx))
 """Folders of frames that are never whom a call is by."""
 
@@ -54,7 +56,7 @@ def traced(
             graph_module = fx.GraphModule(module, tracer.trace(module, fixed or None))
         images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
         with redirect_stderr(io.StringIO()):  # where ShapeProp would print a traceback
-            ShapeProp(graph_module).propagate(*images)
+            _Shapes(graph_module).propagate(*images)
     except KeyboardInterrupt:
         raise
     except BaseException as raised:
@@ -64,6 +66,16 @@ def traced(
             exc = exc.__cause__  # which torch.fx says less clearly
         raise UnknownOperation(f"cannot be traced: {said_by(exc)}") from raised
     return graph_module
+
+
+class _Shapes(ShapeProp):
+    """Notes the shapes of tensors, and the numbers that are read of them."""
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if n.op != "output" and isinstance(result, int | float | torch.Size):
+            n.meta[VALUE] = result
+        return result
 
 
 def _defaults(module: nn.Module, inputs: int) -> dict[str, Any]:

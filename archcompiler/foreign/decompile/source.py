@@ -47,10 +47,13 @@ def _shared(view: Dataflow) -> Iterator[tuple[str, str]]:
     """Operators that have a tensor of one before them: a spec has weights for each."""
     owners: dict[str, str] = {}
     for node, data in view.nodes(data=True):
+        if data["op"] is None:
+            continue
         for tensor in (data.get("tensors") or {}).values():
             if tensor.name in owners:
                 yield node, f"has `{tensor.name}`, which `{owners[tensor.name]}` has too"
-            owners[tensor.name] = data.get("called") or node
+            called = data.get("called")
+            owners[tensor.name] = node if called in (None, "", tensor.name) else called
 
 
 def name_of(said: str) -> str:

@@ -36,7 +36,8 @@ def _read_linear() -> Iterable[Reader]:
 
     def flatten(seen: Seen, x: fx.Node, start_dim: int = 0, end_dim: int = -1) -> Reading:
         if start_dim != 1 or end_dim not in (-1, seen.dims + 1):
-            raise UnknownOperation("a flatten that mixes the images of a batch")
+            axes = f"the axes {start_dim} to {end_dim}, not all of each image"
+            raise UnknownOperation(f"`{seen.node.name}` flattens {axes}")
         map_ = seen.type_of(x)
         if map_.pixels == 1:
             return x

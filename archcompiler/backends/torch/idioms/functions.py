@@ -1,21 +1,17 @@
-"""Ways in which others write operators, and emitted files do not. Imports torch.
-
-A trace with these readers says what a module computes at one size: what a file writes as numbers is
-read as what it comes to there.
-"""
+"""Functions of torch with tensors of the module, and forms of its operators."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
 from archcompiler.backends.reading import UnknownOperation, sides
-from archcompiler.backends.torch.reading import Reading, Seen, is_node, is_size
-from archcompiler.backends.torch.record import Reader, TorchOp
+from archcompiler.backends.torch.reading import Reading, Seen
+from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.stored import TENSORS, stored
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.linear import Linear
@@ -23,7 +19,6 @@ from archcompiler.ops.norm import BatchNorm
 from archcompiler.ops.reduce import How, Reduce
 from archcompiler.ops.regularise import Dropout
 from archcompiler.ops.resize import Interpolate, InterpolationMode
-from archcompiler.ops.split import Flatten
 
 
 def _keep(seen: Seen, **tensors: Any) -> None:
@@ -133,17 +128,6 @@ def over_positions(how: How) -> Callable[..., Reading | None]:
     return read
 
 
-def view(seen: Seen, x: fx.Node, *shape: Any) -> Reading | None:
-    """`x.view(x.size(0), -1)`, which is a flatten."""
-    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-    map_ = seen.type_of(x)
-    of_batch = is_node(sizes[0]) and is_size(sizes[0])
-    own = sizes[0] == -1 and sizes[1:] == type(sizes)((map_.numel,))
-    if len(sizes) != 2 or not (own or (of_batch and sizes[1] in (-1, map_.numel))):
-        return None
-    return x if map_.pixels == 1 else (Flatten(sides(map_.size, seen.dims), seen.dims), [x])
-
-
 def dropout(
     seen: Seen, input: fx.Node, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Reading:
@@ -153,7 +137,7 @@ def dropout(
     return Dropout(p), [input]
 
 
-def _readers() -> Iterable[Reader]:
+def readers() -> Iterable[Reader]:
     for function in (F.conv1d, F.conv2d, F.conv3d):
         yield Reader(function, conv)
     yield Reader(F.linear, linear)
@@ -170,9 +154,3 @@ def _readers() -> Iterable[Reader]:
     )
     for reduction, how in reductions:
         yield Reader(reduction, over_positions(how))
-    views: tuple[object, ...] = ("view", "reshape", torch.reshape)
-    for target in views:
-        yield Reader(target, view)
-
-
-IDIOMS: Final = (TorchOp(readers=_readers),)

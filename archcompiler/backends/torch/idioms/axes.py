@@ -1,0 +1,117 @@
+"""Axes in another order: transposed maps, and layer normalisation with the channels last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import torch
+from torch import fx, nn
+
+from archcompiler.backends.reading import PART, UnknownOperation
+from archcompiler.backends.torch.idioms.numbers import shape
+from archcompiler.backends.torch.reading import Reading, Seen, is_node
+from archcompiler.backends.torch.record import Reader
+from archcompiler.backends.torch.stored import TENSORS, Stored
+from archcompiler.ops.norm import LayerNorm
+from archcompiler.ops.split import Transpose
+
+COPIES: Final[tuple[object, ...]] = ("contiguous", "clone", torch.clone)
+_PERMUTES: Final[tuple[object, ...]] = ("permute", torch.permute)
+_SWAPS: Final[tuple[object, ...]] = ("transpose", torch.transpose, "swapaxes", torch.swapaxes)
+
+
+def ordered(node: fx.Node) -> tuple[fx.Node, tuple[int, ...]]:
+    """What a tensor is but for the order of its axes, and that order, as `permute` takes it."""
+    order = tuple(range(len(shape(node))))
+    while True:
+        source = node.args[0] if node.args else None
+        if not is_node(source):
+            return node, order
+        if node.target in COPIES:
+            node = source
+            continue
+        own = _order(node, len(order))
+        if own is None:
+            return node, order
+        node, order = source, tuple(own[axis] for axis in order)
+
+
+def _order(node: fx.Node, rank: int) -> tuple[int, ...] | None:
+    """The order that a call brings axes into."""
+    given = [*node.args[1:], *node.kwargs.values()]
+    if node.target in _PERMUTES:
+        axes: Any = given[0] if len(given) == 1 else given
+        if isinstance(axes, tuple | list) and all(isinstance(axis, int) for axis in axes):
+            return tuple(axis % rank for axis in axes)
+    if node.target in _SWAPS and len(given) == 2:
+        order = list(range(rank))
+        a, b = given
+        if not isinstance(a, int) or not isinstance(b, int):
+            return None
+        order[a], order[b] = order[b], order[a]
+        return tuple(order)
+    return None
+
+
+def permute(seen: Seen, x: fx.Node, *axes: Any, **named: Any) -> Reading:
+    """`x.permute(0, 1, 3, 2)`, an order that is taken back, or half of either."""
+    source, order = ordered(seen.node)
+    kept = tuple(range(len(order)))
+    if order == kept:
+        return source
+    if order[:1] != (0,):
+        raise UnknownOperation(f"`{seen.node.name}` puts the axes in the order {order}")
+    if (norm := _layer_norm(seen, source, order)) is not None:
+        return norm
+    if seen.dims == 2 and order == (0, 1, 3, 2):
+        return Transpose(), [source]
+    return PART
+
+
+def layer_norm(seen: Seen, module: nn.LayerNorm, x: fx.Node) -> Reading:
+    """Of a vector, or of a map with the channels last, which are first again after it."""
+    _, order = ordered(x)
+    channels = shape(x)[-1:]
+    if tuple(module.normalized_shape) != channels:
+        raise UnknownOperation(f"`{seen.node.target}` normalises more than channels: {module}")
+    if not module.elementwise_affine or module.bias is None:
+        raise UnknownOperation(f"a layer norm without scale or shift: {module}")
+    if seen.is_flat(x):
+        return LayerNorm(channels[0], module.eps), [x]
+    if len(order) != seen.dims + 2 or order != _last(seen.dims):
+        raise UnknownOperation(f"`{seen.node.target}` normalises along the last axis of a map")
+    return PART
+
+
+def _last(dims: int) -> tuple[int, ...]:
+    """The order of axes with the channels last."""
+    return (0, *range(2, dims + 2), 1)
+
+
+def _layer_norm(seen: Seen, node: fx.Node, order: tuple[int, ...]) -> Reading | None:
+    """The norm of a map whose channels are last inside of it alone."""
+    graph = node.graph.owning_module
+    first = (0, seen.dims + 1, *range(1, seen.dims + 1))
+    if node.op != "call_module" or graph is None or order != first:
+        return None
+    module = graph.get_submodule(str(node.target))
+    if type(module) is not nn.LayerNorm or not is_node(node.args[0]):
+        return None
+    if layer_norm(Seen(node, seen.dims), module, node.args[0]) is not PART:
+        return None
+    seen.node.meta[TENSORS] = {n: Stored(f"{node.target}.{n}") for n in ("weight", "bias")}
+    return LayerNorm(module.normalized_shape[0], module.eps), [ordered(node.args[0])[0]]
+
+
+def copy(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
+    """A copy, which is the same map."""
+    return x
+
+
+def readers() -> Iterable[Reader]:
+    for target in (*_PERMUTES, *_SWAPS):
+        yield Reader(target, permute)
+    yield Reader(nn.LayerNorm, layer_norm)
+    for target in COPIES:
+        yield Reader(target, copy)

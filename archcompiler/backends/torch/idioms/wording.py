@@ -1,0 +1,127 @@
+"""Calls of a trace in other words, where one of them is several operators or none.
+
+Nodes keep what they compute; those that nothing reads any more are left out.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any, Final
+
+import torch
+from torch import fx
+
+from archcompiler.backends.torch.idioms.numbers import shape
+from archcompiler.backends.torch.idioms.parts import SPLITS
+from archcompiler.backends.torch.reading import is_node
+from archcompiler.backends.torch.tracer import LINE
+
+_DIFFERENCES: Final = (operator.sub, torch.sub, "sub")
+_JOINS: Final = (
+    *(operator.add, torch.add, "add"),
+    *(operator.mul, torch.mul, "mul"),
+    *(torch.maximum, "maximum"),
+)
+_EXPANDS: Final = ("expand", "expand_as")
+_CATS: Final = (torch.cat, torch.concat)
+_SUMS: Final = ("sum", torch.sum)
+
+
+def reword(graph: fx.Graph) -> None:
+    """Say in operators that are known what a graph calculates."""
+    for node in list(graph.nodes):
+        if not shape(node):
+            continue
+        if node.target in _CATS:
+            _listed(node)
+        if node.target in _JOINS:
+            _unspread(node)
+        if node.target in _DIFFERENCES:
+            _difference(node)
+        if node.target in _SUMS:
+            _sum(node)
+
+
+def _put(node: fx.Node, target: Any, *args: Any, like: Any) -> fx.Node:
+    """A new call before a node, whose result is `like` what there is."""
+    made = node.graph.call_function(target, args)
+    made.meta = {LINE: node.meta.get(LINE), "tensor_meta": like}
+    return made
+
+
+def _difference(node: fx.Node) -> None:
+    """X - Y is X + Y·(-1), and so is 1 - Y."""
+    if len(node.args) != 2 or node.kwargs or not shape(node.args[1]):
+        return
+    x, y = node.args
+    assert isinstance(y, fx.Node)
+    if not shape(x) and x != 1:
+        return
+    with node.graph.inserting_before(node):
+        negative = _put(node, operator.mul, y, -1, like=y.meta["tensor_meta"])
+    node.op, node.target, node.args = "call_function", operator.add, (x, negative)
+
+
+def _unspread(node: fx.Node) -> None:
+    """A factor or a term that is expanded to what it meets, which it is anyway."""
+    if len(node.args) != 2 or node.kwargs:
+        return
+    for i in (0, 1):
+        own, other = node.args[i], node.args[1 - i]
+        if is_node(own) and own.target in _EXPANDS and shape(other) == shape(node):
+            source = own.args[0]
+            if len(shape(source)) == len(shape(node)):
+                node.update_arg(i, source)
+                _drop(own)
+
+
+def _listed(node: fx.Node) -> None:
+    """Parts of a split that are concatenated as a tuple, or some of them."""
+    picked: list[Any] = []
+    tuples = []
+    parts = node.args[0] if node.args else None
+    while is_node(parts) and parts.target is operator.getitem:
+        picked.append(parts.args[1])
+        tuples.append(parts)
+        parts = parts.args[0]
+    if not is_node(parts) or not all(isinstance(index, slice) for index in picked):
+        return
+    metas: Any = parts.meta.get("tensor_meta")
+    if parts.target not in SPLITS or not isinstance(metas, tuple | list):
+        return
+    order = list(range(len(metas)))
+    for index in reversed(picked):
+        order = order[index]
+    with node.graph.inserting_before(node):
+        listed = [_put(node, operator.getitem, parts, i, like=metas[i]) for i in order]
+    node.args = (listed, *node.args[1:])
+    for old in tuples:
+        _drop(old)
+
+
+def _sum(node: fx.Node) -> None:
+    """A sum over maps that are stacked is a sum of maps."""
+    stack, *along = node.args
+    if not is_node(stack) or stack.target is not torch.stack or len(along) > 1:
+        return
+    dim = along[0] if along else node.kwargs.get("dim")
+    if set(node.kwargs) - {"dim"} or bool(along) == bool(node.kwargs):
+        return
+    axis = stack.args[1] if len(stack.args) > 1 else stack.kwargs.get("dim", 0)
+    terms, rank = stack.args[0], len(shape(stack))
+    if not isinstance(dim, int) or not isinstance(axis, int) or dim % rank != axis % rank:
+        return
+    if not isinstance(terms, tuple | list) or len(terms) < 2 or not all(map(shape, terms)):
+        return
+    total, *others, last = terms
+    with node.graph.inserting_before(node):
+        for term in others:
+            total = _put(node, operator.add, total, term, like=node.meta["tensor_meta"])
+    node.op, node.target, node.args, node.kwargs = "call_function", operator.add, (total, last), {}
+    _drop(stack)
+
+
+def _drop(node: fx.Node) -> None:
+    """Leave out a node that nothing reads any more."""
+    if not node.users:
+        node.graph.erase_node(node)

@@ -1,0 +1,438 @@
+"""Idioms of implementations: operators that are read of them compute the same, for any batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import networkx as nx
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.torch import torch_op
+from archcompiler.backends.torch.idioms import IDIOMS
+from archcompiler.backends.torch.trace import trace
+from archcompiler.foreign.exported import read_exported
+from archcompiler.ir import TensorType
+from archcompiler.ops.axes import dimension
+
+INPUT = TensorType(8, 6, 10)
+Words = Callable[[Any, Tensor], Tensor]
+
+
+class Written(nn.Module):
+    """A network of a few layers and parameters, whose forward pass is given."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__()
+        self.words = words
+        self.conv = nn.Conv2d(8, 8, 1)
+        self.norm = nn.LayerNorm(8)
+        self.wide = nn.LayerNorm(10)
+        self.rows = nn.AdaptiveAvgPool2d((None, 1))
+        self.one = nn.AdaptiveMaxPool2d((1, None))
+        self.fc = nn.Linear(8, 5)
+        self.row = nn.Parameter(torch.ones(8))
+        self.column = nn.Parameter(torch.ones(8, 1, 1))
+        self.batched = nn.Parameter(torch.ones(1, 8, 1, 1))
+        self.width = nn.Parameter(torch.ones(10))
+        self.number = nn.Parameter(torch.ones(1))
+        self.register_buffer("fixed", torch.ones(8, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.words(self, x)
+
+
+def written(words: Words) -> Written:
+    module = Written(words).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in module.state_dict().values():
+            value.uniform_(0.5, 1.5, generator=generator)
+    return module
+
+
+def read(module: nn.Module, input: TensorType = INPUT) -> nx.MultiDiGraph[str]:
+    return trace(module, input, idioms=IDIOMS)
+
+
+def computed(graph: nx.MultiDiGraph[str], state: dict[str, Tensor], x: Tensor) -> Tensor:
+    """What the operators of a trace compute, in the words of emitted files."""
+    names: dict[str, Any] = {"torch": torch, "F": F, "nn": nn, "Tensor": Tensor}
+    values: dict[str, Tensor] = {}
+    dims = x.dim() - 2
+    for node, data in graph.nodes(data=True):
+        op = data["op"]
+        if op is None:
+            values[node] = x
+            continue
+        edges = {edge["role"]: s for s, _, edge in graph.in_edges(node, data=True)}
+        if len(edges) == 1:
+            sources = [s for s, _ in graph.in_edges(node)]
+        else:
+            sources = [edges[role] for role in op.roles(len(edges))]
+        # Vectors are maps of one pixel; only a layer of theirs asks for less.
+        inputs = [values[source] for source in sources]
+        if op.kind in ("linear", "flatten"):
+            inputs = [value.flatten(1) for value in inputs]
+        type = data["label"][2]
+        if op.kind == "take":  # whose size is another map's
+            axis, count = dimension(op.axis, dims), type.size[dimension(op.axis, dims) - 2]
+            start = 0 if op.end == "first" else inputs[0].shape[axis] - count
+            values[node] = inputs[0].narrow(axis, start, count)
+            continue
+        record = torch_op(op)
+        if record.helper is not None:
+            exec("from __future__ import annotations\n" + record.helper(dims).source, names)
+        if record.module is not None:
+            layer = eval(record.module(op, dims), names)
+            layer.load_state_dict({k: v.of(state[v.name]) for k, v in data["tensors"].items()})
+            value = layer(*inputs)
+        else:
+            assert record.call is not None
+            named = {f"x{i}": value for i, value in enumerate(inputs)}
+            value = eval(record.call(op, list(named), dims), {**names, **named})
+        values[node] = value if value.dim() > 2 else value[..., *(None,) * dims]
+        assert tuple(values[node].shape[1:]) == (type.channels, *type.size)
+    return values[graph.graph["outputs"][0]]
+
+
+def channels_last(m: Any, x: Tensor) -> Tensor:
+    return m.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+def shuffled(m: Any, x: Tensor) -> Tensor:
+    n, c, h, w = x.size()
+    x = x.view(n, 2, c // 2, h, w)
+    return torch.transpose(x, 1, 2).contiguous().view(n, -1, h, w)
+
+
+def split_unpacked(m: Any, x: Tensor) -> Tensor:
+    a, b, c, d = torch.split(m.conv(x), 2, 1)
+    return torch.cat((b, a * d, c), 1)
+
+
+def halves(m: Any, x: Tensor) -> Tensor:
+    h, _ = x.shape[2:]
+    a, b = torch.split(torch.cat([x, m.conv(x)], 2), [h, h], dim=2)
+    return a * torch.sigmoid(b)
+
+
+def unpacked_shape(m: Any, x: Tensor) -> Tensor:
+    n, c, _, _ = x.shape
+    return x * torch.sigmoid(m.conv(x).mean((2, 3)).view(n, c, 1, 1))
+
+
+READ: dict[str, tuple[Words, list[str]]] = {
+    "a shuffle": (shuffled, ["shuffle"]),
+    "a shuffle, reshaped": (
+        lambda m, x: x.reshape(-1, 4, 2, 6, 10).transpose(2, 1).reshape(x.shape),
+        ["shuffle"],
+    ),
+    "a shuffle, permuted": (
+        lambda m, x: x.view(x.size(0), 4, 2, *INPUT.size).permute(0, 2, 1, 3, 4).flatten(1, 2),
+        ["shuffle"],
+    ),
+    "a shuffle, unflattened": (
+        lambda m, x: x.unflatten(1, (2, 4)).swapaxes(1, 2).reshape(x.size()),
+        ["shuffle"],
+    ),
+    "a split": (split_unpacked, ["conv", "part", "part", "part", "part", "mul", "concat"]),
+    "a split by sizes": (
+        lambda m, x: torch.cat(x.split([4, 2, 2], dim=1)[1:], 1),
+        ["part", "part", "concat"],
+    ),
+    "a split by places": (
+        lambda m, x: torch.tensor_split(x, (6,), dim=-3)[1],
+        ["part"],
+    ),
+    "a split along the height": (
+        halves,
+        ["conv", "concat", "take", "take", "sigmoid", "mul"],
+    ),
+    "uneven chunks": (lambda m, x: x.split([4, 4], 1)[1].chunk(3, 1)[0], ["part", "part"]),
+    "a slice": (lambda m, x: x[:, :4] * x[:, 4:, :, :], ["part", "part", "mul"]),
+    "a slice from the end": (lambda m, x: x[:, -2:], ["part"]),
+    "a slice of rows": (lambda m, x: x[:, :, 4:], ["take"]),
+    "a slice of columns": (lambda m, x: x[..., :3], ["take"]),
+    "a slice of all": (lambda m, x: m.conv(x)[:, :8], ["conv"]),
+    "a difference": (lambda m, x: x - m.conv(x), ["conv", "scale", "add"]),
+    "a torch.sub": (lambda m, x: torch.sub(m.conv(x), x), ["conv", "scale", "add"]),
+    "a negative": (lambda m, x: -m.conv(x), ["conv", "scale"]),
+    "the rest to 1": (
+        lambda m, x: (1 - torch.sigmoid(m.conv(x))) * x,
+        ["conv", "sigmoid", "scale", "gate"],
+    ),
+    "a factor": (lambda m, x: m.column * m.conv(x), ["conv", "layer_scale"]),
+    "a factor after it": (lambda m, x: x * m.batched, ["layer_scale"]),
+    "a row of factors": (lambda m, x: m.row[:, None, None] * x, ["layer_scale"]),
+    "a row, viewed": (lambda m, x: x.mul(m.row.view(1, -1, 1, 1)), ["layer_scale"]),
+    "a row, unsqueezed": (
+        lambda m, x: m.row.unsqueeze(-1).unsqueeze(-1) * x,
+        ["layer_scale"],
+    ),
+    "a mean along an axis": (
+        lambda m, x: x * F.adaptive_avg_pool2d(x, (None, 1)),
+        ["reduce", "mul"],
+    ),
+    "a mean to a size": (
+        lambda m, x: x * F.adaptive_avg_pool2d(x, (1, x.shape[3])),
+        ["reduce", "mul"],
+    ),
+    "modules of either": (lambda m, x: m.rows(x) + m.one(x), ["reduce", "reduce", "add"]),
+    "a pool to what there is": (
+        lambda m, x: F.adaptive_avg_pool2d(m.conv(x), (x.size(2), None)),
+        ["conv"],
+    ),
+    "a pool of half the rows": (
+        lambda m, x: F.adaptive_avg_pool2d(x, (x.shape[2] // 2, None)),
+        ["adaptive_avg_pool"],
+    ),
+    "a vector as a map": (unpacked_shape, ["conv", "reduce", "sigmoid", "mul"]),
+    "a vector, unsqueezed": (
+        lambda m, x: x * x.mean((2, 3)).unsqueeze(-1).unsqueeze(-1),
+        ["reduce", "mul"],
+    ),
+    "a map as a vector": (
+        lambda m, x: m.fc(F.adaptive_avg_pool2d(x, 1).squeeze(-1).squeeze(-1)),
+        ["global_avg_pool", "linear"],
+    ),
+    "a sum over a stack": (
+        lambda m, x: torch.stack([x, m.conv(x), x], dim=1).sum(dim=1),
+        ["conv", "add", "add"],
+    ),
+    "Python's sum": (lambda m, x: sum([x, m.conv(x)]), ["conv", "add"]),
+    "a maximum": (lambda m, x: x * x.max(1, keepdim=True)[0], ["reduce", "mul"]),
+    "the values of one": (
+        lambda m, x: x * torch.max(x, dim=-1, keepdim=True).values,
+        ["reduce", "mul"],
+    ),
+    "the larger of two": (lambda m, x: torch.max(x, m.conv(x)), ["conv", "maximum"]),
+    "a clone": (lambda m, x: m.conv(x.clone()), ["conv"]),
+    "a factor, expanded": (
+        lambda m, x: x * x.mean((2, 3), keepdim=True).expand_as(x),
+        ["reduce", "mul"],
+    ),
+    "a term, expanded": (
+        lambda m, x: x.mean(1, keepdim=True).expand(-1, 8, -1, -1) + x,
+        ["reduce", "add"],
+    ),
+    "columns for rows": (lambda m, x: x.permute(0, 1, 3, 2), ["transpose"]),
+    "there and back": (
+        lambda m, x: m.conv(x.permute(0, 2, 3, 1).permute(0, 3, 1, 2).contiguous()),
+        ["conv"],
+    ),
+    "a norm of channels": (channels_last, ["layer_norm"]),
+    "a norm of a vector": (lambda m, x: m.norm(x.mean([2, 3])), ["reduce", "layer_norm"]),
+    "a softmax over positions": (
+        lambda m, x: x * x.flatten(2).softmax(-1).view_as(x),
+        ["softmax", "mul"],
+    ),
+    "a softmax over a view": (
+        lambda m, x: F.softmax(x.view(x.size(0), 8, -1), dim=2).view(-1, 8, 6, 10),
+        ["softmax"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_an_idiom_is_read_as_what_it_computes(name: str) -> None:
+    words, kinds = READ[name]
+    module = written(words)
+    graph = read(module)
+    assert [data["label"][0] for _, data in graph.nodes(data=True)][1:] == kinds
+    x = torch.randn(3, 8, 6, 10, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            computed(graph, module.state_dict(), x).flatten(1), module(x).flatten(1)
+        )
+
+
+REFUSED: dict[str, tuple[Words, str]] = {
+    "another order of groups": (
+        lambda m, x: x.view(x.size(0), 2, 4, 6, 10).transpose(2, 3).reshape(x.shape),
+        "another shape",
+    ),
+    "groups across images": (
+        lambda m, x: x.view(1, 2, 4, 6, 10).transpose(1, 2).reshape(x.shape),
+        "may mix the images",
+    ),
+    "groups that are not changed about": (
+        lambda m, x: x.view(-1, 2, 4, 6, 10).mean(2),
+        "no map|reduces|drops",
+    ),
+    "groups of rows": (
+        lambda m, x: x.view(-1, 8, 2, 3, 10).transpose(2, 3).reshape(x.shape),
+        "another shape",
+    ),
+    "a view that swaps rows and columns": (
+        lambda m, x: x.view(x.size(0), 8, 10, 6),
+        "gives images of 8×6×10 another shape, 8×10×6",
+    ),
+    "a batch by a number of channels": (
+        lambda m, x: x.view(x.size(1), -1),
+        "may mix the images",
+    ),
+    "unequal parts": (lambda m, x: x.split([2, 6], 1)[1], "channels 2 to 8 of 8"),
+    "parts off their place": (lambda m, x: x[:, 1:5], "channels 1 to 5 of 8"),
+    "rows in the middle": (lambda m, x: x[:, :, 1:5], "neither the first nor the last"),
+    "every other channel": (lambda m, x: x[:, ::2], "leaves channels or positions out"),
+    "some images": (lambda m, x: x[:1], "some of the images"),
+    "images that are split": (lambda m, x: x.split(1)[0], "some of the images"),
+    "a corner": (lambda m, x: x[:, :, :3, :3], "cut along 2 axes"),
+    "a slice as long as the batch": (
+        lambda m, x: x[:, : x.shape[0]],
+        "whose ends are calculated",
+    ),
+    "one channel, without its axis": (lambda m, x: x[:, 0], "`x.:, 0.` is no operator"),
+    "a difference of twice": (
+        lambda m, x: torch.sub(x, m.conv(x), alpha=2),
+        "`sub.*` is no operator",
+    ),
+    "the rest to 2": (lambda m, x: (2 - x) * x, "`sub.*` is no operator"),
+    "a difference with a number": (lambda m, x: x - 1, "`sub.*` is no operator"),
+    "a factor for each column": (lambda m, x: x * m.width, "no number for each channel"),
+    "one factor for all": (lambda m, x: x * m.number, "no number for each channel"),
+    "a row on the wrong axis": (
+        lambda m, x: x.transpose(1, 3) * m.row,
+        "no number for each channel",
+    ),
+    "a factor that is not learnt": (lambda m, x: x * m.fixed, "is no map"),
+    "a factor that is taken away": (lambda m, x: x - m.column, "`mul` reads `column` directly"),
+    "a split by the batch": (lambda m, x: x.split(x.shape[0], 1)[0], "numbers that are calculated"),
+    "every axis of 1": (lambda m, x: m.conv(x).mean((2, 3), keepdim=True).squeeze(), "may drop"),
+    "a factor that is added": (lambda m, x: x + m.batched, "directly"),
+    "a sum that begins with 1": (lambda m, x: sum([x, m.conv(x)], 1), "which is no map of its own"),
+    "an index of a maximum": (lambda m, x: x * x.max(1, keepdim=True)[1], "indices"),
+    "a maximum that drops its axis": (lambda m, x: x.max(1)[0], "drops an axis"),
+    "a maximum of all": (lambda m, x: x * x.max(), "one number for all images"),
+    "a mean of a stack": (
+        lambda m, x: torch.stack([x, m.conv(x)], 1).mean(1),
+        "an axis of their own",
+    ),
+    "a softmax of a stack": (
+        lambda m, x: (torch.stack([x, m.conv(x)], 1).softmax(1)).sum(1),
+        "an axis of their own",
+    ),
+    "a sum along another axis of a stack": (
+        lambda m, x: torch.stack([x, m.conv(x)], 1).sum(2),
+        "an axis of their own",
+    ),
+    "an expansion alone": (
+        lambda m, x: torch.cat([x, x.mean((2, 3), keepdim=True).expand_as(x)], 1),
+        "`expand_as.*` is no operator",
+    ),
+    "both factors expanded": (
+        lambda m, x: m.conv(
+            (y := x.mean((2, 3), keepdim=True)).expand_as(x) * (2 * y).expand_as(x)
+        ),
+        "`expand_as.*` is no operator",
+    ),
+    "images among the axes": (lambda m, x: x.permute(1, 0, 2, 3), "in the order"),
+    "channels last, and left there": (
+        lambda m, x: F.relu(x.permute(0, 3, 2, 1)),
+        "which is no map of its own",
+    ),
+    "a norm of rows": (lambda m, x: m.wide(x), "normalises along the last axis"),
+    "a norm in another order": (
+        lambda m, x: m.norm(x.permute(0, 3, 2, 1)).permute(0, 3, 2, 1),
+        "normalises along the last axis",
+    ),
+    "a norm that comes back in another order": (
+        lambda m, x: m.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 2, 1),
+        "a part of an operator",
+    ),
+    "a softmax over columns": (lambda m, x: x.softmax(-1), "along dimension -1"),
+    "a softmax that stays flat": (
+        lambda m, x: m.conv(x).flatten(2).softmax(1).view_as(x),
+        "which is no map of its own",
+    ),
+    "a softmax laid out otherwise": (
+        lambda m, x: x.flatten(2).softmax(-1).view(x.size(0), 8, 10, 6),
+        "another shape",
+    ),
+    "a vector spread over rows": (
+        lambda m, x: x * x.mean((2, 3)).view(x.shape[0], 1, 8, 1)[:, :, :6],
+        "another shape",
+    ),
+    "a squeeze of images": (lambda m, x: x.mean((2, 3), keepdim=True).squeeze(0), "may drop"),
+    "a pool to a number of images": (
+        lambda m, x: F.adaptive_avg_pool2d(x, (x.shape[0], None)),
+        "pools to a size that is calculated",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_nearly_an_idiom_is_refused(name: str) -> None:
+    words, why = REFUSED[name]
+    with pytest.raises(UnknownOperation, match=why):
+        read(written(words))
+
+
+def half_of_a_shuffle(m: Any, x: Tensor, size: tuple[int, ...]) -> Tensor:
+    return x.view(x.shape[0], 2, 4, *size).transpose(1, 2).reshape(x.shape)[:, 4:]
+
+
+def test_maps_of_other_dimensions() -> None:
+    graph = trace(written(lambda m, x: x - x.softmax(-1)), TensorType(8, 12), idioms=IDIOMS)
+    assert [d["label"][0] for _, d in graph.nodes(data=True)] == [
+        "input",
+        "softmax",
+        "scale",
+        "add",
+    ]
+    for x in (torch.randn(2, 8, 12), torch.randn(2, 8, 3, 4, 5)):
+        module = written(partial(half_of_a_shuffle, size=x.shape[2:]))
+        graph = read(module, TensorType(8, *x.shape[2:]))
+        assert [d["label"][0] for _, d in graph.nodes(data=True)] == ["input", "shuffle", "part"]
+        torch.testing.assert_close(computed(graph, module.state_dict(), x), module(x))
+
+
+def test_what_a_factor_begins_with_is_kept() -> None:
+    module = Written(lambda m, x: x * m.column)
+    with torch.no_grad():
+        module.column.fill_(1e-5)
+    (node,) = (d for _, d in read(module).nodes(data=True) if d["label"][0] == "layer_scale")
+    assert node["op"].init == 1e-5
+    assert node["tensors"]["weight"].name == "column"
+
+
+UNEXPORTED = (
+    *("modules of either", "a factor, expanded", "a term, expanded"),
+    *("a norm of channels", "a norm of a vector"),
+)
+"""What torch.export says in words that are not read: indices beside maxima, `expand`, a norm."""
+
+
+@pytest.mark.parametrize("name", [name for name in READ if name not in UNEXPORTED])
+def test_a_file_of_torch_export_is_read_so_too(name: str, tmp_path: Path) -> None:
+    words, _ = READ[name]
+    module = written(words)
+    x = torch.randn(1, 8, 6, 10, generator=torch.Generator().manual_seed(1))
+    torch.export.save(torch.export.export(module, (x,)), tmp_path / "net.pt2")
+    graph = read(read_exported(tmp_path / "net.pt2"))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            computed(graph, module.state_dict(), x).flatten(1), module(x).flatten(1)
+        )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        lambda m, x: x.reshape(8, -1),
+        lambda m, x: x.view(2, 4, 6, 10).transpose(0, 1).reshape(1, 8, 6, 10),
+        lambda m, x: x[:, 1:5],
+    ],
+)
+def test_a_file_of_torch_export_that_mixes_images_is_refused(words: Words, tmp_path: Path) -> None:
+    module = written(words)
+    torch.export.save(torch.export.export(module, (torch.randn(1, 8, 6, 10),)), tmp_path / "n.pt2")
+    with pytest.raises(UnknownOperation):
+        read(read_exported(tmp_path / "n.pt2"))
