@@ -12,9 +12,7 @@ from archcompiler.cli.compiling import (
     SpecArgument,
     compile_all,
     conclude,
-    is_recipe,
-    is_space,
-    is_study,
+    file_kind,
     shown,
 )
 from archcompiler.cli.options import (
@@ -57,11 +55,12 @@ def command(
     """
 
     def run(files: Files) -> None:
-        recipes = [spec for spec in specs if is_recipe(spec)]
-        spaces = [spec for spec in specs if spec not in recipes and is_space(spec)]
-        rest = [spec for spec in specs if spec not in (*recipes, *spaces)]
-        studies = [spec for spec in rest if is_study(spec)]
-        others = [spec for spec in rest if spec not in studies]
+        kinds = [(spec, file_kind(spec)) for spec in specs]
+        recipes, spaces, studies = (
+            [spec for spec, kind in kinds if kind == wanted]
+            for wanted in ("recipe", "space", "study")
+        )
+        others = [spec for spec, kind in kinds if kind in (None, "spec")]
         of_specs, of_recipes = _split(settings, others, recipes)
         found = [d for recipe in recipes for d in _wrong(recipe, of_recipes, files)]
         found += [d for space in spaces for d in _wrong_space(space, files)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,7 +14,7 @@ from archcompiler.compiler import CompiledNetwork, compile_from
 from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.diagnostics.render import ReportFormat
-from archcompiler.study.kinds import kind_of
+from archcompiler.study.kinds import FileKind, kind_of
 
 SpecArgument: TypeAlias = Path | Source
 """What a command line names: a path, the name of a shipped spec, or the text of `-`."""
@@ -69,15 +69,14 @@ def wanted(spec: SpecArgument) -> Iterator[None]:
     try:
         yield
     except CompileError:
-        if is_recipe(spec):
-            help = f"`archcompiler train SPEC --recipe {shown(spec)}` trains a network by it"
-            raise CompileError(_another(spec, "recipe", "spec", help)) from None
-        if is_space(spec):
-            help = f"`archcompiler search {shown(spec)}` finds specs in it"
-            raise CompileError(_another(spec, "space", "spec", help)) from None
-        if is_study(spec):
-            help = f"`archcompiler study {shown(spec)}` trains its networks"
-            raise CompileError(_another(spec, "study", "spec", help)) from None
+        kind, named = file_kind(spec), shown(spec)
+        help = {
+            "recipe": f"`archcompiler train SPEC --recipe {named}` trains a network by it",
+            "space": f"`archcompiler search {named}` finds specs in it",
+            "study": f"`archcompiler study {named}` trains its networks",
+        }
+        if kind in help:
+            raise CompileError(_another(spec, kind, "spec", help[kind])) from None
         raise
 
 
@@ -100,8 +99,8 @@ def space_wanted(space: SpecArgument) -> Iterator[None]:
     try:
         yield
     except CompileError:
-        kind = "recipe" if is_recipe(space) else "spec" if _is_spec(space) else None
-        if kind is not None:
+        kind = file_kind(space)
+        if kind in ("recipe", "spec"):
             help = "a space `extends` a spec, and has a table `[space]`"
             raise CompileError(_another(space, kind, "space", help)) from None
         raise
@@ -113,43 +112,28 @@ def study_wanted(study: SpecArgument) -> Iterator[None]:
     try:
         yield
     except CompileError:
-        kinds = {"recipe": is_recipe, "space": is_space, "spec": _is_spec}
-        kind = next((kind for kind, is_one in kinds.items() if is_one(study)), None)
-        if kind is not None:
+        kind = file_kind(study)
+        if kind not in (None, "study"):
             help = "a study has a `recipe`, and tables `[[specs]]`"
             raise CompileError(_another(study, kind, "study", help)) from None
         raise
 
 
-def is_recipe(spec: SpecArgument) -> bool:
-    """Whether a file says how a network is trained, and not what it is."""
+def file_kind(file: SpecArgument) -> FileKind | None:
+    """What a file is, or one that comes with the package; None if it cannot be told."""
     from archcompiler import shipped
 
-    is_name = str(spec) in shipped.recipes() and not Path(str(spec)).exists()
-    return is_name or kind_of(spec) == "recipe"
-
-
-def is_space(spec: SpecArgument) -> bool:
-    """Whether a file says in what specs differ, and not what a network is."""
-    from archcompiler import shipped
-
-    is_name = str(spec) in shipped.spaces() and not Path(str(spec)).exists()
-    return is_name or kind_of(spec) == "space"
-
-
-def is_study(spec: SpecArgument) -> bool:
-    """Whether a file says which networks are trained and compared."""
-    from archcompiler import shipped
-
-    is_name = str(spec) in shipped.studies() and not Path(str(spec)).exists()
-    return is_name or kind_of(spec) == "study"
-
-
-def _is_spec(spec: SpecArgument) -> bool:
-    from archcompiler import shipped
-
-    is_name = str(spec) in shipped.specs() and not Path(str(spec)).exists()
-    return is_name or kind_of(spec) == "spec"
+    if not Path(str(file)).exists():
+        names: dict[FileKind, Collection[str]] = {
+            "recipe": shipped.recipes(),
+            "space": shipped.spaces(),
+            "study": shipped.studies(),
+            "spec": shipped.specs(),
+        }
+        for kind, known in names.items():
+            if str(file) in known:
+                return kind
+    return kind_of(file)
 
 
 def shown(spec: SpecArgument) -> str:

@@ -6,7 +6,7 @@ import click
 
 from archcompiler import terminal
 from archcompiler.cli.command import SPEC, Command
-from archcompiler.cli.compiling import SpecArgument, is_recipe, is_space, is_study
+from archcompiler.cli.compiling import SpecArgument, file_kind
 from archcompiler.cli.options import root_option, set_option, spec_argument
 
 
@@ -35,12 +35,12 @@ def command(spec: SpecArgument, settings: tuple[str, ...], root: Path | None) ->
     from archcompiler.study.loading import load_study
     from archcompiler.study.show import show_study
 
-    files = Files(root)
-    if is_recipe(spec):
+    files, kind = Files(root), file_kind(spec)
+    if kind == "recipe":
         terminal.page(show_recipe(load_recipe(spec, settings, files=files)))
-    elif is_space(spec):
+    elif kind == "space":
         terminal.page(show_space(load_space(spec, files)))
-    elif is_study(spec):
+    elif kind == "study":
         terminal.page(show_study(load_study(spec, settings, files)))
     else:
         terminal.page(show(load(spec, settings, files=files)))

@@ -10,6 +10,7 @@ from archcompiler import shipped
 from archcompiler.config.extending import MAX_EXTENDS
 from archcompiler.config.files import Files
 from archcompiler.diagnostics import CompileError, Source
+from archcompiler.diagnostics.read import MAX_BYTES
 from archcompiler.spec.model import Spec
 from archcompiler.syntax import Document, parse
 
@@ -22,18 +23,26 @@ _SCHEMA: Final = re.compile(
 
 
 def kind_of(
-    file: Path | Source, files: Files | None = None, depth: int = MAX_EXTENDS
+    file: Path | Source,
+    files: Files | None = None,
+    depth: int = MAX_EXTENDS,
+    room: int = MAX_BYTES,
 ) -> FileKind | None:
-    """What a file is, as `kind_of_document` says; None if it cannot be read."""
+    """What a file is, as `kind_of_document` says; None if it cannot be read.
+
+    What it extends may have as many bytes, with it, as one file.
+    """
     files = files or Files()
     try:
-        source = file if isinstance(file, Source) else files.read(file, files.name(file))
-        return kind_of_document(parse(source), files, depth)
+        source = file if isinstance(file, Source) else files.read(file, files.name(file), room)
+        return kind_of_document(parse(source), files, depth, room)
     except CompileError:
         return None
 
 
-def kind_of_document(document: Document, files: Files, depth: int = MAX_EXTENDS) -> FileKind | None:
+def kind_of_document(
+    document: Document, files: Files, depth: int = MAX_EXTENDS, room: int = MAX_BYTES
+) -> FileKind | None:
     """What a text is by the schema that it names, else by most of its keys, else what it extends;
     None if it is neither.
     """
@@ -53,13 +62,13 @@ def kind_of_document(document: Document, files: Files, depth: int = MAX_EXTENDS)
     if 2 * len(keys & Recipe.model_fields.keys()) > len(keys):
         return "recipe"
     base = values.get("extends")
-    kind = kind_of_base(base, source, files, depth) if isinstance(base, str) else None
+    kind = kind_of_base(base, source, files, depth, room) if isinstance(base, str) else None
     # A space extends a spec too.
     return None if kind == "spec" and keys else kind
 
 
 def kind_of_base(
-    base: str, source: Source, files: Files, depth: int = MAX_EXTENDS
+    base: str, source: Source, files: Files, depth: int = MAX_EXTENDS, room: int = MAX_BYTES
 ) -> FileKind | None:
     """What the file is that a text extends."""
     if base in shipped.recipes():
@@ -68,8 +77,8 @@ def kind_of_base(
         return "spec"
     if base in shipped.studies():
         return "study"
-    folder = (source.path or Path()).parent
-    return kind_of(folder / base, files, depth - 1) if depth else None
+    folder, room = (source.path or Path()).parent, room - len(source.text.encode())
+    return kind_of(folder / base, files, depth - 1, room) if depth and room > 0 else None
 
 
 def schema_of(source: Source) -> FileKind | None:

@@ -105,5 +105,5 @@ def test_a_file_where_the_folder_should_be(job: Jobs, tmp_path: Path, path: str)
 def test_a_file_where_the_checkpoints_should_be(job: Jobs, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoints").touch()
-    with pytest.raises(CompileError, match=r"E710.*cannot write `.*checkpoints`: file exists"):
+    with pytest.raises(CompileError, match=r"E710.*cannot write `.*checkpoints`: not a directory"):
         train(job("run"))
