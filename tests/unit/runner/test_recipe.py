@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from archcompiler import shipped
-from archcompiler.cli.compiling import is_recipe
+from archcompiler.cli.compiling import file_kind
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError, Source
 from archcompiler.runner.recipe.loading import load_recipe
@@ -197,10 +197,10 @@ def test_recipes_extend_one_another_as_specs_do(tmp_path: Path) -> None:
 def test_a_recipe_is_told_from_a_spec(tmp_path: Path) -> None:
     def said(text: str) -> bool:
         (tmp_path / "r.toml").write_text(text)
-        return is_recipe(tmp_path / "r.toml")
+        return file_kind(tmp_path / "r.toml") == "recipe"
 
-    assert is_recipe(Path("smoke"))
-    assert not is_recipe(Path("attention92"))
+    assert file_kind(Path("smoke")) == "recipe"
+    assert file_kind(Path("attention92")) == "spec"
     assert said("epochs = 5")
     assert said('extends = "smoke"')
     assert said('extends = "smoke"\n[optimizer]')
