@@ -30,8 +30,7 @@ def job(tmp_path: Path) -> Jobs:
             archcompiler.compile(spec),
             load_recipe(recipe, (*QUICK, *settings)),
             RunFolder(tmp_path / folder),
-            quiet=True,
-            **options,
+            **{"quiet": True, **options},
         )
 
     return make

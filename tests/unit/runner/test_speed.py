@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 import torch
-from shipped import EVERY_SPEC
-from torch import Tensor, nn
+from torch import Tensor
 from unit.runner.jobs import Jobs
-from unit.runner.processes import run_alone
 
 from archcompiler.diagnostics import CompileError, Diagnostic
 from archcompiler.runner import training
@@ -24,7 +22,6 @@ from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.report.metrics import read_metrics
 from archcompiler.runner.store.checkpoint import read
 from archcompiler.runner.system import hardware
-from archcompiler.runner.system.failures import explained
 from archcompiler.runner.system.hardware import Hardware, settle, unrepeatable
 from archcompiler.runner.training import train
 
@@ -89,38 +86,6 @@ def test_what_a_run_keeps(job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert plans[-1] is None
 
 
-@pytest.mark.skipif(not EVERY_SPEC, reason="compiles for seconds: EVERY_SPEC=1, as every night")
-def test_a_fresh_process_compiles(job: Jobs, tmp_path: Path) -> None:
-    """Which has imported no more than training does."""
-    run_alone(job("run", "iterations=1", "evaluation_images=1", "speed.compile=on"))
-    assert read(tmp_path / "run" / "checkpoints" / "last.pt")["iteration"] == 1
-
-
-def test_a_compiler_that_fails_is_told(job: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch._inductor import config
-
-    monkeypatch.setattr(config.cpp, "cxx", ("/nowhere/c++",))
-    monkeypatch.setattr(config, "force_disable_caches", True)
-    torch.compiler.reset()
-    with pytest.raises(CompileError) as failed:
-        train(job("run", "iterations=1", "speed.compile=on"))
-    (problem,) = failed.value.diagnostics
-    assert problem.code == "E715"
-    assert "speed.compile=off" in str(problem.help)
-
-
-def test_what_a_compiler_has_written_wrongly_is_told() -> None:
-    recipe = load_recipe("smoke").recipe
-    written: dict[str, Any] = {}
-    code = "def call():\n    return buf\n    buf = 0\n"
-    exec(compile(code, "/tmp/torchinductor_me/ab/abc.py", "exec"), written)
-    with pytest.raises(CompileError, match=r"(?s)E715.*UnboundLocalError"), explained(recipe):
-        written["call"]()
-    # A mistake of ours is one.
-    with pytest.raises(ZeroDivisionError), explained(recipe):
-        _ = 1 / 0
-
-
 @pytest.mark.parametrize("has", ["avx512_bf16", "amx_bf16", "bf16", None])
 def test_a_processor_with_bfloat16_computes_in_it(
     job: Jobs, monkeypatch: pytest.MonkeyPatch, has: str | None
@@ -165,77 +130,6 @@ def test_maps_have_the_order_of_the_recipe(
 def test_a_limit_that_cannot_be_kept(job: Jobs, settings: tuple[str, ...], said: str) -> None:
     with pytest.raises(CompileError, match=f"(?s){said}"):
         train(job("run", *settings))
-
-
-def test_a_compiler_is_told_the_share(job: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torch._functorch import config
-
-    budgets = []
-
-    def plain(self: nn.Module, mode: str | None = None) -> None:
-        budgets.append(config.activation_memory_budget)
-
-    monkeypatch.setattr(nn.Module, "compile", plain)
-    for limit in ("30%", "auto"):
-        train(job(f"run{limit[0]}", "iterations=1", "speed.compile=on", f"speed.memory={limit}"))
-    assert budgets == [pytest.approx(0.3, abs=0.02), 1.0]
-
-
-@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # Dynamo looks at it
-@pytest.mark.parametrize("checkpointing", ["true", "false"])
-@pytest.mark.parametrize(("said", "calls"), [("reduce-overhead", 1), ("blocks", 4)])
-def test_a_compiled_run_is_the_plain_one(
-    job: Jobs,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    said: str,
-    calls: int,
-    checkpointing: str,
-) -> None:
-    """With the graphs that Dynamo and AOTAutograd make, run operator by operator: the kernels that
-    Inductor would write for them are its own affair, and take half a minute.
-    """
-    compile = nn.Module.compile
-    modes: list[str | None] = []
-
-    def by_operators(self: nn.Module, mode: str | None = None, **options: Any) -> None:
-        modes.append(mode)
-        compile(self, backend="aot_eager", **options)
-
-    monkeypatch.setattr(nn.Module, "compile", by_operators)
-    settings = (
-        *("iterations=3", "log_every=1", "optimizer.lr=0.01", "ema=0.9"),
-        f"speed.checkpointing={checkpointing}",
-    )
-    train(job("plain", *settings))
-    train(job("compiled", *settings, f"speed.compile={said}"))
-    assert modes == [None if said == "blocks" else said] * calls
-    plain, compiled = (
-        [row["loss"] for row in read_metrics(tmp_path / name / "metrics.jsonl")]
-        for name in ("plain", "compiled")
-    )
-    assert compiled == pytest.approx(plain, rel=1e-3)
-    one, two = (
-        read(tmp_path / name / "checkpoints" / "last.pt")["model"] for name in ("plain", "compiled")
-    )
-    assert list(one) == list(two)
-    for name, tensor in one.items():
-        torch.testing.assert_close(two[name], tensor, rtol=0.01, atol=0.01, msg=name)
-
-
-@pytest.mark.parametrize(
-    ("said", "compiled", "mode"),
-    [
-        ("off", False, None),
-        ("on", True, None),
-        ("blocks", True, None),
-        ("max-autotune", True, "max-autotune"),
-    ],
-)
-def test_the_modes_of_compile(switches: None, said: str, compiled: bool, mode: str | None) -> None:
-    settled = settle(load_recipe("smoke", [f"speed.compile={said}"]), torch.device("cpu"))
-    assert (settled.compile, settled.compile_mode) == (compiled, mode)
-    assert settled.speed(load_recipe("smoke").recipe.speed).compile == said
 
 
 def test_a_batch_in_parts_has_the_gradient_of_the_parts(job: Jobs, tmp_path: Path) -> None:
