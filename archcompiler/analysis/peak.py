@@ -19,6 +19,7 @@ from archcompiler.analysis.recompute import Recomputation, chain_path
 from archcompiler.analysis.segments import Segment, segments
 from archcompiler.analysis.widths import HALF, Widths
 from archcompiler.ir import INPUT, Graph, Node, TensorType
+from archcompiler.ops.base import Autocast
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.cost import BYTES
 
@@ -28,7 +29,7 @@ Path = tuple[str, ...]
 def step_memory(
     graph: Graph,
     *,
-    half: bool = False,
+    autocast: Autocast | None = None,
     checkpointing: bool = False,
     plan: Recomputation | None = None,
     accumulated: bool = False,
@@ -37,14 +38,14 @@ def step_memory(
 ) -> StepMemory:
     """One forward and backward pass.
 
-    In float32, or by autocast (`half`): maps in 16 bits, and copies of the weights that are
-    multiplied with. With `checkpointing` the blocks of stages keep their input alone, and are run
-    again when their turn comes; with a `plan` it is as that says. With gradients that are
-    `accumulated`, all are there from the first moment. Of several `shards` of the gradients one is
-    counted. Autograd adds up gradients `in_place` unless a dispatch mode is on, as one is that
-    looks at memory.
+    In float32, or by the `autocast` of a device: maps in 16 bits but for those that it has in
+    float32, and copies of the weights that are multiplied with. With `checkpointing` the blocks of
+    stages keep their input alone, and are run again when their turn comes; with a `plan` it is as
+    that says. With gradients that are `accumulated`, all are there from the first moment. Of
+    several `shards` of the gradients one is counted. Autograd adds up gradients `in_place` unless a
+    dispatch mode is on, as one is that looks at memory.
     """
-    return _Step(graph, half, checkpointing, plan, accumulated, shards, in_place).run()
+    return _Step(graph, autocast, checkpointing, plan, accumulated, shards, in_place).run()
 
 
 class _Step:
@@ -53,7 +54,7 @@ class _Step:
     def __init__(
         self,
         graph: Graph,
-        half: bool,
+        autocast: Autocast | None,
         checkpointing: bool,
         plan: Recomputation | None,
         accumulated: bool,
@@ -66,12 +67,12 @@ class _Step:
         self.gathering = Gathering(self.nodes, shards) if shards > 1 else None
         self.segments = segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
-        self.widths = Widths(self.nodes, half)
+        self.widths = Widths(self.nodes, graph.input, autocast)
         self.sizes = {
             name: Amount(self.widths.of[name] * type.numel) for name, type in self.types.items()
         }
         """Of maps."""
-        copied = ("conv", "linear") if half else ()
+        copied = ("conv", "linear") if autocast else ()
         self.copies = {
             node.path: HALF * node.op.parameters * (node.op.role in copied) for node in self.nodes
         }
@@ -130,8 +131,8 @@ class _Step:
         again = self.plan is not None and chain_path(node) in self.plan.blocks
         read = [node.inputs[i] for i in saved.inputs + saved.copies * again]
         # What autocast copies is kept in place of the map, also where that is made again.
-        cast = [name for name in read if self.widths.is_cast(name, node)]
-        names = [self.storage[name] for name in read if name not in cast]
+        cast = [(name, width) for name in read if (width := self.widths.copy(name, node))]
+        names = [self.storage[name] for name in read if not self.widths.copy(name, node)]
         for name in names + [self.storage[node.path]] * saved.output:
             if name != INPUT:  # which is there anyway
                 self.kept.keep(name, self.sizes[name])
@@ -139,7 +140,7 @@ class _Step:
         width = self.widths.of[node.path]
         beside = saved.image_bytes - (BYTES - width) * saved.typed
         beside += 0 if again else width * saved.copied(self._inputs(node))
-        beside += sum(HALF * self.types[name].numel for name in cast)
+        beside += sum(width * self.types[name].numel for name, width in cast)
         own = Amount(beside, saved.batch_bytes + self.copies[node.path])
         if any(own):
             self.kept.keep(Beside(node.path), own)
@@ -162,6 +163,7 @@ class _Step:
                         alive.hold(what, self.kept.sizes[what])
                         kept.hold(what, self.kept.sizes[what])
                 image, batch = alive.amount
+                image += self._dropped_copies(node)
                 passing = Amount(image - kept.image, batch - kept.batch)
                 whole = self.gathering.forward(node) if self.gathering else 0
                 yield Moment(node.path, kept.amount, 0, passing, whole)
@@ -214,7 +216,7 @@ class _Step:
                 # The gradient of a copy is cast when the copy is gone.
                 yield self._graded(node)
             for name, new in made:
-                if self.widths.is_cast(name, node):
+                if self.widths.copy(name, node):
                     copy, new = new, self._new(name)
                     yield self._now(node.path)
                     self.passing.drop(copy)
@@ -233,10 +235,17 @@ class _Step:
         image, batch = self.passing.amount
         types, width = (self._inputs(node), node.type), self.widths.of[node.path]
         scratch = width * node.op.scratch(*types) + node.op.scratch_bytes(*types)
-        # Gradients have the type of the output before they are cast to that of a map.
-        before = (x for x in self._graded_inputs(node) if self.widths.of[x] < width)
-        scratch += sum(width * self.types[x].numel for x in before if not self._lent(x, node))
-        passing = Amount(image + scratch, batch + self.copies[node.path] + added)
+        # Gradients have the type of the output and are cast to that of a map at the end, when of
+        # the scratch only what is yet to be summed is there.
+        cast = [
+            (self.types[x].numel, self._taken(x, node))
+            for x in self._graded_inputs(node)
+            if self._taken(x, node) < width and not self._lent(x, node)
+        ]
+        after = sum(count * taken for count, taken in cast)
+        scratch = max(scratch - after, min(scratch, width * node.type.numel))
+        image += width * sum(count for count, _ in cast) + scratch
+        passing = Amount(image, batch + self.copies[node.path] + added)
         return self._now(node.path)._replace(passing=passing)
 
     def _now(self, where: str, gathered: int | None = None) -> Moment:
@@ -274,6 +283,16 @@ class _Step:
         whole = BYTES * node.op.parameters
         return -(-whole // self.shards) if self.accumulated else whole
 
+    def _taken(self, name: str, node: Node) -> int:
+        """Bytes of an element of a map as an operator reads it."""
+        return self.widths.copy(name, node) or self.widths.of[name]
+
+    def _dropped_copies(self, node: Node) -> int:
+        """Bytes of the copies that autocast makes and the derivative has no need of."""
+        needed = {node.inputs[i] for i in self.saved[node.path].inputs}
+        copies = self.widths.copies.get(node.path, {}).items()
+        return sum(width * self.types[x].numel for x, width in copies if x not in needed)
+
     def _new(self, name: str, width: int | None = None) -> Hashable:
         """The gradient of a map, or of a copy of it that has another width."""
         gradient = object()
@@ -282,14 +301,12 @@ class _Step:
         return gradient
 
     def _made(self, name: str, node: Node, gradient: Hashable) -> Hashable:
-        """The gradient of an input: a sum hands its own on, a view looks at it."""
-        same = self.widths.of[name] == self.widths.of[node.path]
-        if same and self._lent(name, node):
+        """The gradient of an input as it is read: a sum hands its own on, a view looks at it."""
+        taken = self._taken(name, node)
+        if taken == self.widths.of[node.path] and self._lent(name, node):
             self.passing.hold(gradient)
             return gradient
-        if self.widths.is_cast(name, node):
-            return self._new(name, HALF)
-        return self._new(name)
+        return self._new(name, taken)
 
     def _lent(self, name: str, node: Node) -> bool:
         return node.op.lends(self.types[name], node.type)

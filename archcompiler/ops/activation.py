@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Cast, Number, Operator, ShapeError, with_fields
+from archcompiler.ops.base import Autocast, Cast, Number, Operator, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.pointwise import Elementwise, Pointwise
 
@@ -80,6 +80,7 @@ class Softplus(KeepsInput):
     """log(1 + exp(x))."""
 
     kind: ClassVar[str] = "softplus"
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
 
 
 class Mish(KeepsInput):

@@ -19,8 +19,11 @@ A symbol has `+ - * //` with ints and symbols, and `str()` gives its Python sour
 compared and has no truth value.
 """
 
-Cast = Literal["half", "wide"]
-"""What autocast makes of an operator: its inputs are cast to 16 bits, or its output is float32."""
+Cast = Literal["half", "single", "widest", "wide"]
+"""What autocast makes of an operator: its inputs are cast to 16 bits, to float32, or to the widest
+among them; or they are read as they are, and the output is float32."""
+Autocast = Literal["cpu", "cuda"]
+"""Whose autocast it is. Other devices than a CPU do as CUDA does."""
 Role = Literal["conv", "linear", "pool", "resample", "join", "norm", "other"]
 """The class of operators that a figure draws alike."""
 
@@ -74,6 +77,8 @@ class Operator:
     """Whether each input is kept for the gradient of the others, as factors are."""
     cast: ClassVar[Cast | None] = None
     """Where it is None the output has the type of the inputs, or float32 where they differ."""
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {}
+    """The same for devices that differ from the others."""
     whole: ClassVar[frozenset[str]] = frozenset()
     """Roles of the inputs that every position of the output reads all of."""
     backends: ClassVar[Mapping[str, object]] = {}
@@ -119,6 +124,10 @@ class Operator:
     def out(self, channels: tuple[Number, ...]) -> Number:
         """Channels of the output for inputs of these channels, which may be symbols."""
         return channels[0]
+
+    def autocast(self, device: Autocast, dims: int) -> Cast | None:
+        """What the autocast of a device makes of it on maps of so many dimensions."""
+        return self.cast_on.get(device, self.cast)
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         """Output type, (C, *size), for the input types. Raises ShapeError."""

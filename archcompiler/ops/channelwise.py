@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Cast, Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Autocast, Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.pointwise import Elementwise
 from archcompiler.ops.sides import ArgumentError
@@ -122,6 +122,7 @@ class Affine(Elementwise):
 
     kind: ClassVar[str] = "affine"
     cast: ClassVar[Cast | None] = "wide"  # as weights are, which are not cast
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
 
     channels: int
 

@@ -10,7 +10,17 @@ from typing import Any, ClassVar, Literal, Self
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.axes import Axis, dimension
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, broadcast, widest, with_fields
+from archcompiler.ops.base import (
+    Autocast,
+    Cast,
+    Number,
+    Operator,
+    Role,
+    ShapeError,
+    broadcast,
+    widest,
+    with_fields,
+)
 from archcompiler.ops.cost import BYTES, Saved, Work
 
 Learning = Literal["residual", "naive"]
@@ -158,6 +168,9 @@ class Gate(Join):
     def simplified(self) -> Operator | None:
         return self if self.learning == "residual" else Mul()
 
+    def autocast(self, device: Autocast, dims: int) -> Cast | None:
+        return "widest" if device == "cuda" and self.learning == "residual" else None
+
     @property
     def formula(self) -> str:
         return "(1 + M)·T" if self.learning == "residual" else "M·T"
@@ -192,6 +205,7 @@ class Concat(Join):
     """Concatenation of channels, in order, or of positions along an axis."""
 
     kind: ClassVar[str] = "concat"
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cpu": "widest"}
     arity: ClassVar[tuple[int, int | None]] = (1, None)
     arguments: ClassVar[Mapping[str, Argument]] = {
         "axis": Argument(

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Autocast, Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import BYTES, Saved, Work
 
 EPS = "added to the variance"
@@ -74,6 +74,7 @@ class GroupNorm(Operator):
     """Groups of an image's channels to zero mean and unit variance, with scale and shift."""
 
     kind: ClassVar[str] = "group_norm"
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "groups": Argument("int", 32, "parts of the channels, each by itself", least=1),
@@ -126,6 +127,7 @@ class LayerNorm(Operator):
     """Each position's channels to zero mean and unit variance, with scale and shift (ConvNeXt)."""
 
     kind: ClassVar[str] = "layer_norm"
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-6, EPS, least=0)}
 
@@ -207,6 +209,7 @@ class ChannelNorm(Operator):
     """Each position's channel vector divided by its L2 norm (channel attention, section 3.2)."""
 
     kind: ClassVar[str] = "channel_norm"
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "wide"}
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {"eps": Argument("float", 1e-12, EPS, least=0)}
 

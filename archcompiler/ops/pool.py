@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Autocast, Cast, Number, Operator, Role, ShapeError, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import Sides, along, spread, words
 
@@ -24,14 +24,22 @@ WINDOW: Mapping[str, Argument] = {
 """Arguments of every pooling over windows."""
 
 
+class Pool(Operator):
+    """Pooling over windows or all positions, by an operator that torch has for it."""
+
+    role: ClassVar[Role] = "pool"
+
+    def autocast(self, device: Autocast, dims: int) -> Cast | None:
+        # The autocast of a CPU computes these in float32.
+        return "single" if device == "cpu" and dims == 3 else None
+
+
 @with_fields
-class WindowPool(Operator):
+class WindowPool(Pool):
     """Pooling over windows with torch's size rule.
 
     In ceil mode a last window may hang over the edge, if it starts inside the map or its padding.
     """
-
-    role: ClassVar[Role] = "pool"
 
     kernel: Sides
     stride: Sides

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.axes import dimension
-from archcompiler.ops.base import Number, Operator, Role, with_fields
+from archcompiler.ops.base import Autocast, Cast, Number, Operator, Role, with_fields
 from archcompiler.ops.cost import Saved, Work
 
 How = Literal["mean", "max", "sum"]
@@ -43,6 +43,9 @@ class Reduce(Operator):
         if dims == 1 and given["axis"] == "width":
             given["axis"] = "positions"
         return cls(**given)
+
+    def autocast(self, device: Autocast, dims: int) -> Cast | None:
+        return "wide" if device == "cuda" and self.how == "sum" else None
 
     @property
     def isotropic(self) -> bool:
@@ -91,6 +94,7 @@ class Softmax(Operator):
     """exp(x), divided by its sum over the channels of a position or the positions of a channel."""
 
     kind: ClassVar[str] = "softmax"
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "axis": Argument(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, Role, with_fields
+from archcompiler.ops.base import Autocast, Cast, Number, Operator, Role, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import ArgumentError, Sides, along, spread
 
@@ -36,6 +36,7 @@ class Resample(Operator):
     """Resampling of a map to a size, from the nearest position or linearly along each axis."""
 
     role: ClassVar[Role] = "resample"
+    cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
 
     mode: InterpolationMode = "bilinear"
     align_corners: bool = True

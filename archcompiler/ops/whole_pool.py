@@ -8,18 +8,16 @@ from typing import ClassVar
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Operator, Role, with_fields
+from archcompiler.ops.base import Operator, with_fields
 from archcompiler.ops.cost import Saved, Work
-from archcompiler.ops.pool import INDEX_BYTES
+from archcompiler.ops.pool import INDEX_BYTES, Pool
 from archcompiler.ops.sides import Sides, spread
 
 SIZE: Mapping[str, Argument] = {"size": Argument("ints", least=1, help="pixels of the output")}
 
 
-class GlobalPool(Operator):
+class GlobalPool(Pool):
     """Pooling of all positions: (C, H, W) to (C, 1, 1) for any size."""
-
-    role: ClassVar[Role] = "pool"
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)
@@ -54,10 +52,9 @@ class GlobalMaxPool(GlobalPool):
 
 
 @with_fields
-class AdaptivePool(Operator):
+class AdaptivePool(Pool):
     """Pooling to `size`: as many windows along each axis, which overlap where they have to."""
 
-    role: ClassVar[Role] = "pool"
     arguments: ClassVar[Mapping[str, Argument]] = SIZE
 
     size: Sides

@@ -157,14 +157,14 @@ def make_plan(
         loaded,
         recipe,
         graph,
-        half=half,
+        autocast="cuda" if half else None,
         compiled=compiled,
         processes=processes,
         sharded=machines.sharded,
     )
     step = step_memory(
         graph,
-        half=half,
+        autocast="cuda" if half else None,
         checkpointing=speed.checkpointing,
         plan=again,
         accumulated=has_all_gradients(speed, speed.accumulate, processes, machines.sharded),

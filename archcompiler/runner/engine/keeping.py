@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from archcompiler.analysis.recompute import Recomputation, usual_bytes
 from archcompiler.ir import Graph
 from archcompiler.runner.recipe.choices import Strategy
@@ -27,7 +25,7 @@ def planned_on(
         loaded,
         recipe,
         graph,
-        half=hardware.precision is not torch.float32,
+        autocast=hardware.casts,
         compiled=hardware.compile,
         processes=place.size,
         sharded=strategy == "fully_shard" and place.size > 1,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from functools import cache
 
-import torch
-
 from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.moments import StepMemory
 from archcompiler.analysis.peak import step_memory
@@ -57,7 +55,7 @@ def require_memory(
     def step(accumulated: bool) -> StepMemory:
         return step_memory(
             graph,
-            half=hardware.precision is not torch.float32,
+            autocast=hardware.casts,
             checkpointing=recipe.speed.checkpointing,
             plan=plan,
             accumulated=accumulated or has_all_gradients(recipe.speed, parts, place.size, sharded),

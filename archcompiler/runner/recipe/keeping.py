@@ -13,6 +13,7 @@ from archcompiler.analysis.recompute import Recomputation
 from archcompiler.analysis.state_memory import state_memory
 from archcompiler.diagnostics import CompileError, error
 from archcompiler.ir import Graph
+from archcompiler.ops.base import Autocast
 from archcompiler.ops.cost import BYTES
 from archcompiler.runner.recipe.limits import is_size, share, size
 from archcompiler.runner.recipe.loading import LoadedRecipe
@@ -30,16 +31,16 @@ def planned(
     recipe: Recipe,
     graph: Graph,
     *,
-    half: bool,
+    autocast: Autocast | None,
     compiled: bool,
     processes: int = 1,
     sharded: bool = False,
 ) -> Recomputation | None:
     """What is made again as `speed.memory` says; None where all that is usual is kept.
 
-    Of a run in 16 bits (`half`) or in float32, whose network is `compiled` or not, on so many
-    processes, each of which has the whole network or, `sharded`, a part. Raises CompileError E702
-    where no plan keeps so little.
+    Of a run by the `autocast` of a device or in float32, whose network is `compiled` or not, on so
+    many processes, each of which has the whole network or, `sharded`, a part. Raises CompileError
+    E702 where no plan keeps so little.
     """
     speed, limit = recipe.speed, recipe.speed.memory
     if speed.checkpointing or (limit == "auto" and compiled):
@@ -47,7 +48,7 @@ def planned(
     parts, shards = speed.accumulate, processes if sharded else 1
     images = max(1, recipe.batch_size // (replicas(speed, processes) * parts))
     cost = network_cost(graph)
-    usual = cost.saved_image_bytes * images / (2 if half else 1)
+    usual = cost.saved_image_bytes * images / (2 if autocast else 1)
     if limit == "auto" and usual < LITTLE:
         return None
     state = state_memory(
@@ -63,7 +64,7 @@ def planned(
     def peak(plan: Recomputation) -> int:
         step = step_memory(
             graph,
-            half=half,
+            autocast=autocast,
             plan=plan,
             accumulated=has_all_gradients(speed, parts, processes, sharded),
             shards=shards,

@@ -22,4 +22,4 @@ def require_possible(network: CompiledNetwork, loaded: LoadedRecipe) -> None:
     recipe = recipe.model_copy(update={"batch_size": batch})
     require_batches(loaded, recipe, graph, 1)
     if share(recipe.speed.memory) is not None:
-        planned(loaded, recipe, graph, half=False, compiled=False)
+        planned(loaded, recipe, graph, autocast=None, compiled=False)

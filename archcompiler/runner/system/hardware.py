@@ -16,6 +16,7 @@ from torch.utils._triton import has_triton
 
 from archcompiler.analysis.roofline import Accelerator, accelerators
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
+from archcompiler.ops.base import Autocast
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Speed
 from archcompiler.runner.system.memory import Memory, machine_memory
@@ -68,6 +69,13 @@ class Hardware:
             yield
         finally:
             torch.set_num_threads(before)
+
+    @property
+    def casts(self) -> Autocast | None:
+        """Whose autocast a run in 16 bits has."""
+        if self.precision is torch.float32:
+            return None
+        return "cpu" if self.device.type == "cpu" else "cuda"
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context of a forward pass."""

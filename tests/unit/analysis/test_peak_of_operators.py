@@ -79,6 +79,21 @@ HALF: dict[str, Steps] = {
     # On a CPU edges are reflected in float32, on a GPU in 16 bits.
     if name not in ("affine", "blur_pool")
 }
+SINGLE: dict[str, Steps] = {
+    "softmax": {"softmax": {"op": "softmax"}},
+    "group_norm": {"conv": LEFT, "norm": {"op": "group_norm", "groups": 4}},
+    "layer_norm": {"conv": LEFT, "norm": {"op": "layer_norm"}},
+    "softplus": {"conv": LEFT, "act": {"op": "softplus"}},
+    "upsample": {"conv": LEFT, "upsample": {"op": "upsample"}, "back": LEFT},
+    "channel_norm": {"conv": LEFT, "norm": {"op": "channel_norm"}},
+    "gate": {
+        "conv": LEFT,
+        "small": {"op": "avg_pool", "kernel": 2},
+        "interpolate": {"op": "interpolate", "from": ["small", "x"]},
+        "gate": {"op": "gate", "from": ["conv", "interpolate"]},
+    },
+}
+"""What CUDA has in float32."""
 
 
 def around(steps: Steps) -> dict[str, Any]:
@@ -109,15 +124,23 @@ def test_the_peak_of_an_operator(name: str) -> None:
 @pytest.mark.parametrize("name", HALF)
 def test_the_peak_of_an_operator_by_autocast(name: str) -> None:
     network = archcompiler.compile(around(HALF[name]))
-    measured = Measured(network, IMAGES, half=True)
+    measured = Measured(network, IMAGES, autocast="cpu")
     found = measured.by_us()
-    foreseen = measured.state + predicted(network, IMAGES, half=True)
+    foreseen = measured.state + predicted(network, IMAGES, autocast="cpu")
     assert foreseen == pytest.approx(found, rel=0.01)
+
+
+@pytest.mark.parametrize("name", OPERATORS | TYPED | SINGLE)
+def test_the_peak_of_an_operator_by_the_autocast_of_cuda(name: str) -> None:
+    network = archcompiler.compile(around((OPERATORS | TYPED | SINGLE)[name]))
+    measured = Measured(network, IMAGES, autocast="cuda")
+    foreseen = measured.state + predicted(network, IMAGES, autocast="cuda")
+    assert foreseen == pytest.approx(measured.by_us(), rel=0.01)
 
 
 def test_a_shift_and_a_scale_by_autocast() -> None:
     """What `addcmul` makes of its factor has gone when a gradient is cast: both are counted."""
     network = archcompiler.compile(around(OPERATORS["affine"]))
-    measured = Measured(network, IMAGES, half=True)
+    measured = Measured(network, IMAGES, autocast="cpu")
     found = measured.by_us()
-    assert found <= measured.state + predicted(network, IMAGES, half=True) <= 1.25 * found
+    assert found <= measured.state + predicted(network, IMAGES, autocast="cpu") <= 1.25 * found

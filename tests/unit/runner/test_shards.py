@@ -276,7 +276,7 @@ def test_what_is_made_again_does_not_depend_on_processes(
     def peaks(*settings: str) -> list[int]:
         loaded = load_recipe("smoke", ("batch_size=128", "speed.memory=1GB", *settings))
         recipe = settle_recipe(loaded, 9000, 3, 4)
-        made = {"half": False, "compiled": False}
+        made = {"autocast": None, "compiled": False}
         return [
             keeping.planned(loaded, recipe, graph, **made, processes=n)  # type: ignore[misc]
             for n in (1, 2, 4)
