@@ -102,6 +102,7 @@ def command(
     """Say whether training SPEC fits into memory, what takes it, and how long it lasts at least."""
     from archcompiler.analysis.roofline import accelerator
     from archcompiler.config.files import Files
+    from archcompiler.plan.alternatives import alternatives
     from archcompiler.plan.planning import TRAINING_IMAGES, Machines, make_plan
     from archcompiler.plan.report import as_text, record
     from archcompiler.runner.recipe.loading import load_recipe, split_settings
@@ -132,13 +133,10 @@ def command(
     report(network.warnings)
     machines = Machines(processes, strategy, machine)
     plan = make_plan(network, loaded, machines, images=images)
-    recomputed = None
-    speed = plan.recipe.speed
-    if speed.memory == "auto" and not (speed.checkpointing or speed.sync_bn):
-        recomputed = make_plan(network, loaded, machines, images=images, checkpointing=True)
+    others = alternatives(network, loaded, machines, plan, images=images)
     if format == "json":
-        terminal.page(json.dumps(record(plan, recomputed), indent=2) + "\n")
+        terminal.page(json.dumps(record(plan, others), indent=2) + "\n")
     else:
-        terminal.page(as_text(plan, recomputed))
+        terminal.page(as_text(plan, others))
     if not plan.fits:
         sys.exit(1)

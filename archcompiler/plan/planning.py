@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -118,21 +119,31 @@ def make_plan(
     machines: Machines,
     *,
     images: int | None = None,
-    checkpointing: bool | None = None,
+    speed: Mapping[str, object] | None = None,
 ) -> Plan:
     """The plan of a run with `images` training images, where the recipe's data do not say.
 
-    `checkpointing` stands in place of the recipe's. Raises CompileError E702 for too many
+    Keys of `speed` stand in place of the recipe's. Raises CompileError E702 for too many
     iterations, for `speed.memory` that is too little, or for a batch or shards that cannot be split
     over the processes, and E707 for shards on an accelerator that does not repeat to the bit.
     """
     device = None if machines.accelerator is None else "cuda"
     require_shards(loaded, machines.processes, machines.strategy, device)
     recipe, iterations = _settled(network, loaded, machines, images)
+    if speed is not None:
+        changed = recipe.speed.model_copy(update=dict(speed))
+        recipe = recipe.model_copy(update={"speed": changed})
     require_batches(loaded, recipe, network.graph, machines.processes)
-    if checkpointing is not None:
-        speed = recipe.speed.model_copy(update={"checkpointing": checkpointing})
-        recipe = recipe.model_copy(update={"speed": speed})
+    return _planned(network, loaded, recipe, machines, iterations)
+
+
+def _planned(
+    network: CompiledNetwork,
+    loaded: LoadedRecipe,
+    recipe: Recipe | SettledRecipe,
+    machines: Machines,
+    iterations: int | None,
+) -> Plan:
     speed, processes = recipe.speed, machines.processes
     count = replicas(speed, processes)
     part = recipe.batch_size // (count * speed.accumulate)

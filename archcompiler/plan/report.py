@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archcompiler.analysis.costs import network_cost
@@ -14,9 +14,9 @@ Row = tuple[str, str, str]
 """What it is, how much, and a remark."""
 
 
-def as_text(plan: Plan, recomputed: Plan | None) -> str:
-    """Lines for a terminal; `recomputed` is the same with checkpointing."""
-    rows = [*_memory(plan), *_room(plan), *_alternatives(plan, recomputed), *_time(plan)]
+def as_text(plan: Plan, others: Mapping[str, Plan]) -> str:
+    """Lines for a terminal; `others` are plans by the setting that differs."""
+    rows = [*_memory(plan), *_room(plan), *_alternatives(plan, others), *_time(plan)]
     names = max(len(name) for name, *_ in rows)
     amounts = max(len(amount) for _, amount, _ in rows)
     lines = [
@@ -82,10 +82,15 @@ def _room(plan: Plan) -> Iterator[Row]:
     yield "there are", size(room), verdict
 
 
-def _alternatives(plan: Plan, recomputed: Plan | None) -> Iterator[Row]:
-    if recomputed is not None:
-        most = f", at most {recomputed.most:,} images" if recomputed.most is not None else ""
-        yield "checkpointing", size(recomputed.peak), f"with speed.checkpointing = true{most}"
+def _alternatives(plan: Plan, others: Mapping[str, Plan]) -> Iterator[Row]:
+    for setting, other in others.items():
+        key, value = setting.split("=")
+        words = f"with {key} = {value}"
+        if other.most is not None:
+            words += f", at most {other.most:,} images"
+        if plan.seconds and other.seconds:
+            words += f"; {other.seconds / plan.seconds:.2f} times the step"
+        yield key.removeprefix("speed."), size(other.peak), words
 
 
 def _time(plan: Plan) -> Iterator[Row]:
@@ -125,8 +130,9 @@ def _assumptions(plan: Plan) -> Iterator[str]:
         yield "Length of the run: `--images N` says how many an epoch has."
 
 
-def record(plan: Plan, recomputed: Plan | None) -> dict[str, Any]:
+def record(plan: Plan, others: Mapping[str, Plan]) -> dict[str, Any]:
     """All numbers, in bytes and seconds."""
+    recomputed = others.get("speed.checkpointing=true")
     moment, part = plan.highest, plan.part
     accelerator = plan.machines.accelerator
     return {
@@ -158,6 +164,15 @@ def record(plan: Plan, recomputed: Plan | None) -> dict[str, Any]:
         "most_images": plan.most,
         "checkpointing_peak_bytes": None if recomputed is None else recomputed.peak,
         "checkpointing_most_images": None if recomputed is None else recomputed.most,
+        "alternatives": [
+            {
+                "setting": setting,
+                "peak_bytes": other.peak,
+                "most_images": other.most,
+                "step_seconds": other.seconds,
+            }
+            for setting, other in others.items()
+        ],
         "step_seconds": plan.seconds,
         "iterations": plan.iterations,
         "run_seconds": None

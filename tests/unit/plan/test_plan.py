@@ -17,6 +17,7 @@ from archcompiler.analysis.roofline import accelerator, accelerators
 from archcompiler.analysis.step_time import training_seconds
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
+from archcompiler.plan.alternatives import alternatives
 from archcompiler.plan.planning import GB, Machines, make_plan
 from archcompiler.runner.recipe.loading import load_recipe
 
@@ -169,10 +170,39 @@ def test_the_least_that_is_said_to_do_does() -> None:
 
 
 def test_checkpointing_takes_less_and_longer() -> None:
-    plain, again = plan(device="h100"), plan(device="h100", checkpointing=True)
+    plain, again = plan(device="h100"), plan(device="h100", speed={"checkpointing": True})
     assert again.peak < plain.peak
     assert again.seconds > plain.seconds
     assert again.peak == plan("cifar_paper", "speed.checkpointing=true", device="h100").peak
+
+
+def others(recipe: str, *settings: str, device: str) -> dict[str, Any]:
+    loaded, machines = load_recipe(recipe, settings), Machines(accelerator=accelerator(device))
+    return alternatives(NETWORK, loaded, machines, make_plan(NETWORK, loaded, machines))
+
+
+def test_what_would_fit() -> None:
+    """Each is the plan of the setting that it names."""
+    batch = "batch_size=9000"
+    assert not plan("cifar_paper", batch, device="t4").fits
+    found = others("cifar_paper", batch, device="t4")
+    names = ["speed.accumulate", "speed.memory", "speed.checkpointing"]
+    assert [setting.split("=")[0] for setting in found] == names
+    for setting, other in found.items():
+        same = plan("cifar_paper", batch, setting, device="t4")
+        assert (other.peak, other.most, other.seconds) == (same.peak, same.most, same.seconds)
+    parts = int(next(iter(found)).split("=")[1])
+    assert plan("cifar_paper", batch, f"speed.accumulate={parts}", device="t4").fits
+    for fewer in (n for n in range(1, parts) if 9000 % n == 0):
+        assert not plan("cifar_paper", batch, f"speed.accumulate={fewer}", device="t4").fits
+
+
+def test_what_is_settled_is_not_said_again() -> None:
+    assert list(others("cifar_paper", device="t4")) == ["speed.checkpointing=true"]
+    assert not others("cifar_paper", "speed.sync_bn=true", device="t4")
+    settled = others("cifar_paper", "batch_size=9000", "speed.memory=80%", device="t4")
+    assert {setting.split("=")[0] for setting in settled} == {"speed.accumulate"}
+    assert not others("cifar_paper", "speed.memory=80%", device="t4")
 
 
 def test_what_is_made_again_by_default() -> None:
@@ -269,6 +299,9 @@ def test_json_has_the_same_numbers() -> None:
     assert found["step_seconds"] == same.seconds
     assert found["run_seconds"] == pytest.approx(same.seconds * 160_000)
     assert found["checkpointing_peak_bytes"] < found["peak_bytes"]
+    (only,) = found["alternatives"]
+    assert only["setting"] == "speed.checkpointing=true"
+    assert only["peak_bytes"] == found["checkpointing_peak_bytes"]
 
 
 @pytest.mark.parametrize(
