@@ -20,7 +20,7 @@ from archcompiler.ops.channelwise import LayerScale, Scale
 from archcompiler.ops.reduce import How, Reduce
 from archcompiler.ops.whole_pool import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePool
 
-_PRODUCTS: Final[tuple[object, ...]] = (operator.mul, operator.imul, torch.mul, "mul", "mul_")
+_PRODUCTS: Final[tuple[object, ...]] = (operator.mul, torch.mul, "mul", "mul_")
 _NEGATIVES: Final[tuple[object, ...]] = (operator.neg, torch.neg, "neg")
 _SUMS: Final[tuple[object, ...]] = (operator.add, torch.add, "add")
 _SHAPED: Final[tuple[object, ...]] = (

@@ -119,7 +119,7 @@ def _read_scale() -> Iterable[Reader]:
         data, factor = (x, y) if is_node(x) else (y, x)
         return (Scale(factor), [data]) if isinstance(factor, int | float) else None
 
-    for target in (operator.mul, operator.imul, torch.mul, "mul", "mul_"):
+    for target in (operator.mul, torch.mul, "mul", "mul_"):
         yield Reader(target, read)
 
 

@@ -54,7 +54,7 @@ def _read_add() -> Iterable[Reader]:
         # 1 + M is half of (1 + M)·T, which the product reads.
         return PART if one_more(seen.node) is not None else None
 
-    for target in (operator.add, operator.iadd, torch.add, "add", "add_"):
+    for target in (operator.add, torch.add, "add", "add_"):
         yield Reader(target, read)
 
 
@@ -74,7 +74,7 @@ def _read_mul() -> Iterable[Reader]:
         order = Mul().order((seen.type_of(x), seen.type_of(y)))
         return Mul(), [(x, y)[i] for i in order]
 
-    for target in (operator.mul, operator.imul, torch.mul, "mul", "mul_"):
+    for target in (operator.mul, torch.mul, "mul", "mul_"):
         yield Reader(target, read)
 
 
