@@ -64,6 +64,8 @@ class Bodies:
             line = None
             if condition is not False and not _empty(plan, rule):
                 widths = tuple(channels[i] for i in inputs)
+                if isinstance(condition, Symbol):
+                    widths = tuple(symbol.assumed(w, condition, True) for w in widths)
                 line = self._line(plan, use, rule, inputs, widths, channels, body)
             if line is None and isinstance(condition, Symbol):
                 line = self._handed_on(rule, inputs[0], alias[rule.otherwise], channels)
@@ -75,8 +77,8 @@ class Bodies:
                     other = alias[rule.otherwise]
                     line = _under(line, condition.text, other)
                     if not self._same_width(plan, rule):
-                        widths = condition, channels[rule.name], channels[other]
-                        channels[rule.name] = symbol.choose(*widths)
+                        given, instead = channels[rule.name], channels[other]
+                        channels[rule.name] = symbol.choose(condition, given, instead)
                 body.lines.append(line)
             name = alias[rule.name]
         body.output = name
@@ -278,7 +280,7 @@ def _on_self(op: Operator, plan: ClassPlan, body: Body) -> Operator:
             return tuple(map(moved, value))
         if isinstance(value, Symbol):
             text = re.sub(r"(?<![\w.])[a-z_]\w*", attribute, value.text)
-            return replace(value, text=text)
+            return Symbol(text, value.level, value.whole)
         return value
 
     given = {f.name: getattr(op, f.name) for f in fields(op) if f.init}
