@@ -11,7 +11,7 @@ from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import Value
 from archcompiler.emit.batch_norms import batch_norm
 from archcompiler.emit.constructor import constructor, reads
-from archcompiler.emit.lines import Body, Call, Line
+from archcompiler.emit.lines import Body, Call, Line, Part
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block
 from archcompiler.language import symbol
@@ -20,7 +20,7 @@ from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
-from archcompiler.ops import ArgumentError, Operator
+from archcompiler.ops import ArgumentError, Operator, split
 
 
 class Bodies:
@@ -194,6 +194,12 @@ class Bodies:
             attribute = f"self.{name}" if module else None
             return self.backend.expression(op, values, dims, module=attribute)
 
+        part = None
+        if record.parts is not None and isinstance(op, split.Part) and isinstance(op.of, int):
+            whole = record.parts
+            part = Part(
+                op.index, op.of, lambda x: Value(whole(op, [self.backend.map(x[0], dims)], dims))
+            )
         return Line(
             name,
             inputs,
@@ -201,6 +207,7 @@ class Bodies:
             module,
             weighted=op.role in ("conv", "linear"),
             comment=op.formula,
+            part=part,
         )
 
     def _called(self, name: str) -> Call:

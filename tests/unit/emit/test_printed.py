@@ -69,3 +69,73 @@ def test_sums_of_widths_are_products() -> None:
         let={"width": "2 * c / 2"},
     )
     assert "self.conv = nn.Conv2d(2 * in_channels, channels, 1, stride, bias=False)" in text
+
+
+def test_the_parts_of_a_map_are_taken_at_once() -> None:
+    conv = {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"}
+    steps = {
+        "conv": conv,
+        "second": {"op": "part", "index": 1},
+        "first": {"op": "part", "from": "conv", "index": 0},
+        "gate": {"op": "mul", "from": ["first", "second"]},
+        "concat": {"op": "concat", "from": ["gate", "first"]},
+    }
+    assert "        first, second = y.chunk(2, dim=1)\n" in printed(steps)
+    del steps["second"]
+    steps["gate"]["from"] = ["first", "first"]
+    assert "self.conv(x).chunk(2, dim=1)[0]" in printed(steps)
+
+
+def test_so_are_those_under_a_condition() -> None:
+    text = printed(SHUFFLE)
+    assert "left, right = x.chunk(2, dim=1) if self.has_left else (x, x)\n" in text
+    assert text.count("= stride == 1\n") == 1
+    conv = {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"}
+    parts = {
+        "conv": conv,
+        "first": {"op": "part", "index": 0, "when": "stride == 1"},
+        "second": {"op": "part", "from": "conv", "index": 1, "when": "stride == 1"},
+        "gate": {
+            "op": "concat",
+            "from": ["second", "first"],
+            "when": "stride == 1",
+            "else": "conv",
+        },
+        "relu": {"op": "relu"},
+    }
+    text = printed(parts)
+    assert "            first, second = x.chunk(2, dim=1)\n" in text
+
+
+def test_a_condition_is_asked_of_what_is_there_by_it() -> None:
+    one = {"op": "conv", "channels": "c", "kernel": 1}
+    text = printed(
+        {
+            "conv": {**one, "stride": "stride"},
+            "wide": {**one, "from": "x", "kernel": 3, "stride": "stride", "when": "cin != c"},
+            "skip": {**one, "from": "conv", "when": "cin != c"},
+            "add": {"op": "add", "from": ["wide", "skip"], "when": "cin != c", "else": "conv"},
+            "both": {"op": "add", "from": ["add", "conv"]},
+            "more": {"op": "add", "from": ["both", "wide"], "when": "cin != c"},
+        }
+    )
+    assert text.count("if in_channels != channels") == 1
+    assert "has_" not in text
+
+
+def test_no_statement_of_forward_is_broken_over_lines() -> None:
+    average = {"op": "avg_pool", "kernel": 2, "stride": 2, "ceil": True}
+    text = printed(
+        {
+            "conv": {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"},
+            "resize": {"op": "interpolate", "from": ["conv", "conv"], "align_corners": False},
+            "pool": {"op": "max_pool", "kernel": 3, "stride": 1, "padding": 1},
+            "mixed": {"op": "conv", "channels": "c", "kernel": 1},
+            "mixed_norm": {"op": "norm"},
+            "average": {**average, "from": "x", "count_include_pad": False, "when": "stride != 1"},
+            "project": {"op": "conv", "channels": "c", "kernel": 1, "when": "cin != c"},
+            "gate": {"op": "gate", "from": ["mixed_norm", "project"]},
+        }
+    )
+    lines = text.partition("def forward")[2].splitlines()[1:]
+    assert all(line.count("(") == line.count(")") for line in lines), text
