@@ -13,6 +13,7 @@ from archcompiler.emit.plan import ClassPlan
 from archcompiler.ir import TensorType
 from archcompiler.ir.kinds import HEAD, STEM
 from archcompiler.ir.strides import stride
+from archcompiler.language.symbol import literal
 
 AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 """What docstrings call the axes of a map."""
@@ -61,7 +62,7 @@ class ClassPrinter:
             arguments.append("stride: int = 1")
         for name, value in self.bodies.used(plan).items():
             kind = plan.type_of(name)
-            default = f" = {value!r}" if plan.changes_channels or plan.has_stride else ""
+            default = f" = {literal(value)}" if plan.changes_channels or plan.has_stride else ""
             arguments.append(f"{name}: {kind}{default}")
         return arguments
 

@@ -7,6 +7,7 @@ together, `2 * c / 2` to `c`; floats are left as they are written, for the last 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
@@ -185,6 +186,8 @@ def is_whole(value: object) -> bool:
 
 def literal(value: object) -> str:
     """Source of a number, a word or a symbol."""
+    if isinstance(value, float):
+        return re.sub(r"e([+-])0", r"e\1", repr(value))  # 1e-6, as a person writes it
     return value.text if isinstance(value, Symbol) else repr(value)
 
 
