@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
+from operator_examples import APPLIED
+from shipped import ROOT
+
 import archcompiler
+from archcompiler.backends import NAMES
+from archcompiler.backends.backend import backend
+from archcompiler.emit.format import format_source
 from archcompiler.verify import verify
 
 SHUFFLE = {
@@ -139,3 +147,70 @@ def test_no_statement_of_forward_is_broken_over_lines() -> None:
     )
     lines = text.partition("def forward")[2].splitlines()[1:]
     assert all(line.count("(") == line.count(")") for line in lines), text
+
+
+GOLDEN = (ROOT / "tests" / "golden").glob("*/spec.toml")
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, str]:
+    """Files of all kinds, for every unit and for every mask, by their names."""
+    found = {}
+    for spec in GOLDEN:
+        network = archcompiler.compile(spec)
+        for name in NAMES:
+            found[f"{network.name}_{name}"] = network.for_backend(name).source
+        found[f"{network.name}_deploy"] = network.deployed.source
+        found[f"{network.name}_memory"] = network.recomputing(0.4).source
+    return found
+
+
+def test_no_line_is_longer_than_those_of_the_formatter(sources: dict[str, str]) -> None:
+    helpers = (
+        backend(name).helper(applied.op, applied.dims) for name in NAMES for applied in APPLIED
+    )
+    texts = {helper.source for helper in helpers if helper is not None}
+    lines = "\n\n\n".join([*sources.values(), format_source("\n\n\n".join(texts))]).splitlines()
+    assert [line for line in lines if len(line) > 88] == []
+
+
+def test_a_long_title_is_broken_between_words() -> None:
+    title = "A convolution " + "and one more " * 12
+    text = printed(
+        {"conv": {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"}}, title=title
+    )
+    first, second, *_ = text.splitlines()[1:]
+    assert len(first) <= 88
+    assert f"{first.strip()} {second.strip()}".startswith(f'"""{title[:120]}')
+
+
+def test_shapes_are_said_of_what_a_stride_is_used_for() -> None:
+    def shapes(**conv: Any) -> str:
+        steps = {"conv": {"op": "conv", "channels": "c", "kernel": 3, **conv}}
+        network = archcompiler.compile(
+            {
+                "name": "net",
+                "input": [3, 16, 16],
+                "classes": 4,
+                "unit": "own",
+                "stem": {"type": "conv", "channels": 4},
+                "stages": [{"channels": 8, "before": 1, "stride": conv.get("stride", 1)}],
+                "blocks": {"own": {"steps": steps}},
+            }
+        )
+        return network.source.partition("class Own(nn.Module):")[2].splitlines()[3].strip()
+
+    before = "(N, in_channels, H, W) to (N, channels, "
+    assert shapes() == f"{before}H, W)."
+    assert shapes(stride=2) == f"{before}H / 2, W / 2), sizes rounded."
+
+
+def test_files_pass_a_type_checker(sources: dict[str, str], tmp_path: Path) -> None:
+    api = pytest.importorskip("mypy.api")
+    for name, source in sources.items():
+        if not name.endswith("_memory"):  # hooks into autograd have no types
+            (tmp_path / f"{name}.py").write_text(source)
+    # A call of a module is `Any` in PyTorch, and mypy has no types for lambdas with defaults.
+    options = ["--strict", "--disable-error-code=no-any-return", "--disable-error-code=misc"]
+    said, _, code = api.run([*options, "--cache-dir", str(tmp_path / "cache"), str(tmp_path)])
+    assert code == 0, said

@@ -18,7 +18,7 @@ _BATCH_NORM: Final = Helper(
     "BatchNorm",
     '''
 class BatchNorm(nnx.Module):
-    """Batch normalisation; the running variance is of unbiased ones, as PyTorch has it."""
+    """Batch normalisation; the running variance is of unbiased ones, as in PyTorch."""
 
     def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         self.eps, self.momentum = eps, momentum

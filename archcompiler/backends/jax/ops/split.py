@@ -19,7 +19,7 @@ _SHUFFLE: Final = Helper(
     "shuffle",
     '''
 def shuffle(x: Array, groups: int) -> Array:
-    """Channels of `groups` dealt out in turn: the first of each group, the second, and so on."""
+    """Channels of `groups` dealt out in turn: the first of each group, the second, …"""
     dealt = x.reshape(*x.shape[:-1], groups, -1).swapaxes(-1, -2)
     return dealt.reshape(x.shape)
 '''.strip(),
