@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal
+
+from archcompiler.language import symbol
 
 _PLAIN = (bool, int, float, str, tuple, type(None))
 _TIGHT = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant)
+_UNBRACKETED: Final[Mapping[str, tuple[tuple[type[ast.AST], ...], ...]]] = {
+    "+": ((ast.Add, ast.Mult, ast.USub), (ast.Mult, ast.USub)),
+    "*": ((ast.Mult, ast.USub), (ast.USub,)),
+}
+"""Operators that need no brackets to the left of another, and to the right."""
 
 
 def text(value: Any) -> str:
@@ -15,7 +23,7 @@ def text(value: Any) -> str:
         return f'"{value}"'
     if isinstance(value, tuple):
         return f"({', '.join(map(text, value))}{',' if len(value) == 1 else ''})"
-    return repr(value) if isinstance(value, _PLAIN) else str(value)
+    return symbol.literal(value) if isinstance(value, _PLAIN) else str(value)
 
 
 def given(value: Any, default: Any) -> bool:
@@ -35,7 +43,20 @@ def called(function: str, *arguments: str, **options: tuple[Any, Any]) -> str:
 
 def atom(expression: str) -> str:
     """The expression in brackets, unless operators cannot tear it apart."""
+    return _bracketed(expression, ())
+
+
+def joined(operator: Literal["+", "*"], operands: Sequence[str]) -> str:
+    """A sum or a product from left to right, in as few brackets as that takes."""
+    left, right = _UNBRACKETED[operator]
+    first, *others = operands
+    return f" {operator} ".join([_bracketed(first, left), *(_bracketed(o, right) for o in others)])
+
+
+def _bracketed(expression: str, operators: tuple[type[ast.AST], ...]) -> str:
+    """The expression in brackets, unless it is tight or one of these operators is its outermost."""
     if expression.isidentifier():
         return expression
     body = ast.parse(expression, mode="eval").body
-    return expression if isinstance(body, _TIGHT) else f"({expression})"
+    plain = isinstance(body, ast.BinOp | ast.UnaryOp) and isinstance(body.op, operators)
+    return expression if plain or isinstance(body, _TIGHT) else f"({expression})"

@@ -57,6 +57,10 @@ class Record(Protocol):
     def call(self) -> Call | None: ...
 
     @property
+    def parts(self) -> Call | None:
+        """All the parts of a map, of which an operator with an `index` and `of` is one."""
+
+    @property
     def helper(self) -> Callable[[int], Helper] | None:
         """What the printed text needs the file to define, in so many dimensions."""
 

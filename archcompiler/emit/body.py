@@ -11,7 +11,7 @@ from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import Value
 from archcompiler.emit.batch_norms import batch_norm
 from archcompiler.emit.constructor import constructor, reads
-from archcompiler.emit.lines import Body, Call, Line
+from archcompiler.emit.lines import Body, Call, Line, Part
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block
 from archcompiler.language import symbol
@@ -20,7 +20,7 @@ from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
-from archcompiler.ops import ArgumentError, Operator
+from archcompiler.ops import ArgumentError, Operator, split
 
 
 class Bodies:
@@ -64,6 +64,8 @@ class Bodies:
             line = None
             if condition is not False and not _empty(plan, rule):
                 widths = tuple(channels[i] for i in inputs)
+                if isinstance(condition, Symbol):
+                    widths = tuple(symbol.assumed(w, condition, True) for w in widths)
                 line = self._line(plan, use, rule, inputs, widths, channels, body)
             if line is None and isinstance(condition, Symbol):
                 line = self._handed_on(rule, inputs[0], alias[rule.otherwise], channels)
@@ -75,8 +77,8 @@ class Bodies:
                     other = alias[rule.otherwise]
                     line = _under(line, condition.text, other)
                     if not self._same_width(plan, rule):
-                        widths = condition, channels[rule.name], channels[other]
-                        channels[rule.name] = symbol.choose(*widths)
+                        given, instead = channels[rule.name], channels[other]
+                        channels[rule.name] = symbol.choose(condition, given, instead)
                 body.lines.append(line)
             name = alias[rule.name]
         body.output = name
@@ -192,6 +194,12 @@ class Bodies:
             attribute = f"self.{name}" if module else None
             return self.backend.expression(op, values, dims, module=attribute)
 
+        part = None
+        if record.parts is not None and isinstance(op, split.Part) and isinstance(op.of, int):
+            whole = record.parts
+            part = Part(
+                op.index, op.of, lambda x: Value(whole(op, [self.backend.map(x[0], dims)], dims))
+            )
         return Line(
             name,
             inputs,
@@ -199,6 +207,7 @@ class Bodies:
             module,
             weighted=op.role in ("conv", "linear"),
             comment=op.formula,
+            part=part,
         )
 
     def _called(self, name: str) -> Call:
@@ -278,7 +287,7 @@ def _on_self(op: Operator, plan: ClassPlan, body: Body) -> Operator:
             return tuple(map(moved, value))
         if isinstance(value, Symbol):
             text = re.sub(r"(?<![\w.])[a-z_]\w*", attribute, value.text)
-            return replace(value, text=text)
+            return Symbol(text, value.level, value.whole)
         return value
 
     given = {f.name: getattr(op, f.name) for f in fields(op) if f.init}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import Any
 
 from archcompiler.backends.backend import Frame
@@ -10,10 +11,13 @@ from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.forward import forward
 from archcompiler.emit.lines import Body
 from archcompiler.emit.plan import ClassPlan
-from archcompiler.ir import TensorType
+from archcompiler.ir import Block, TensorType
 from archcompiler.ir.kinds import HEAD, STEM
 from archcompiler.ir.strides import stride
+from archcompiler.language.symbol import literal
 
+WIDTH = 84
+"""Columns of a line in a class, by the formatter's own width."""
 AXES = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 """What docstrings call the axes of a map."""
 
@@ -28,13 +32,14 @@ class ClassPrinter:
         """The class, not yet formatted."""
         frame = self.bodies.backend.frame
         lines_of_init = constructor(body, frame.absent)
-        signature = self._signature(plan, "\n".join(lines_of_init))
+        used = "\n".join(lines_of_init)
+        signature = self._signature(plan, used)
         if frame.handed is not None:
             signature += ["*", ": ".join(frame.handed)]
         begun = [frame.begin, *lines_of_init] if frame.begin else lines_of_init
         lines = [
             f"class {plan.name}({frame.module}):",
-            *_indented(_docstring(plan, frame), 1),
+            *_indented(_docstring(plan, frame, strided=reads(used, "stride")), 1),
             "",
             f"    def __init__({', '.join(signature)}) -> None:",
             *_indented(begun or ["pass"], 2),
@@ -61,15 +66,17 @@ class ClassPrinter:
             arguments.append("stride: int = 1")
         for name, value in self.bodies.used(plan).items():
             kind = plan.type_of(name)
-            default = f" = {value!r}" if plan.changes_channels or plan.has_stride else ""
+            default = f" = {literal(value)}" if plan.changes_channels or plan.has_stride else ""
             arguments.append(f"{name}: {kind}{default}")
         return arguments
 
 
-def _docstring(plan: ClassPlan, frame: Frame) -> list[str]:
+def _docstring(plan: ClassPlan, frame: Frame, *, strided: bool) -> list[str]:
+    """Its lines; `strided` says whether the class does anything with its `stride`."""
     title = (plan.definition.title or f"Block `{plan.definition.name}`").strip().rstrip(".")
     text = " ".join(title.split())
-    return [f'"""{_safe(text)}.', "", _shapes(plan, frame), '"""']
+    first, *more = wrap(f'"""{_safe(text)}.', WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [first, *more, "", *wrap(_shapes(plan, frame, strided), WIDTH), '"""']
 
 
 def _safe(text: str) -> str:
@@ -78,33 +85,37 @@ def _safe(text: str) -> str:
     return printable.replace("\\", "\\\\").replace('"', '\\"').strip()
 
 
-def _shapes(plan: ClassPlan, frame: Frame) -> str:
+def _shapes(plan: ClassPlan, frame: Frame, strided: bool) -> str:
     axes, shape = AXES[plan.shapes[0][0].dims], frame.shape
     if plan.kind == STEM:
-        channels, sizes, rounded = _reduced(plan, axes)
-        return f"(N, {shape('in_channels', axes)}) to (N, {shape(channels, sizes)}){rounded}."
+        sizes, rounded = _reduced(plan.blocks[0], axes)
+        after = shape(plan.blocks[0].output_type.channels, sizes)
+        return f"(N, {shape('in_channels', axes)}) to (N, {after}){rounded}."
     if plan.kind == HEAD:
         channels = plan.shapes[0][0].channels
         return f"(N, {shape(channels, axes)}) to logits (N, num_classes)."
-    if plan.has_stride:
+    if plan.has_stride and strided:
         smaller = shape("channels", [f"{axis} / stride" for axis in axes])
         return f"(N, {shape('in_channels', axes)}) to (N, {smaller}), sizes rounded up."
     if all(a == b for a, b in plan.shapes):
         return f"Keeps the shape (N, {shape('channels', axes)})."
     before = "in_channels" if plan.changes_channels else "channels"
-    return f"(N, {shape(before, axes)}) to (N, {shape(*_output(plan, axes))})."
+    width, sizes = _output(plan, axes)
+    rounded = ""
+    reduced = {_reduced(block, axes) for block in plan.blocks}
+    if plan.has_stride and len(reduced) == 1:
+        sizes, rounded = reduced.pop()
+    return f"(N, {shape(before, axes)}) to (N, {shape(width, sizes)}){rounded}."
 
 
-def _reduced(plan: ClassPlan, axes: tuple[str, ...]) -> tuple[int, list[str], str]:
-    """The output's shape of a block that is there once, by its strides, and how sizes come out."""
-    (block,) = plan.blocks
+def _reduced(block: Block, axes: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """The output's sizes of a block, by its strides, and how they come out."""
     strides = [stride(block, axis) for axis in range(len(axes))]
-    sizes = [f"{a} / {s}" if s > 1 else a for a, s in zip(axes, strides, strict=True)]
-    rounded = ", sizes rounded" if any(s > 1 for s in strides) else ""
-    return block.output_type.channels, sizes, rounded
+    sizes = tuple(f"{a} / {s}" if s > 1 else a for a, s in zip(axes, strides, strict=True))
+    return sizes, ", sizes rounded" if any(s > 1 for s in strides) else ""
 
 
-def _output(plan: ClassPlan, axes: tuple[str, ...]) -> tuple[str, list[str]]:
+def _output(plan: ClassPlan, axes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     """The output's shape, as far as it is the same for all uses."""
     outputs = [b for _, b in plan.shapes]
     channels = _channels(plan, outputs)
@@ -114,7 +125,7 @@ def _output(plan: ClassPlan, axes: tuple[str, ...]) -> tuple[str, list[str]]:
             sizes.append(axis)
         else:
             sizes.append("1" if all(b.size[i] == 1 for b in outputs) else "…")
-    return channels, sizes
+    return channels, tuple(sizes)
 
 
 def _channels(plan: ClassPlan, outputs: list[TensorType]) -> str:

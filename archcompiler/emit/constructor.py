@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from archcompiler.emit.groups import Group, groups
+from archcompiler.emit.groups import groups, lines_of
 from archcompiler.emit.lines import Body, Line
 
 
@@ -15,12 +15,21 @@ def constructor(body: Body, absent: str) -> list[str]:
     `absent` is what stands in the attribute of a module that is not there.
     """
     made = [f"self.{attribute} = {name}" for attribute, name in body.kept.items()]
+    entered = None
+    """The condition under which the last statement stands."""
     for item in groups(body):
-        if isinstance(item, Line):
-            if item.module:
-                made.append(f"self.{item.name} = {item.module}")
-        else:
-            made += _conditional(item, absent)
+        test = None if isinstance(item, Line) else item.test
+        if test is not None and test.own:
+            made.append(f"{test.attribute} = {absent if test.is_module else test.condition}")
+            entered = None
+        modules = [f"self.{line.name} = {line.module}" for line in lines_of(item) if line.module]
+        if test is not None and modules:
+            if entered != test.condition:
+                made.append(f"if {test.condition}:")
+            modules = [f"    {module}" for module in modules]
+        if modules:
+            entered = None if test is None else test.condition
+        made += modules
     if body.batch_norms:
         entries = (f'"{name}": {norm}' for name, norm in body.batch_norms.items())
         made.append(f"self.batch_norms = {{{', '.join(entries)}}}")
@@ -39,16 +48,3 @@ def reads(text: str, name: str) -> bool:
 @lru_cache(maxsize=64)
 def _names(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"(?<![\w.])[^\W\d]\w*\b(?!=)", text))
-
-
-def _conditional(group: Group, absent: str) -> list[str]:
-    test, is_module = group.test
-    condition = group.result.condition
-    if not is_module:
-        return [f"{test} = {condition}"]
-    modules = [line for line in group.lines if line.module]
-    return [
-        f"{test} = {absent}",
-        f"if {condition}:",
-        *(f"    self.{line.name} = {line.module}" for line in modules),
-    ]

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field
 
 from archcompiler.backends.backend import Frame
 from archcompiler.backends.record import Value
-from archcompiler.emit.groups import Group, Item, groups
+from archcompiler.emit.groups import Group, Item, Parts, groups, lines_of
 from archcompiler.emit.lines import Body, Line
 from archcompiler.language.definition import X
 from archcompiler.spec.names import EMITTED
 
-WIDE = 100
-"""Characters up to which a choice is one expression."""
+WIDE = 80
+"""Characters of a statement of a method that fit on a line of the formatter."""
 LONG = 66
 """Characters from which an expression with several inputs is broken up."""
 SHORT = 40
@@ -47,22 +47,25 @@ def _hoisted(items: list[Item]) -> list[Item]:
             order.append(item)
             continue
         last = order[-1]
-        if _name(last) in item.reads or isinstance(last, Group):
+        if _made(last) & item.reads or isinstance(last, Group):
             order.append(item)
             continue
-        known = [i for i, other in enumerate(order) if _name(other) in item.reads]
+        known = [i for i, other in enumerate(order) if _made(other) & item.reads]
         at = known[-1] + 1 if known else 0
         order.insert(at, item._replace(hoisted=True))
     return order
 
 
-def _name(item: Item) -> str:
-    return item.result.name if isinstance(item, Group) else item.name
+def _made(item: Item) -> set[str]:
+    """What an item gives to others."""
+    return {item.result.name} if isinstance(item, Group) else {i.name for i in lines_of(item)}
 
 
 def _inputs(item: Item) -> list[str]:
     if isinstance(item, Line):
         return list(item.inputs)
+    if isinstance(item, Parts):
+        return [*item.lines[0].inputs, *([item.otherwise] if item.test else [])]
     inner = {line.name for line in item.lines}
     return [i for line in item.lines for i in line.inputs if i not in inner] + [item.otherwise]
 
@@ -93,6 +96,7 @@ class _Writer:
     """Whether (N, C) is to be returned, and not a map of one pixel; None for what there is."""
     kept: frozenset[str] = frozenset()
     """Variables that hold what is read when all this is done."""
+    wide: int = WIDE
     statements: list[str] = field(default_factory=list)
     values: dict[str, Value] = field(default_factory=lambda: {X: Value(X)})
     pending: dict[str, _Pending] = field(default_factory=dict)
@@ -112,6 +116,8 @@ class _Writer:
             self.written = False
             if isinstance(item, Group):
                 self._group(item)
+            elif isinstance(item, Parts):
+                self._parts(item)
             else:
                 self._line(item)
         if self.output in self.pending:
@@ -164,18 +170,30 @@ class _Writer:
                 line.weighted and part.weights and len(part.value.text) > SHORT
             ):
                 self._assign(name, self._own_name(name))
-        parts = [
-            self.pending.pop(name) for name in dict.fromkeys(line.inputs) if name in self.pending
-        ]
-        inlined = {part.line.name: part.value for part in parts}
-        values = [inlined.get(name) or self.values[name] for name in line.inputs]
+        while parts := [
+            self.pending[name] for name in dict.fromkeys(line.inputs) if name in self.pending
+        ]:
+            value = self._applied(line)
+            said = f"return {value.text}" + (f"  # {line.comment}" if line.comment else "")
+            if len(said) <= self.wide:
+                break
+            longest = max(parts, key=lambda part: len(part.value.text)).line.name
+            self._assign(longest, self._own_name(longest))
+        value = self._applied(line)
+        for part in parts:
+            del self.pending[part.line.name]
         return _Pending(
-            line.call(values),
+            value,
             line,
             max((part.weights for part in parts), default=0) + line.weighted,
             1 + max((part.depth for part in parts), default=0),
             line.comment or next((part.comment for part in parts if part.comment), ""),
         )
+
+    def _applied(self, line: Line) -> Value:
+        """The line applied to the texts of its inputs, whether these are written down or not."""
+        known = {name: self.pending[name].value for name in line.inputs if name in self.pending}
+        return line.call([known.get(name) or self.values[name] for name in line.inputs])
 
     def _stands_aside(self, pending: _Pending, line: Line) -> bool:
         """Whether an expression is a branch of its own, too long to be written where it ends."""
@@ -244,10 +262,31 @@ class _Writer:
         return all(reader == here for reader in readers) and name != self.output
 
     def _maker(self, name: str) -> Item | None:
-        return next((item for item in self.items if _name(item) == name), None)
+        return next((item for item in self.items if name in _made(item)), None)
 
     def _feeds_group(self, name: str) -> bool:
-        return any(isinstance(item, Group) and name in _inputs(item) for item in self.items)
+        """Whether lines under a condition read a value, or all the parts of it are taken."""
+        return any(not isinstance(item, Line) and name in _inputs(item) for item in self.items)
+
+    def _parts(self, item: Parts) -> None:
+        """All the parts of a map, in one statement."""
+        first = item.lines[0]
+        assert first.part is not None
+        text = first.part.whole([self.values[first.inputs[0]]]).text
+        self.written = True
+        if item.test is not None:
+            other = self._map(self.values[item.otherwise])
+            others = ", ".join([other] * first.part.of)
+            there = (
+                f"{item.test.attribute} is not None" if item.test.is_module else item.test.attribute
+            )
+            text = f"{text} if {there} else ({others})"
+        variables = []
+        for line in item.lines:
+            variables.append(self._side_name(line.name))
+            self._flush(variables[-1])
+            self.values[line.name] = Value(variables[-1])
+        self._say(f"{', '.join(variables)} = {text}")
 
     def _group(self, group: Group) -> None:
         for name in [n for n in self.pending if n in group.reads or self.pending[n].weights]:
@@ -256,7 +295,7 @@ class _Writer:
         name, other = group.result.name, self.values[group.otherwise]
         waiting = [pending.value.text for pending in self.pending.values()]
         inner = _Writer(
-            list(group.lines),
+            list(group.items),
             name,
             self.taken,
             self.frame,
@@ -266,6 +305,7 @@ class _Writer:
                 for key, value in self.values.items()
                 if self._later(key) or any(_mentions(text, value.text) for text in waiting)
             ),
+            wide=self.wide - 4,
         )
         inner.values = dict(self.values)
         *before, last = inner.write()
@@ -276,18 +316,19 @@ class _Writer:
             text = self._map(Value(text, inner.returned.flat))
             if other.flat:
                 other, held, reads = Value(self._map(other)), X, group.reads
-        test, is_module = group.test
+        test, is_module = group.test.attribute, group.test.is_module
         self.reading = frozenset(self.values[name].text for name in reads)
         variable = self._result_name(group, held)
         self._flush(variable)
         self.reading = frozenset()
-        if not before and variable != other.text and len(text) + len(other.text) < WIDE:
-            choice = (
-                f"{other.text} if {test} is None else {text}"
-                if is_module
-                else f"{text} if {test} else {other.text}"
-            )
-            self._say(f"{variable} = {choice}", group.result.comment)
+        choice = (
+            f"{other.text} if {test} is None else {text}"
+            if is_module
+            else f"{text} if {test} else {other.text}"
+        )
+        said = f"{variable} = {choice}"
+        if not before and variable != other.text and len(said) <= self.wide:
+            self._say(said, group.result.comment)
         else:
             if variable != other.text:
                 self._say(f"{variable} = {other.text}")

@@ -1,25 +1,45 @@
-"""Lines under one condition, which are printed and run together."""
+"""Lines that are printed and run together: those under one condition, and parts of one map."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from archcompiler.emit.lines import Body, Line
 
 
-class Group(NamedTuple):
-    """Lines one after the other under one condition."""
+class Test(NamedTuple):
+    """The attribute that tells whether lines under a condition are there."""
+
+    attribute: str
+    is_module: bool
+    """Whether it is a module or a `None`, and not a flag."""
+    condition: str
+    own: bool
+    """Whether it is these lines that set it, and not others under the same condition."""
+
+
+class Parts(NamedTuple):
+    """Lines that are all the parts of one map, in their order."""
 
     lines: tuple[Line, ...]
-    flag: str
-    """The attribute that tells whether it is there, if none of its lines has a module."""
+    test: Test | None = None
+
+    @property
+    def otherwise(self) -> str:
+        return self.lines[0].otherwise
+
+
+class Group(NamedTuple):
+    """What stands one after the other under one condition."""
+
+    items: tuple[Line | Parts, ...]
+    test: Test
     hoisted: bool = False
 
     @property
-    def test(self) -> tuple[str, bool]:
-        """What tells whether it is there, and whether that is a `None` or a flag."""
-        module = next((line.name for line in self.lines if line.module), None)
-        return (f"self.{module}", True) if module else (f"self.{self.flag}", False)
+    def lines(self) -> tuple[Line, ...]:
+        return tuple(line for item in self.items for line in lines_of(item))
 
     @property
     def result(self) -> Line:
@@ -40,35 +60,90 @@ class Group(NamedTuple):
         return {i for line in self.lines for i in line.inputs} - names | {self.otherwise}
 
 
-Item = Line | Group
+Item = Line | Parts | Group
+
+
+def lines_of(item: Item) -> tuple[Line, ...]:
+    return (item,) if isinstance(item, Line) else item.lines
 
 
 def groups(body: Body) -> list[Item]:
     """Lines with neighbours under the same condition put together, as long as nothing outside
     reads what another than the last of them makes.
     """
-    names = {line.name for line in body.lines}
-    last: dict[str, int] = {body.output: len(body.lines)}
-    """The last line that reads each value."""
-    for at, line in enumerate(body.lines):
-        for name in (*line.inputs, line.otherwise):
-            last[name] = max(last.get(name, 0), at)
+    entries = list(_with_parts(body.lines))
+    last: dict[str, int] = {body.output: len(entries)}
+    """The last entry that reads each value."""
+    for at, entry in enumerate(entries):
+        for line in lines_of(entry):
+            for name in (*line.inputs, line.otherwise):
+                last[name] = max(last.get(name, 0), at)
+    tests = _tests(body)
+    told: set[str] = set()
     items: list[Item] = []
     start = 0
-    while start < len(body.lines):
-        line = body.lines[start]
+    while start < len(entries):
+        entry, condition = entries[start], lines_of(entries[start])[0].condition
         end = start + 1
-        if line.condition is None:
-            items.append(line)
+        if condition is None:
+            items.append(entry)
         else:
-            for stop in range(start + 1, len(body.lines)):
-                if body.lines[stop].condition != line.condition:
+            for stop in range(start + 1, len(entries)):
+                if lines_of(entries[stop])[0].condition != condition:
                     break
-                if all(last.get(other.name, 0) <= stop for other in body.lines[start:stop]):
+                inner = [line for other in entries[start:stop] for line in lines_of(other)]
+                alone = all(last.get(line.name, 0) <= stop for line in inner)
+                if alone and isinstance(entries[stop], Line):
                     end = stop + 1
+            attribute, is_module = tests[condition]
+            makes = [f"self.{line.name}" for e in entries[start:end] for line in lines_of(e)]
+            own = attribute in makes if is_module else condition not in told
+            test = Test(attribute, is_module, condition, own)
+            told.add(condition)
+            if isinstance(entry, Parts) and end == start + 1:
+                items.append(entry._replace(test=test))
+            else:
+                items.append(Group(tuple(entries[start:end]), test))
+        start = end
+    return items
+
+
+def _with_parts(lines: list[Line]) -> Iterator[Line | Parts]:
+    """The lines, with all the parts of a map where the first of them stands."""
+    kinds: dict[tuple[object, ...], list[Line]] = {}
+    for line in lines:
+        if line.part is not None:
+            kinds.setdefault(_kind(line), []).append(line)
+    for line in lines:
+        alike = kinds.get(_kind(line), []) if line.part is not None else []
+        if line.part is None or [*range(line.part.of)] != sorted(_number(other) for other in alike):
+            yield line
+        elif line is alike[0]:
+            yield Parts(tuple(sorted(alike, key=_number)))
+
+
+def _kind(line: Line) -> tuple[object, ...]:
+    assert line.part is not None
+    return line.inputs, line.part.of, line.condition, line.otherwise
+
+
+def _number(line: Line) -> int:
+    assert line.part is not None
+    return line.part.number
+
+
+def _tests(body: Body) -> dict[str, tuple[str, bool]]:
+    """For each condition an attribute: the first module under it, or else a flag."""
+    names = {line.name for line in body.lines}
+    found: dict[str, tuple[str, bool]] = {}
+    for line in body.lines:
+        if line.condition is None or (line.condition in found and found[line.condition][1]):
+            continue
+        if line.module:
+            found[line.condition] = f"self.{line.name}", True
+        elif line.condition not in found:
             flag = f"has_{line.name}"
             while flag in names:
                 flag += "_"
-            items.append(Group(tuple(body.lines[start:end]), flag))
-        start = end
-    return items
+            found[line.condition] = f"self.{flag}", False
+    return found

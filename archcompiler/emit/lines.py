@@ -13,6 +13,15 @@ Call = Callable[[Sequence[Value]], Value]
 """A step applied to its inputs."""
 
 
+class Part(NamedTuple):
+    """One of the equal parts of a map."""
+
+    number: int
+    of: int
+    whole: Call
+    """All of them together, applied to the map."""
+
+
 class Line(NamedTuple):
     """One step that is there: `name = call(inputs)`."""
 
@@ -27,6 +36,7 @@ class Line(NamedTuple):
     weighted: bool = False
     """Whether it is one of the things that a line of code is about: a layer or a block."""
     comment: str = ""
+    part: Part | None = None
 
 
 @dataclass

@@ -186,7 +186,7 @@ def _evaluate(node: ast.expr, names: Mapping[str, Value], exact: bool = True) ->
             condition = _evaluate(test, names, exact)
             if isinstance(condition, Symbol):
                 a, b = _evaluate(body, names, exact), _evaluate(orelse, names, exact)
-                return a if a == b else symbol.choose(condition, a, b)
+                return symbol.choose(condition, a, b)
             return _evaluate(body if condition else orelse, names)
         case ast.Call(func=ast.Name(id=function), args=args):
             if function == "floor" and (quotient := _floored(args, names)) is not None:
@@ -238,11 +238,7 @@ def _either(every: bool, values: list[Value]) -> Value:
         return False
     if not open_values:
         return every
-    return (
-        open_values[0]
-        if len(open_values) == 1
-        else symbol.both(list(open_values), "and" if every else "or")
-    )
+    return symbol.both(list(open_values), "and" if every else "or")
 
 
 def _compared(
@@ -252,7 +248,7 @@ def _compared(
     names: Mapping[str, Value],
     exact: bool,
 ) -> Value:
-    results = []
+    results: list[Value] = []
     a = _evaluate(left, names, exact)
     for op, right in zip(ops, comparators, strict=True):
         b = _evaluate(right, names, exact)
@@ -266,7 +262,8 @@ def _compared(
         else:
             results.append(function(a, b))
         left, a = right, b
-    return results[0] if len(results) == 1 else _either(True, results)
+    unknown = [result for result in results if isinstance(result, Symbol)]
+    return symbol.between(unknown) if len(unknown) == len(results) else _either(True, results)
 
 
 def _called(node: ast.expr, function: str, values: list[Value]) -> Value:

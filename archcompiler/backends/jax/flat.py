@@ -12,7 +12,7 @@ def flatten(dims: int) -> Helper:
     size, product = _AXES[dims].replace("·", ", "), _AXES[dims]
     source = f'''
 def flatten(x: Array) -> Array:
-    """(N, {size}, C) to (N, C·{product}), channels first as PyTorch's weights expect them."""
+    """(N, {size}, C) to (N, C·{product}), channels first as PyTorch's weights are."""
     return jnp.moveaxis(x, -1, 1).reshape(x.shape[0], -1)
 '''
     return Helper("flatten", source.strip())

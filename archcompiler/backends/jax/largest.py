@@ -15,10 +15,11 @@ LARGEST: Final = Helper(
     "largest",
     '''
 def largest(x: Array, axes: tuple[int, ...], *, shared: bool = False) -> Array:
-    """The largest element along axes; of equal ones the first has its gradient, or all share it.
+    """The largest element along axes; its gradient is that of the first, or of all.
 
-    XLA may compute x again for a gradient, rounded otherwise: no element need equal the largest,
-    and the gradient of `jnp.max` is then divided by zero. One has the largest index in any case.
+    XLA may compute x again for a gradient, rounded otherwise: no element need equal the
+    largest, and the gradient of `jnp.max` is then divided by zero. One has the largest
+    index in any case.
     """
 
     @jax.custom_jvp
@@ -47,7 +48,7 @@ LARGER: Final = Helper(
 def larger(x: Array, y: Array) -> Array:
     """The larger of two; equal ones share its gradient.
 
-    That of `jnp.maximum` compares both with the result, which XLA may have rounded otherwise.
+    That of `jnp.maximum` compares both with the result, which XLA may round otherwise.
     """
     return jnp.where(x > y, x, jnp.where(x < y, y, x / 2 + y / 2))
 '''.strip(),

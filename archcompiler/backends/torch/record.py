@@ -34,6 +34,7 @@ class TorchOp(NamedTuple):
     module: Callable[[Any, int], str] | None = None
     """The expression that makes the module, for an operator and a number of dimensions."""
     call: Call | None = None
+    parts: Call | None = None
     helper: Callable[[int], Helper] | None = None
     """What the printed text needs the file to define, in so many dimensions."""
     helped: Callable[[Any], bool] = always

@@ -6,6 +6,7 @@ import pytest
 
 from archcompiler.backends.python import atom, called, text
 from archcompiler.backends.torch import Value, expression, torch_op
+from archcompiler.language.symbol import Symbol
 from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import operator
 
@@ -34,11 +35,11 @@ def printed(kind: str, *texts: str, dims: int = 2, **arguments: object) -> str:
             "nn.Conv2d(8, 8, (1, 7), padding=(0, 6), dilation=2)",
         ),
         ("batch_norm", {}, "nn.BatchNorm2d(8)"),
-        ("batch_norm", {"eps": 2e-5, "momentum": 0.1}, "nn.BatchNorm2d(8, eps=2e-05)"),
+        ("batch_norm", {"eps": 2e-5, "momentum": 0.1}, "nn.BatchNorm2d(8, eps=2e-5)"),
         ("linear", {"features": 3}, "nn.Linear(8, 3)"),
         ("linear", {"features": 3, "bias": False}, "nn.Linear(8, 3, bias=False)"),
         ("dropout", {"probability": 0.5}, "nn.Dropout(0.5)"),
-        ("layer_norm", {}, "ChannelLayerNorm(8, eps=1e-06)"),
+        ("layer_norm", {}, "ChannelLayerNorm(8, eps=1e-6)"),
     ],
 )
 def test_modules(kind: str, arguments: dict[str, object], expected: str) -> None:
@@ -56,13 +57,17 @@ NEAREST = 'F.interpolate(y, scale_factor=2, mode="nearest")'
     [
         ("relu", ["y"], {}, "F.relu(y)"),
         ("sigmoid", ["y"], {}, "torch.sigmoid(y)"),
-        ("max_pool", ["x"], {"kernel": 3, "ceil": True}, "F.max_pool2d(x, 3, 3, ceil_mode=True)"),
+        ("max_pool", ["x"], {"kernel": 3, "ceil": True}, "F.max_pool2d(x, 3, ceil_mode=True)"),
         ("global_avg_pool", ["x"], {}, "F.adaptive_avg_pool2d(x, 1)"),
         ("upsample", ["y"], {"mode": "nearest"}, NEAREST),
         ("gate", ["t", "m"], {}, "torch.addcmul(t, t, m)"),
         ("gate", ["t", "a + b"], {"learning": "naive"}, "t * (a + b)"),
         ("add", ["f(x)", "y", "a + b"], {}, "f(x) + y + (a + b)"),
+        ("add", ["a + b * c", "d * e"], {}, "a + b * c + d * e"),
         ("mul", ["a + b", "m[0]"], {}, "(a + b) * m[0]"),
+        ("mul", ["a * b", "c * d"], {}, "a * b * (c * d)"),
+        ("scale", ["a * b"], {"factor": -0.5}, "a * b * -0.5"),
+        ("scale", ["a + b"], {"factor": Symbol("self.n / 2")}, "(a + b) * (self.n / 2)"),
         ("maximum", ["a", "b", "c"], {}, "torch.maximum(torch.maximum(a, b), c)"),
         ("concat", ["a", "b"], {}, "torch.cat([a, b], dim=1)"),
         ("channel_norm", ["y"], {}, "F.normalize(y, dim=1)"),
@@ -81,7 +86,9 @@ def test_calls(kind: str, texts: list[str], arguments: dict[str, object], expect
 @pytest.mark.parametrize(("dims", "mode"), [(1, "linear"), (2, "bilinear"), (3, "trilinear")])
 def test_other_dimensions(dims: int, mode: str) -> None:
     assert printed("relu", "y", dims=dims) == "F.relu(y)"
-    assert printed("max_pool", "y", dims=dims, kernel=2) == f"F.max_pool{dims}d(y, 2, 2)"
+    assert printed("max_pool", "y", dims=dims, kernel=2) == f"F.max_pool{dims}d(y, 2)"
+    pool = printed("avg_pool", "y", dims=dims, kernel=3, stride=2)
+    assert pool == f"F.avg_pool{dims}d(y, 3, 2)"
     assert printed("interpolate", "y", "x", dims=dims) == (
         f'F.interpolate(y, size=x.shape[-{dims}:], mode="{mode}", align_corners=True)'
     )
@@ -108,8 +115,8 @@ def test_a_vector_is_flattened_once_and_made_a_map_where_one_is_needed() -> None
 
 
 def test_texts_of_values() -> None:
-    assert [text(v) for v in (3, 0.5, True, (1, 7), (2,), "none")] == [
-        "3", "0.5", "True", "(1, 7)", "(2,)", '"none"'
+    assert [text(v) for v in (3, 0.5, 1e-6, True, (1, 7), (2,), "none")] == [
+        "3", "0.5", "1e-6", "True", "(1, 7)", "(2,)", '"none"'
     ]  # fmt: skip
     assert called("f", "x", a=(1, 1), b=(2, 1)) == "f(x, b=2)"
     assert [atom(t) for t in ("x", "f(x)", "x.y[0]", "-x", "a * b")] == [

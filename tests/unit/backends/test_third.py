@@ -26,6 +26,7 @@ from archcompiler.lower.network import dialect
 class Record(NamedTuple):
     module: Callable[[Any, int], str] | None = None
     call: Call | None = None
+    parts: Call | None = None
     helper: Callable[[int], Helper] | None = None
     helped: Callable[[Any], bool] = always
     flat: Flat = "never"

@@ -29,6 +29,13 @@ UNITS: dict[str, dict[str, Any]] = {
             "act": {"op": "leaky_relu", "slope": "slope / 2"},
         },
     },
+    "quotient": {
+        "options": {"share": 0.5},
+        "steps": {
+            "conv": {"op": "conv", "channels": "c", "kernel": 3, "stride": "stride"},
+            "scale": {"op": "scale", "factor": "share / 2"},
+        },
+    },
     "let": {
         "options": {"reach": 1},
         "let": {"side": "2 * reach + 1"},

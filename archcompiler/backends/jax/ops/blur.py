@@ -17,7 +17,7 @@ _BLUR_POOL: Final = Helper(
     "blur_pool",
     '''
 def blur_pool(x: Array, kernel: int = 3, stride: int = 2) -> Array:
-    """A binomial filter of each channel, then every `stride`-th position; edges are reflected."""
+    """A binomial filter of each channel at each `stride`-th position; edges reflect."""
     row = [1, 2, 1] if kernel == 3 else [1, 4, 6, 4, 1]
     for axis in range(1, x.ndim - 1):
         pads = [(0, 0)] * x.ndim

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from archcompiler.backends.jax.ops.conv import UNIFORM
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.writing import made
-from archcompiler.backends.python import atom, called, text
+from archcompiler.backends.python import called, joined, text
 from archcompiler.backends.record import Helper
 from archcompiler.ops.channelwise import Affine, ChannelConv, KernelOf, LayerScale, Scale
 
@@ -111,7 +111,7 @@ def _read_affine() -> Iterable[Reader]:
 
 
 def _scale(op: Scale, x: Sequence[str], dims: int) -> str:
-    return f"{atom(x[0])} * {text(op.factor)}"
+    return joined("*", [*x, text(op.factor)])
 
 
 def _read_scale() -> Iterable[Reader]:

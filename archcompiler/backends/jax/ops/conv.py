@@ -26,7 +26,7 @@ CONV: Final = Helper(
     "Conv",
     '''
 class Conv(nnx.Conv):
-    """A convolution with PyTorch's arguments, weights by `conv_init` and its initial biases."""
+    """A convolution by PyTorch's arguments; its weights start by `conv_init`."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from archcompiler.backends.jax.largest import LARGER
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.writing import position
-from archcompiler.backends.python import atom, called
+from archcompiler.backends.python import called, joined
 from archcompiler.ops.axes import axes
 from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 def _add(op: Add, x: Sequence[str], dims: int) -> str:
-    return " + ".join([x[0], *map(atom, x[1:])])
+    return joined("+", x)
 
 
 def _mul(op: Mul, x: Sequence[str], dims: int) -> str:
-    return " * ".join(map(atom, x))
+    return joined("*", x)
 
 
 def _gate(op: Gate, x: Sequence[str], dims: int) -> str:
     if op.learning == "naive":
-        return " * ".join(map(atom, x))
+        return joined("*", x)
     trunk, mask = x
-    return f"(1 + {atom(mask)}) * {atom(trunk)}"
+    return joined("*", [joined("+", ["1", mask]), trunk])
 
 
 def _concat(op: Concat, x: Sequence[str], dims: int) -> str:

@@ -18,9 +18,9 @@ _BATCH_NORM: Final = Helper(
     "BatchNorm",
     '''
 class BatchNorm(nnx.Module):
-    """Batch normalisation; the running variance is of unbiased ones, as PyTorch has it."""
+    """Batch normalisation; the running variance is of unbiased ones, as in PyTorch."""
 
-    def __init__(self, channels: int, *, eps: float = 1e-05, momentum: float = 0.1) -> None:
+    def __init__(self, channels: int, *, eps: float = 1e-5, momentum: float = 0.1) -> None:
         self.eps, self.momentum = eps, momentum
         self.scale = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
@@ -49,7 +49,7 @@ class BatchNorm(nnx.Module):
 _SPATIAL_NORM: Final = Helper(
     "spatial_norm",
     '''
-def spatial_norm(x: Array, *, eps: float = 1e-05) -> Array:
+def spatial_norm(x: Array, *, eps: float = 1e-5) -> Array:
     """Each channel's map to zero mean and unit variance."""
     axes = tuple(range(1, x.ndim - 1))
     mean, var = jnp.mean(x, axes, keepdims=True), jnp.var(x, axes, keepdims=True)

@@ -24,9 +24,10 @@ def edges(
     padding: Sequence[int],
     ceil: bool,
 ) -> list[tuple[int, int]]:
-    """Pixels that windows need before and after each axis of a map, by PyTorch's rule of sizes.
+    """Pixels that windows need before and after each axis, by PyTorch's rule of sizes.
 
-    In ceil mode a last window may hang over the edge, if it starts inside the map or its padding.
+    In ceil mode a last window may hang over the edge, if it starts inside the map or
+    its padding.
     """
     found = []
     for pixels, reach, step, pad in zip(size, extent, stride, padding):

@@ -33,8 +33,8 @@ def resize(
         else:
             place = (jnp.arange(new, dtype=x.dtype) + 0.5) * (old / new) - 0.5
         place = jnp.clip(place, 0, old - 1)
-        # Row i has the share that each old pixel has in new pixel i: a product of matrices is
-        # faster than picking pixels, and so is its derivative.
+        # Row i has the share that each old pixel has in new pixel i: a product of
+        # matrices is faster than picking pixels, and so is its derivative.
         shares = jnp.maximum(0, 1 - jnp.abs(place[:, None] - jnp.arange(old, dtype=x.dtype)))
         x = jnp.moveaxis(jnp.tensordot(shares, x, (1, axis), precision="highest"), 0, axis)
     return x

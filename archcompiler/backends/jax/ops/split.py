@@ -19,7 +19,7 @@ _SHUFFLE: Final = Helper(
     "shuffle",
     '''
 def shuffle(x: Array, groups: int) -> Array:
-    """Channels of `groups` dealt out in turn: the first of each group, the second, and so on."""
+    """Channels of `groups` dealt out in turn: the first of each group, the second, …"""
     dealt = x.reshape(*x.shape[:-1], groups, -1).swapaxes(-1, -2)
     return dealt.reshape(x.shape)
 '''.strip(),
@@ -36,8 +36,12 @@ def take(x: Array, like: Array, axis: int, last: bool = False) -> Array:
 )
 
 
+def _parts(op: Part, x: Sequence[str], dims: int) -> str:
+    return f"jnp.split({x[0]}, {text(op.of)}, axis=-1)"
+
+
 def _part(op: Part, x: Sequence[str], dims: int) -> str:
-    return f"jnp.split({x[0]}, {text(op.of)}, axis=-1)[{text(op.index)}]"
+    return f"{_parts(op, x, dims)}[{text(op.index)}]"
 
 
 def _read_part() -> Iterable[Reader]:
@@ -103,7 +107,7 @@ def _flatten(op: Flatten, x: Sequence[str], dims: int) -> str:
 
 RECORDS: Final = {
     "flatten": JaxOp(call=_flatten, flat="made"),  # read by the linear layer's
-    "part": JaxOp(call=_part, readers=_read_part),
+    "part": JaxOp(call=_part, parts=_parts, readers=_read_part),
     "shuffle": JaxOp(call=_shuffle, helper=lambda dims: _SHUFFLE, readers=_read_shuffle),
     "transpose": JaxOp(call=_transpose, readers=_read_transpose),
     "take": JaxOp(call=_take, helper=lambda dims: _TAKE, readers=_read_take),

@@ -33,8 +33,8 @@ _ADAPTIVE_MAX: Final = Helper(
     "adaptive_max_pool",
     '''
 def adaptive_max_pool(x: Array, size: Sequence[int]) -> Array:
-    """The largest of as many windows along each axis, which overlap where they have to."""
-    # The last axis first: of equal elements that in the first row is taken, as PyTorch does.
+    """The largest of as many windows along each axis, which may have to overlap."""
+    # The last axis first: of equal ones that in the first row is taken, as in torch.
     for axis in range(len(size), 0, -1):
         old, new = x.shape[axis], size[axis - 1]
         windows = [(i * old // new, -(-(i + 1) * old // new)) for i in range(new)]

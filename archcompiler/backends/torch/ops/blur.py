@@ -25,7 +25,7 @@ _FILTERS: Final = {
 def _helper(dims: int) -> Helper:
     source = f'''
 class BlurPool(nn.Module):
-    """A binomial filter of each channel, then every `stride`-th position; edges are reflected."""
+    """A binomial filter of each channel at each `stride`-th position; edges reflect."""
 
     def __init__(self, kernel: int = 3, stride: int = 2) -> None:
         super().__init__()

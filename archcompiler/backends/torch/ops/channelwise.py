@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.python import atom, called, text
+from archcompiler.backends.python import called, joined, text
 from archcompiler.backends.record import Helper
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.channelwise import Affine, ChannelConv, KernelOf, LayerScale, Scale
@@ -105,7 +105,7 @@ def _read_affine() -> Iterable[Reader]:
 
 
 def _scale(op: Scale, x: Sequence[str], dims: int) -> str:
-    return f"{atom(x[0])} * {text(op.factor)}"
+    return joined("*", [*x, text(op.factor)])
 
 
 def _read_scale() -> Iterable[Reader]:

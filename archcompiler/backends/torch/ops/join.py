@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.python import atom, called
+from archcompiler.backends.python import called, joined
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import axes, dimension
 from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def _add(op: Add, x: Sequence[str], dims: int) -> str:
-    return " + ".join([x[0], *map(atom, x[1:])])
+    return joined("+", x)
 
 
 def _mul(op: Mul, x: Sequence[str], dims: int) -> str:
-    return " * ".join(map(atom, x))
+    return joined("*", x)
 
 
 def _gate(op: Gate, x: Sequence[str], dims: int) -> str:
     if op.learning == "naive":
-        return " * ".join(map(atom, x))
+        return joined("*", x)
     trunk, mask = x
     return called("torch.addcmul", trunk, trunk, mask)
 

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading, Seen
 
 
+def _window(op: MaxPool | AvgPool) -> list[str]:
+    """The kernel, and the stride where it is another."""
+    return list(dict.fromkeys([text(op.kernel), text(op.stride)]))
+
+
 def _max_pool(op: MaxPool, x: Sequence[str], dims: int) -> str:
     return called(
         f"F.max_pool{dims}d",
         *x,
-        text(op.kernel),
-        text(op.stride),
+        *_window(op),
         padding=(op.padding, 0),
         dilation=(op.dilation, 1),
         ceil_mode=(op.ceil, False),
@@ -32,8 +36,7 @@ def _avg_pool(op: AvgPool, x: Sequence[str], dims: int) -> str:
     return called(
         f"F.avg_pool{dims}d",
         *x,
-        text(op.kernel),
-        text(op.stride),
+        *_window(op),
         padding=(op.padding, 0),
         ceil_mode=(op.ceil, False),
         count_include_pad=(op.count_include_pad, True),

@@ -24,7 +24,7 @@ _DROP_PATH: Final = Helper(
     "DropPath",
     '''
 class DropPath(nn.Module):
-    """Zeroes all of an image's map with this probability while training, and scales the others."""
+    """In training, zeroes an image's map with this probability, and scales others."""
 
     def __init__(self, probability: float) -> None:
         super().__init__()

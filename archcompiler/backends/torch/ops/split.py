@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading, Seen
 
 
+def _parts(op: Part, x: Sequence[str], dims: int) -> str:
+    return f"{atom(x[0])}.chunk({text(op.of)}, dim=1)"
+
+
 def _part(op: Part, x: Sequence[str], dims: int) -> str:
-    return f"{atom(x[0])}.chunk({text(op.of)}, dim=1)[{text(op.index)}]"
+    return f"{_parts(op, x, dims)}[{text(op.index)}]"
 
 
 def _read_part() -> Iterable[Reader]:
@@ -132,7 +136,9 @@ def _flatten(op: Flatten, x: Sequence[str], dims: int) -> str:
 
 RECORDS: Final = {
     "flatten": TorchOp(call=_flatten, flat="made"),  # read by the linear layer's
-    "part": TorchOp(call=_part, readers=_read_part, uncounted=frozenset({"aten::chunk"})),
+    "part": TorchOp(
+        call=_part, parts=_parts, readers=_read_part, uncounted=frozenset({"aten::chunk"})
+    ),
     "shuffle": TorchOp(
         call=_shuffle,
         readers=_read_shuffle,
