@@ -73,7 +73,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
         from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
 
         files = list_all(data, recipe.seed)
-        require_fit(loaded, spec, (3, height, width), files.train.classes)
+        require_fit(loaded, spec, (3, height, width), len(files.train.classes))
         _require_images(loaded, len(files.test), "test")
         size, split = (height, width), _judging(len(files.validation))
         view = usual_view(data, size)
@@ -133,7 +133,7 @@ def open_split(
         files = list_split(data, recipe.seed, split)
         if classes is not None:
             files = files.renumbered(numbers(files.classes, classes, place), classes)
-        require_fit(loaded, spec, (3, height, width), files.classes)
+        require_fit(loaded, spec, (3, height, width), len(files.classes))
         _require_images(loaded, len(files), split)
         view = view or usual_view(data, (height, width))
         return OpenedSplit(
