@@ -206,7 +206,7 @@ def test_unreadable_images_by_the_policy(photographs: tuple[Path, Path], tmp_pat
     found = json.loads(done.stdout)
     assert [Path(one["image"]).name for one in found["unreadable"]] == ["2.PNG"]
     assert len(found["images"]) == 7
-    assert "W733" in done.stderr
+    assert "W733]: 1 image was left out, as it cannot be read" in done.stderr
     assert "`.txt` files (1)" in done.stderr
     # What the run was told, where nothing is said.
     assert "W733" in _invoke("predict", run, folder, "--set", "data.on_error=skip").stderr
