@@ -43,9 +43,24 @@ def require_inside(loaded: LoadedRecipe, spec: Spec) -> None:
         )
 
 
+def require_one_output(loaded: LoadedRecipe, spec: Spec) -> None:
+    """Raise CompileError E703 for a head of several outputs: the loss takes all logits for one."""
+    outputs = spec.head.outputs or {}
+    if len(outputs) > 1:
+        raise CompileError(
+            error(
+                "E703",
+                f"`{spec.name}` has {len(outputs)} outputs, but every image has one label",
+                loaded.span(("data",), "key"),
+                notes=("what `archcompiler build` writes can be trained on several elsewhere",),
+            )
+        )
+
+
 def require_usual_fit(loaded: LoadedRecipe, spec: Spec) -> None:
     """Raise CompileError E703 as far as it need not be known what is in the files."""
     data, (_, height, width) = loaded.recipe.data, image_of(loaded, spec)
+    require_one_output(loaded, spec)
     if isinstance(data, Small):
         require_fit(loaded, spec, _padded(data, data.shape, spec), data.classes)
     else:

@@ -16,6 +16,7 @@ from archcompiler.runner.classes import numbers
 from archcompiler.runner.data.fitting import (
     image_of,
     require_fit,
+    require_one_output,
     require_small_fit,
     single_class,
     small_crop,
@@ -67,6 +68,7 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
     """
     recipe, data = loaded.recipe, loaded.recipe.data
     _, height, width = image_of(loaded, spec)
+    require_one_output(loaded, spec)
     if isinstance(data, Folder):
         data = with_workers(data)
         from archcompiler.runner.data.listing import list_all

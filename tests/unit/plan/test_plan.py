@@ -315,6 +315,7 @@ def test_json_has_the_same_numbers() -> None:
         (("attention56_cifar", "--recipe", "smoke", "--set", "data.pad=3"), "E703"),
         (("attention56_cifar", "--set", "input=[1, 32, 32]"), "E703"),
         (("attention56_ecg",), "E703"),
+        (("attention56_cifar", "--set", "head.outputs={ age = 7, colour = 3 }"), "E703"),
         (("attention565",), "E101"),
     ],
 )
