@@ -37,9 +37,20 @@ def page(text: str, *, err: bool = False, styled: bool = False) -> None:
     _write("".join(p if p.startswith(kept) else _visible(p) for p in parts), err=err)
 
 
+def file(text: str) -> None:
+    """Print what could as well be written to a file, the same bytes; a person gets a page, and so
+    does a stream that Python has put in place of the process's own.
+    """
+    if sys.stdout.isatty() or not hasattr(sys.stdout, "buffer"):
+        page(text)
+    else:
+        raw(text)
+
+
 def raw(content: str | bytes) -> None:
     """Print a file as it is, a text in UTF-8: what reads it is no person."""
-    data = content.encode() if isinstance(content, str) else content
+    # A name of a file may be no text at all.
+    data = content.encode(errors="surrogateescape") if isinstance(content, str) else content
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)

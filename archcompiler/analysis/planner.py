@@ -280,6 +280,8 @@ class Planner:
         kept = _Way("kept", needs, BYTES * step.type.numel, beside)
         if op.random:
             yield kept
+        elif saved.output and op.compares:
+            return
         elif op.parameters:
             yield replace(kept, names=((step.name,),))
         elif known.output == step.name:

@@ -18,7 +18,7 @@ from archcompiler.cli.compiling import SpecArgument, compile_all
 from archcompiler.cli.destination import Destination
 from archcompiler.cli.options import choice, root_option, set_option, specs_argument
 from archcompiler.cli.report import report as report_diagnostics
-from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
+from archcompiler.cli.tabling import SUFFIXES, TableFormat, print_table, table_options
 from archcompiler.cli.writing import format_of, write_output
 from archcompiler.compiler import CompiledNetwork, at_size
 from archcompiler.config.files import Files
@@ -202,7 +202,7 @@ def command(
     color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     text = _render(reports, keys, format, caption, label, color=color)
     if output is None or output.is_stream:
-        terminal.page(text, styled=color)
+        print_table(text, format, styled=color)
     else:
         write_output(output.path, text.encode())
         terminal.line(output.path)

@@ -101,7 +101,7 @@ def command(
     else:
         text = (csv_of if format == "csv" else text_of)(found.images)
     if output is None or output.is_stream:
-        terminal.page(text)
+        (terminal.page if format == "text" else terminal.file)(text)
     else:
         # A name of a file may be no text at all.
         write_output(output.path, text.encode(errors="surrogateescape"))

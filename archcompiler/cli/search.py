@@ -14,7 +14,7 @@ from archcompiler.cli.command import Command
 from archcompiler.cli.compiling import SpecArgument, space_wanted
 from archcompiler.cli.destination import Destination, DestinationPath
 from archcompiler.cli.options import SpecPath, UserPath, root_option
-from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
+from archcompiler.cli.tabling import SUFFIXES, TableFormat, print_table, table_options
 from archcompiler.cli.writing import format_of, require_apart, write_output
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def command(
         # First: it may find other files there, and then nothing should be written.
         written = write_specs(result, shown, folder)
     if output is None or output.is_stream:
-        terminal.page(text, styled=color)
+        print_table(text, format, styled=color)
     else:
         write_output(output.path, text.encode())
         terminal.line(output.path)

@@ -15,7 +15,7 @@ from archcompiler.cli.destination import Destination
 from archcompiler.cli.ending import ended_by
 from archcompiler.cli.options import RunPath, SpecPath, grace_option, root_option
 from archcompiler.cli.report import report
-from archcompiler.cli.tabling import SUFFIXES, TableFormat, table_options
+from archcompiler.cli.tabling import SUFFIXES, TableFormat, print_table, table_options
 from archcompiler.cli.writing import format_of, require_apart, write_output
 from archcompiler.runner.system.place import ALONE, read_place
 from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
@@ -197,7 +197,7 @@ def _conclude(
     color = output is None and sys.stdout.isatty() and "NO_COLOR" not in os.environ
     text = _render(summary, format, color=color)
     if output is None or output.is_stream:
-        terminal.page(text, styled=color)
+        print_table(text, format, styled=color)
     else:
         write_output(output.path, text.encode())
         terminal.line(output.path)

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeVar
 
 import click
 
+from archcompiler import terminal
 from archcompiler.cli.destination import DestinationPath
 from archcompiler.cli.options import choice
 
@@ -42,3 +43,11 @@ def table_options(example: str) -> Callable[[F], F]:
         )(command)
 
     return add
+
+
+def print_table(text: str, format: TableFormat, *, styled: bool) -> None:
+    """Print a table for people, or what one in another format has in a file."""
+    if format == "table":
+        terminal.page(text, styled=styled)
+    else:
+        terminal.file(text)

@@ -121,7 +121,7 @@ class Bodies:
             op = self.dialect.kept(written)
             if op is None:
                 return None
-            channels[rule.name] = op.out(widths)
+            channels[rule.name] = _out(plan, rule, op, widths)
             norm = batch_norm(use, rule, written, widths, self.dialect)
             fold = use.definition.folds.get(rule.name)
             if norm and (fold is None or self._condition(plan, use, fold.norm) is not False):
@@ -170,7 +170,8 @@ class Bodies:
             else:
                 widths[rule.name] = widths[rule.otherwise]
             if isinstance(called, OperatorTarget):
-                widths[rule.name] = called.make(inputs, self.dialect.dims).out(inputs)
+                made = called.make(inputs, self.dialect.dims)
+                widths[rule.name] = _out(plan, rule, made, inputs)
             elif called is not None:
                 widths[rule.name] = self._width(called.use(inputs[0], self.dialect.library, ()))
             name = rule.name
@@ -297,6 +298,24 @@ def _on_self(op: Operator, plan: ClassPlan, body: Body) -> Operator:
 
 _SIZES = ("in_channels", "channels", "stride", "num_classes", "dropout")
 """Arguments of a class that are no options of its block."""
+
+
+def _out(plan: ClassPlan, rule: Rule, op: Operator, widths: tuple[Any, ...]) -> Any:
+    """Channels that an operator gives. A sum or a product has those of the input with more than
+    one, and whether `channels // 4` is one is not seen.
+    """
+    found = op.out(widths)
+    if found not in widths or all(width == found for width in widths):
+        return found
+    there = [(u, b) for u, b in zip(plan.uses, plan.blocks, strict=True) if _there(u, rule)]
+
+    def has_them(input: str) -> bool:
+        return all(_given_width(u, b, input) == _given_width(u, b, rule.name) for u, b in there)
+
+    if has_them(rule.inputs[widths.index(found)]):
+        return found
+    others = (width for name, width in zip(rule.inputs, widths, strict=True) if has_them(name))
+    return next(others, symbol.apply("max", list(widths), whole=True))
 
 
 def _given_width(use: Use, block: Block, name: str) -> int:

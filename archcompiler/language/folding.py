@@ -29,14 +29,14 @@ def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
     """
     steps = definition.steps
     for rule in definition.steps:
+        rule = _by_now(steps, rule)
         if _named(definition, rule, TRAINING) and rule.otherwise == rule.inputs[0]:
             steps = _without(steps, rule, rule.otherwise) or steps
     folds: dict[str, Fold] = {}
     for norm in steps:
         if not _named(definition, norm, batch_norms):
             continue
-        # As it stands by now: what it reads may have another name.
-        norm = next(rule for rule in steps if rule.name == norm.name)
+        norm = _by_now(steps, norm)
         layer = next((rule for rule in steps if rule.name in norm.inputs), None)
         if layer is None or layer.name in folds or not _named(definition, layer, LAYERS):
             continue
@@ -48,6 +48,11 @@ def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
         biased = layer._replace(arguments={**layer.arguments, "bias": bias})
         steps = tuple(biased if rule.name == layer.name else rule for rule in rest)
     return replace(definition, steps=steps, folds=folds)
+
+
+def _by_now(steps: Steps, rule: Rule) -> Rule:
+    """A step as it stands among these: what it reads may have another name."""
+    return next(step for step in steps if step.name == rule.name)
 
 
 def _named(definition: Definition, rule: Rule, operators: Container[str]) -> bool:

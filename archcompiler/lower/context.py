@@ -18,7 +18,7 @@ from archcompiler.language.expression import (
 )
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use, frozen
-from archcompiler.ops import ArgumentError
+from archcompiler.ops import ArgumentError, Operator, ShapeError
 
 MAX_STEPS = 20_000
 """Different blocks and all of their steps, a unit or module of a row being one each.
@@ -203,10 +203,10 @@ class Context:
             op = self.dialect.kept(
                 called.make(tuple(value.type.channels for value in inputs), x.dims)
             )
-            simplified = None if op is None else op.simplified
-            if simplified is None:
+            kept = None if op is None else _plainest(op, tuple(value.type for value in inputs))
+            if kept is None:
                 return inputs[0]
-            return builder.add(rule.name, simplified, *inputs, origin=origin)
+            return builder.add(rule.name, kept, *inputs, origin=origin)
         if rule.repeat is not None:
             count = rule.repeat.evaluate(use.names)
             if not isinstance(count, int) or isinstance(count, bool) or count < 0:
@@ -225,6 +225,22 @@ class Context:
             return builder.add(rule.name, row, *inputs, origin=origin)
         block = self.block(called.use(x.channels, self.dialect.library, origin), x)
         return builder.add(rule.name, block, *inputs, origin=origin)
+
+
+def _plainest(op: Operator, inputs: tuple[TensorType, ...]) -> Operator | None:
+    """What does the same for these inputs; None where that is nothing, whatever their size.
+
+    What they do not fit stays as it is, or nobody would see that they do not.
+    """
+    simplified = op.simplified
+    if simplified is None and not op.keeps_size:
+        return op
+    if simplified is not op:
+        try:
+            op.shape(inputs)
+        except ShapeError:
+            return op
+    return simplified
 
 
 def _same(channels: int, count: int) -> list[int]:

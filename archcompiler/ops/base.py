@@ -162,6 +162,13 @@ class Operator:
         return False
 
     @property
+    def compares(self) -> bool:
+        """Whether its derivative looks for its output among its input: one that is made again is
+        not the other to the bit.
+        """
+        return False
+
+    @property
     def recalled(self) -> bool:
         """Whether what autograd keeps of it beyond maps comes again when it is computed again."""
         return False

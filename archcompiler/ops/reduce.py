@@ -70,6 +70,10 @@ class Reduce(Operator):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0,), output=True) if self.how == "max" else Saved()
 
+    @property
+    def compares(self) -> bool:
+        return self.how == "max"
+
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         # The gradient of a maximum is dealt out to all that are equal to it.
         return output.numel if self.how == "max" else 0

@@ -57,6 +57,10 @@ class Part(View):
     def simplified(self) -> Operator | None:
         return None if self.of == 1 else self
 
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
     def out(self, channels: tuple[Number, ...]) -> Number:
         return channels[0] // self.of
 
@@ -130,7 +134,7 @@ class Flatten(View):
             return result.exhausted
         if x.size != sides:
             raise ShapeError(
-                f"flatten expects {words(self.size, self.dims)} pixels, but gets {x.pixel_words}",
+                f"flatten expects a map of {words(self.size, self.dims)}, but gets {x.pixel_words}",
                 result,
                 help="an adaptive pooling before it gives every input one size",
             )

@@ -15,6 +15,7 @@ from archcompiler.analysis.state_memory import state_memory
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ops.cost import BYTES
+from archcompiler.runner.data.fitting import require_usual_fit
 from archcompiler.runner.recipe.batches import require_batches
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.keeping import has_all_gradients, image_bytes, planned
@@ -125,8 +126,10 @@ def make_plan(
 
     Keys of `speed` stand in place of the recipe's. Raises CompileError E702 for too many
     iterations, for `speed.memory` that is too little, or for a batch or shards that cannot be split
-    over the processes, and E707 for shards on an accelerator that does not repeat to the bit.
+    over the processes, E703 for a data set that is not for the network, and E707 for shards on an
+    accelerator that does not repeat to the bit.
     """
+    require_usual_fit(loaded, network.spec)
     device = None if machines.accelerator is None else "cuda"
     require_shards(loaded, machines.processes, machines.strategy, device)
     recipe, iterations = _settled(network, loaded, machines, images)

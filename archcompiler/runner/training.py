@@ -84,9 +84,9 @@ def train(job: Job) -> Outcome:
     hardware = hardware_for(job.network, job.loaded, here, job.strategy)
     count = replicas(job.loaded.recipe.speed, here.size)
     with (
+        ExitStack() as last,
         hardware.computing(),
         explained(job.loaded.recipe, count),
-        StopSignals(grace=job.grace, several=here.size > 1) as signals,
         unrepeatable(job.warn if here.first else None),
         joined(here, hardware.device, job.loaded.recipe.speed.shards) as world,
     ):
@@ -94,6 +94,8 @@ def train(job: Job) -> Outcome:
         ready = prepare(job.network, job.loaded, hardware, here, job.strategy)
         goes_on = job.resume and job.folder.started
         initial = None if goes_on or job.init is None else begin_with(job.init, job.network)
+        # Until now one ends the process at once, which has nothing to save.
+        signals = last.enter_context(StopSignals(grace=job.grace, several=here.size > 1))
         with explained(ready.recipe, count), _alone(job, world) as warnings:
             large = large_batch(job.loaded, ready.recipe.batch_size, len(ready.data.train))
             slow = hardware.emulated(job.loaded)

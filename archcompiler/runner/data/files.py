@@ -20,10 +20,12 @@ def bad_data(message: str, *notes: str, help: str | None = None) -> CompileError
 
 def unreadable(missed: Mapping[str, str]) -> Diagnostic:
     """W733 about files that were left out, with the reason for each."""
-    images = "1 image was" if len(missed) == 1 else f"{len(missed):,} images were"
+    several = len(missed) != 1
+    images = f"{len(missed):,} images were" if several else "1 image was"
     listed = [f"`{path}`: {reason}" for path, reason in sorted(missed.items())[:5]]
     more = [f"and {len(missed) - 5:,} more"] if len(missed) > 5 else []
-    return warning("W733", f"{images} left out, as they cannot be read", notes=[*listed, *more])
+    they = "they" if several else "it"
+    return warning("W733", f"{images} left out, as {they} cannot be read", notes=[*listed, *more])
 
 
 def require_read(images: int, missed: Mapping[str, str]) -> None:

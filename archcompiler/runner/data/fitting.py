@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
-from archcompiler.runner.data.images import Images
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Folder, Small
 from archcompiler.spec.model import Spec
+
+if TYPE_CHECKING:
+    from archcompiler.runner.data.images import Images
 
 
 def image_of(loaded: LoadedRecipe, spec: Spec) -> tuple[int, int, int]:
@@ -40,17 +43,51 @@ def require_inside(loaded: LoadedRecipe, spec: Spec) -> None:
         )
 
 
+def require_one_output(loaded: LoadedRecipe, spec: Spec) -> None:
+    """Raise CompileError E703 for a head of several outputs: the loss takes all logits for one."""
+    outputs = spec.head.outputs or {}
+    if len(outputs) > 1:
+        raise CompileError(
+            error(
+                "E703",
+                f"`{spec.name}` has {len(outputs)} outputs, but every image has one label",
+                loaded.span(("data",), "key"),
+                notes=("what `archcompiler build` writes can be trained on several elsewhere",),
+            )
+        )
+
+
+def require_usual_fit(loaded: LoadedRecipe, spec: Spec) -> None:
+    """Raise CompileError E703 unless images of a data set that is always the same fit.
+
+    A folder stands for whatever a network is given, also by a trainer of one's own: its images are
+    brought to the network's size.
+    """
+    data = loaded.recipe.data
+    if isinstance(data, Small):
+        image_of(loaded, spec)
+        require_one_output(loaded, spec)
+        require_fit(loaded, spec, _padded(data, data.shape, spec), data.classes)
+
+
 def require_small_fit(loaded: LoadedRecipe, spec: Spec, data: Small, images: Images) -> None:
     channels, height, width = images.pixels.shape[1:]
+    shape = _padded(data, (channels, height, width), spec)
+    require_fit(loaded, spec, shape, len(images.classes))
+
+
+def _padded(data: Small, shape: tuple[int, int, int], spec: Spec) -> tuple[int, int, int]:
+    """An image of this shape as the network is given it."""
+    channels, height, width = shape
     if channels == 1 and data.grey == "repeat":
         channels = spec.input[0]
-    shape = (channels, height + 2 * data.pad, width + 2 * data.pad)
-    require_fit(loaded, spec, shape, images.classes)
+    return channels, height + 2 * data.pad, width + 2 * data.pad
 
 
 def require_fit(
-    loaded: LoadedRecipe, spec: Spec, shape: tuple[int, int, int], classes: tuple[str, ...]
+    loaded: LoadedRecipe, spec: Spec, shape: tuple[int, int, int], classes: int
 ) -> None:
+    """Raise CompileError E703 unless images of so many classes fit."""
     found: list[Diagnostic] = []
     name, kind = spec.name, loaded.recipe.data.type
     if shape != spec.input:
@@ -62,13 +99,13 @@ def require_fit(
                 help=_shape_help(shape, spec.input),
             )
         )
-    if len(classes) != spec.classes:
+    if classes != spec.classes:
         found.append(
             error(
                 "E703",
-                f"`{name}` has {spec.classes} classes, but `{kind}` has {len(classes)}",
+                f"`{name}` has {spec.classes} classes, but `{kind}` has {classes}",
                 loaded.span(("data",), "key"),
-                help=f"`--set classes={len(classes)}` changes the spec for this run",
+                help=f"`--set classes={classes}` changes the spec for this run",
             )
         )
     data = loaded.recipe.data

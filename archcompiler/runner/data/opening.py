@@ -16,6 +16,7 @@ from archcompiler.runner.classes import numbers
 from archcompiler.runner.data.fitting import (
     image_of,
     require_fit,
+    require_one_output,
     require_small_fit,
     single_class,
     small_crop,
@@ -67,13 +68,14 @@ def open_data(loaded: LoadedRecipe, spec: Spec, device: torch.device) -> OpenedD
     """
     recipe, data = loaded.recipe, loaded.recipe.data
     _, height, width = image_of(loaded, spec)
+    require_one_output(loaded, spec)
     if isinstance(data, Folder):
         data = with_workers(data)
         from archcompiler.runner.data.listing import list_all
         from archcompiler.runner.data.streamed import StreamedTest, StreamedTraining
 
         files = list_all(data, recipe.seed)
-        require_fit(loaded, spec, (3, height, width), files.train.classes)
+        require_fit(loaded, spec, (3, height, width), len(files.train.classes))
         _require_images(loaded, len(files.test), "test")
         size, split = (height, width), _judging(len(files.validation))
         view = usual_view(data, size)
@@ -133,7 +135,7 @@ def open_split(
         files = list_split(data, recipe.seed, split)
         if classes is not None:
             files = files.renumbered(numbers(files.classes, classes, place), classes)
-        require_fit(loaded, spec, (3, height, width), files.classes)
+        require_fit(loaded, spec, (3, height, width), len(files.classes))
         _require_images(loaded, len(files), split)
         view = view or usual_view(data, (height, width))
         return OpenedSplit(

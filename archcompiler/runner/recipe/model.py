@@ -85,6 +85,10 @@ class Pixels(Model):
 class Small(Pixels):
     """A data set that lives on the device as bytes."""
 
+    shape: ClassVar[tuple[int, int, int]]
+    """(C, H, W) of an image."""
+    classes: ClassVar[int]
+
     pad: Annotated[int, Field(ge=0, le=1024)] = 0
     """Black pixels added on every side: 2 makes 28×28 into 32×32."""
     grey: Literal["keep", "repeat"] = "keep"
@@ -94,6 +98,9 @@ class Small(Pixels):
 class Embedded(Small):
     """10,000 + 2,000 images of Fashion-MNIST that come with the package."""
 
+    shape = (1, 28, 28)
+    classes = 10
+
     type: Literal["embedded"] = "embedded"
     mean: Colour = (0.2860,)
     std: Spread = (0.3530,)
@@ -101,6 +108,9 @@ class Embedded(Small):
 
 class FashionMnist(Small):
     """Fashion-MNIST from IDX files, packed or not."""
+
+    shape = (1, 28, 28)
+    classes = 10
 
     type: Literal["fashion_mnist"] = "fashion_mnist"
     mean: Colour = (0.2860,)
@@ -112,6 +122,9 @@ class FashionMnist(Small):
 class Cifar10(Small):
     """CIFAR-10, the binary or the python version."""
 
+    shape = (3, 32, 32)
+    classes = 10
+
     type: Literal["cifar10"] = "cifar10"
     mean: Colour = (0.4914, 0.4822, 0.4465)
     std: Spread = (0.2470, 0.2435, 0.2616)
@@ -121,6 +134,9 @@ class Cifar10(Small):
 
 class Cifar100(Small):
     """CIFAR-100 with its fine labels, the binary or the python version."""
+
+    shape = (3, 32, 32)
+    classes = 100
 
     type: Literal["cifar100"] = "cifar100"
     mean: Colour = (0.5071, 0.4865, 0.4409)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
+
+_LINE_BREAK: Final = re.compile("[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+"""What `str.splitlines` takes for one."""
 
 
 class Prediction(NamedTuple):
@@ -22,8 +26,12 @@ class Prediction(NamedTuple):
 
 
 def text_of(predictions: Sequence[Prediction]) -> str:
-    """A line for each image."""
-    return "".join(f"{p.image}  {p}\n" for p in predictions)
+    """A line for each image, whatever it and the classes are called."""
+    return "".join(f"{_LINE_BREAK.sub(_escaped, f'{p.image}  {p}')}\n" for p in predictions)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def csv_of(predictions: Sequence[Prediction]) -> str:

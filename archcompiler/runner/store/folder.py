@@ -15,7 +15,7 @@ from archcompiler.files import make_folder, sweep, write_whole
 from archcompiler.runner.recipe.loading import LoadedRecipe
 from archcompiler.runner.recipe.model import Recipe
 from archcompiler.runner.store.record import initial, is_record, record_text
-from archcompiler.runner.store.writing import unwritable
+from archcompiler.runner.store.writing import no_place, unwritable
 from archcompiler.runner.system.place import launch_name
 
 
@@ -82,12 +82,12 @@ class RunFolder:
             return False
 
     def make(self) -> None:
-        """Make the folder. Raises CompileError E710."""
+        """Make the folder. Raises CompileError E705 or E710."""
         try:
             make_folder(self.checkpoints)
         except OSError as exc:
             place = self.checkpoints if self.path.is_dir() else self.path
-            raise CompileError(unwritable(place, exc, [])) from None
+            raise CompileError(no_place(place, exc)) from None
 
     def prepare(
         self,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
-from archcompiler.runner.store.writing import unwritable
+from archcompiler.runner.store.writing import no_place
 
 _HELD = frozenset({errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 """What the system says where another process has the lock."""
@@ -29,13 +29,13 @@ def locked(path: Path) -> Iterator[bool]:
     one name. No child inherits the lock, so that nothing outlives its owner. On NFS it holds
     between machines if they mount it with locks, as is the default.
 
-    Raises CompileError: E741 if another process holds it, E710 if it cannot be written.
+    Raises CompileError: E741 if another process holds it, E705 or E710 if it cannot be written.
     """
     try:
         # Without a buffer: what a full disk does not take is not written again when it is closed.
         file = path.open("ab+", buffering=0)
     except OSError as exc:
-        raise CompileError(unwritable(path, exc, [])) from None
+        raise CompileError(no_place(path, exc)) from None
     with file:
         try:
             _lock(file)

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What a full disk, or a full share of it, says."""
+_NO_PLACE = frozenset(
+    {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.ENOENT}
+    | {errno.ENOTDIR, errno.EPERM, errno.EROFS}
+)
+"""What a path says where no folder can be, or none that may be written."""
 
 
 def write_result(path: Path, data: bytes) -> None:
@@ -46,4 +51,15 @@ def unwritable(path: Path, exc: OSError, whole: list[Path]) -> Diagnostic:
         f"cannot write `{path}`: {reason.splitlines()[0]}",
         notes=note,
         help="free some space and go on with `--resume`" if full else None,
+    )
+
+
+def no_place(path: Path, exc: OSError) -> Diagnostic:
+    """E705 for the folder of a run that there cannot be; E710 where the disk is to blame."""
+    if exc.errno not in _NO_PLACE:
+        return unwritable(path, exc, [])
+    return error(
+        "E705",
+        f"cannot write `{path}`: {(exc.strerror or str(exc)).lower()}",
+        help="name another folder with `--out`",
     )

@@ -195,6 +195,11 @@ BEFORE_A_MAP: dict[str, dict[str, Any]] = {
     "wide": {"step": {**BLUR, "kernel": 3}},
     "maximum": {"step": {"op": "maximum", "from": ["norm", "x", "conv"]}},
     "four": {"step": {"op": "maximum", "from": ["norm", "x", "conv", "norm"]}},
+    "largest": {
+        "largest": {"op": "reduce", "how": "max", "axis": "channels"},
+        "weights": CONV,
+        "step": {"op": "mul", "from": ["norm", "weights"]},
+    },
     "both": {"larger": {"op": "maximum", "from": ["norm", "x", "conv"]}, "step": BLUR},
 }
 
@@ -211,7 +216,9 @@ def with_steps(steps: dict[str, Any]) -> CompiledNetwork:
 @pytest.mark.parametrize("share", [0.8, 0.55, 0.4, 0.25])
 @pytest.mark.parametrize("steps", BEFORE_A_MAP.values(), ids=BEFORE_A_MAP)
 def test_what_comes_again_before_a_map(steps: dict[str, Any], share: float) -> None:
-    """A map with its reflected edges, and the larger of the first two of three."""
+    """A map with its reflected edges, and the larger of the first two of three. The largest is
+    looked for among what is made again, in which one that was kept need not be.
+    """
     assert_as_planned(with_steps(steps), share)
 
 

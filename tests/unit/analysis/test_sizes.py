@@ -67,6 +67,13 @@ EVEN = {
     "key": {"op": "max_pool", "kernel": 2, "from": "conv"},
     "sums": {"op": "attend", "from": ["weights", "value"]},
 }
+FLAT = {
+    "pool": {"op": "avg_pool", "kernel": 4},
+    "flat": {"op": "flatten", "size": 1},
+    "weights": {"op": "conv", "channels": "c", "kernel": 1},
+    "map": {"op": "interpolate", "from": ["weights", "conv"], "mode": "nearest"},
+}
+"""What flattens one pixel does nothing, and has to have one."""
 
 
 @pytest.mark.parametrize(
@@ -78,8 +85,9 @@ EVEN = {
         (unit(PAIRS, 6, 6), "2 and more"),
         (unit(PAIRS, 6, 4), "2 and more"),
         (unit(EVEN, 6, 6), "2, 4, 6, 8, 10, 12 and more"),
+        (unit(FLAT, 6, 6), "4 to 7"),
     ],
-    ids=["strict", "spatial", "cifar", "pairs", "pairs-not-square", "pairs-of-even"],
+    ids=["strict", "spatial", "cifar", "pairs", "pairs-not-square", "pairs-of-even", "flat"],
 )
 def test_against_torch(spec: dict[str, Any], expected: str) -> None:
     network = archcompiler.compile(spec)

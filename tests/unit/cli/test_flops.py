@@ -307,3 +307,12 @@ def test_what_is_kept_of_a_batch() -> None:
     assert many["macs"] == one["macs"]
     text = run("attention56_cifar", "--columns", "train_saved_bytes", "--batch", "64").stdout
     assert "of 64 images for the backward pass, float32, batch 64." in " ".join(text.split())
+
+
+@pytest.mark.parametrize("format", ["md", "csv", "json", "latex"])
+def test_the_standard_output_has_the_bytes_of_the_file(tmp_path: Path, format: str) -> None:
+    """No escape stands for a joined emoji, or for a space that breaks no line."""
+    title = 'title="Net\u00a056 \U0001f469\u200d\U0001f52c"'
+    words = (A56, "--set", title, "--titles", "--format", format)
+    output(*words, "-o", str(tmp_path / "costs"))
+    assert run(*words).stdout_bytes == (tmp_path / "costs").read_bytes()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.compiler import CompiledNetwork
@@ -238,6 +239,35 @@ def test_what_stands_for_a_missing_step_may_be_wider() -> None:
         }
     }
     assert_sound(network({"own": own}, "own"))
+
+
+PART = {"op": "part", "index": 0, "of": 4}
+EITHER = {
+    "one": {"op": "conv", "channels": "c / 4", "kernel": 1},
+    "two": {"op": "conv", "channels": "8 / c", "kernel": 1, "from": "x"},
+    "sum": {"op": "add", "from": ["one", "two"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("steps", "channels"),
+    [
+        ({"part": PART, "product": {"op": "mul", "from": ["part", "x"]}}, [4]),
+        ({"part": PART, "largest": {"op": "maximum", "from": ["part", "part", "x"]}}, [4]),
+        (EITHER, [4, 8]),
+    ],
+    ids=["mul", "maximum", "either"],
+)
+def test_one_channel_is_spread_where_symbols_do_not_show_it(
+    steps: dict[str, Any], channels: list[int]
+) -> None:
+    last = {"norm": {"op": "batch_norm"}, "conv2": {"op": "conv", "channels": "c", "kernel": 1}}
+    spec = tiny_spec(
+        *({"channels": c, "unit": "own"} for c in channels),
+        stem={"type": "conv", "channels": 4},
+        blocks={"own": {"steps": {**steps, **last}}},
+    )
+    assert_sound(archcompiler.compile(spec))
 
 
 AWKWARD = (

@@ -35,6 +35,11 @@ CASES: dict[str, tuple[Steps, int, int]] = {
         0,
         1,
     ),
+    "behind two of training": (
+        {"a": conv(), "d": DROPOUT, "e": {"op": "drop_path", "probability": 0.5}, "n": norm()},
+        1,
+        0,
+    ),
     "read by another": ({"a": conv(), "n": norm(), "s": {"op": "add", "from": ["a", "n"]}}, 0, 1),
     "read by two": (
         {"a": conv(), "n": norm(), "r": {"op": "act"}, "s": {"op": "add", "from": ["n", "r"]}},

@@ -77,6 +77,30 @@ def test_at_another_size_only_shapes_change() -> None:
     assert there.root.step("stage1").type.size[0] == 40
 
 
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ({"op": "flatten", "size": 1}, "expects a map of 1×1, but gets 64×64"),
+        ({"op": "part", "index": 3, "of": 1}, "part 3 of 1"),
+        (
+            {"op": "gate", "learning": "naive", "from": ["pool", "x"]},
+            "does not fit a trunk of 16×1×1",
+        ),
+    ],
+    ids=["flatten", "part", "gate"],
+)
+def test_what_would_do_nothing_has_to_fit_all_the_same(step: dict[str, Any], message: str) -> None:
+    """The emitted module does what the step says, and would stop there, or give another shape."""
+    steps = {
+        "pool": {"op": "global_avg_pool"},
+        "step": {"from": "x", **step},
+        "sum": {"op": "add", "from": ["step", "pool", "x"]},
+    }
+    stage = {"channels": 16}
+    (found,) = archcompiler.check(spec([stage], unit="own", blocks={"own": {"steps": steps}}))
+    assert message in found.message
+
+
 HUGE = 1_000_000_000
 
 

@@ -73,7 +73,7 @@ SHAPES: list[tuple[Operator, tuple[TensorType, ...], str, TensorType, str, str |
     (Part(0, 3), (T(4, 3, 3),), "4 channels do not divide into 3 parts", T(1, 3, 3), "E305", None),
     (Shuffle(3), (T(4, 3, 3),), "4 channels do not divide into 3 groups", T(4, 3, 3), "E305",
      None),
-    (Flatten(7), (T(4, 6, 7),), "flatten expects 7×7 pixels, but gets 6×7", T(196, 1, 1), "E304",
+    (Flatten(7), (T(4, 6, 7),), "flatten expects a map of 7×7, but gets 6×7", T(196, 1, 1), "E304",
      "an adaptive pooling before it gives every input one size"),
     (Take("height"), (T(4, 3, 5), T(4, 6, 5)), "4×3×5 has no 6 pixels of height to take",
      T(4, 6, 5), "E304", None),

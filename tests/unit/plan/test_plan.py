@@ -310,6 +310,20 @@ def test_json_has_the_same_numbers() -> None:
         (("attention56", "--device", "h1000"), "E501"),
         (("attention56", "--set", "optimizer.lrr=1"), "E201"),
         (("attention56", "--recipe", "nothing"), "E701"),
+        (("attention56", "--recipe", "cifar_paper", "--set", "classes=10"), "E703"),
+        (("attention56_cifar", "--recipe", "cifar_paper", "--set", "classes=7"), "E703"),
+        (("attention56_cifar", "--recipe", "smoke", "--set", "data.pad=3"), "E703"),
+        (("attention56_ecg", "--recipe", "smoke"), "E703"),
+        (
+            (
+                "attention56_cifar",
+                "--recipe",
+                "cifar_paper",
+                "--set",
+                "head.outputs={ age = 7, colour = 3 }",
+            ),
+            "E703",
+        ),
         (("attention565",), "E101"),
     ],
 )

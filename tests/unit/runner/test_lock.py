@@ -91,19 +91,19 @@ def test_a_file_system_without_locks_is_warned_of(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_may_not_be_written(job: Jobs, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir(0o555)
-    with pytest.raises(CompileError, match=r"E710.*permission denied"):
+    with pytest.raises(CompileError, match=r"E705.*permission denied"):
         train(job("run"))
 
 
 @pytest.mark.parametrize("path", ["file", "file/run"])
 def test_a_file_where_the_folder_should_be(job: Jobs, tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CompileError, match=rf"E710.*cannot write `.*{path}`"):
+    with pytest.raises(CompileError, match=rf"E705.*cannot write `.*{path}`"):
         train(job(path))
 
 
 def test_a_file_where_the_checkpoints_should_be(job: Jobs, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "checkpoints").touch()
-    with pytest.raises(CompileError, match=r"E710.*cannot write `.*checkpoints`: not a directory"):
+    with pytest.raises(CompileError, match=r"E705.*cannot write `.*checkpoints`: not a directory"):
         train(job("run"))

@@ -195,3 +195,20 @@ def test_a_place_that_there_cannot_be_is_bad_usage(words: tuple[str, ...]) -> No
     refused = _invoke(*("a" * 300 if word == "PLACE" else word for word in words))
     assert refused.exit_code == 2
     assert "file name too long" in refused.output
+
+
+@pytest.mark.parametrize("place", ["file/run", "locked/run", "locked"])
+def test_a_run_folder_that_may_not_be_written_is_bad_usage(
+    tmp_path: Path, place: str, read_only: Callable[[Path], None]
+) -> None:
+    (tmp_path / "tiny.toml").write_text(toml_text(TINY), encoding="utf-8")
+    (tmp_path / "file").touch()
+    (tmp_path / "locked" / "checkpoints").mkdir(parents=True)
+    read_only(tmp_path / "locked")
+    refused = _invoke(
+        "train", tmp_path / "tiny.toml", "--recipe", "smoke", "--set", "data.grey=repeat",
+        "--set", "data.pad=2", "--out", tmp_path / place,
+    )  # fmt: skip
+    assert refused.exit_code == 2
+    assert "error[E705]: cannot write" in refused.output
+    assert "name another folder with `--out`" in refused.output

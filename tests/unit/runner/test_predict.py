@@ -168,6 +168,31 @@ def test_formats_and_files(photographs: tuple[Path, Path], tmp_path: Path) -> No
     assert _invoke("predict", run, *paths, "-o", tmp_path / "out.png").exit_code == 2
 
 
+def test_odd_names_of_classes_and_files(photographs: tuple[Path, Path], tmp_path: Path) -> None:
+    """A line an image, and the same bytes in a pipe as in a file: macOS puts U+202F into names."""
+    run, data = photographs
+    odd = shutil.copytree(run, tmp_path / "odd", symlinks=True)
+    contents = read(run / "checkpoints" / "last.pt")
+    contents["classes"] = ["ca\nt", "d\u2028og"]
+    Checkpoints(odd / "checkpoints").save(contents, best=True)
+    names = ("at 10.31.02\u202fAM.png", "new\nline.png", os.fsdecode(b"no \xff text.png"))
+    paths = [str(tmp_path / name) for name in names]
+    for path in paths:
+        shutil.copy(data / "val" / "dog" / "0.PNG", path)
+    for format in ("text", "csv"):
+        file = tmp_path / f"out.{format}"
+        words = ("predict", odd, *paths, "--format", format)
+        _output(*words, "-o", file)
+        printed, written = _invoke(*words).stdout_bytes, file.read_bytes()
+        if format == "csv":
+            assert printed == written
+            rows = csv.DictReader(io.StringIO(os.fsdecode(written)))
+            assert {row["image"] for row in rows} == set(paths)
+        else:
+            for text in (printed, written):
+                assert len(os.fsdecode(text).splitlines()) == len(paths)
+
+
 def test_unreadable_images_by_the_policy(photographs: tuple[Path, Path], tmp_path: Path) -> None:
     run, data = photographs
     folder = shutil.copytree(data / "val", tmp_path / "val")
@@ -181,7 +206,7 @@ def test_unreadable_images_by_the_policy(photographs: tuple[Path, Path], tmp_pat
     found = json.loads(done.stdout)
     assert [Path(one["image"]).name for one in found["unreadable"]] == ["2.PNG"]
     assert len(found["images"]) == 7
-    assert "W733" in done.stderr
+    assert "W733]: 1 image was left out, as it cannot be read" in done.stderr
     assert "`.txt` files (1)" in done.stderr
     # What the run was told, where nothing is said.
     assert "W733" in _invoke("predict", run, folder, "--set", "data.on_error=skip").stderr

@@ -157,6 +157,25 @@ def test_before_the_run_a_signal_is_obeyed_at_once() -> None:
     assert _ended(program)[0] == -signal.SIGINT
 
 
+def test_while_a_run_is_prepared_a_signal_is_obeyed_at_once(tmp_path: Path) -> None:
+    """To plan a large network takes a while, and there is nothing to save."""
+    spec = tmp_path / "tiny.json"
+    spec.write_text(json.dumps(TINY))
+    out = tmp_path / "run"
+    words = ["train", str(spec), "--recipe", "smoke", "--out", str(out)]
+    for name in ("SIGINT", "SIGTERM"):
+        program = (
+            "from archcompiler.cli.program import run\n"
+            "from archcompiler.runner import training\n"
+            "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            f"kill = lambda: os.kill(os.getpid(), signal.{name})\n"
+            "training.prepare = lambda *_: (kill(), time.sleep(9), os._exit(0))\n"
+            f"run({words!r})"
+        )
+        assert _ended(program)[0] == -getattr(signal, name)
+        assert not out.exists()
+
+
 def test_handlers_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with StopSignals():

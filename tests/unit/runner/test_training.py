@@ -159,6 +159,7 @@ KEPT = ("data.grey=keep", "data.mean=[0.286]", "data.std=[0.353]")
         (TINY | {"input": [3, 64, 64]}, (), "takes 3×64×64, but `embedded` gives 3×32×32"),
         (TINY, ("data.grey=keep",), "takes 3×32×32, but `embedded` gives 1×32×32"),
         (TINY, ("data.pad=0",), "2 more pixels of `pad`"),
+        (TINY | {"head": {"outputs": {"a": 7, "b": 3}}}, (), "2 outputs, but every image has one"),
         (TINY | {"input": [3, 64]}, (), "takes 3×64, but every data set is of images"),
         (TINY | {"input": [3, 8, 32, 32]}, (), "takes 3×8×32×32, but every"),
         (GREY, (*KEPT, "augment.lighting=0.1"), "`lighting` changes red, green and blue, but the"),
