@@ -15,6 +15,8 @@ from archcompiler.ops.base import Operator
 from archcompiler.ops.registry import operator
 
 SIZE = (7, 6, 5)
+POSITIVE = {"sqrt"}
+"""Operators of which elements below 0 have no result."""
 PIXEL = (1, 1, 1)
 
 
@@ -135,6 +137,11 @@ EXAMPLES = (
     Example("reduce", {"how": "mean", "axis": "positions"}),
     Example("reduce", {"how": "max", "axis": "positions"}),
     Example("reduce", {"how": "mean", "axis": "width"}),
+    Example("reduce", {"how": "var", "axis": "positions"}),
+    Example("reduce", {"how": "var", "axis": "channels"}),
+    Example("reduce", {"how": "norm", "axis": "positions"}),
+    Example("reduce", {"how": "norm", "axis": "channels"}),
+    Example("reduce", {"how": "norm", "axis": "height"}, dims=(2, 3)),
     Example("reduce", {"how": "max", "axis": "height"}, dims=(2, 3)),
     Example("reduce", {"how": "sum", "axis": "depth"}, dims=(3,)),
     Example("softmax"),
@@ -155,7 +162,18 @@ EXAMPLES = (
     Example("drop_path", {"probability": 0.0}),
     Example("flatten", {"size": [7, 6, 5]}),
     Example("flatten", {"size": 1}, sizes=(PIXEL,)),
+    Example("div", channels=(4, 4), sizes=(SIZE, SIZE)),
+    Example("div", channels=(4, 1), sizes=(SIZE, SIZE)),
+    Example("div", channels=(4, 4), sizes=(PIXEL, SIZE)),
+    Example("gain"),
+    Example("gain", {"init": 0.5}),
+    Example("shift", {"amount": 1e-6}),
+    Example("shift", {"amount": -0.5}),
+    Example("shift", {"amount": 1}),
+    Example("shift", {"amount": 0}),
+    Example("sqrt"),
     Example("affine"),
+    Example("affine", {"init": 0}),
     Example("layer_scale"),
     Example("layer_scale", {"init": 1.0}),
     Example("maximum", channels=(4, 4), sizes=(SIZE, SIZE)),

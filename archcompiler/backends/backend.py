@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
 
-from archcompiler.backends.record import Helper, Record, Value
+from archcompiler.backends.record import Helper, Record, Value, helper_for
 from archcompiler.ops.base import Operator
 
 
@@ -70,8 +70,7 @@ class Backend(NamedTuple):
 
     def helper(self, op: Operator, dims: int) -> Helper | None:
         """What an operator as it is printed needs the file to define."""
-        record = self.record(op)
-        return record.helper(dims) if record.helper is not None and record.helped(op) else None
+        return helper_for(self.record(op), op, dims)
 
     def expression(
         self, op: Operator, inputs: Sequence[Value], dims: int, *, module: str | None = None

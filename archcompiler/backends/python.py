@@ -26,6 +26,11 @@ def text(value: Any) -> str:
     return symbol.literal(value) if isinstance(value, _PLAIN) else str(value)
 
 
+def less(value: Any) -> str | None:
+    """Python source of what a negative number takes away; None for any other, and for a symbol."""
+    return text(-value) if isinstance(value, int | float) and value < 0 else None
+
+
 def given(value: Any, default: Any) -> bool:
     """Whether an argument has to be written: a symbol always, a value if it is not the default."""
     return not isinstance(value, _PLAIN) or value != default

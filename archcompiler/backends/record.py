@@ -61,12 +61,27 @@ class Record(Protocol):
         """All the parts of a map, of which an operator with an `index` and `of` is one."""
 
     @property
-    def helper(self) -> Callable[[int], Helper] | None:
-        """What the printed text needs the file to define, in so many dimensions."""
+    def helper(self) -> Callable[[int], Helper | tuple[Helper, ...]] | None:
+        """What the printed text needs the file to define, in so many dimensions, or may need."""
 
     @property
-    def helped(self) -> Callable[[Any], bool]:
-        """Whether an operator of this kind is printed with the helper."""
+    def helped(self) -> Callable[[Any], bool | str]:
+        """Whether an operator of this kind is printed with the helper; of several, with which."""
 
     @property
     def flat(self) -> Flat: ...
+
+
+def helpers(record: Record, dims: int) -> tuple[Helper, ...]:
+    """All that texts of one kind of operator may need the file to define."""
+    found = () if record.helper is None else record.helper(dims)
+    return (found,) if isinstance(found, Helper) else found
+
+
+def helper_for(record: Record, op: Any, dims: int) -> Helper | None:
+    """What the text of one operator needs the file to define."""
+    wanted = record.helped(op)
+    for helper in helpers(record, dims):
+        if wanted in (True, helper.name):
+            return helper
+    return None

@@ -10,6 +10,7 @@ from archcompiler.figure.words import role_of
 from archcompiler.ir import INPUT, Block, Step
 from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, UNIT, UNITS
 from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Linear
+from archcompiler.ops.arithmetic import Shift
 from archcompiler.ops.channelwise import Scale
 from archcompiler.ops.join import Concat
 from archcompiler.ops.reduce import Softmax
@@ -23,6 +24,7 @@ _PLAIN: Final = {
     "mul": "×",
     "batch_norm": "BN",
     "channel_norm": "L2 norm",
+    "div": "÷",
     "elu": "ELU",
     "gelu": "GELU",
     "group_norm": "GN",
@@ -36,7 +38,7 @@ _PLAIN: Final = {
 }
 """Operators with a shorter name than tables have for them."""
 
-_SPOKEN: Final = {"+": "sum", "×": "product"}
+_SPOKEN: Final = {"+": "sum", "×": "product", "÷": "quotient"}
 _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 _NAMES: Final = {
@@ -81,6 +83,8 @@ def step_words(step: Step) -> tuple[str, ...]:
             return ("shuffle", f"{op.groups} groups")
         case Scale():
             return (f"× {op.factor:g}".replace("-", "−"),)
+        case Shift():
+            return (f"{'−' if op.amount < 0 else '+'} {abs(op.amount):g}",)
         case Dropout():
             return ("dropout", f"{op.probability:g}")
         case Gate():

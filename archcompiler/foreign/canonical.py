@@ -9,7 +9,7 @@ import networkx as nx
 from archcompiler.foreign.gates import with_gates
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
-from archcompiler.ops.channelwise import LayerScale
+from archcompiler.ops.channelwise import Affine, Gain, LayerScale
 from archcompiler.ops.join import Concat, Mul
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.ops.pool import AvgPool, MaxPool
@@ -34,7 +34,7 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
     the size that it leads to. T + T·M is a gate, and a mean, a maximum or a pool over the whole map
     the pool of all positions. The factors of a product may change places. A concatenation reads the
     parts of one before it; one of a single map is left out, as is a pool to the size that there is.
-    What the factors of a layer scale are before training is no part of what is computed.
+    What learnt factors are before training is no part of what is computed.
     For `inference`, what does nothing then is left out, and so is the momentum of a batch norm.
     Nodes keep their names and all that is known of them.
     """
@@ -102,7 +102,9 @@ def _said(op: Operator, inputs: list[TensorType], inference: bool) -> tuple[str,
             return GlobalAvgPool.kind, ()
         case Reduce(how="max", axis="positions"):
             return GlobalMaxPool.kind, ()
-        case LayerScale():
+        case LayerScale(channels=1):
+            return Gain.kind, ()
+        case LayerScale() | Gain() | Affine():
             return op.kind, tuple(pair for pair in op.attributes() if pair[0] != "init")
         case BatchNorm() if inference:
             return op.kind, tuple(pair for pair in op.attributes() if pair[0] != "momentum")

@@ -117,14 +117,42 @@ class LayerScale(Elementwise):
 
 
 @with_fields
+class Gain(Elementwise):
+    """Every element times one number that is learnt, and starts at `init` (ReZero, SkipInit)."""
+
+    kind: ClassVar[str] = "gain"
+    cast: ClassVar[Cast | None] = "wide"  # as weights are, which are not cast
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "init": Argument("float", 0.0, "of the factor, before training")
+    }
+
+    init: float = 0.0
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0,))
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # What is summed to the gradient of the factor.
+        return output.numel
+
+    @property
+    def parameters(self) -> int:
+        return 1
+
+
+@with_fields
 class Affine(Elementwise):
     """A scale and a shift for each channel, which are learnt: a batch norm in inference."""
 
     kind: ClassVar[str] = "affine"
     cast: ClassVar[Cast | None] = "wide"  # as weights are, which are not cast
     cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
+    arguments: ClassVar[Mapping[str, Argument]] = {
+        "init": Argument("float", 1.0, "of every scale, before training; shifts start at 0")
+    }
 
     channels: int
+    init: float = 1.0
 
     @classmethod
     def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:

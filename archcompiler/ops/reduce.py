@@ -8,23 +8,39 @@ from typing import Any, ClassVar, Final, Literal, Self
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.axes import dimension
-from archcompiler.ops.base import Autocast, Cast, Number, Operator, Role, with_fields
+from archcompiler.ops.base import (
+    Autocast,
+    Cast,
+    Number,
+    Operator,
+    Role,
+    ShapeError,
+    with_fields,
+)
 from archcompiler.ops.cost import Saved, Work
 
-How = Literal["mean", "max", "sum"]
+How = Literal["mean", "max", "sum", "var", "norm"]
 Along = Literal["channels", "positions", "depth", "height", "width"]
 COUNT_BYTES: Final = 8
 """Bytes of an int64."""
+_WORDS: Final[Mapping[How, str]] = {"var": "variance", "norm": "L2 norm"}
 
 
 @with_fields
 class Reduce(Operator):
-    """The mean, the largest or the sum along an axis or over all positions; it keeps a 1 there."""
+    """Mean, largest, sum, variance or L2 norm along an axis or over all positions; it keeps a 1.
+
+    The variance is that of a sample, whose sum is divided by one less than there are elements.
+    """
 
     kind: ClassVar[str] = "reduce"
     role: ClassVar[Role] = "pool"
     arguments: ClassVar[Mapping[str, Argument]] = {
-        "how": Argument("word", choices=("mean", "max", "sum"), help="what becomes of them"),
+        "how": Argument(
+            "word",
+            choices=("mean", "max", "sum", "var", "norm"),
+            help="what becomes of them; var: the unbiased variance; norm: the L2 norm",
+        ),
         "axis": Argument(
             "word",
             choices=("channels", "positions", "depth", "height", "width"),
@@ -45,7 +61,7 @@ class Reduce(Operator):
         return cls(**given)
 
     def autocast(self, device: Autocast, dims: int) -> Cast | None:
-        return "wide" if device == "cuda" and self.how == "sum" else None
+        return "wide" if device == "cuda" and self.how in ("sum", "norm") else None
 
     @property
     def isotropic(self) -> bool:
@@ -59,28 +75,47 @@ class Reduce(Operator):
         if x.empty:
             return TensorType(1, *x.size) if self.axis == "channels" else x
         if self.axis == "positions":
-            return x.filled(x.channels, 1)
-        sides = [x.channels, *x.size]
-        sides[dimension(self.axis, x.dims) - 1] = 1
-        return TensorType(*sides)
+            result = x.filled(x.channels, 1)
+        else:
+            sides = [x.channels, *x.size]
+            sides[dimension(self.axis, x.dims) - 1] = 1
+            result = TensorType(*sides)
+        if self.how == "var" and result == x:
+            raise ShapeError(
+                f"a variance over {self.axis} needs more than one element, but gets {x}",
+                result.exhausted,
+                code="E306",
+            )
+        return result
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=inputs[0].numel)
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        return Saved(inputs=(0,), output=True) if self.how == "max" else Saved()
+        output_too = self.how in ("max", "norm")
+        return Saved(inputs=(0,) if output_too or self.how == "var" else (), output=output_too)
 
     @property
     def compares(self) -> bool:
         return self.how == "max"
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
-        # The gradient of a maximum is dealt out to all that are equal to it.
-        return output.numel if self.how == "max" else 0
+        match self.how:
+            case "max":
+                return output.numel  # the gradient is dealt out to all that are equal to it
+            case "var":
+                return inputs[0].numel + 2 * output.numel  # the distances from the mean
+            case "norm":
+                return inputs[0].numel  # the quotients by the norm
+        return 0
 
     def scratch_bytes(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
-        # Which are, and how many.
-        return inputs[0].numel + COUNT_BYTES * output.numel if self.how == "max" else 0
+        match self.how:
+            case "max":
+                return inputs[0].numel + COUNT_BYTES * output.numel  # which are, and how many
+            case "norm":
+                return output.numel  # where it is 0
+        return 0
 
     def lends(self, input: TensorType, output: TensorType) -> bool:
         return self.how == "sum"
@@ -90,7 +125,7 @@ class Reduce(Operator):
 
     @property
     def label(self) -> str:
-        return f"{self.how} over {self.axis}"
+        return f"{_WORDS.get(self.how, self.how)} over {self.axis}"
 
 
 @with_fields

@@ -25,7 +25,15 @@ EMITTED: Final = frozenset(
 
 HELPERS: Final = frozenset(
     {
-        *("Affine", "BlurPool", "ChannelConv", "ChannelLayerNorm", "DropPath", "LayerScale"),
+        *(
+            "Affine",
+            "BlurPool",
+            "ChannelConv",
+            "ChannelLayerNorm",
+            "DropPath",
+            "Gain",
+            "LayerScale",
+        ),
         *("dot_products", "softmax_over_positions", "weighted_sums"),
     }
 )

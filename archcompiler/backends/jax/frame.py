@@ -21,9 +21,28 @@ def _unflattened(x: str, dims: int) -> str:
 
 FUNCTIONS: Final = frozenset(
     {
-        *("Affine", "BatchNorm", "ChannelConv", "Conv", "LayerScale", "Linear", "PReLU", "Row"),
+        *(
+            "Affine",
+            "BatchNorm",
+            "ChannelConv",
+            "Conv",
+            "Gain",
+            "LayerScale",
+            "Linear",
+            "PReLU",
+            "Row",
+        ),
         *("adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "blur_pool", "channel_norm"),
-        *("conv_init", "dot_products", "edges", "flatten", "larger", "largest", "load_torch"),
+        *(
+            "conv_init",
+            "dot_products",
+            "edges",
+            "flatten",
+            "l2_norm",
+            "larger",
+            "largest",
+            "load_torch",
+        ),
         *("max_pool", "resize", "resize_like", "shuffle"),
         *("spatial_norm", "take", "to_torch", "torch_names", "uniform", "upsample"),
         *("weighted_sums", "TORCH_NAMES", "Sequence", "functools", "itertools", "math"),

@@ -52,12 +52,11 @@ class Seen:
         return tuple(sorted(axis % (self.dims + 2) for axis in numbers))
 
     def one_more(self, node: Node) -> Node | None:
-        """M, if a node is 1 + M."""
+        """M, if a node is 1 + M; M + 1 is a map by itself."""
         if node.primitive != "add":
             return None
-        maps = [x for x in node.inputs if is_node(x)]
-        numbers = [x for x in node.inputs if not is_node(x)]
-        return maps[0] if numbers == [1] else None
+        one, mask = node.inputs
+        return mask if is_node(mask) and not is_node(one) and one == 1 else None
 
 
 def map_type(node: Node, dims: int) -> TensorType:

@@ -34,7 +34,7 @@ class JaxOp(NamedTuple):
     module: Callable[[Any, int], str] | None = None
     call: Call | None = None
     parts: Call | None = None
-    helper: Callable[[int], Helper] | None = None
-    helped: Callable[[Any], bool] = always
+    helper: Callable[[int], Helper | tuple[Helper, ...]] | None = None
+    helped: Callable[[Any], bool | str] = always
     readers: Callable[[], Iterable[Reader]] = no_readers
     flat: Flat = "never"

@@ -22,7 +22,7 @@ from jax.extend.core import JaxprEqn, Primitive
 
 from archcompiler.backends.jax.flat import flatten
 from archcompiler.backends.jax.record import JaxOp
-from archcompiler.backends.record import Helper
+from archcompiler.backends.record import Helper, helpers
 
 _GLOBALS = {"jax": jax, "jnp": jnp, "lax": lax, "nnx": nnx, "Array": jax.Array}
 """What the source of a helper may use of the file around it."""
@@ -80,9 +80,8 @@ class Watch:
         """Abstract results of calls, by what they follow from: a network has few that differ."""
         self._meant: dict[Any, Any] = {}
         """What stands in a file in place of a function, and that function."""
-        helpers = [flatten(dims)]
-        helpers += [record.helper(dims) for record in table if record.helper is not None]
-        self._helpers = {helper.name: helper for helper in helpers if helper.name in self._targets}
+        known = [flatten(dims), *(helper for record in table for helper in helpers(record, dims))]
+        self._helpers = {helper.name: helper for helper in known if helper.name in self._targets}
         names = {type(part).__module__ for _, part in parts}
         files = (sys.modules.get(name) for name in sorted(names) if not name.startswith("flax."))
         self._files = [file for file in files if isinstance(file, ModuleType)]

@@ -6,7 +6,7 @@ import inspect
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 import torch
 from torch import fx, nn
@@ -123,13 +123,17 @@ def is_node(x: Any) -> TypeGuard[fx.Node]:
     return isinstance(x, fx.Node)
 
 
-def one_more(node: fx.Node) -> fx.Node | None:
-    """M, if a node is 1 + M."""
+_PRODUCTS: Final = (operator.mul, operator.imul, torch.mul, "mul", "mul_")
+
+
+def one_more(node: fx.Node, *, shifted: bool = False) -> fx.Node | None:
+    """M, if a node is 1 + M, or M + 1 where what is `shifted` counts, for products alone."""
     if node.target not in (operator.add, torch.add, "add") or len(node.args) != 2 or node.kwargs:
         return None
-    numbers = [x for x in node.args if not is_node(x)]
-    maps = [x for x in node.args if is_node(x)]
-    return maps[0] if numbers == [1] else None
+    if not all(user.target in _PRODUCTS and all(map(is_node, user.args)) for user in node.users):
+        return None
+    one, mask = node.args if is_node(node.args[1]) or not shifted else node.args[::-1]
+    return mask if is_node(mask) and not is_node(one) and one == 1 else None
 
 
 def two_maps(x: Any, y: Any) -> bool:

@@ -35,10 +35,10 @@ class TorchOp(NamedTuple):
     """The expression that makes the module, for an operator and a number of dimensions."""
     call: Call | None = None
     parts: Call | None = None
-    helper: Callable[[int], Helper] | None = None
-    """What the printed text needs the file to define, in so many dimensions."""
-    helped: Callable[[Any], bool] = always
-    """Whether an operator of this kind is printed with the helper."""
+    helper: Callable[[int], Helper | tuple[Helper, ...]] | None = None
+    """What the printed text needs the file to define, in so many dimensions, or may need."""
+    helped: Callable[[Any], bool | str] = always
+    """Whether an operator of this kind is printed with the helper; of several, with which."""
     readers: Callable[[], Iterable[Reader]] = no_readers
     flat: Flat = "never"
     uncounted: frozenset[str] = frozenset()

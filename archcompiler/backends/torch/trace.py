@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from archcompiler.backends.reading import Part, UnknownOperation
-from archcompiler.backends.record import Helper
+from archcompiler.backends.record import Helper, helpers
 from archcompiler.backends.torch.idioms.wording import reword
 from archcompiler.backends.torch.reading import Reading, Seen, arguments, is_size, map_type
 from archcompiler.backends.torch.record import Reader, TorchOp
@@ -201,14 +201,12 @@ class _Readers:
 
     def __init__(self, table: Iterable[TorchOp], module: nn.Module, dims: int) -> None:
         self._by_target: dict[object, list[Reader]] = defaultdict(list)
-        helpers: dict[str, Helper] = {}
+        known: dict[str, Helper] = {}
         for record in table:
-            if record.helper is not None:
-                helper = record.helper(dims)
-                helpers[helper.name] = helper
+            known |= {helper.name: helper for helper in helpers(record, dims)}
             for reader in record.readers():
                 self._by_target[reader.target].append(reader)
-        found = list(_defined(helpers, module))
+        found = list(_defined(known, module))
         for helper, value in found:
             self._by_target[value] = self._by_target[helper.name]
         self.leaves = {value for _, value in found if isinstance(value, type)}
@@ -257,13 +255,13 @@ def _index(index: Any) -> str:
     return "..." if index is Ellipsis else str(index)
 
 
-def _defined(helpers: dict[str, Helper], module: nn.Module) -> Iterator[tuple[Helper, Any]]:
+def _defined(known: dict[str, Helper], module: nn.Module) -> Iterator[tuple[Helper, Any]]:
     """The helpers that the files of a module's classes define, each as its record has it."""
     files = {type(part).__module__ for part in module.modules()}
     for file in map(sys.modules.get, sorted(files)):
         if not isinstance(file, ModuleType):
             continue
-        for name, helper in helpers.items():
+        for name, helper in known.items():
             value = vars(file).get(name)
             if value is not None and _same(value, helper, vars(file)):
                 yield helper, value

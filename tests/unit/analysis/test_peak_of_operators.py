@@ -25,6 +25,11 @@ ALONE: Steps = {
     "reduce-max-positions": {"how": "max", "axis": "positions"},
     "reduce-sum-channels": {"how": "sum", "axis": "channels"},
     "reduce-sum-height": {"how": "sum", "axis": "height"},
+    "reduce-var-positions": {"how": "var", "axis": "positions"},
+    "reduce-var-channels": {"how": "var", "axis": "channels"},
+    "reduce-norm-positions": {"how": "norm", "axis": "positions"},
+    "reduce-norm-channels": {"how": "norm", "axis": "channels"},
+    "gain": {},
     "part": {"index": 1, "of": 4},
 }
 """Operators of one map."""
@@ -42,6 +47,19 @@ JOINS: dict[str, Steps] = {
     "maximum-three": joined("maximum", "a", "b", "x", a=LEFT, b=RIGHT),
     "maximum-three-small": joined("maximum", "a", "b", "c", a=LEFT, b=CHANNEL, c=RIGHT),
     "maximum-four": joined("maximum", "a", "b", "c", "x", a=LEFT, b=RIGHT, c=RIGHT),
+    "mul-self": joined("mul", "a", "a", a=LEFT),
+    "div": joined("div", "a", "b", a=LEFT, b=RIGHT),
+    "div-pixel": joined("div", "a", "b", a=LEFT, b=PIXEL),
+    "div-channel": joined("div", "a", "b", a=LEFT, b={**CHANNEL, "from": "x"}),
+    "div-one-pixel": joined("div", "b", "a", a=LEFT, b=PIXEL),
+    "shift": {"conv": LEFT, "shift": {"op": "shift", "amount": 0.5}, "act": {"op": "silu"}},
+    "sqrt": {
+        "conv": LEFT,
+        "act": {"op": "sigmoid"},
+        "sqrt": {"op": "sqrt"},
+        "mul": {"op": "mul", "from": ["sqrt", "act"]},
+    },
+    "sqrt-alone": {"act": {"op": "relu"}, "sqrt": {"op": "sqrt"}},
     "mul-both": joined("mul", "a", "b", a=CHANNEL, b={**PIXEL, "from": "x"}),
     "concat": joined("concat", "a", "b", "a", "b", a=LEFT, b=RIGHT),
 }

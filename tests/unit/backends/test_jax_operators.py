@@ -16,7 +16,7 @@ import pytest
 import torch
 from flax import nnx
 from jax.extend.core import Literal, jaxprs_in_params
-from operator_examples import APPLIED, Applied, Example, module
+from operator_examples import APPLIED, POSITIVE, Applied, Example, module
 from shipped import EVERY_SPEC
 
 from archcompiler.backends.backend import backend
@@ -107,9 +107,11 @@ def test_values_and_gradients(dims: int) -> None:
             for parameter in reference.parameters():
                 torch.nn.init.uniform_(parameter, 0.5, 1.5)
             inputs = [
-                torch.randn(2, x.channels, *x.size, dtype=torch.float64, requires_grad=True)
-                for x in applied.inputs
+                torch.randn(2, x.channels, *x.size, dtype=torch.float64) for x in applied.inputs
             ]
+            if applied.op.kind in POSITIVE:
+                inputs = [x.abs() for x in inputs]
+            inputs = [x.requires_grad_() for x in inputs]
             output = reference(*inputs)
             towards = torch.randn_like(output)
             slopes = torch.autograd.grad((output * towards).sum(), inputs, allow_unused=True)

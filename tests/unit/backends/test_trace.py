@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.record import helpers
 from archcompiler.backends.torch.table import records
 from archcompiler.backends.torch.trace import trace
 from archcompiler.emit.load import load_module
@@ -59,10 +60,15 @@ def kinds(function: Any) -> list[str]:
         nn.PixelShuffle(2),
         lambda x: F.elu(x, 0.5),
         lambda x: F.softplus(x, beta=2),
-        lambda x: F.gelu(x) + 1,
-        lambda x: 2 + x,
-        lambda x: (1 + x) + x,
+        lambda x: 2 - x,
         lambda x: x - x,
+        lambda x: 1 / x,
+        lambda x: x / 2,
+        lambda x: torch.div(x, x, rounding_mode="floor"),
+        lambda x: x.var((2, 3)),
+        lambda x: x.var((2, 3), correction=0, keepdim=True),
+        lambda x: torch.norm(x, 1, (2, 3), True),
+        lambda x: torch.linalg.vector_norm(x, dim=(2, 3)),
         lambda x: torch.add(x, x, alpha=2),
         lambda x: torch.addcmul(x, x, x, value=2),
         lambda x: torch.cat([x, x]),
@@ -107,7 +113,18 @@ def test_a_vector_beside_a_map_is_refused(function: Any) -> None:
     ("function", "expected"),
     [
         (lambda x: (1 + x) * x, ["gate"]),
-        (lambda x: x * torch.add(x, 1), ["gate"]),
+        (lambda x: x * torch.add(1, x), ["gate"]),
+        (lambda x: x * torch.add(x, 1), ["shift", "mul"]),
+        (lambda x: (x + 1) + x * (x + 1), ["shift", "shift", "mul", "add"]),
+        (lambda x: (1 + x) + x, ["shift", "add"]),
+        (lambda x: F.gelu(x) + 1, ["gelu", "shift"]),
+        (lambda x: 2 + x, ["shift"]),
+        (lambda x: x.sub(1.5), ["shift"]),
+        (lambda x: x + 0, []),
+        (lambda x: x.div(x.sqrt()), ["sqrt", "div"]),
+        (lambda x: x.norm(2, (2, 3), True), ["reduce"]),
+        (lambda x: torch.linalg.vector_norm(x, 2, (2, 3), True), ["reduce"]),
+        (lambda x: torch.var(x, (2, 3), keepdim=True), ["reduce"]),
         (lambda x: x + x * x, ["mul", "add"]),
         (lambda x: x.mean([3, 2], keepdim=True), ["reduce"]),
         (lambda x: x.relu_().sigmoid(), ["relu", "sigmoid"]),
@@ -125,7 +142,7 @@ def test_other_ways_to_write_an_operator(function: Any, expected: list[str]) -> 
 
 @pytest.mark.parametrize(
     "first",
-    [lambda x, y: (1 + x) * y, lambda x, y: y * (x + 1), lambda x, y: torch.addcmul(y, y, x)],
+    [lambda x, y: (1 + x) * y, lambda x, y: y * (1 + x), lambda x, y: torch.addcmul(y, y, x)],
 )
 def test_the_mask_of_a_gate_is_what_one_is_added_to(first: Any) -> None:
     class Two(nn.Module):
@@ -139,27 +156,30 @@ def test_the_mask_of_a_gate_is_what_one_is_added_to(first: Any) -> None:
 # Attention and a convolution along channels take other maps than `x`.
 APART = ("attend", "channel_conv")
 HELPED = {
-    kind: record
+    (kind, helper.name): helper
     for kind, record in records().items()
-    if record.helper is not None and kind not in APART
+    for helper in helpers(record, 2)
+    if kind not in APART
 }
 HEAD = "import math\nimport torch\nimport torch.nn.functional as F\nfrom torch import Tensor, nn\n"
 
 
-@pytest.mark.parametrize("kind", HELPED)
-def test_a_helper_is_known_by_its_source(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "name"), HELPED)
+def test_a_helper_is_known_by_its_source(kind: str, name: str) -> None:
     """The same code under other comments and line breaks is the helper; other code is not."""
-    helper = HELPED[kind].helper(2)  # type: ignore[misc]
-    calls = {
-        "affine": "Affine(4)",
-        "blur_pool": "BlurPool()",
-        "dot": "dot_products(x, x)",
-        "drop_path": "DropPath(0.5)",
-        "layer_norm": "ChannelLayerNorm(4)",
-        "layer_scale": "LayerScale(4)",
-        "softmax": "softmax_over_positions(x)",
+    helper = HELPED[kind, name]
+    given = {
+        "Affine": "4",
+        "BlurPool": "",
+        "dot_products": "x, x",
+        "DropPath": "0.5",
+        "ChannelLayerNorm": "4",
+        "Gain": "",
+        "LayerScale": "4",
+        "softmax_over_positions": "x",
     }
-    made, called = ("None", calls[kind]) if "(x" in calls[kind] else (calls[kind], "self.op(x)")
+    call = f"{name}({given[name]})"
+    made, called = ("None", call) if "(x" in call else (call, "self.op(x)")
     use = (
         "\n\nclass Module(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         f"        self.op = {made}\n\n    def forward(self, x):\n        return {called}\n"

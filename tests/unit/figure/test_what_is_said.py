@@ -66,6 +66,10 @@ def texts(network: CompiledNetwork) -> list[str]:
         ({"op": "softmax"}, ("softmax",)),
         ({"op": "softmax", "axis": "positions"}, ("softmax", "over positions")),
         ({"op": "scale", "factor": -0.5}, ("× −0.5",)),
+        ({"op": "shift", "amount": -0.5}, ("− 0.5",)),
+        ({"op": "shift", "amount": 1e-6}, ("+ 1e-06",)),
+        ({"op": "reduce", "how": "norm", "axis": "positions"}, ("L2 norm over positions",)),
+        ({"op": "reduce", "how": "var", "axis": "channels"}, ("variance over channels",)),
     ],
     ids=str,
 )

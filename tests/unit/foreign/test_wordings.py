@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from archcompiler.backends.reading import UnknownOperation
+from archcompiler.backends.record import helpers
 from archcompiler.backends.torch import torch_op
 from archcompiler.backends.torch.idioms import IDIOMS
 from archcompiler.backends.torch.trace import trace
@@ -42,6 +43,7 @@ class Written(nn.Module):
         self.batched = nn.Parameter(torch.ones(1, 8, 1, 1))
         self.width = nn.Parameter(torch.ones(10))
         self.number = nn.Parameter(torch.ones(1))
+        self.single = nn.Parameter(torch.tensor(1.0))
         self.register_buffer("fixed", torch.ones(8, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,8 +89,8 @@ def computed(graph: nx.MultiDiGraph[str], state: dict[str, Tensor], x: Tensor) -
             values[node] = inputs[0].narrow(axis, start, count)
             continue
         record = torch_op(op)
-        if record.helper is not None:
-            exec("from __future__ import annotations\n" + record.helper(dims).source, names)
+        for helper in helpers(record, dims):
+            exec("from __future__ import annotations\n" + helper.source, names)
         if record.module is not None:
             layer = eval(record.module(op, dims), names)
             layer.load_state_dict({k: v.of(state[v.name]) for k, v in data["tensors"].items()})
@@ -167,6 +169,43 @@ READ: dict[str, tuple[Words, list[str]]] = {
     "the rest to 1": (
         lambda m, x: (1 - torch.sigmoid(m.conv(x))) * x,
         ["conv", "sigmoid", "scale", "gate"],
+    ),
+    "the rest to 2": (lambda m, x: (2 - x) * x, ["scale", "shift", "mul"]),
+    "a difference with a number": (lambda m, x: x - 1, ["shift"]),
+    "a sum that begins with 1": (lambda m, x: sum([x, m.conv(x)], 1), ["conv", "shift", "add"]),
+    "one more, after it": (
+        lambda m, x: m.conv(x) * (torch.sigmoid(x) + 1),
+        ["conv", "sigmoid", "gate"],
+    ),
+    "one more, read twice": (
+        lambda m, x: m.conv(x) * (y := torch.sigmoid(x) + 1) + y,
+        ["conv", "sigmoid", "shift", "mul", "add"],
+    ),
+    "a square": (lambda m, x: m.conv(x) ** 2, ["conv", "mul"]),
+    "a square of its own": (lambda m, x: torch.square(x).pow(2), ["mul", "mul"]),
+    "a root": (lambda m, x: (x * x).pow(0.5), ["mul", "sqrt"]),
+    "a quotient by a number": (lambda m, x: m.conv(x) / 4, ["conv", "scale"]),
+    "a quotient by sides": (
+        lambda m, x: x.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3] - 1) + x,
+        ["reduce", "scale", "add"],
+    ),
+    "one factor for all": (lambda m, x: x * m.number, ["gain"]),
+    "one factor for all, of no axis": (lambda m, x: m.single * x, ["gain"]),
+    "one factor for a vector": (
+        lambda m, x: m.fc(x.mean((2, 3)) * m.number),
+        ["reduce", "gain", "linear"],
+    ),
+    "a scale and a shift": (
+        lambda m, x: torch.addcmul(m.row.view(1, -1, 1, 1), m.column, x),
+        ["affine"],
+    ),
+    "a variance over positions": (
+        lambda m, x: x / torch.sqrt(x.var((2, 3), keepdim=True)),
+        ["reduce", "sqrt", "div"],
+    ),
+    "a norm over positions": (
+        lambda m, x: x / (x.norm(p=2, dim=(2, 3), keepdim=True) + 1e-6),
+        ["reduce", "shift", "div"],
     ),
     "a factor": (lambda m, x: m.column * m.conv(x), ["conv", "layer_scale"]),
     "a factor after it": (lambda m, x: x * m.batched, ["layer_scale"]),
@@ -292,12 +331,21 @@ REFUSED: dict[str, tuple[Words, str]] = {
     "one channel, without its axis": (lambda m, x: x[:, 0], "`x.:, 0.` is no operator"),
     "a difference of twice": (
         lambda m, x: torch.sub(x, m.conv(x), alpha=2),
-        "`sub.*` is no operator",
+        "`sub.*alpha",
     ),
-    "the rest to 2": (lambda m, x: (2 - x) * x, "`sub.*` is no operator"),
-    "a difference with a number": (lambda m, x: x - 1, "`sub.*` is no operator"),
+    "a root that is another's": (lambda m, x: x**3, "`pow.*` is no operator"),
+    "a power of two": (lambda m, x: 2**x, "`pow.*` is no operator"),
+    "a number by a map": (lambda m, x: 1 / x, "`truediv.*` is no operator"),
+    "a map by the number of images": (lambda m, x: x / x.shape[0], "which is no map of its own"),
+    "a shift that is no row": (
+        lambda m, x: torch.addcmul(m.number, m.column, x),
+        "`addcmul` adds `number`, no number for each channel",
+    ),
+    "a shift along the width": (
+        lambda m, x: torch.addcmul(m.width, m.column, x),
+        "no number for each channel",
+    ),
     "a factor for each column": (lambda m, x: x * m.width, "no number for each channel"),
-    "one factor for all": (lambda m, x: x * m.number, "no number for each channel"),
     "a row on the wrong axis": (
         lambda m, x: x.transpose(1, 3) * m.row,
         "no number for each channel",
@@ -307,7 +355,6 @@ REFUSED: dict[str, tuple[Words, str]] = {
     "a split by the batch": (lambda m, x: x.split(x.shape[0], 1)[0], "numbers that are calculated"),
     "every axis of 1": (lambda m, x: m.conv(x).mean((2, 3), keepdim=True).squeeze(), "may drop"),
     "a factor that is added": (lambda m, x: x + m.batched, "directly"),
-    "a sum that begins with 1": (lambda m, x: sum([x, m.conv(x)], 1), "which is no map of its own"),
     "an index of a maximum": (lambda m, x: x * x.max(1, keepdim=True)[1], "indices"),
     "a maximum that drops its axis": (lambda m, x: x.max(1)[0], "drops an axis"),
     "a maximum of all": (lambda m, x: x * x.max(), "one number for all images"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from operator_examples import APPLIED, EXAMPLES, Applied, module
+from operator_examples import APPLIED, EXAMPLES, POSITIVE, Applied, module
 from saved_tensors import kept_bytes
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -139,7 +139,8 @@ def test_windows_are_what_gradients_see(applied: Applied) -> None:
         torch.nn.init.uniform_(parameter, 0.2, 1.8)
     # Of many images, one is sure to have its largest element at each place of a window.
     batch = 64 if "max" in str(applied) else 8
-    xs = images(inputs, batch, dtype=torch.float64, requires_grad=True)
+    xs = images(inputs, batch, dtype=torch.float64)
+    xs = [(x.abs() if op.kind in POSITIVE else x).requires_grad_() for x in xs]
     y = made(*xs)
     y = y.reshape(*y.shape, *(1,) * (applied.dims + 2 - y.dim()))
     for axis in range(applied.dims):

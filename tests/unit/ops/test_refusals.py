@@ -11,6 +11,7 @@ import pytest
 from archcompiler.ir import TensorType
 from archcompiler.ops import Operator, ShapeError
 from archcompiler.ops.activation import Prelu
+from archcompiler.ops.arithmetic import Div
 from archcompiler.ops.attend import Attend, Dot
 from archcompiler.ops.blur import BlurPool
 from archcompiler.ops.channelwise import ChannelConv, LayerScale
@@ -19,6 +20,7 @@ from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm, GroupNorm, LayerNorm, SpatialNorm
 from archcompiler.ops.pool import AvgPool, MaxPool
+from archcompiler.ops.reduce import Reduce
 from archcompiler.ops.registry import operators
 from archcompiler.ops.sides import ArgumentError
 from archcompiler.ops.split import Flatten, Part, Shuffle, Take
@@ -98,6 +100,13 @@ SHAPES: list[tuple[Operator, tuple[TensorType, ...], str, TensorType, str, str |
     (Concat("height"), (T(4, 3, 3), T(4, 2, 2)),
      "a concatenation needs equal shapes but for the height, but gets 4×3×3 and 4×2×2",
      T(4, 5, 3), "E304", None),
+    (Div(), (T(4, 3), T(3, 3)), "a quotient needs equal shapes, but gets 4×3 and 3×3", T(4, 3),
+     "E304", None),
+    (Reduce("var", "positions"), (T(4, 1, 1),),
+     "a variance over positions needs more than one element, but gets 4×1×1", T(4, 0, 0), "E306",
+     None),
+    (Reduce("var", "width"), (T(4, 3, 1),),
+     "a variance over width needs more than one element, but gets 4×3×1", T(4, 0, 0), "E306", None),
     (Add(), (T(4, 3, 3),), "add takes 2 and more inputs, but gets 1", T(4, 0, 0), "E304", None),
     (Concat(), (), "concat takes 1 and more inputs, but gets 0", T(1, 0), "E304", None),
     (Gate(), (T(4, 3), T(4, 3), T(4, 3)), "gate takes 2 inputs, but gets 3", T(4, 0), "E304", None),

@@ -10,7 +10,7 @@ from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.writing import made
 from archcompiler.backends.python import called, joined, text
 from archcompiler.backends.record import Helper
-from archcompiler.ops.channelwise import Affine, ChannelConv, KernelOf, LayerScale, Scale
+from archcompiler.ops.channelwise import Affine, ChannelConv, Gain, KernelOf, LayerScale, Scale
 
 if TYPE_CHECKING:
     from archcompiler.backends.jax.reading import Node, Reading, Seen
@@ -84,13 +84,41 @@ def _read_layer_scale() -> Iterable[Reader]:
     yield Reader("LayerScale", read)
 
 
+_GAIN: Final = Helper(
+    "Gain",
+    '''
+class Gain(nnx.Module):
+    """Every element times one number that is learnt."""
+
+    def __init__(self, init: float = 0.0) -> None:
+        self.init = init
+        self.scale = nnx.Param(jnp.full((1,), float(init)))
+
+    def __call__(self, x: Array) -> Array:
+        return x * self.scale[...]
+'''.strip(),
+)
+
+
+def _gain(op: Gain, dims: int) -> str:
+    return called("Gain", init=(op.init, 0.0))
+
+
+def _read_gain() -> Iterable[Reader]:
+    def read(seen: Seen, module: Any, x: Node) -> Reading:
+        return Gain(module.init), [x]
+
+    yield Reader("Gain", read)
+
+
 def _affine_helper(dims: int) -> Helper:
     source = f'''
 class Affine(nnx.Module):
     """A scale and a shift for each channel."""
 
-    def __init__(self, channels: int) -> None:
-        self.scale = nnx.Param(jnp.ones(({_ones(dims)}, channels)))
+    def __init__(self, channels: int, init: float = 1.0) -> None:
+        self.init = init
+        self.scale = nnx.Param(jnp.full(({_ones(dims)}, channels), float(init)))
         self.bias = nnx.Param(jnp.zeros(({_ones(dims)}, channels)))
 
     def __call__(self, x: Array) -> Array:
@@ -100,12 +128,12 @@ class Affine(nnx.Module):
 
 
 def _affine(op: Affine, dims: int) -> str:
-    return called("Affine", text(op.channels))
+    return called("Affine", text(op.channels), init=(op.init, 1.0))
 
 
 def _read_affine() -> Iterable[Reader]:
     def read(seen: Seen, module: Any, x: Node) -> Reading:
-        return Affine(module.scale.size), [x]
+        return Affine(module.scale.size, module.init), [x]
 
     yield Reader("Affine", read)
 
@@ -131,6 +159,7 @@ RECORDS: Final = {
     "layer_scale": JaxOp(
         module=_layer_scale, helper=_layer_scale_helper, readers=_read_layer_scale
     ),
+    "gain": JaxOp(module=_gain, helper=lambda dims: _GAIN, readers=_read_gain, flat="kept"),
     "affine": JaxOp(module=_affine, helper=_affine_helper, readers=_read_affine),
     "scale": JaxOp(call=_scale, readers=_read_scale, flat="kept"),
 }

@@ -9,6 +9,7 @@ from archcompiler.backends.jax.largest import LARGEST
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.writing import position, positions
 from archcompiler.backends.python import called, text
+from archcompiler.backends.record import Helper
 from archcompiler.ops.axes import axes
 from archcompiler.ops.base import Operator
 from archcompiler.ops.reduce import Along, How, Reduce, Softmax
@@ -18,11 +19,26 @@ if TYPE_CHECKING:
     from archcompiler.backends.jax.reading import Node, Reading, Seen
 
 
+_L2_NORM: Final = Helper(
+    "l2_norm",
+    '''
+def l2_norm(x: Array, axes: tuple[int, ...]) -> Array:
+    """The L2 norm along axes; where it is 0, so is its gradient."""
+    squared = jnp.sum(x * x, axes, keepdims=True)
+    return jnp.where(squared > 0, jnp.sqrt(jnp.where(squared > 0, squared, 1)), 0)
+'''.strip(),
+)
+
+
 def _reduce(op: Reduce, x: Sequence[str], dims: int) -> str:
     where = positions(dims) if op.axis == "positions" else position(op.axis, dims)
+    axes = where if isinstance(where, tuple) else (where,)
     if op.how == "max":
-        axes = where if isinstance(where, tuple) else (where,)
         return called(LARGEST.name, *x, text(axes), shared=(True, False))
+    if op.how == "norm":
+        return called(_L2_NORM.name, *x, text(axes))
+    if op.how == "var":
+        return called("jnp.var", *x, text(where), ddof=(1, 0), keepdims=(True, False))
     return called(f"jnp.{op.how}", *x, text(where), keepdims=(True, False))
 
 
@@ -67,6 +83,18 @@ def _read_reduce() -> Iterable[Reader]:
             raise UnknownOperation(f"gives the first of the largest along {along} its gradient")
         return GlobalMaxPool(), [x]
 
+    def read_var(
+        seen: Seen, x: Node, axis: Any = None, *, ddof: int = 0, keepdims: bool = False
+    ) -> Reading:
+        if ddof != 1 or not keepdims:
+            raise UnknownOperation("`jnp.var` drops an axis, or is no variance of a sample")
+        return Reduce("var", _along(seen, axis)), [x]
+
+    def read_norm(seen: Seen, x: Node, axes: Any) -> Reading:
+        return Reduce("norm", _along(seen, axes)), [x]
+
+    yield Reader(jnp.var, read_var)
+    yield Reader(_L2_NORM.name, read_norm)
     yield Reader(jnp.mean, reader("mean"))
     yield Reader(jnp.sum, reader("sum"))
     yield Reader(LARGEST.name, read_largest)
@@ -96,8 +124,8 @@ def _read_softmax() -> Iterable[Reader]:
 RECORDS: Final = {
     "reduce": JaxOp(
         call=_reduce,
-        helper=lambda dims: LARGEST,
-        helped=lambda op: op.how == "max",
+        helper=lambda dims: (LARGEST, _L2_NORM),
+        helped=lambda op: {"max": LARGEST.name, "norm": _L2_NORM.name}.get(op.how, False),
         readers=_read_reduce,
     ),
     "softmax": JaxOp(call=_softmax, readers=_read_softmax),

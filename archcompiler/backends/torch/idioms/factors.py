@@ -1,9 +1,10 @@
-"""Products with a number or a learnt factor, sums that begin with 0, and means along an axis."""
+"""Products with a number or a learnt factor, sums that begin with 0 or end in 1, and means."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
+from math import prod
 from typing import Any, Final
 
 import torch
@@ -12,17 +13,22 @@ from torch import fx, nn
 
 from archcompiler.backends.reading import PART, UnknownOperation, sides
 from archcompiler.backends.torch.idioms.numbers import number, shape
-from archcompiler.backends.torch.reading import Reading, Seen, is_node
+from archcompiler.backends.torch.reading import Reading, Seen, is_node, one_more, two_maps
 from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.stored import TENSORS, Stored, constant
+from archcompiler.ops.arithmetic import Sqrt
 from archcompiler.ops.axes import axes, dimension
-from archcompiler.ops.channelwise import LayerScale, Scale
+from archcompiler.ops.channelwise import Affine, Gain, LayerScale, Scale
+from archcompiler.ops.join import Gate, Mul
 from archcompiler.ops.reduce import How, Reduce
 from archcompiler.ops.whole_pool import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePool
 
 _PRODUCTS: Final[tuple[object, ...]] = (operator.mul, torch.mul, "mul", "mul_")
 _NEGATIVES: Final[tuple[object, ...]] = (operator.neg, torch.neg, "neg")
 _SUMS: Final[tuple[object, ...]] = (operator.add, torch.add, "add")
+_QUOTIENTS: Final[tuple[object, ...]] = (operator.truediv, operator.itruediv, torch.div, "div")
+_POWERS: Final[tuple[object, ...]] = (operator.pow, torch.pow, "pow")
+_SQUARES: Final[tuple[object, ...]] = (torch.square, "square")
 _SHAPED: Final[tuple[object, ...]] = (
     "view",
     "reshape",
@@ -38,7 +44,8 @@ def _start(factor: fx.Node, name: str) -> float:
     graph = factor.graph.owning_module
     assert graph is not None
     found = constant(graph.get_parameter(name))
-    return LayerScale.arguments["init"].default if found is None else found
+    learnt = LayerScale if len(shape(factor)) and max(shape(factor)) > 1 else Gain
+    return learnt.arguments["init"].default if found is None else found
 
 
 def _learnt(node: Any) -> str | None:
@@ -57,7 +64,7 @@ def _learnt(node: Any) -> str | None:
 
 
 def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:
-    """A map times a parameter, which has a number for each channel."""
+    """A map times a parameter, which has a number for each channel, or one for all."""
     if is_node(x) and (name := _learnt(x)) is not None:
         factor, data = x, y
     elif is_node(y) and (name := _learnt(y)) is not None:
@@ -67,6 +74,9 @@ def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:
     if not is_node(data):
         return None
     whole = shape(data)
+    if prod(shape(factor)) == 1:
+        seen.node.meta[TENSORS] = {"weight": Stored(name, shape=(1,))}
+        return Gain(_start(factor, name)), [data]
     spread = (*(1,) * (len(whole) - len(shape(factor))), *shape(factor))
     if len(whole) != seen.dims + 2 or spread != (1, whole[1], *(1,) * seen.dims):
         what = f"`{name}`, which is no number for each channel"
@@ -74,6 +84,51 @@ def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:
     channels = whole[1]
     seen.node.meta[TENSORS] = {"weight": Stored(name, shape=(channels, *(1,) * seen.dims))}
     return LayerScale(channels, _start(factor, name)), [data]
+
+
+def affine(seen: Seen, bias: Any, x: Any, y: Any, *, value: float = 1) -> Reading | None:
+    """`torch.addcmul` of a parameter, with a number for each channel, and a map times another."""
+    shift = _learnt(bias)
+    if shift is None or value != 1:
+        return None
+    scaled = layer_scale(seen, x, y)
+    if not isinstance(scaled, tuple) or not isinstance(scaled[0], LayerScale):
+        return None
+    factors = seen.node.meta[TENSORS]["weight"]
+    if prod(shape(bias)) != scaled[0].channels or shape(bias)[-seen.dims :] != (1,) * seen.dims:
+        raise UnknownOperation(f"`{seen.node.name}` adds `{shift}`, no number for each channel")
+    seen.node.meta[TENSORS] = {"weight": factors, "bias": factors._replace(name=shift)}
+    return Affine(scaled[0].channels, scaled[0].init), scaled[1]
+
+
+def gate(seen: Seen, x: Any, y: Any) -> Reading | None:
+    """`(M + 1) * T`; base readers take it for a map by itself."""
+    for trunk, factor in ((x, y), (y, x)):
+        if two_maps(x, y) and (mask := one_more(factor, shifted=True)) is not None:
+            return Gate("residual"), [trunk, mask]
+    return None
+
+
+def more(seen: Seen, x: Any, y: Any) -> Reading | None:
+    """Half of such a gate."""
+    return PART if one_more(seen.node, shifted=True) is not None else None
+
+
+def quotient(seen: Seen, x: Any, y: Any) -> Reading | None:
+    """A map by a number that is the same for any batch."""
+    by = y if isinstance(y, float) else number(y)
+    return (Scale(1 / by), [x]) if is_node(x) and shape(x) and by else None
+
+
+def power(seen: Seen, x: Any, exponent: Any) -> Reading | None:
+    """`x ** 2`, a product with itself, and a root."""
+    if not is_node(x) or exponent not in (2, 0.5):
+        return None
+    return (Mul(), [x, x]) if exponent == 2 else (Sqrt(), [x])
+
+
+def square(seen: Seen, x: fx.Node) -> Reading:
+    return Mul(), [x, x]
 
 
 def row(seen: Seen, x: Any, *rest: Any) -> Reading | None:
@@ -137,12 +192,21 @@ def _pool_module(how: How, pool: type[AdaptivePool]) -> Callable[..., Reading | 
 def readers() -> Iterable[Reader]:
     for target in _PRODUCTS:
         yield Reader(target, layer_scale)
+        yield Reader(target, gate)
+    for target in _QUOTIENTS:
+        yield Reader(target, quotient)
+    for target in _POWERS:
+        yield Reader(target, power)
+    for target in _SQUARES:
+        yield Reader(target, square)
+    yield Reader(torch.addcmul, affine)
     for target in _SHAPED:
         yield Reader(target, row)
     for target in _NEGATIVES:
         yield Reader(target, negative)
     for target in _SUMS:
         yield Reader(target, from_zero)
+        yield Reader(target, more)
     pools: tuple[tuple[str, How, type[AdaptivePool]], ...] = (
         ("avg", "mean", AdaptiveAvgPool),
         ("max", "max", AdaptiveMaxPool),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from archcompiler.backends.python import called, joined, text
 from archcompiler.backends.record import Helper
 from archcompiler.backends.torch.record import Reader, TorchOp
-from archcompiler.ops.channelwise import Affine, ChannelConv, KernelOf, LayerScale, Scale
+from archcompiler.ops.channelwise import Affine, ChannelConv, Gain, KernelOf, LayerScale, Scale
 
 if TYPE_CHECKING:
     from torch import fx, nn
@@ -77,14 +77,43 @@ def _read_layer_scale() -> Iterable[Reader]:
     yield Reader("LayerScale", read)
 
 
+_GAIN: Final = Helper(
+    "Gain",
+    '''
+class Gain(nn.Module):
+    """Every element times one number that is learnt."""
+
+    def __init__(self, init: float = 0.0) -> None:
+        super().__init__()
+        self.init = init
+        self.weight = nn.Parameter(torch.full((1,), float(init)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.weight
+'''.strip(),
+)
+
+
+def _gain(op: Gain, dims: int) -> str:
+    return called("Gain", init=(op.init, 0.0))
+
+
+def _read_gain() -> Iterable[Reader]:
+    def read(seen: Seen, module: Any, x: fx.Node) -> Reading:
+        return Gain(module.init), [x]
+
+    yield Reader("Gain", read)
+
+
 def _affine_helper(dims: int) -> Helper:
     source = f'''
 class Affine(nn.Module):
     """A scale and a shift for each channel."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, init: float = 1.0) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels, {", ".join("1" * dims)}))
+        self.init = init
+        self.weight = nn.Parameter(torch.full((channels, {", ".join("1" * dims)}), float(init)))
         self.bias = nn.Parameter(torch.zeros(channels, {", ".join("1" * dims)}))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,12 +123,12 @@ class Affine(nn.Module):
 
 
 def _affine(op: Affine, dims: int) -> str:
-    return called("Affine", text(op.channels))
+    return called("Affine", text(op.channels), init=(op.init, 1.0))
 
 
 def _read_affine() -> Iterable[Reader]:
     def read(seen: Seen, module: Any, x: fx.Node) -> Reading:
-        return Affine(module.weight.numel()), [x]
+        return Affine(module.weight.numel(), module.init), [x]
 
     yield Reader("Affine", read)
 
@@ -135,6 +164,13 @@ RECORDS: Final = {
         module=_layer_scale,
         helper=_layer_scale_helper,
         readers=_read_layer_scale,
+        uncounted=frozenset({"aten::mul"}),
+    ),
+    "gain": TorchOp(
+        module=_gain,
+        helper=lambda dims: _GAIN,
+        readers=_read_gain,
+        flat="kept",
         uncounted=frozenset({"aten::mul"}),
     ),
     "affine": TorchOp(

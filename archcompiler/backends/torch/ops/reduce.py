@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from archcompiler.backends.torch.reading import Reading, Seen
 
-_METHODS: Final[dict[How, str]] = {"mean": "mean", "max": "amax", "sum": "sum"}
+_METHODS: Final[dict[How, str]] = {"mean": "mean", "max": "amax", "sum": "sum", "var": "var"}
 
 
 def _reduce(op: Reduce, x: Sequence[str], dims: int) -> str:
@@ -25,6 +25,8 @@ def _reduce(op: Reduce, x: Sequence[str], dims: int) -> str:
         where = f"({positions})" if dims > 1 else positions
     else:
         where = str(dimension(op.axis, dims))
+    if op.how == "norm":
+        return f"torch.linalg.vector_norm({x[0]}, dim={where}, keepdim=True)"
     return f"{atom(x[0])}.{_METHODS[op.how]}({where}, keepdim=True)"
 
 
@@ -33,25 +35,57 @@ def _read_reduce() -> Iterable[Reader]:
 
     from archcompiler.backends.reading import UnknownOperation
 
+    def along(seen: Seen, how: How, x: fx.Node, dim: Any, keepdim: bool) -> Reading:
+        if not keepdim:
+            raise UnknownOperation(f"`{seen.node.name}` drops an axis")
+        rank = seen.dims + 2
+        numbers = [dim] if isinstance(dim, int) else dim or []
+        where = tuple(sorted(number % rank for number in numbers))
+        if where == seen.axes:
+            return Reduce(how, "positions"), [x]
+        for axis in axes(seen.dims):
+            if where == (dimension(axis, seen.dims),):
+                return Reduce(how, axis), [x]
+        raise UnknownOperation(f"`{seen.node.name}` reduces the axes {dim}")
+
     def reader(how: How) -> Callable[..., Reading]:
         def read(seen: Seen, x: fx.Node, dim: Any = None, keepdim: bool = False) -> Reading:
-            if not keepdim:
-                raise UnknownOperation(f"`{seen.node.name}` drops an axis")
-            rank = seen.dims + 2
-            numbers = [dim] if isinstance(dim, int) else dim or []
-            where = tuple(sorted(number % rank for number in numbers))
-            if where == seen.axes:
-                return Reduce(how, "positions"), [x]
-            for axis in axes(seen.dims):
-                if where == (dimension(axis, seen.dims),):
-                    return Reduce(how, axis), [x]
-            raise UnknownOperation(f"`{seen.node.name}` reduces the axes {dim}")
+            return along(seen, how, x, dim, keepdim)
 
         return read
 
+    def read_var(
+        seen: Seen,
+        x: fx.Node,
+        dim: Any = None,
+        unbiased: bool = True,
+        keepdim: bool = False,
+        *,
+        correction: int = 1,
+    ) -> Reading:
+        if not unbiased or correction != 1:
+            raise UnknownOperation(f"`{seen.node.name}` is no variance of a sample")
+        return along(seen, "var", x, dim, keepdim)
+
+    def read_norm(
+        seen: Seen, x: fx.Node, ord: Any = 2, dim: Any = None, keepdim: bool = False
+    ) -> Reading:
+        if ord not in (2, "fro"):
+            raise UnknownOperation(f"`{seen.node.name}` is a norm of order {ord}")
+        return along(seen, "norm", x, dim, keepdim)
+
+    def read_p(
+        seen: Seen, input: fx.Node, p: Any = "fro", dim: Any = None, keepdim: bool = False
+    ) -> Reading:
+        return read_norm(seen, input, p, dim, keepdim)
+
     for how, method in _METHODS.items():
-        yield Reader(method, reader(how))
-        yield Reader(getattr(torch, method), reader(how))
+        read = read_var if how == "var" else reader(how)
+        yield Reader(method, read)
+        yield Reader(getattr(torch, method), read)
+    yield Reader(torch.linalg.vector_norm, read_norm)
+    for target in (torch.norm, "norm"):
+        yield Reader(target, read_p)
 
 
 _OVER_POSITIONS: Final = Helper(
@@ -98,7 +132,9 @@ RECORDS: Final = {
     "reduce": TorchOp(
         call=_reduce,
         readers=_read_reduce,
-        uncounted=frozenset({"aten::mean", "aten::amax", "aten::sum"}),
+        uncounted=frozenset(
+            {"aten::mean", "aten::amax", "aten::sum", "aten::var", "aten::linalg_vector_norm"}
+        ),
     ),
     "softmax": TorchOp(
         call=_softmax,

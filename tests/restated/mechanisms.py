@@ -1,0 +1,110 @@
+"""Blocks of papers, each a module on maps of `c` channels, by the formula of its paper.
+
+Parameters are made in the order in which they are used.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class ChannelNorm(nn.Module):
+    """Layer normalisation over the channels of each position."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(c, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class GlobalResponse(nn.Module):
+    """GRN: Woo et al., CVPR 2023 (arXiv 2301.00808), algorithm 1."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.gamma = nn.Parameter(torch.zeros(c, 1, 1))
+        self.beta = nn.Parameter(torch.zeros(c, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        strength = torch.norm(x, p=2, dim=(2, 3), keepdim=True)
+        share = strength / (strength.mean(dim=1, keepdim=True) + 1e-6)
+        return torch.addcmul(self.beta, self.gamma, x * share) + x
+
+
+class ConvNeXtV2(nn.Module):
+    """The unit of ConvNeXt V2, figure 5 of that paper: GRN after the GELU."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(c, c, 7, padding=3, groups=c)
+        self.norm = ChannelNorm(c)
+        self.wide = nn.Conv2d(c, 4 * c, 1)
+        self.response = GlobalResponse(4 * c)
+        self.narrow = nn.Conv2d(4 * c, c, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.gelu(self.wide(self.norm(self.depthwise(x))))
+        return x + self.narrow(self.response(y))
+
+
+class SimAm(nn.Module):
+    """Yang et al., ICML 2021, equation 5 and figure 3: x · sigmoid(1 / e*), without parameters.
+
+    1 / e* is (t - μ)² / (4 (σ² + λ)) + 1/2, where σ² is that of a sample in the authors' code.
+    """
+
+    def __init__(self, c: int, offset: float = 1e-4) -> None:
+        super().__init__()
+        self.offset = offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        distance = (x - x.mean((2, 3), keepdim=True)) ** 2
+        variance = x.var((2, 3), keepdim=True)
+        return x * torch.sigmoid(distance / (4 * (variance + self.offset)) + 0.5)
+
+
+class StylePooling(nn.Module):
+    """SRM: Lee et al., ICCV 2019 (arXiv 1903.10829), equations 1 to 5.
+
+    A weight for each channel by its mean and its standard deviation, and no other channel's.
+    """
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(c, 2))
+        self.norm = nn.BatchNorm2d(c)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean = x.mean((2, 3))
+        deviation = (x.var((2, 3)) + 1e-5).sqrt()
+        style = torch.stack([mean, deviation], dim=2)
+        z = (style * self.weight).sum(2)
+        return x * torch.sigmoid(self.norm(z[:, :, None, None]))
+
+
+class Gain(nn.Module):
+    """One number that is learnt, from 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.alpha * x
+
+
+class ReZero(nn.Module):
+    """Bachlechner et al., UAI 2021 (arXiv 2003.04887), equation 1: F(x) times a number."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(c, c, 3, padding=1, bias=False)
+        self.conv2 = nn.Conv2d(c, c, 3, padding=1, bias=False)
+        self.gain = Gain()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.gain(self.conv2(F.relu(self.conv1(x))))

@@ -1,0 +1,181 @@
+"""Blocks of papers, written as steps: the results of their formulas with the same weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from restated import mechanisms
+from torch import Tensor, nn
+
+import archcompiler
+from archcompiler.diagnostics import Source, Span
+from archcompiler.foreign.audit import audit
+from archcompiler.foreign.loading import Implementation
+from archcompiler.verify import verify
+from archcompiler.verify.counts import verify_counts
+
+C = 16
+Steps = dict[str, dict[str, Any]]
+
+
+class Mechanism(NamedTuple):
+    """A block as the paper has it, and as steps."""
+
+    make: Callable[[int], nn.Module]
+    steps: Steps
+    read: bool = True
+    """Whether `audit` reads the paper's words as operators."""
+
+
+def joined(op: str, *read: str) -> dict[str, Any]:
+    return {"op": op, "from": list(read)}
+
+
+GRN: Steps = {
+    "strength": {"op": "reduce", "how": "norm", "axis": "positions"},
+    "mean": {"op": "reduce", "how": "mean", "axis": "channels"},
+    "eps": {"op": "shift", "amount": 1e-6},
+    "share": joined("div", "strength", "eps"),
+    "response": joined("mul", "gelu", "share"),
+    "affine": {"op": "affine", "init": 0},
+    "kept": joined("add", "affine", "gelu"),
+}
+MECHANISMS = {
+    "convnext_v2": Mechanism(
+        mechanisms.ConvNeXtV2,
+        {
+            "depthwise": {"op": "conv", "channels": "c", "kernel": 7, "groups": "c", "bias": True},
+            "norm": {"op": "layer_norm"},
+            "wide": {"op": "conv", "channels": "4 * c", "kernel": 1, "bias": True},
+            "gelu": {"op": "gelu"},
+            **GRN,
+            "narrow": {"op": "conv", "channels": "c", "kernel": 1, "bias": True},
+            "add": joined("add", "x", "narrow"),
+        },
+    ),
+    "simam": Mechanism(
+        mechanisms.SimAm,
+        {
+            "mean": {"op": "reduce", "how": "mean", "axis": "positions"},
+            "less": {"op": "scale", "factor": -1},
+            "centred": joined("add", "x", "less"),
+            "distance": joined("mul", "centred", "centred"),
+            "variance": {"op": "reduce", "from": "x", "how": "var", "axis": "positions"},
+            "offset": {"op": "shift", "amount": 1e-4},
+            "times": {"op": "scale", "factor": 4},
+            "energy": joined("div", "distance", "times"),
+            "more": {"op": "shift", "amount": 0.5},
+            "sigmoid": {"op": "sigmoid"},
+            "weigh": joined("mul", "x", "sigmoid"),
+        },
+    ),
+    "style_pooling": Mechanism(
+        mechanisms.StylePooling,
+        {
+            "mean": {"op": "reduce", "how": "mean", "axis": "positions"},
+            "variance": {"op": "reduce", "from": "x", "how": "var", "axis": "positions"},
+            "eps": {"op": "shift", "amount": 1e-5},
+            "deviation": {"op": "sqrt"},
+            "style": joined("concat", "mean", "deviation") | {"axis": "width"},
+            "conv": {"op": "conv", "channels": "c", "kernel": [1, 2], "groups": "c", "padding": 0},
+            "norm": {"op": "batch_norm"},
+            "sigmoid": {"op": "sigmoid"},
+            "weigh": joined("mul", "x", "sigmoid"),
+        },
+        read=False,
+    ),
+    "rezero": Mechanism(
+        mechanisms.ReZero,
+        {
+            "conv1": {"op": "conv", "channels": "c", "kernel": 3},
+            "relu": {"op": "relu"},
+            "conv2": {"op": "conv", "channels": "c", "kernel": 3},
+            "gain": {"op": "gain"},
+            "add": joined("add", "x", "gain"),
+        },
+    ),
+}
+
+
+class Whole(nn.Module):
+    """A convolution, and a block after it."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, C, 3, padding=1, bias=False)
+        self.block = block
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.block(self.stem(x))  # type: ignore[no-any-return]
+
+
+def network_of(steps: Steps) -> archcompiler.CompiledNetwork:
+    return archcompiler.compile(
+        {
+            "name": "whole",
+            "input": [3, 14, 18],
+            "classes": 10,
+            "stem": {"type": "conv", "channels": C, "norm": False},
+            "stages": [{"channels": C}],
+            "unit": "own",
+            "head": "none",
+            "blocks": {"own": {"steps": steps}},
+        }
+    )
+
+
+@pytest.fixture(scope="module", params=MECHANISMS)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def network(name: str) -> archcompiler.CompiledNetwork:
+    return network_of(MECHANISMS[name].steps)
+
+
+def test_the_emitted_module_is_the_graph(network: archcompiler.CompiledNetwork) -> None:
+    proof, counts = verify(network), verify_counts(network)
+    assert proof.holds, str(proof)
+    assert counts.holds, str(counts)
+
+
+def test_results_and_gradients_are_those_of_the_formula(
+    name: str, network: archcompiler.CompiledNetwork
+) -> None:
+    torch.manual_seed(0)
+    ours, theirs = network.module().double(), Whole(MECHANISMS[name].make(C)).double()
+    pairs = list(zip(ours.parameters(), theirs.parameters(), strict=True))
+    with torch.no_grad():
+        for own, other in pairs:
+            own.copy_(other.normal_(0.2, 0.5).view_as(own))
+    for size in ((14, 18), (9, 7), (5, 5)):
+        x = torch.randn(3, 3, *size, dtype=torch.float64, requires_grad=True)
+        y, expected = ours(x), theirs(x)
+        torch.testing.assert_close(y, expected)
+        towards = torch.randn_like(expected)
+        found = torch.autograd.grad((y * towards).sum(), [x, *(own for own, _ in pairs)])
+        wanted = torch.autograd.grad(
+            (expected * towards).sum(), [x, *(other for _, other in pairs)]
+        )
+        for slope, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(slope, other.view_as(slope))
+
+
+def test_what_starts_at_0_does_so(name: str, network: archcompiler.CompiledNetwork) -> None:
+    theirs = Whole(MECHANISMS[name].make(C))
+    for own, other in zip(network.module().parameters(), theirs.parameters(), strict=True):
+        assert own.any() == other.any()
+
+
+def test_an_audit_reads_the_formula(name: str, network: archcompiler.CompiledNetwork) -> None:
+    place = Span(Source("<module>", name, "toml"), 0, len(name))
+    theirs = Implementation(name, place, Whole(MECHANISMS[name].make(C)).eval())
+    found = audit(network, theirs)
+    if MECHANISMS[name].read:
+        assert found.same, found
+    else:
+        assert found.unknown
