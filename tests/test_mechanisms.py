@@ -34,6 +34,18 @@ def joined(op: str, *read: str) -> dict[str, Any]:
     return {"op": op, "from": list(read)}
 
 
+def over_two(first: str, second: str) -> Steps:
+    """Two maps, weighed by a softmax of the scores before for each channel."""
+    return {
+        "weights": {"op": "softmax", "axis": "parts", "of": 2},
+        "weight_a": {"op": "part", "index": 0},
+        "weight_b": {"op": "part", "from": "weights", "index": 1},
+        "weighed_a": joined("mul", first, "weight_a"),
+        "weighed_b": joined("mul", second, "weight_b"),
+        "sum": joined("add", "weighed_a", "weighed_b"),
+    }
+
+
 GRN: Steps = {
     "strength": {"op": "reduce", "how": "norm", "axis": "positions"},
     "mean": {"op": "reduce", "how": "mean", "axis": "channels"},
@@ -95,6 +107,57 @@ MECHANISMS = {
             "conv2": {"op": "conv", "channels": "c", "kernel": 3},
             "gain": {"op": "gain"},
             "add": joined("add", "x", "gain"),
+        },
+    ),
+    "selective_kernel": Mechanism(
+        mechanisms.SelectiveKernel,
+        {
+            "near": {"op": "conv", "channels": "c", "kernel": 3, "groups": 4},
+            "near_norm": {"op": "batch_norm"},
+            "near_relu": {"op": "relu"},
+            "far": {
+                "op": "conv",
+                "from": "x",
+                "channels": "c",
+                "kernel": 3,
+                "groups": 4,
+                "dilation": 2,
+            },
+            "far_norm": {"op": "batch_norm"},
+            "far_relu": {"op": "relu"},
+            "fused": joined("add", "near_relu", "far_relu"),
+            "pool": {"op": "global_avg_pool"},
+            "compact": {"op": "conv", "channels": "max(floor(c / 2), 4)", "kernel": 1},
+            "compact_norm": {"op": "batch_norm"},
+            "compact_relu": {"op": "relu"},
+            "scores": {"op": "conv", "channels": "2 * c", "kernel": 1, "bias": True},
+            **over_two("near_relu", "far_relu"),
+        },
+    ),
+    "split_attention": Mechanism(
+        mechanisms.SplitAttention,
+        {
+            "conv": {"op": "conv", "channels": "2 * c", "kernel": 3, "groups": 2},
+            "norm": {"op": "batch_norm"},
+            "relu": {"op": "relu"},
+            "first": {"op": "part", "index": 0},
+            "second": {"op": "part", "from": "relu", "index": 1},
+            "fused": joined("add", "first", "second"),
+            "pool": {"op": "global_avg_pool"},
+            "fc1": {"op": "conv", "channels": "c / 2", "kernel": 1, "bias": True},
+            "norm1": {"op": "batch_norm"},
+            "relu1": {"op": "relu"},
+            "fc2": {"op": "conv", "channels": "2 * c", "kernel": 1, "bias": True},
+            **over_two("first", "second"),
+        },
+    ),
+    "sub_pixel": Mechanism(
+        mechanisms.SubPixel,
+        {
+            "conv": {"op": "conv", "channels": "4 * c", "kernel": 3},
+            "tanh": {"op": "tanh"},
+            "shuffle": {"op": "pixel_shuffle", "factor": 2},
+            "last": {"op": "conv", "channels": "c", "kernel": 2, "stride": 2, "padding": 0},
         },
     ),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Final
 
 from archcompiler.analysis.receptive_field import isotropic
@@ -32,9 +32,21 @@ class ValidSizes:
             return f"none up to {self.tried}"
         words = [f"{a}" if a == b else f"{a} to {b}" for a, b in self.ranges]
         start, end = self.ranges[-1]
-        if end == self.tried:
+        if self.period:
+            words[2:] = [f"{words[2]} and so on by {self.period}"]
+        elif end == self.tried:
             words[-1] = f"{start} and more"
         return ", ".join(words) + ", all sides equal" * self.square
+
+    @property
+    def period(self) -> int:
+        """From one range to the next, where there are several that are alike; 0 for others."""
+        gaps = {b - a for (a, _), (b, _) in pairwise(self.ranges)}
+        alike = len({b - a for a, b in self.ranges[:-1]}) == len(gaps) == 1
+        gap = min(gaps, default=0)
+        return (
+            gap if len(self.ranges) > 3 and alike and self.ranges[-1][0] + gap > self.tried else 0
+        )
 
 
 def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:

@@ -164,7 +164,9 @@ def facts(network: CompiledNetwork) -> dict[str, Any]:
         "params": cost.params,
         "macs": cost.macs,
         # Sides in pixels, first and last; a range has no last one where all larger are valid.
-        "valid_sizes": [[a, None if b == sizes.tried else b] for a, b in sizes.ranges],
+        "valid_sizes": [
+            [a, None if b == sizes.tried and not sizes.period else b] for a, b in sizes.ranges
+        ],
     }
 
 

@@ -13,6 +13,7 @@ from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Linear
 from archcompiler.ops.arithmetic import Shift
 from archcompiler.ops.channelwise import Scale
 from archcompiler.ops.join import Concat
+from archcompiler.ops.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from archcompiler.ops.reduce import Softmax
 from archcompiler.ops.resize import Resample, Upsample
 from archcompiler.ops.sides import Sides, same_padding, words
@@ -77,8 +78,14 @@ def step_words(step: Step) -> tuple[str, ...]:
             return (f"take {op.end}", f"along {op.axis}")
         case Concat() if op.axis != "channels":
             return ("concat", f"along {op.axis}")
+        case Softmax(axis="parts"):
+            return ("softmax", f"over {op.of} parts")
         case Softmax() if op.axis != "channels":
             return ("softmax", f"over {op.axis}")
+        case PixelShuffle():
+            return (f"{op.label} ×{op.factor}",)
+        case PixelUnshuffle():
+            return (f"{op.label} /{op.factor}",)
         case Shuffle():
             return ("shuffle", f"{op.groups} groups")
         case Scale():

@@ -16,6 +16,7 @@ from archcompiler.ops.pool import AvgPool, MaxPool
 from archcompiler.ops.reduce import Reduce
 from archcompiler.ops.resize import Interpolate, Upsample
 from archcompiler.ops.sides import spread
+from archcompiler.ops.split import Part
 from archcompiler.ops.whole_pool import (
     AdaptiveAvgPool,
     AdaptiveMaxPool,
@@ -34,13 +35,14 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
     the size that it leads to. T + T·M is a gate, and a mean, a maximum or a pool over the whole map
     the pool of all positions. The factors of a product may change places. A concatenation reads the
     parts of one before it; one of a single map is left out, as is a pool to the size that there is.
-    What learnt factors are before training is no part of what is computed.
-    For `inference`, what does nothing then is left out, and so is the momentum of a batch norm.
-    Nodes keep their names and all that is known of them.
+    A part of a map is one, however often it is taken. What learnt factors are before training is no
+    part of what is computed. For `inference`, what does nothing then is left out, and so is the
+    momentum of a batch norm. Nodes keep their names and all that is known of them.
     """
     view = with_gates(view)
     kept: Dataflow = nx.MultiDiGraph(**view.graph)
     alias: dict[str, str] = {}
+    parts: dict[tuple[Operator, str], str] = {}
     for node in view:  # Graphs and traces have their nodes in order of data flow.
         data = view.nodes[node]
         edges = [
@@ -54,12 +56,18 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
             source = edges[0][0]
             alias[node] = alias.get(source, source)
             continue
+        if isinstance(op, Part):
+            source = alias.get(edges[0][0], edges[0][0])
+            first = parts.setdefault((op, source), node)
+            if first != node:
+                alias[node] = first
+                continue
         label = data["label"] if op is None else (*_said(op, before, inference), data["label"][2])
         kept.add_node(node, **{**data, "label": label})
         joined = [(alias.get(source, source), role) for source, role in edges]
         if isinstance(op, Concat):
-            parts = _parts(kept, op, joined)
-            joined = list(zip(parts, op.roles(len(parts)), strict=True))
+            read = _parts(kept, op, joined)
+            joined = list(zip(read, op.roles(len(read)), strict=True))
         if isinstance(op, Mul):
             joined = [(source, "factor") for source, _ in joined]
         kept.add_edges_from((source, node, {"role": role}) for source, role in joined)

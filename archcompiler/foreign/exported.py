@@ -207,6 +207,8 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "var.correction": _same(torch.var),
     "var.dim": _same(torch.var),
     "linalg_vector_norm": _same(torch.linalg.vector_norm),
+    "pixel_shuffle": _same(F.pixel_shuffle),
+    "pixel_unshuffle": _same(F.pixel_unshuffle),
     "softmax.int": _same(torch.softmax, 2),
     "permute": _same(torch.permute),
     "transpose.int": _same(torch.transpose),

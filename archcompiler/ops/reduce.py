@@ -18,6 +18,7 @@ from archcompiler.ops.base import (
     with_fields,
 )
 from archcompiler.ops.cost import Saved, Work
+from archcompiler.ops.sides import ArgumentError
 
 How = Literal["mean", "max", "sum", "var", "norm"]
 Along = Literal["channels", "positions", "depth", "height", "width"]
@@ -130,21 +131,41 @@ class Reduce(Operator):
 
 @with_fields
 class Softmax(Operator):
-    """exp(x), divided by its sum over the channels of a position or the positions of a channel."""
+    """exp(x) by its sum over all channels, all positions, or one channel of each of `of` parts."""
 
     kind: ClassVar[str] = "softmax"
     cast_on: ClassVar[Mapping[Autocast, Cast]] = {"cuda": "single"}
     role: ClassVar[Role] = "norm"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "axis": Argument(
-            "word", "channels", choices=("channels", "positions"), help="over which they sum to 1"
-        )
+            "word",
+            "channels",
+            choices=("channels", "positions", "parts"),
+            help="over which they sum to 1",
+        ),
+        "of": Argument("int", None, "2 for the axis `parts`, which alone has it", least=1),
     }
 
-    axis: Literal["channels", "positions"] = "channels"
+    axis: Literal["channels", "positions", "parts"] = "channels"
+    of: int = 1
+
+    @classmethod
+    def make(cls, inputs: tuple[Number, ...], dims: int, /, **arguments: Any) -> Self:
+        given = cls.complete(dims, arguments)
+        axis, of = given["axis"], given["of"]
+        if axis != "parts":
+            if of is not None:
+                raise ArgumentError("of", "is for the axis `parts` alone")
+            return cls(axis)
+        return cls(axis, 2 if of is None else of)
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        return self.only(inputs)
+        x = self.only(inputs)
+        if x.channels % self.of:
+            raise ShapeError(
+                f"{x.channels} channels do not divide into {self.of} parts", x, code="E305"
+            )
+        return x
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel)

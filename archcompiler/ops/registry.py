@@ -35,6 +35,7 @@ _KINDS: Final = {
     "join": ("add", "concat", "gate", "maximum", "mul"),
     "linear": ("linear",),
     "norm": ("batch_norm", "channel_norm", "group_norm", "layer_norm", "spatial_norm"),
+    "pixel_shuffle": ("pixel_shuffle", "pixel_unshuffle"),
     "pool": ("avg_pool", "max_pool"),
     "reduce": ("reduce", "softmax"),
     "regularise": ("drop_path", "dropout"),

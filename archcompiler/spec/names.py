@@ -34,7 +34,14 @@ HELPERS: Final = frozenset(
             "Gain",
             "LayerScale",
         ),
-        *("dot_products", "softmax_over_positions", "weighted_sums"),
+        *(
+            "dot_products",
+            "pixel_shuffle",
+            "pixel_unshuffle",
+            "softmax_over_parts",
+            "softmax_over_positions",
+            "weighted_sums",
+        ),
     }
 )
 """What emitted files define for operators that PyTorch lacks, where they use one."""

@@ -108,3 +108,64 @@ class ReZero(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.gain(self.conv2(F.relu(self.conv1(x))))
+
+
+class SelectiveKernel(nn.Module):
+    """SK: Li et al., CVPR 2019 (arXiv 1903.06586), equations 1 to 6 and figure 1, two paths.
+
+    A 3×3 convolution, and one with a dilation of 2 for 5×5; a softmax over both for each channel.
+    """
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.near = self.path(c, 1)
+        self.far = self.path(c, 2)
+        width = max(c // 2, 4)
+        self.compact = nn.Sequential(
+            nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+        )
+        self.scores = nn.Conv2d(width, 2 * c, 1)
+
+    @staticmethod
+    def path(c: int, dilation: int) -> nn.Module:
+        conv = nn.Conv2d(c, c, 3, padding=dilation, dilation=dilation, groups=4, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(c), nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        near, far = self.near(x), self.far(x)
+        compact = self.compact((near + far).mean((2, 3), keepdim=True))
+        scores = self.scores(compact).view(x.shape[0], 2, x.shape[1], 1, 1)
+        a, b = scores.softmax(1).view(x.shape[0], -1, 1, 1).chunk(2, 1)
+        return near * a + far * b
+
+
+class SplitAttention(nn.Module):
+    """Zhang et al., CVPRW 2022 (arXiv 2004.08955), equations 1 to 3: one group, a radix of 2."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(c, 2 * c, 3, padding=1, groups=2, bias=False)
+        self.norm = nn.BatchNorm2d(2 * c)
+        self.fc1 = nn.Conv2d(c, c // 2, 1)
+        self.norm1 = nn.BatchNorm2d(c // 2)
+        self.fc2 = nn.Conv2d(c // 2, 2 * c, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        splits = F.relu(self.norm(self.conv(x))).chunk(2, dim=1)
+        gap = (splits[0] + splits[1]).mean((2, 3), keepdim=True)
+        z = self.fc2(F.relu(self.norm1(self.fc1(gap))))
+        attention = torch.softmax(z.unflatten(1, (2, -1)), dim=1).flatten(1, 2)
+        first, second = attention.chunk(2, dim=1)
+        return first * splits[0] + second * splits[1]
+
+
+class SubPixel(nn.Module):
+    """The last layers of ESPCN: Shi et al., CVPR 2016 (arXiv 1609.05158), equations 3 and 4."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(c, 4 * c, 3, padding=1, bias=False)
+        self.last = nn.Conv2d(c, c, 2, 2, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last(F.pixel_shuffle(torch.tanh(self.conv(x)), 2))

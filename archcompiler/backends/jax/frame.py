@@ -43,8 +43,16 @@ FUNCTIONS: Final = frozenset(
             "largest",
             "load_torch",
         ),
-        *("max_pool", "resize", "resize_like", "shuffle"),
-        *("spatial_norm", "take", "to_torch", "torch_names", "uniform", "upsample"),
+        *("max_pool", "pixel_shuffle", "pixel_unshuffle", "resize", "resize_like", "shuffle"),
+        *(
+            "softmax_over_parts",
+            "spatial_norm",
+            "take",
+            "to_torch",
+            "torch_names",
+            "uniform",
+            "upsample",
+        ),
         *("weighted_sums", "TORCH_NAMES", "Sequence", "functools", "itertools", "math"),
     }
 )

@@ -30,6 +30,9 @@ ALONE: Steps = {
     "reduce-norm-positions": {"how": "norm", "axis": "positions"},
     "reduce-norm-channels": {"how": "norm", "axis": "channels"},
     "gain": {},
+    "pixel_shuffle": {"factor": 2},
+    "pixel_unshuffle": {"factor": 2},
+    "softmax-parts": {"axis": "parts", "of": 4},
     "part": {"index": 1, "of": 4},
 }
 """Operators of one map."""

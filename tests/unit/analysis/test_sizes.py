@@ -84,7 +84,7 @@ FLAT = {
         (CIFAR, "8 and more"),
         (unit(PAIRS, 6, 6), "2 and more"),
         (unit(PAIRS, 6, 4), "2 and more"),
-        (unit(EVEN, 6, 6), "2, 4, 6, 8, 10, 12 and more"),
+        (unit(EVEN, 6, 6), "2, 4, 6 and so on by 2"),
         (unit(FLAT, 6, 6), "4 to 7"),
     ],
     ids=["strict", "spatial", "cifar", "pairs", "pairs-not-square", "pairs-of-even", "flat"],

@@ -57,7 +57,6 @@ def kinds(function: Any) -> list[str]:
         nn.Softmax(2),
         nn.Upsample(scale_factor=1.5),
         nn.Upsample(scale_factor=2, mode="bicubic"),
-        nn.PixelShuffle(2),
         lambda x: F.elu(x, 0.5),
         lambda x: F.softplus(x, beta=2),
         lambda x: 2 - x,
@@ -121,6 +120,12 @@ def test_a_vector_beside_a_map_is_refused(function: Any) -> None:
         (lambda x: 2 + x, ["shift"]),
         (lambda x: x.sub(1.5), ["shift"]),
         (lambda x: x + 0, []),
+        (nn.PixelShuffle(2), ["pixel_shuffle"]),
+        (nn.PixelUnshuffle(3), ["pixel_unshuffle"]),
+        (
+            lambda x: F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2),
+            ["pixel_shuffle", "pixel_unshuffle"],
+        ),
         (lambda x: x.div(x.sqrt()), ["sqrt", "div"]),
         (lambda x: x.norm(2, (2, 3), True), ["reduce"]),
         (lambda x: torch.linalg.vector_norm(x, 2, (2, 3), True), ["reduce"]),
@@ -176,6 +181,7 @@ def test_a_helper_is_known_by_its_source(kind: str, name: str) -> None:
         "ChannelLayerNorm": "4",
         "Gain": "",
         "LayerScale": "4",
+        "softmax_over_parts": "x, 2",
         "softmax_over_positions": "x",
     }
     call = f"{name}({given[name]})"

@@ -15,7 +15,7 @@ from tiny import tiny_spec, tiny_toml
 import archcompiler
 from archcompiler.backends.backend import backend
 from archcompiler.backends.jax.table import records
-from archcompiler.backends.record import Helper
+from archcompiler.backends.record import Helper, helpers
 from archcompiler.backends.torch import TorchOp
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
@@ -131,9 +131,10 @@ def test_the_names_are_those_that_files_use() -> None:
     names = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()}
     known = JAX.frame.names | EMITTED | own
     assert {name for name in names if name[:2] != "__"} <= known
-    helpers = [h for record in records().values() if record.helper for h in _all(record.helper(2))]
-    assert {helper.name for helper in helpers} <= JAX.frame.names
-    imported = {word for helper in helpers for line in helper.imports for word in _names(line)}
+    own_helpers = [helper for record in records().values() for helper in helpers(record, 2)]
+    needed = [h for helper in own_helpers for h in _all(helper)]
+    assert {helper.name for helper in needed} <= JAX.frame.names
+    imported = {word for helper in needed for line in helper.imports for word in _names(line)}
     assert imported <= JAX.frame.names | EMITTED
 
 

@@ -272,6 +272,14 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: x * x.flatten(2).softmax(-1).view_as(x),
         ["softmax", "mul"],
     ),
+    "a softmax over parts": (
+        lambda m, x: m.conv(x).view(-1, 2, 4, 6, 10).softmax(1).view(-1, 8, 6, 10),
+        ["conv", "softmax"],
+    ),
+    "a softmax over parts, unflattened": (
+        lambda m, x: torch.softmax(x.unflatten(1, (4, 2)), dim=1).flatten(1, 2),
+        ["softmax"],
+    ),
     "a softmax over a view": (
         lambda m, x: F.softmax(x.view(x.size(0), 8, -1), dim=2).view(-1, 8, 6, 10),
         ["softmax"],
@@ -393,6 +401,10 @@ REFUSED: dict[str, tuple[Words, str]] = {
     "a norm that comes back in another order": (
         lambda m, x: m.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 2, 1),
         "a part of an operator",
+    ),
+    "a softmax within parts": (
+        lambda m, x: x.unflatten(1, (4, 2)).softmax(2).flatten(1, 2),
+        "another shape|along dimension",
     ),
     "a softmax over columns": (lambda m, x: x.softmax(-1), "along dimension -1"),
     "a softmax that stays flat": (

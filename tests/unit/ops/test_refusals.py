@@ -19,8 +19,9 @@ from archcompiler.ops.conv import Conv
 from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm, GroupNorm, LayerNorm, SpatialNorm
+from archcompiler.ops.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from archcompiler.ops.pool import AvgPool, MaxPool
-from archcompiler.ops.reduce import Reduce
+from archcompiler.ops.reduce import Reduce, Softmax
 from archcompiler.ops.registry import operators
 from archcompiler.ops.sides import ArgumentError
 from archcompiler.ops.split import Flatten, Part, Shuffle, Take
@@ -75,6 +76,17 @@ SHAPES: list[tuple[Operator, tuple[TensorType, ...], str, TensorType, str, str |
     (Part(0, 3), (T(4, 3, 3),), "4 channels do not divide into 3 parts", T(1, 3, 3), "E305", None),
     (Shuffle(3), (T(4, 3, 3),), "4 channels do not divide into 3 groups", T(4, 3, 3), "E305",
      None),
+    (Softmax("parts", 3), (T(4, 3, 3),), "4 channels do not divide into 3 parts", T(4, 3, 3),
+     "E305", None),
+    (PixelShuffle(2), (T(6, 3, 3),),
+     "6 channels are not so many times the 4 pixels that a pixel shuffle by 2 makes of a position",
+     T(1, 6, 6), "E305", None),
+    (PixelUnshuffle(2), (T(4, 8, 7),),
+     "a pixel unshuffle by 2 needs sides that it divides, but gets 8×7 pixels", T(16, 4, 3),
+     "E304", "a convolution with a stride of 2 takes every size"),
+    (PixelUnshuffle(4, 1), (T(4, 3),),
+     "a pixel unshuffle by 4 needs sides that it divides, but gets 3 pixels", T(16, 0),
+     "E304", "a convolution with a stride of 4 takes every size"),
     (Flatten(7), (T(4, 6, 7),), "flatten expects a map of 7×7, but gets 6×7", T(196, 1, 1), "E304",
      "an adaptive pooling before it gives every input one size"),
     (Take("height"), (T(4, 3, 5), T(4, 6, 5)), "4×3×5 has no 6 pixels of height to take",
@@ -137,6 +149,7 @@ ARGUMENTS: list[tuple[str, int, Mapping[str, Any], str, str]] = [
     ("concat", 1, {"axis": "height"}, "axis", "is `height`, which a 1-D map does not have"),
     ("reduce", 2, {"how": "max", "axis": "depth"}, "axis",
      "is `depth`, which a 2-D map does not have"),
+    ("softmax", 2, {"of": 2}, "of", "is for the axis `parts` alone"),
     ("upsample", 2, {"mode": "nearest", "align_corners": True}, "align_corners",
      "is for the mode `bilinear` alone"),
 ]  # fmt: skip

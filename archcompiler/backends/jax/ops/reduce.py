@@ -100,7 +100,19 @@ def _read_reduce() -> Iterable[Reader]:
     yield Reader(LARGEST.name, read_largest)
 
 
+_OVER_PARTS: Final = Helper(
+    "softmax_over_parts",
+    '''
+def softmax_over_parts(x: Array, parts: int) -> Array:
+    """Softmax over one channel of each of so many equal parts of the channels."""
+    return jax.nn.softmax(x.reshape(*x.shape[:-1], parts, -1), -2).reshape(x.shape)
+'''.strip(),
+)
+
+
 def _softmax(op: Softmax, x: Sequence[str], dims: int) -> str:
+    if op.axis == "parts":
+        return called(_OVER_PARTS.name, *x, text(op.of))
     axis = positions(dims) if op.axis == "positions" else -1
     return called("jax.nn.softmax", *x, axis=(axis, -1))
 
@@ -118,7 +130,11 @@ def _read_softmax() -> Iterable[Reader]:
             raise UnknownOperation(f"a softmax along {axis}")
         return Softmax("channels"), [x]
 
+    def read_parts(seen: Seen, x: Node, parts: int) -> Reading:
+        return Softmax("parts", parts), [x]
+
     yield Reader(jax.nn.softmax, read)
+    yield Reader(_OVER_PARTS.name, read_parts)
 
 
 RECORDS: Final = {
@@ -128,5 +144,10 @@ RECORDS: Final = {
         helped=lambda op: {"max": LARGEST.name, "norm": _L2_NORM.name}.get(op.how, False),
         readers=_read_reduce,
     ),
-    "softmax": JaxOp(call=_softmax, readers=_read_softmax),
+    "softmax": JaxOp(
+        call=_softmax,
+        helper=lambda dims: _OVER_PARTS,
+        helped=lambda op: op.axis == "parts",
+        readers=_read_softmax,
+    ),
 }

@@ -127,18 +127,23 @@ def _is_view(node: fx.Node) -> bool:
 
 
 def _softmax(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading | None:
-    """A softmax over positions in a row, which are laid out as they were."""
+    """A softmax over positions in a row, or over groups, which are laid out as they were."""
     x = copied(x)
     plain = len(x.args) <= 2 and x.kwargs.get("dtype") is None
-    flat = x.args[0] if x.target in _SOFTMAXES and plain else None
-    if not is_node(flat) or not (_is_view(flat) or _is_flatten(flat)) or _dim(x) % 3 != 2:
+    viewed = x.args[0] if x.target in _SOFTMAXES and plain else None
+    if not is_node(viewed) or not (_is_view(viewed) or _is_flatten(viewed)):
         return None
-    source = flat.args[0]
+    source = viewed.args[0]
     if not is_node(source) or len(after) != seen.dims + 1 or shape(source)[1:] != after:
         return None
-    if not has_images(source) or shape(flat)[1:] != (after[0], prod(after[1:])):
+    if not has_images(source):
         return None
-    return Softmax("positions"), [source]
+    sides, dim = shape(viewed)[1:], _dim(x) % len(shape(viewed))
+    if dim == 2 and sides == (after[0], prod(after[1:])):
+        return Softmax("positions"), [source]
+    if dim == 1 and sides[2:] == after[1:] and prod(sides[:2]) == after[0]:
+        return Softmax("parts", sides[0]), [source]
+    return None
 
 
 def _is_flatten(node: fx.Node) -> bool:
@@ -155,7 +160,9 @@ def _dim(node: fx.Node) -> int:
 
 
 def softmax(seen: Seen, input: fx.Node, dim: Any = None, _stacklevel: int = 3) -> Reading | None:
-    """Over positions: those of a row, or in a row, which are half of one over those of a map."""
+    """Over positions in a row or over groups, which is half of one of a map; or over a row."""
+    if dim == 1 and len(shape(input)) == seen.dims + 3 and has_images(input):
+        return PART
     if len(shape(input)) != 3 or dim not in (2, -1) or not has_images(input):
         return None
     return PART if seen.dims > 1 else (Softmax("positions"), [input])

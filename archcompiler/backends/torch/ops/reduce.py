@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.python import atom, called
+from archcompiler.backends.python import atom, called, text
 from archcompiler.backends.record import Helper
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import axes, dimension
@@ -98,9 +98,21 @@ def softmax_over_positions(x: Tensor) -> Tensor:
 )
 
 
+_OVER_PARTS: Final = Helper(
+    "softmax_over_parts",
+    '''
+def softmax_over_parts(x: Tensor, parts: int) -> Tensor:
+    """Softmax over one channel of each of so many equal parts of the channels."""
+    return x.unflatten(1, (parts, -1)).softmax(1).flatten(1, 2)
+'''.strip(),
+)
+
+
 def _softmax(op: Softmax, x: Sequence[str], dims: int) -> str:
     if op.axis == "positions":
         return called(_OVER_POSITIONS.name, *x)
+    if op.axis == "parts":
+        return called(_OVER_PARTS.name, *x, text(op.of))
     return called("torch.softmax", *x, dim=(1, None))
 
 
@@ -122,10 +134,14 @@ def _read_softmax() -> Iterable[Reader]:
     def read_positions(seen: Seen, x: fx.Node) -> Reading:
         return Softmax("positions"), [x]
 
+    def read_parts(seen: Seen, x: fx.Node, parts: int) -> Reading:
+        return Softmax("parts", parts), [x]
+
     for target in (torch.softmax, F.softmax, "softmax"):
         yield Reader(target, read)
     yield Reader(nn.Softmax, read_module)
     yield Reader(_OVER_POSITIONS.name, read_positions)
+    yield Reader(_OVER_PARTS.name, read_parts)
 
 
 RECORDS: Final = {
@@ -138,9 +154,9 @@ RECORDS: Final = {
     ),
     "softmax": TorchOp(
         call=_softmax,
-        helper=lambda dims: _OVER_POSITIONS,
-        helped=lambda op: op.axis == "positions",
+        helper=lambda dims: (_OVER_POSITIONS, _OVER_PARTS),
+        helped=lambda op: op.axis != "channels" and f"softmax_over_{op.axis}",
         readers=_read_softmax,
-        uncounted=frozenset({"aten::softmax", "aten::view_as"}),
+        uncounted=frozenset({"aten::softmax", "aten::view_as", "aten::unflatten"}),
     ),
 }
