@@ -86,6 +86,7 @@ def source(op: Operator, inputs: Sequence[TensorType]) -> str:
 
 
 TWICE = (14, 12, 10)
+ODD = (13, 12, 9)
 EXAMPLES = (
     Example("add", channels=(4, 4), sizes=(SIZE, SIZE)),
     Example("add", channels=(4, 1), sizes=(PIXEL, SIZE)),
@@ -98,6 +99,16 @@ EXAMPLES = (
     Example("conv", {"channels": 4, "kernel": 3, "groups": 4, "dilation": 2}),
     Example("conv", {"channels": 6, "kernel": [1, 7, 2], "stride": [2, 1, 1], "groups": 2}),
     Example("conv", {"channels": 2, "kernel": 4, "padding": 0}),
+    Example("conv_transpose", {"channels": 6, "kernel": 3}),
+    Example("conv_transpose", {"channels": 3, "kernel": 2, "stride": 2, "bias": True}),
+    Example("conv_transpose", {"channels": 6, "kernel": 4, "stride": 2, "groups": 2}),
+    Example("conv_transpose", {"channels": 4, "kernel": 3, "groups": 4, "dilation": 2}),
+    Example("conv_transpose", {"channels": 2, "kernel": 3, "stride": 2, "output_padding": 1}),
+    Example(
+        "conv_transpose", {"channels": 2, "kernel": [3, 2, 5], "stride": [2, 1, 3], "padding": 1}
+    ),
+    Example("conv_transpose", {"channels": 6, "kernel": 3, "stride": 2}, (4, 2), (SIZE, TWICE)),
+    Example("conv_transpose", {"channels": 6, "kernel": 3, "stride": 2}, (4, 2), (SIZE, ODD)),
     Example("dropout", {"probability": 0.25}),
     Example("dropout", {"probability": 0.0}),
     Example("gate", channels=(4, 4), sizes=(SIZE, SIZE)),

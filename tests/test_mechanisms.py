@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from restated import mechanisms
+from shipped import EVERY_SPEC
 from torch import Tensor, nn
 
 import archcompiler
@@ -16,6 +17,7 @@ from archcompiler.foreign.audit import audit
 from archcompiler.foreign.loading import Implementation
 from archcompiler.verify import verify
 from archcompiler.verify.counts import verify_counts
+from archcompiler.verify.jax_numbers import compare
 
 C = 16
 Steps = dict[str, dict[str, Any]]
@@ -151,6 +153,24 @@ MECHANISMS = {
             **over_two("first", "second"),
         },
     ),
+    "up_convolution": Mechanism(
+        mechanisms.UpConvolution,
+        {
+            "pool": {"op": "max_pool", "kernel": 2},
+            "down": {"op": "conv", "channels": "2 * c", "kernel": 3, "bias": True},
+            "relu": {"op": "relu"},
+            "up": {
+                **joined("conv_transpose", "relu", "x"),
+                "channels": "c",
+                "kernel": 2,
+                "stride": 2,
+                "bias": True,
+            },
+            "both": joined("concat", "x", "up"),
+            "join": {"op": "conv", "channels": "c", "kernel": 3, "bias": True},
+            "sigmoid": {"op": "sigmoid"},
+        },
+    ),
     "sub_pixel": Mechanism(
         mechanisms.SubPixel,
         {
@@ -204,6 +224,19 @@ def test_the_emitted_module_is_the_graph(network: archcompiler.CompiledNetwork) 
     proof, counts = verify(network), verify_counts(network)
     assert proof.holds, str(proof)
     assert counts.holds, str(counts)
+
+
+def test_the_file_for_jax_is_the_graph(network: archcompiler.CompiledNetwork) -> None:
+    proof = verify(network.for_backend("jax"))
+    assert proof.holds, str(proof)
+
+
+def test_the_file_for_jax_computes_the_same(
+    name: str, network: archcompiler.CompiledNetwork
+) -> None:
+    if name == "up_convolution" or EVERY_SPEC:  # JAX takes seconds to compile a step
+        numbers = compare(network)
+        assert numbers.holds, str(numbers)
 
 
 def test_results_and_gradients_are_those_of_the_formula(

@@ -20,7 +20,7 @@ from archcompiler.analysis.segments import Segment, segments
 from archcompiler.analysis.widths import HALF, Widths
 from archcompiler.ir import INPUT, Graph, Node, TensorType
 from archcompiler.ops.base import Autocast
-from archcompiler.ops.conv import Conv
+from archcompiler.ops.conv import Convolution
 from archcompiler.ops.cost import BYTES
 
 Path = tuple[str, ...]
@@ -226,7 +226,7 @@ class _Step:
         """The gradient of its parameters comes to those that are there."""
         self.gradients += 0 if self.accumulated else self._gradient(node)
         # `fully_shard` has its weights in the plain order, and gradients come as the maps are.
-        copied = self.shards > 1 and isinstance(node.op, Conv) and node.op.ordered
+        copied = self.shards > 1 and isinstance(node.op, Convolution) and node.op.ordered
         # Before it is added to the one that was there.
         added = BYTES * node.op.parameters if self.accumulated or copied else 0
         return self._differentiated(node, added)

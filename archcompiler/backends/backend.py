@@ -82,6 +82,8 @@ class Backend(NamedTuple):
         record = self.record(op)
         flat = record.flat == "made" or (record.flat == "kept" and all(x.flat for x in inputs))
         texts = [self.flat(x) if flat else self.map(x, dims) for x in inputs]
+        if record.module is not None and record.applied is not None:
+            return Value(record.applied(str(module), texts, dims), flat)
         if record.module is not None:
             return Value(f"{module}({', '.join(texts)})", flat)
         assert record.call is not None

@@ -38,6 +38,12 @@ class Call(Protocol):
         ...
 
 
+class Apply(Protocol):
+    """Prints a call of a module that is not one with its inputs alone."""
+
+    def __call__(self, module: str, x: Sequence[str], dims: int, /) -> str: ...
+
+
 def always(op: Any) -> bool:
     return True
 
@@ -59,6 +65,10 @@ class Record(Protocol):
     @property
     def parts(self) -> Call | None:
         """All the parts of a map, of which an operator with an `index` and `of` is one."""
+
+    @property
+    def applied(self) -> Apply | None:
+        """How a module is called, where its inputs are not all that is said."""
 
     @property
     def helper(self) -> Callable[[int], Helper | tuple[Helper, ...]] | None:

@@ -99,6 +99,13 @@ class NetworkView:
     def init(self) -> Init:
         return self.spec.init
 
+    @property
+    def convolutions(self) -> str:
+        """The modules whose weights start as the spec says."""
+        plain = f"nn.Conv{self.dims}d"
+        transposed = any(op.kind == "conv_transpose" for op in _operators(self.graph))
+        return f"({plain}, nn.ConvTranspose{self.dims}d)" if transposed else plain
+
     @cached_property
     def classes(self) -> list[str]:
         printer = ClassPrinter(self.bodies)

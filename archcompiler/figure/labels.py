@@ -12,6 +12,8 @@ from archcompiler.ir.kinds import ATTENTION, BLOCK, MASK, UNIT, UNITS
 from archcompiler.ops import Conv, Dropout, Gate, GlobalAvgPool, Linear
 from archcompiler.ops.arithmetic import Shift
 from archcompiler.ops.channelwise import Scale
+from archcompiler.ops.conv import Convolution
+from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.ops.join import Concat
 from archcompiler.ops.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from archcompiler.ops.reduce import Softmax
@@ -55,13 +57,14 @@ def step_words(step: Step) -> tuple[str, ...]:
     op, dims = step.body, step.type.dims
     assert not isinstance(op, Block)
     match op:
-        case Conv():
-            stride = f" /{words(op.stride)}" if op.stride != 1 else ""
+        case Conv() | ConvTranspose():
+            sign, way = ("/", "") if isinstance(op, Conv) else ("×", "transposed ")
+            stride = f" {sign}{words(op.stride)}" if op.stride != 1 else ""
             groups = f", {op.groups} groups" if op.groups > 1 else ""
             if op.groups == op.in_channels > 1:
                 groups = ", depthwise"
             kernel = words(op.kernel, dims)
-            what = f"{kernel} conv" if dims > 1 else f"conv {kernel}"
+            what = f"{kernel} {way}conv" if dims > 1 else f"{way}conv {kernel}"
             return (what + _apart(op.dilation), f"{op.out_channels}{stride}{groups}{_edge(op)}")
         case GlobalAvgPool():
             return ("global pool",)
@@ -109,7 +112,7 @@ def _apart(dilation: Sides) -> str:
     return f", dilation {words(dilation)}" if dilation != 1 else ""
 
 
-def _edge(conv: Conv) -> str:
+def _edge(conv: Convolution) -> str:
     """The padding, where it is not what keeps the size or leaves no pixel to two windows."""
     usual = same_padding(conv.kernel, conv.dilation, conv.dims)
     if conv.padding == usual or (conv.padding == 0 and conv.kernel == conv.stride):

@@ -10,6 +10,7 @@ from archcompiler.foreign.gates import with_gates
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 from archcompiler.ops.channelwise import Affine, Gain, LayerScale
+from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.ops.join import Concat, Mul
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.ops.pool import AvgPool, MaxPool
@@ -110,6 +111,8 @@ def _said(op: Operator, inputs: list[TensorType], inference: bool) -> tuple[str,
             return GlobalAvgPool.kind, ()
         case Reduce(how="max", axis="positions"):
             return GlobalMaxPool.kind, ()
+        case ConvTranspose():
+            return op.kind, tuple(pair for pair in op.attributes() if pair[0] != "output_padding")
         case LayerScale(channels=1):
             return Gain.kind, ()
         case LayerScale() | Gain() | Affine():

@@ -1,4 +1,4 @@
-"""Convolution in 1, 2 or 3 dimensions."""
+"""Convolution in 1, 2 or 3 dimensions, and what its transpose shares with it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from archcompiler.ops.sides import Sides, along, same_padding, spread, words
 
 
 @with_fields
-class Conv(Operator):
-    """Convolution with `padding` pixels of zeros on either side of an axis, floor mode."""
+class Convolution(Operator):
+    """A convolution, or the transpose of one."""
 
-    kind: ClassVar[str] = "conv"
     cast: ClassVar[Cast | None] = "half"
     role: ClassVar[Role] = "conv"
     arguments: ClassVar[Mapping[str, Argument]] = {
@@ -56,17 +55,16 @@ class Conv(Operator):
     @property
     def keeps_size(self) -> bool:
         return all(
-            along(self.stride, axis) == 1
-            and 2 * along(self.padding, axis) + 1 == self._extent(axis)
+            along(self.stride, axis) == 1 and 2 * along(self.padding, axis) + 1 == self.extent(axis)
             for axis in range(self.dims)
         )
 
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        x = self.only(inputs)
-        if x.dims != self.dims:
-            raise ShapeError(f"a {self.dims}-D convolution gets {x}", x.exhausted)
-        size = tuple(map(self._size, x.size, range(self.dims)))
-        result = TensorType(self.out_channels, *size)
+    def extent(self, axis: int) -> int:
+        """Pixels from the first to the last of a window."""
+        return along(self.dilation, axis) * (along(self.kernel, axis) - 1) + 1
+
+    def fits(self, x: TensorType, result: TensorType) -> None:
+        """Raises ShapeError, with this result to go on with, unless the channels are right."""
         if x.channels != self.in_channels:
             raise ShapeError(
                 f"convolution expects {self.in_channels} channels, but gets {x.channels}", result
@@ -76,6 +74,52 @@ class Conv(Operator):
             raise ShapeError(
                 f"{uneven} channels do not divide into {self.groups} groups", result, code="E305"
             )
+
+    @property
+    def ordered(self) -> bool:
+        """Whether channels last is another order of its weights than the plain one."""
+        return self.dims > 1 and prod(spread(self.kernel, self.dims)) > 1 and self._rows > 1
+
+    @property
+    def _rows(self) -> int:
+        """The second side of the weights."""
+        return self.in_channels // self.groups
+
+    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
+        return Saved(inputs=(0,))
+
+    @property
+    def label(self) -> str:
+        grouped = ", grouped" if self.groups > 1 else ""
+        return f"conv {words(self.kernel, self.dims)}{grouped}"
+
+    @property
+    def weights(self) -> int:
+        """Parameters without the bias."""
+        kernel = prod(spread(self.kernel, self.dims))
+        return self.out_channels * (self.in_channels // self.groups) * kernel
+
+    @property
+    def parameters(self) -> int:
+        return self.weights + (self.out_channels if self.bias else 0)
+
+    @property
+    def layers(self) -> int:
+        return 1
+
+
+class Conv(Convolution):
+    """Convolution with `padding` pixels of zeros on either side of an axis, floor mode."""
+
+    kind: ClassVar[str] = "conv"
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        x = self.only(inputs)
+        if x.dims != self.dims:
+            raise ShapeError(f"a {self.dims}-D convolution gets {x}", x.exhausted)
+        size = tuple(map(self._size, x.size, range(self.dims)))
+        result = TensorType(self.out_channels, *size)
+        self.fits(x, result)
         if not x.empty and min(size) < 1:
             raise ShapeError(
                 f"{words(self.kernel, x.dims)} convolution does not fit into "
@@ -88,47 +132,16 @@ class Conv(Operator):
     def _size(self, pixels: int, axis: int) -> int:
         if pixels == 0:
             return 0
-        room = pixels + 2 * along(self.padding, axis) - self._extent(axis)
+        room = pixels + 2 * along(self.padding, axis) - self.extent(axis)
         return room // along(self.stride, axis) + 1
 
-    def _extent(self, axis: int) -> int:
-        """Pixels from the first to the last that one position reads."""
-        return along(self.dilation, axis) * (along(self.kernel, axis) - 1) + 1
-
-    @property
-    def ordered(self) -> bool:
-        """Whether channels last is another order of its weights than the plain one."""
-        pixels = prod(along(self.kernel, axis) for axis in range(self.dims))
-        return self.dims > 1 and pixels > 1 and self.in_channels > self.groups
-
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
-        macs = self._weights * output.pixels
+        macs = self.weights * output.pixels
         return Work(macs=macs, fvcore_flops=macs, activations=output.numel)
-
-    def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
-        return Saved(inputs=(0,))
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
         first = position * along(self.stride, axis) - along(self.padding, axis)
-        return first, first + self._extent(axis) - 1
+        return first, first + self.extent(axis) - 1
 
     def step(self, size: int, output_size: int, axis: int) -> int | Fraction:
         return along(self.stride, axis)
-
-    @property
-    def label(self) -> str:
-        grouped = ", grouped" if self.groups > 1 else ""
-        return f"conv {words(self.kernel, self.dims)}{grouped}"
-
-    @property
-    def _weights(self) -> int:
-        kernel = prod(spread(self.kernel, self.dims))
-        return self.out_channels * (self.in_channels // self.groups) * kernel
-
-    @property
-    def parameters(self) -> int:
-        return self._weights + (self.out_channels if self.bias else 0)
-
-    @property
-    def layers(self) -> int:
-        return 1

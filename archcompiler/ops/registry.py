@@ -32,6 +32,7 @@ _KINDS: Final = {
     "blur": ("blur_pool",),
     "channelwise": ("affine", "channel_conv", "gain", "layer_scale", "scale"),
     "conv": ("conv",),
+    "conv_transpose": ("conv_transpose",),
     "join": ("add", "concat", "gate", "maximum", "mul"),
     "linear": ("linear",),
     "norm": ("batch_norm", "channel_norm", "group_norm", "layer_norm", "spatial_norm"),

@@ -105,9 +105,9 @@ class Init(Model):
     conv: Literal["he_normal", "he_uniform", "xavier_normal", "xavier_uniform", "torch"] = (
         "he_normal"
     )
-    """Distribution of convolution weights; torch: what the framework does by default."""
+    """Distribution of convolution weights, transposed too; torch: the framework's own default."""
     fan: Literal["in", "out"] = "out"
-    """Which connections He initialisation counts."""
+    """Which connections He initialisation counts; of transposed convolutions they are swapped."""
 
 
 Quantity = Annotated[

@@ -159,6 +159,24 @@ class SplitAttention(nn.Module):
         return first * splits[0] + second * splits[1]
 
 
+class UpConvolution(nn.Module):
+    """A level of U-Net: Ronneberger et al., MICCAI 2015 (arXiv 1505.04597), figure 1.
+
+    Its up-convolution makes the size that the pooling had, which may be odd.
+    """
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.down = nn.Conv2d(c, 2 * c, 3, padding=1)
+        self.up = nn.ConvTranspose2d(2 * c, c, 2, 2)
+        self.join = nn.Conv2d(2 * c, c, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = F.relu(self.down(F.max_pool2d(x, 2)))
+        up = self.up(inner, output_size=x.shape[2:])
+        return torch.sigmoid(self.join(torch.cat([x, up], dim=1)))
+
+
 class SubPixel(nn.Module):
     """The last layers of ESPCN: Shi et al., CVPR 2016 (arXiv 1609.05158), equations 3 and 4."""
 

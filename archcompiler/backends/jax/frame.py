@@ -26,6 +26,7 @@ FUNCTIONS: Final = frozenset(
             "BatchNorm",
             "ChannelConv",
             "Conv",
+            "ConvTranspose",
             "Gain",
             "LayerScale",
             "Linear",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcompiler.backends.record import Call, Flat, Helper, always
+from archcompiler.backends.record import Apply, Call, Flat, Helper, always
 
 if TYPE_CHECKING:
     from archcompiler.backends.jax.reading import Reading
@@ -36,5 +36,6 @@ class JaxOp(NamedTuple):
     parts: Call | None = None
     helper: Callable[[int], Helper | tuple[Helper, ...]] | None = None
     helped: Callable[[Any], bool | str] = always
+    applied: Apply | None = None
     readers: Callable[[], Iterable[Reader]] = no_readers
     flat: Flat = "never"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcompiler.backends.record import Call, Flat, Helper, always
+from archcompiler.backends.record import Apply, Call, Flat, Helper, always
 
 if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading
@@ -39,6 +39,7 @@ class TorchOp(NamedTuple):
     """What the printed text needs the file to define, in so many dimensions, or may need."""
     helped: Callable[[Any], bool | str] = always
     """Whether an operator of this kind is printed with the helper; of several, with which."""
+    applied: Apply | None = None
     readers: Callable[[], Iterable[Reader]] = no_readers
     flat: Flat = "never"
     uncounted: frozenset[str] = frozenset()

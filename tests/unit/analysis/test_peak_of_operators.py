@@ -30,6 +30,8 @@ ALONE: Steps = {
     "reduce-norm-positions": {"how": "norm", "axis": "positions"},
     "reduce-norm-channels": {"how": "norm", "axis": "channels"},
     "gain": {},
+    "conv_transpose": {"channels": C, "kernel": 3, "stride": 2},
+    "conv_transpose-bias": {"channels": C, "kernel": 2, "stride": 2, "bias": True},
     "pixel_shuffle": {"factor": 2},
     "pixel_unshuffle": {"factor": 2},
     "softmax-parts": {"axis": "parts", "of": 4},

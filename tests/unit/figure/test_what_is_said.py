@@ -68,6 +68,14 @@ def texts(network: CompiledNetwork) -> list[str]:
         ({"op": "softmax", "axis": "parts", "of": 4}, ("softmax", "over 4 parts")),
         ({"op": "pixel_shuffle", "factor": 2}, ("pixel shuffle ×2",)),
         ({"op": "pixel_unshuffle", "factor": 2}, ("pixel unshuffle /2",)),
+        (
+            {"op": "conv_transpose", "channels": 8, "kernel": 4, "stride": 2},
+            ("4×4 transposed conv", "8 ×2"),
+        ),
+        (
+            {"op": "conv_transpose", "channels": 8, "kernel": 3, "stride": 2, "padding": 0},
+            ("3×3 transposed conv", "8 ×2, padding 0"),
+        ),
         ({"op": "scale", "factor": -0.5}, ("× −0.5",)),
         ({"op": "shift", "amount": -0.5}, ("− 0.5",)),
         ({"op": "shift", "amount": 1e-6}, ("+ 1e-06",)),

@@ -34,6 +34,7 @@ class Written(nn.Module):
         self.words = words
         self.conv = nn.Conv2d(8, 8, 1)
         self.norm = nn.LayerNorm(8)
+        self.up = nn.ConvTranspose2d(8, 6, 3, 2, padding=1, groups=2)
         self.wide = nn.LayerNorm(10)
         self.rows = nn.AdaptiveAvgPool2d((None, 1))
         self.one = nn.AdaptiveMaxPool2d((1, None))
@@ -94,7 +95,10 @@ def computed(graph: nx.MultiDiGraph[str], state: dict[str, Tensor], x: Tensor) -
         if record.module is not None:
             layer = eval(record.module(op, dims), names)
             layer.load_state_dict({k: v.of(state[v.name]) for k, v in data["tensors"].items()})
-            value = layer(*inputs)
+            if op.kind == "conv_transpose" and len(inputs) == 2:  # of another map
+                value = layer(inputs[0], output_size=type.size)
+            else:
+                value = layer(*inputs)
         else:
             assert record.call is not None
             named = {f"x{i}": value for i, value in enumerate(inputs)}
@@ -185,6 +189,14 @@ READ: dict[str, tuple[Words, list[str]]] = {
     "a square of its own": (lambda m, x: torch.square(x).pow(2), ["mul", "mul"]),
     "a root": (lambda m, x: (x * x).pow(0.5), ["mul", "sqrt"]),
     "a quotient by a number": (lambda m, x: m.conv(x) / 4, ["conv", "scale"]),
+    "a transposed convolution": (
+        lambda m, x: F.conv_transpose2d(x, m.up.weight, m.up.bias, 2, 1, 1, 2),
+        ["conv_transpose"],
+    ),
+    "a transposed convolution to a size": (
+        lambda m, x: m.up(x, output_size=(x.shape[2] * 2, 19)),
+        ["conv_transpose"],
+    ),
     "a quotient by sides": (
         lambda m, x: x.sum((2, 3), keepdim=True) / (x.shape[2] * x.shape[3] - 1) + x,
         ["reduce", "scale", "add"],

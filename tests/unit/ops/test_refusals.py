@@ -16,6 +16,7 @@ from archcompiler.ops.attend import Attend, Dot
 from archcompiler.ops.blur import BlurPool
 from archcompiler.ops.channelwise import ChannelConv, LayerScale
 from archcompiler.ops.conv import Conv
+from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.ops.join import Add, Concat, Gate, Maximum, Mul
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm, GroupNorm, LayerNorm, SpatialNorm
@@ -31,6 +32,7 @@ def T(*sides: int) -> TensorType:
     return TensorType(*sides)
 
 
+UP = ConvTranspose(4, 6, 3, 2, 1)
 LARGER = "a larger input, or less stride before it"
 SHAPES: list[tuple[Operator, tuple[TensorType, ...], str, TensorType, str, str | None]] = [
     # operator, inputs, what is said, what is gone on with, code, help
@@ -41,6 +43,25 @@ SHAPES: list[tuple[Operator, tuple[TensorType, ...], str, TensorType, str, str |
      T(8, 5, 5), "E305", None),
     (Conv(4, 8, (3, 7)), (T(4, 5, 5),), "3×7 convolution does not fit into 5×5 pixels",
      T(8, 0, 0), "E306", None),
+    (UP, (T(5, 9, 9),), "convolution expects 4 channels, but gets 5", T(6, 17, 17), "E304", None),
+    (UP, (T(4, 9),), "a 2-D transposed convolution gets 4×9", T(4, 0), "E304", None),
+    (ConvTranspose(4, 6, 1, groups=4), (T(4, 5, 5),), "6 channels do not divide into 4 groups",
+     T(6, 5, 5), "E305", None),
+    (ConvTranspose(4, 6, 3, padding=3), (T(4, 4, 9),),
+     "3×3 transposed convolution with a padding of 3 leaves nothing of 4×9 pixels", T(6, 0, 0),
+     "E306", None),
+    (ConvTranspose(4, 6, 3, 2, output_padding=2), (T(4, 3, 3),),
+     "an output padding of 2 is not less than the stride or the dilation", T(6, 9, 9), "E304",
+     None),
+    (UP, (T(4, 3, 4), T(2, 7, 8)),
+     "transposed convolution makes 5×7 to 6×8 pixels of 3×4, not the 7×8 of its target",
+     T(6, 7, 8), "E304", "less `padding`, or another `kernel`"),
+    (ConvTranspose(4, 6, 2, 2), (T(4, 3, 3), T(2, 5, 6)),
+     "transposed convolution makes 6×6 to 7×7 pixels of 3×3, not the 5×6 of its target",
+     T(6, 5, 6), "E304", "more `padding`, or another `kernel`"),
+    (ConvTranspose(4, 6, 3), (T(4, 3, 3), T(2, 7, 7)),
+     "transposed convolution makes 5×5 pixels of 3×3, not the 7×7 of its target", T(6, 7, 7),
+     "E304", "less `padding`, or another `kernel`"),
     (MaxPool(3, 2, 0), (T(4, 2, 5),), "3×3 max pool with stride 2 runs out of pixels at 2×5",
      T(4, 0, 0), "E306", LARGER),
     (AvgPool((1, 5), 3), (T(4, 5, 4),), "1×5 avg pool with stride 3 runs out of pixels at 5×4",

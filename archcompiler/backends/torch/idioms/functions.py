@@ -8,12 +8,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
+from torch.nn.modules.conv import _ConvTransposeNd
 
 from archcompiler.backends.reading import UnknownOperation, sides
 from archcompiler.backends.torch.reading import Reading, Seen
 from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.stored import TENSORS, stored
 from archcompiler.ops.conv import Conv
+from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm
 from archcompiler.ops.reduce import How, Reduce
@@ -62,6 +64,56 @@ def conv(
         seen.dims,
     )
     return op, [input]
+
+
+def conv_transpose(
+    seen: Seen,
+    input: fx.Node,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Reading:
+    """`F.conv_transpose2d` with a kernel of the module."""
+    _keep(seen, weight=weight, bias=bias)
+    channels, inner, *kernel = _shape(weight)
+    op = ConvTranspose(
+        channels,
+        inner * groups,
+        sides(kernel, seen.dims),
+        sides(stride, seen.dims),
+        sides(padding, seen.dims),
+        sides(dilation, seen.dims),
+        groups,
+        bias is not None,
+        seen.dims,
+        sides(output_padding, seen.dims),
+    )
+    return op, [input]
+
+
+def to_size(
+    seen: Seen, module: _ConvTransposeNd, input: fx.Node, output_size: Any = None
+) -> Reading | None:
+    """A transposed convolution to a size that is written as numbers, or read of a map."""
+    if output_size is None:
+        return None
+    # Whose size it is makes no difference at one size.
+    op = ConvTranspose(
+        module.in_channels,
+        module.out_channels,
+        sides(module.kernel_size, seen.dims),
+        sides(module.stride, seen.dims),
+        sides(module.padding, seen.dims),
+        sides(module.dilation, seen.dims),
+        module.groups,
+        module.bias is not None,
+        seen.dims,
+    )
+    return op, [input, input]
 
 
 def linear(seen: Seen, input: fx.Node, weight: Any, bias: Any = None) -> Reading:
@@ -140,6 +192,9 @@ def dropout(
 def readers() -> Iterable[Reader]:
     for function in (F.conv1d, F.conv2d, F.conv3d):
         yield Reader(function, conv)
+    for dims in (1, 2, 3):
+        yield Reader(getattr(F, f"conv_transpose{dims}d"), conv_transpose)
+        yield Reader(getattr(nn, f"ConvTranspose{dims}d"), to_size)
     yield Reader(F.linear, linear)
     yield Reader(F.batch_norm, batch_norm)
     yield Reader(F.dropout, dropout)
