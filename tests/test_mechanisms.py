@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import pytest
 import torch
+from decompiled_spec import again
 from restated import mechanisms
 from shipped import EVERY_SPEC
 from torch import Tensor, nn
+from unit.analysis.test_peak import Measured, predicted
+from unit.analysis.test_recomputing import assert_as_planned
 
 import archcompiler
 from archcompiler.diagnostics import Source, Span
 from archcompiler.foreign.audit import audit
 from archcompiler.foreign.loading import Implementation
-from archcompiler.verify import verify
+from archcompiler.verify import inference, verify
 from archcompiler.verify.counts import verify_counts
 from archcompiler.verify.jax_numbers import compare
 
@@ -195,19 +198,21 @@ class Whole(nn.Module):
         return self.block(self.stem(x))  # type: ignore[no-any-return]
 
 
-def network_of(steps: Steps) -> archcompiler.CompiledNetwork:
-    return archcompiler.compile(
-        {
-            "name": "whole",
-            "input": [3, 14, 18],
-            "classes": 10,
-            "stem": {"type": "conv", "channels": C, "norm": False},
-            "stages": [{"channels": C}],
-            "unit": "own",
-            "head": "none",
-            "blocks": {"own": {"steps": steps}},
-        }
-    )
+def spec_of(steps: Steps, sides: Sequence[int]) -> dict[str, Any]:
+    return {
+        "name": "whole",
+        "input": [3, *sides],
+        "classes": 10,
+        "stem": {"type": "conv", "channels": C, "norm": False},
+        "stages": [{"channels": C}],
+        "unit": "own",
+        "head": "none",
+        "blocks": {"own": {"steps": steps}},
+    }
+
+
+def network_of(steps: Steps, sides: Sequence[int] = (14, 18)) -> archcompiler.CompiledNetwork:
+    return archcompiler.compile(spec_of(steps, sides))
 
 
 @pytest.fixture(scope="module", params=MECHANISMS)
@@ -265,6 +270,40 @@ def test_what_starts_at_0_does_so(name: str, network: archcompiler.CompiledNetwo
     theirs = Whole(MECHANISMS[name].make(C))
     for own, other in zip(network.module().parameters(), theirs.parameters(), strict=True):
         assert own.any() == other.any()
+
+
+def test_a_plan_goes_as_it_says(name: str) -> None:
+    spec = spec_of(MECHANISMS[name].steps, (14, 18))
+    changes = {"head": {"type": "linear", "norm": False}, "stages": [{"channels": C, "before": 2}]}
+    network = archcompiler.compile({**spec, **changes})
+    assert_as_planned(network, 0.5)
+    half = name != "convnext_v2"  # of a scale and a shift by autocast more is foreseen
+    for measured in [
+        Measured(network, 8, device="cpu"),
+        *([Measured(network, 8, half=True)] * half),
+    ]:
+        found = measured.by_us()
+        foreseen = measured.state + predicted(network, 8, half=measured.half)
+        assert foreseen == pytest.approx(found, rel=0.01)
+
+
+def test_the_file_for_inference_is_the_same_function(
+    network: archcompiler.CompiledNetwork,
+) -> None:
+    proof, same = verify(network.deployed), inference.compare(network)
+    assert proof.holds, str(proof)
+    assert same.holds, str(same)
+
+
+def test_it_is_exported(network: archcompiler.CompiledNetwork) -> None:
+    model, images = network.module().eval(), torch.randn(2, 3, 14, 18)
+    exported = torch.export.export(model, (images,)).module()
+    torch.testing.assert_close(exported(images), model(images), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("sides", [(14, 18), (15, 17)], ids=str)
+def test_it_is_found_again(name: str, sides: tuple[int, int]) -> None:
+    again(spec_of(MECHANISMS[name].steps, sides))
 
 
 def test_an_audit_reads_the_formula(name: str, network: archcompiler.CompiledNetwork) -> None:

@@ -14,6 +14,7 @@ from archcompiler.foreign.canonical import canonical
 from archcompiler.ir import TensorType
 from archcompiler.ops.axes import dimension
 from archcompiler.ops.base import Operator
+from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.ops.join import Concat
 from archcompiler.ops.split import Take
 from archcompiler.verify.isomorphism import Dataflow
@@ -43,7 +44,7 @@ class Flow:
     whole: Dataflow = field(repr=False)
     """As it was before concatenations were nested: what is compared."""
     targets: Mapping[str, str] = field(default_factory=dict)
-    """For a resampling, the map whose size it takes; one that is missing is by a factor."""
+    """For what takes the size of a map, that map; a resampling that is missing is by a factor."""
 
     @cached_property
     def order(self) -> tuple[str, ...]:
@@ -182,7 +183,7 @@ def _targets(flow: Flow) -> dict[str, str]:
     found: dict[str, str] = {}
     dominators = nx.immediate_dominators(flow.structure, flow.input)
     for node in flow.order:
-        if flow.kind(node) not in (RESAMPLED, TAKEN):
+        if flow.kind(node) not in (RESAMPLED, TAKEN) and not _aimed(flow, node):
             continue
         wanted, passed = _size(flow, node, node), node
         while passed != flow.input:
@@ -199,6 +200,12 @@ def _targets(flow: Flow) -> dict[str, str]:
                 raise Unsayable(node, "has a size that no map before it has")
             found[node] = like[-1]
     return found
+
+
+def _aimed(flow: Flow, node: str) -> bool:
+    """Whether a transposed convolution makes another size than it does by itself."""
+    op, reads = flow.op(node), flow.reads[node]
+    return isinstance(op, ConvTranspose) and op.shape((flow.type(reads[0]),)) != flow.type(node)
 
 
 def _size(flow: Flow, node: str, map: str) -> tuple[int, ...]:

@@ -12,7 +12,11 @@ from archcompiler.ops import ArgumentError, Operator
 from archcompiler.ops.registry import FAMILIES, find_operator
 from archcompiler.ops.resize import Interpolate, Upsample
 
-_FIELDS: Final = {("conv", "channels"): "out_channels", ("linear", "features"): "out_features"}
+_FIELDS: Final = {
+    ("conv", "channels"): "out_channels",
+    ("conv_transpose", "channels"): "out_channels",
+    ("linear", "features"): "out_features",
+}
 """Where an operator keeps an argument under another name."""
 _NORMS: Final = {"batch_norm": "batch", "group_norm": "group", "layer_norm": "layer"}
 """What a spec's `norm.type` calls them."""

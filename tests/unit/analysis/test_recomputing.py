@@ -47,7 +47,8 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
         result = function(*args, **(kwargs or {}))
         if function is aten.convolution.default:
-            self.macs += result.numel() * prod(args[1].shape[1:])
+            whole = args[0] if args[6] else result  # of a transposed one what it reads
+            self.macs += whole.numel() * prod(args[1].shape[1:])
         if function in PRODUCTS:
             self.macs += result.numel() * args[-1].shape[-2]
         if function in POOLS:
