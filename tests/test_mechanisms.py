@@ -10,6 +10,7 @@ import torch
 from decompiled_spec import again
 from restated import mechanisms
 from shipped import EVERY_SPEC
+from tiny import tiny_spec
 from torch import Tensor, nn
 from unit.analysis.test_peak import Measured, predicted
 from unit.analysis.test_recomputing import assert_as_planned
@@ -247,8 +248,13 @@ def test_the_file_for_jax_computes_the_same(
 def test_results_and_gradients_are_those_of_the_formula(
     name: str, network: archcompiler.CompiledNetwork
 ) -> None:
+    assert_same_function(network.module(), Whole(MECHANISMS[name].make(C)))
+
+
+def assert_same_function(ours: nn.Module, theirs: nn.Module) -> None:
+    """With the same weights, in the order in which they are made, in training."""
     torch.manual_seed(0)
-    ours, theirs = network.module().double(), Whole(MECHANISMS[name].make(C)).double()
+    ours, theirs = ours.double(), theirs.double()
     pairs = list(zip(ours.parameters(), theirs.parameters(), strict=True))
     with torch.no_grad():
         for own, other in pairs:
@@ -314,3 +320,104 @@ def test_an_audit_reads_the_formula(name: str, network: archcompiler.CompiledNet
         assert found.same, found
     else:
         assert found.unknown
+
+
+def test_simam_of_the_zoo_is_the_formula() -> None:
+    formula, block = mechanisms.SimAm(C).double(), zoo_mask("simam").double()
+    x = torch.randn(3, C, 7, 9, dtype=torch.float64)
+    torch.testing.assert_close(x * block(x), formula(x))
+
+
+def zoo_mask(name: str) -> nn.Module:
+    """A mask of the zoo, as the gate of a unit has it."""
+    stage = {"channels": C, "unit": {"type": "basic", "gate": name}}
+    network = archcompiler.compile(tiny_spec(stage, stem={"type": "conv", "channels": C}))
+    (mask,) = [m for path, m in network.module().named_modules() if path.endswith("gate")]
+    return mask
+
+
+@pytest.mark.parametrize(
+    ("unit", "words", "formula"),
+    [
+        ({"type": "sk", "groups": 2}, {}, mechanisms.SelectiveKernelUnit),
+        (
+            {"type": "convnext", "grn": True},
+            {"norm": "layer", "activation": "gelu"},
+            mechanisms.ConvNeXtV2,
+        ),
+    ],
+    ids=["sk", "convnext_v2"],
+)
+def test_units_of_the_zoo_are_the_formula(
+    unit: dict[str, Any], words: dict[str, Any], formula: Callable[[int], nn.Module]
+) -> None:
+    network = archcompiler.compile({**spec_of({}, (14, 18)), "blocks": {}, "unit": unit, **words})
+    assert_same_function(network.module(), Whole(formula(C)))
+
+
+RESNEST: Steps = {
+    "conv1": {"op": "conv", "channels": "c / 4", "kernel": 1},
+    "norm1": {"op": "norm"},
+    "relu1": {"op": "act"},
+    "split": {"op": "split_attention", "channels": "c / 4"},
+    "pool": {
+        "op": "avg_pool",
+        "kernel": 3,
+        "stride": "stride",
+        "padding": 1,
+        "when": "stride != 1",
+    },
+    "conv3": {"op": "conv", "channels": "c", "kernel": 1},
+    "norm3": {"op": "norm"},
+    "average": {
+        "op": "avg_pool",
+        "from": "x",
+        "kernel": "stride",
+        "stride": "stride",
+        "ceil": True,
+        "count_include_pad": False,
+        "when": "stride != 1",
+    },
+    "project": {"op": "conv", "channels": "c", "kernel": 1, "when": "stride != 1 or cin != c"},
+    "project_norm": {"op": "norm", "when": "stride != 1 or cin != c"},
+    "add": joined("add", "norm3", "project_norm"),
+    "relu3": {"op": "act"},
+}
+"""Zhang et al., figure 2 and section 3.2: a radix of 2, and pools in place of strides."""
+RESNET50 = {
+    "name": "whole",
+    "input": [3, 224, 224],
+    "classes": 1000,
+    "stem": "conv_pool",
+    "stages": [
+        {"channels": 256 * 2**i, "stride": 1 if i == 0 else 2, "before": before}
+        for i, before in enumerate((3, 4, 6, 3))
+    ],
+}
+PUBLISHED: list[tuple[Any, list[str], str]] = [
+    # Woo et al., table 14; Li et al., table 1; Zhang et al., table 1.
+    ("convnext_tiny", ["unit.grn=true"], "28.6"),
+    ({**RESNET50, "unit": "sk"}, [], "27.5"),
+    (
+        {
+            **RESNET50,
+            "unit": "resnest",
+            "stem": "deep",
+            "blocks": {
+                "resnest": {"steps": RESNEST},
+                "split_attention": {"steps": MECHANISMS["split_attention"].steps},
+            },
+        },
+        [],
+        "27.5",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("spec", "settings", "millions"), PUBLISHED, ids=["convnext_v2", "sknet50", "resnest50"]
+)
+def test_published_parameters(spec: Any, settings: list[str], millions: str) -> None:
+    proof = verify(archcompiler.compile(spec, settings))
+    assert proof.holds, str(proof)
+    assert f"{proof.parameters / 1e6:.1f}" == millions

@@ -116,19 +116,19 @@ class SelectiveKernel(nn.Module):
     A 3×3 convolution, and one with a dilation of 2 for 5×5; a softmax over both for each channel.
     """
 
-    def __init__(self, c: int) -> None:
+    def __init__(self, c: int, groups: int = 4, least: int = 4) -> None:
         super().__init__()
-        self.near = self.path(c, 1)
-        self.far = self.path(c, 2)
-        width = max(c // 2, 4)
+        self.near = self.path(c, 1, groups)
+        self.far = self.path(c, 2, groups)
+        width = max(c // 2, least)
         self.compact = nn.Sequential(
             nn.Conv2d(c, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
         )
         self.scores = nn.Conv2d(width, 2 * c, 1)
 
     @staticmethod
-    def path(c: int, dilation: int) -> nn.Module:
-        conv = nn.Conv2d(c, c, 3, padding=dilation, dilation=dilation, groups=4, bias=False)
+    def path(c: int, dilation: int, groups: int) -> nn.Module:
+        conv = nn.Conv2d(c, c, 3, padding=dilation, dilation=dilation, groups=groups, bias=False)
         return nn.Sequential(conv, nn.BatchNorm2d(c), nn.ReLU())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -137,6 +137,25 @@ class SelectiveKernel(nn.Module):
         scores = self.scores(compact).view(x.shape[0], 2, x.shape[1], 1, 1)
         a, b = scores.softmax(1).view(x.shape[0], -1, 1, 1).chunk(2, 1)
         return near * a + far * b
+
+
+class SelectiveKernelUnit(nn.Module):
+    """The unit of SKNet-50, table 1 of that paper, where it keeps the shape of its map."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        width = c // 2
+        self.residual = nn.Sequential(
+            nn.Conv2d(c, width, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            SelectiveKernel(width, groups=2, least=32),
+            nn.Conv2d(width, c, 1, bias=False),
+            nn.BatchNorm2d(c),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.residual(x))
 
 
 class SplitAttention(nn.Module):
