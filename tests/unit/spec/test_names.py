@@ -11,6 +11,7 @@ import pytest
 from shipped import ROOT, SPECS
 
 import archcompiler
+from archcompiler.backends.record import helpers
 from archcompiler.backends.torch import torch_op
 from archcompiler.language.definition import Definition
 from archcompiler.language.library import HOMES, Library
@@ -149,11 +150,10 @@ def test_the_class_of_a_unit_is_taken_where_it_is_used(unit: str) -> None:
 
 
 def test_helpers_of_operators_are_taken() -> None:
-    helpers = set()
-    for operator in operators().values():
-        helper = torch_op(operator).helper
-        helpers |= {helper(2).name} if helper is not None else set()
-    assert {name for name in helpers if taken(name) is None} == set()
+    records = [torch_op(operator) for operator in operators().values()]
+    names = {helper.name for record in records for d in (1, 2) for helper in helpers(record, d)}
+    assert "pixel_shuffle" in names
+    assert {name for name in names if taken(name) is None} == set()
 
 
 def test_a_class_whose_configuration_would_take_the_name_of_a_unit(

@@ -19,7 +19,7 @@ _CONV: Final = Helper(
     "ConvTranspose",
     '''
 class ConvTranspose(nnx.Module):
-    """A transposed convolution with PyTorch's arguments, order of weights and initial biases."""
+    """A transposed convolution with PyTorch's arguments, weights and first biases."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class ConvTranspose(nnx.Module):
             rows = zip(axes, self.stride, self.padding, reach)
             more = [like.shape[i] - (x.shape[i] - 1) * s + 2 * p - r - 1 for i, s, p, r in rows]
         kernel = jnp.flip(self.kernel[...], [i - 1 for i in axes])
-        # From (out, in) of all groups to (in, out), where one group's outputs follow another's.
+        # From (out, in) to (in, out), where one group's outputs follow another's.
         kernel = kernel.reshape(*self.size, -1, self.groups, self.in_channels // self.groups)
         kernel = kernel.swapaxes(-1, -3).reshape(*self.size, -1, self.channels)
         last = len(axes) + 1

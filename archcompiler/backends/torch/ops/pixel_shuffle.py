@@ -24,7 +24,7 @@ def pixel_shuffle(x: Tensor, factor: int) -> Tensor:
 ''',
     3: '''
 def pixel_shuffle(x: Tensor, factor: int) -> Tensor:
-    """(N, C·factor³, D, H, W) to (N, C, D·factor, H·factor, W·factor), as PyTorch for images."""
+    """(N, C·f³, D, H, W) to (N, C, D·f, H·f, W·f), as PyTorch has it for images."""
     x = x.unflatten(1, (-1, factor, factor, factor))
     return x.permute(0, 1, 5, 2, 6, 3, 7, 4).flatten(6, 7).flatten(4, 5).flatten(2, 3)
 ''',
@@ -38,7 +38,7 @@ def pixel_unshuffle(x: Tensor, factor: int) -> Tensor:
 ''',
     3: '''
 def pixel_unshuffle(x: Tensor, factor: int) -> Tensor:
-    """(N, C, D·factor, H·factor, W·factor) to (N, C·factor³, D, H, W), as PyTorch for images."""
+    """(N, C, D·f, H·f, W·f) to (N, C·f³, D, H, W), as PyTorch has it for images."""
     x = x.unflatten(4, (-1, factor)).unflatten(3, (-1, factor)).unflatten(2, (-1, factor))
     return x.permute(0, 1, 3, 5, 7, 2, 4, 6).flatten(1, 4)
 ''',
