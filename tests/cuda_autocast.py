@@ -70,6 +70,7 @@ class CudaAutocast(TorchFunctionMode):
 
     half = frozenset(
         {"conv1d", "conv2d", "conv3d", "linear", "matmul", "__matmul__", "bmm", "prelu"}
+        | {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}
     )
     single = frozenset({"interpolate", "group_norm", "layer_norm", "softmax", "softplus"})
     widest = frozenset({"addcmul"})
@@ -97,7 +98,7 @@ class CudaAutocast(TorchFunctionMode):
         elif name in self.widest:
             read = [x.dtype for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
             dtype = SINGLE if SINGLE in read else HALF
-        elif name == "sum":
+        elif name in ("sum", "linalg_vector_norm"):
             kwargs = {**kwargs, "dtype": SINGLE}
         elif name == "normalize":
             return self.normalized(*args, **kwargs)
