@@ -288,9 +288,7 @@ def test_a_plan_goes_as_it_says(name: str) -> None:
         measured = Measured(network, 8, autocast=autocast, device="cpu")
         foreseen, found = predicted(network, 8, autocast=autocast), measured.by_us()
         foreseen += measured.state
-        # Parts that are taken at once have one gradient, which is foreseen for each of them.
-        most = 1.15 if name == "split_attention" else 1.01
-        assert 0.99 * found <= foreseen <= most * found
+        assert foreseen == pytest.approx(found, rel=0.01)
 
 
 def test_the_file_for_inference_is_the_same_function(

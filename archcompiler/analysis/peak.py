@@ -15,6 +15,7 @@ from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.kept_maps import Beside, KeptMaps, What
 from archcompiler.analysis.memory import Graded
 from archcompiler.analysis.moments import Moment, StepMemory
+from archcompiler.analysis.parts import taken_at_once
 from archcompiler.analysis.recompute import Recomputation, chain_path
 from archcompiler.analysis.segments import Segment, segments
 from archcompiler.analysis.widths import HALF, Widths
@@ -78,6 +79,7 @@ class _Step:
         }
         """What autocast makes of weights, to multiply with."""
         self.graded = Graded(self.nodes)
+        self.parts = taken_at_once(self.nodes)
         self.saved = {
             node.path: node.op.kept(self._inputs(node), node.type, self.graded.inputs(node))
             for node in self.nodes
@@ -200,19 +202,20 @@ class _Step:
         for node in reversed(segment.nodes):
             if self.gathering is not None:
                 yield from self._turn(self.gathering.group(node))
-            gradient = self.arrived.pop(node.path, None)
+            gradients = self._used_up(node)
             for what in segment.keeps[node.path]:
                 for again in self.kept.make(what):
                     yield self._now(again)
             made = []
-            if gradient is not None:
-                made = [(x, self._made(x, node, gradient)) for x in self._graded_inputs(node)]
+            if gradients:
+                made = [(x, self._made(x, node, gradients[0])) for x in self._graded_inputs(node)]
                 copies = self.copies[node.path]
                 yield self._differentiated(node) if copies else self._graded(node)
-                self.passing.drop(gradient)
+                for gradient in gradients:
+                    self.passing.drop(gradient)
             for what in segment.keeps[node.path]:
                 self.kept.drop(what)
-            if gradient is not None and copies:
+            if gradients and copies:
                 # The gradient of a copy is cast when the copy is gone.
                 yield self._graded(node)
             for name, new in made:
@@ -221,6 +224,14 @@ class _Step:
                     yield self._now(node.path)
                     self.passing.drop(copy)
                 yield from self._arrive(name, new)
+
+    def _used_up(self, node: Node) -> list[Hashable]:
+        """The gradients that an operator takes, if there are any, or that all parts do at once."""
+        parts = self.parts.get(node.path, (node.path,))
+        if node.path != parts[0]:
+            return []
+        arrived = (self.arrived.pop(path, None) for path in parts)
+        return [gradient for gradient in arrived if gradient is not None]
 
     def _graded(self, node: Node) -> Moment:
         """The gradient of its parameters comes to those that are there."""
@@ -235,6 +246,8 @@ class _Step:
         image, batch = self.passing.amount
         types, width = (self._inputs(node), node.type), self.widths.of[node.path]
         scratch = width * node.op.scratch(*types) + node.op.scratch_bytes(*types)
+        if node.path in self.parts:
+            scratch = 0  # No part is without a gradient, in place of which there would be zeros.
         # Gradients have the type of the output and are cast to that of a map at the end, when of
         # the scratch only what is yet to be summed is there.
         cast = [

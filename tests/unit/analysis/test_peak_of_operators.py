@@ -102,6 +102,27 @@ HALF: dict[str, Steps] = {
     # On a CPU edges are reflected in float32, on a GPU in 16 bits.
     if name not in ("affine", "blur_pool")
 }
+PARTS: dict[str, Steps] = {
+    "two": {
+        "a": {"op": "part", "index": 0},
+        "b": {"op": "part", "index": 1, "from": "x"},
+        "product": {"op": "mul", "from": ["a", "b"]},
+    },
+    "three-of-four": {
+        "wide": {"op": "conv", "channels": 4 * C, "kernel": 1},
+        **{f"p{i}": {"op": "part", "index": i, "of": 4, "from": "wide"} for i in range(3)},
+        "sum": {"op": "add", "from": ["p0", "p1", "p2"]},
+    },
+    "one-twice": {
+        "wide": {"op": "conv", "channels": 2 * C, "kernel": 1},
+        "a": {"op": "part", "index": 0, "from": "wide"},
+        "conv": LEFT,
+        "again": {"op": "part", "index": 0, "from": "wide"},
+        "b": {"op": "part", "index": 1, "from": "wide"},
+        "sum": {"op": "add", "from": ["conv", "again", "b"]},
+    },
+}
+"""Some taken at once and some not."""
 SINGLE: dict[str, Steps] = {
     "softmax": {"softmax": {"op": "softmax"}},
     "group_norm": {"conv": LEFT, "norm": {"op": "group_norm", "groups": 4}},
@@ -135,9 +156,9 @@ def around(steps: Steps) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize("name", OPERATORS | PARTS)
 def test_the_peak_of_an_operator(name: str) -> None:
-    network = archcompiler.compile(around(OPERATORS[name]))
+    network = archcompiler.compile(around((OPERATORS | PARTS)[name]))
     # Of some operators the meta device has another implementation.
     measured = Measured(network, IMAGES, device="cpu")
     found = measured.by_us()
