@@ -322,7 +322,7 @@ class _Step:
         return self._new(name, taken)
 
     def _lent(self, name: str, node: Node) -> bool:
-        return node.op.lends(self.types[name], node.type)
+        return node.op.lends(node.inputs.index(name), self.types[name], node.type)
 
     def _arrive(self, name: str, gradient: Hashable) -> Iterator[Moment]:
         """Another part of the gradient of a map."""

@@ -11,8 +11,10 @@ from archcompiler.language import symbol
 _PLAIN = (bool, int, float, str, tuple, type(None))
 _TIGHT = (ast.Name, ast.Attribute, ast.Call, ast.Subscript, ast.Constant)
 _UNBRACKETED: Final[Mapping[str, tuple[tuple[type[ast.AST], ...], ...]]] = {
-    "+": ((ast.Add, ast.Mult, ast.USub), (ast.Mult, ast.USub)),
+    "+": ((ast.Add, ast.Sub, ast.Mult, ast.Div, ast.USub), (ast.Mult, ast.Div, ast.USub)),
+    "-": ((ast.Add, ast.Sub, ast.Mult, ast.Div, ast.USub), (ast.Mult, ast.Div)),
     "*": ((ast.Mult, ast.USub), (ast.USub,)),
+    "/": ((ast.Mult, ast.USub), ()),
 }
 """Operators that need no brackets to the left of another, and to the right."""
 
@@ -51,8 +53,8 @@ def atom(expression: str) -> str:
     return _bracketed(expression, ())
 
 
-def joined(operator: Literal["+", "*"], operands: Sequence[str]) -> str:
-    """A sum or a product from left to right, in as few brackets as that takes."""
+def joined(operator: Literal["+", "-", "*", "/"], operands: Sequence[str]) -> str:
+    """Operands from left to right, in as few brackets as that takes."""
     left, right = _UNBRACKETED[operator]
     first, *others = operands
     return f" {operator} ".join([_bracketed(first, left), *(_bracketed(o, right) for o in others)])

@@ -38,10 +38,11 @@ _PLAIN: Final = {
     "relu6": "ReLU6",
     "silu": "SiLU",
     "spatial_norm": "spatial norm",
+    "sub": "−",
 }
 """Operators with a shorter name than tables have for them."""
 
-_SPOKEN: Final = {"+": "sum", "×": "product", "÷": "quotient"}
+_SPOKEN: Final = {"+": "sum", "×": "product", "÷": "quotient", "−": "difference"}
 _LINEAR: Final = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 _NAMES: Final = {

@@ -1,4 +1,4 @@
-"""Quotients, roots, and sums with a constant."""
+"""Differences, quotients, roots, and sums with a constant."""
 
 from __future__ import annotations
 
@@ -12,6 +12,34 @@ from archcompiler.ops.base import Number, Operator, broadcast, widest, with_fiel
 from archcompiler.ops.cost import Saved
 from archcompiler.ops.join import Join
 from archcompiler.ops.pointwise import Elementwise
+
+
+class Sub(Join):
+    """The first input less the second, elementwise. Either may have one channel, or one pixel."""
+
+    kind: ClassVar[str] = "sub"
+    arity: ClassVar[tuple[int, int | None]] = (2, 2)
+
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return widest(channels)
+
+    @property
+    def keeps_size(self) -> bool:
+        return True
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        return broadcast(inputs, "a difference")
+
+    def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
+        # The gradient with the other sign, until it is summed to that of a smaller input.
+        return output.numel if inputs[1] != output else 0
+
+    def lends(self, position: int, input: TensorType, output: TensorType) -> bool:
+        return position == 0 and input == output
+
+    def roles(self, count: int) -> tuple[str, ...]:
+        return ("minuend", "subtrahend")
 
 
 class Div(Join):
@@ -78,5 +106,5 @@ class Shift(Elementwise):
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved()
 
-    def lends(self, input: TensorType, output: TensorType) -> bool:
+    def lends(self, position: int, input: TensorType, output: TensorType) -> bool:
         return True

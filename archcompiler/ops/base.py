@@ -222,7 +222,7 @@ class Operator:
         """The same in bytes, of what has a type of its own: comparisons, and how many hold."""
         return 0
 
-    def lends(self, input: TensorType, output: TensorType) -> bool:
+    def lends(self, position: int, input: TensorType, output: TensorType) -> bool:
         """Whether the gradient of an input of this type is memory of that of the output."""
         return self.view and input.numel == output.numel
 

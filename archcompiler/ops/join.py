@@ -62,7 +62,7 @@ class Add(Join):
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel * (len(inputs) - 1))
 
-    def lends(self, input: TensorType, output: TensorType) -> bool:
+    def lends(self, position: int, input: TensorType, output: TensorType) -> bool:
         return input == output
 
 
@@ -218,7 +218,7 @@ class Concat(Join):
 
     axis: Axis = "channels"
 
-    def lends(self, input: TensorType, output: TensorType) -> bool:
+    def lends(self, position: int, input: TensorType, output: TensorType) -> bool:
         return True
 
     @classmethod

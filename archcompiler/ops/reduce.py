@@ -118,7 +118,7 @@ class Reduce(Operator):
                 return output.numel  # where it is 0
         return 0
 
-    def lends(self, input: TensorType, output: TensorType) -> bool:
+    def lends(self, position: int, input: TensorType, output: TensorType) -> bool:
         return self.how == "sum"
 
     def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:

@@ -27,7 +27,7 @@ _KINDS: Final = {
         *("elu", "gelu", "hardsigmoid", "hardswish", "identity", "leaky_relu", "mish", "prelu"),
         *("relu", "relu6", "sigmoid", "silu", "softplus", "tanh"),
     ),
-    "arithmetic": ("div", "shift", "sqrt"),
+    "arithmetic": ("div", "shift", "sqrt", "sub"),
     "attend": ("attend", "dot"),
     "blur": ("blur_pool",),
     "channelwise": ("affine", "channel_conv", "gain", "layer_scale", "scale"),

@@ -16,7 +16,7 @@ import torch
 import archcompiler
 from archcompiler.backends.backend import Backend, Frame
 from archcompiler.backends.python import atom, called, text
-from archcompiler.backends.record import Call, Flat, Helper, always
+from archcompiler.backends.record import Apply, Call, Flat, Helper, always
 from archcompiler.emit.load import load_module
 from archcompiler.emit.render import render_network
 from archcompiler.emit.view import NetworkView
@@ -27,6 +27,7 @@ class Record(NamedTuple):
     module: Callable[[Any, int], str] | None = None
     call: Call | None = None
     parts: Call | None = None
+    applied: Apply | None = None
     helper: Callable[[int], Helper] | None = None
     helped: Callable[[Any], bool] = always
     flat: Flat = "never"

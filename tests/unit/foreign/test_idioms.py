@@ -50,6 +50,8 @@ def read_twice(m: Any, x: Tensor) -> Tensor:
 
 
 ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
+    "a difference": (lambda m, x: m.conv(x) - x, lambda m, x: -x + m.conv(x)),
+    "a factor of -1": (lambda m, x: x - m.conv(x), lambda m, x: x + m.conv(x) * -1),
     "a functional dropout": (
         lambda m, x: F.dropout(m.conv(x), 0.3, m.training),
         lambda m, x: m.drop(m.conv(x)),
@@ -103,6 +105,14 @@ ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], 
     ),
 }
 UNLIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
+    "a difference the other way round": (
+        lambda m, x: m.conv(x) - x,
+        lambda m, x: x - m.conv(x),
+    ),
+    "a negative that is read again": (
+        lambda m, x: torch.relu(x - m.conv(x)) + m.conv(x),
+        lambda m, x: (lambda y: torch.relu(x + y) + y)(-m.conv(x)),
+    ),
     "a dropout that is always on": (
         lambda m, x: F.dropout(m.conv(x), 0.3),
         lambda m, x: m.drop(m.conv(x)),

@@ -77,6 +77,7 @@ def test_names_of_inputs() -> None:
         "interpolate": ("data", "size"),
         "maximum": ("data", "data"),
         "mul": ("data", "mask"),
+        "sub": ("minuend", "subtrahend"),
         "take": ("data", "size"),
     }
 

@@ -1,4 +1,4 @@
-"""Quotients, roots, and sums with a constant in JAX."""
+"""Differences, quotients, roots, and sums with a constant in JAX."""
 
 from __future__ import annotations
 
@@ -6,15 +6,28 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.jax.record import JaxOp, Reader
-from archcompiler.backends.python import atom, called, less, text
-from archcompiler.ops.arithmetic import Div, Shift, Sqrt
+from archcompiler.backends.python import called, joined, less, text
+from archcompiler.ops.arithmetic import Div, Shift, Sqrt, Sub
 
 if TYPE_CHECKING:
     from archcompiler.backends.jax.reading import Node, Reading, Seen
 
 
+def _sub(op: Sub, x: Sequence[str], dims: int) -> str:
+    return joined("-", x)
+
+
+def _read_sub() -> Iterable[Reader]:
+    from archcompiler.backends.jax.reading import is_node
+
+    def read(seen: Seen, x: Any, y: Any) -> Reading | None:
+        return (Sub(), [x, y]) if is_node(x) and is_node(y) else None
+
+    yield Reader("sub", read)
+
+
 def _div(op: Div, x: Sequence[str], dims: int) -> str:
-    return " / ".join(map(atom, x))
+    return joined("/", x)
 
 
 def _read_div() -> Iterable[Reader]:
@@ -59,6 +72,7 @@ def _read_shift() -> Iterable[Reader]:
 
 
 RECORDS: Final = {
+    "sub": JaxOp(call=_sub, readers=_read_sub, flat="kept"),
     "div": JaxOp(call=_div, readers=_read_div, flat="kept"),
     "sqrt": JaxOp(call=_sqrt, readers=_read_sqrt, flat="kept"),
     "shift": JaxOp(call=_shift, readers=_read_shift, flat="kept"),

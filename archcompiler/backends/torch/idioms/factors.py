@@ -26,7 +26,7 @@ from archcompiler.ops.whole_pool import AdaptiveAvgPool, AdaptiveMaxPool, Adapti
 _PRODUCTS: Final[tuple[object, ...]] = (operator.mul, torch.mul, "mul", "mul_")
 _NEGATIVES: Final[tuple[object, ...]] = (operator.neg, torch.neg, "neg")
 _SUMS: Final[tuple[object, ...]] = (operator.add, torch.add, "add")
-_QUOTIENTS: Final[tuple[object, ...]] = (operator.truediv, operator.itruediv, torch.div, "div")
+_QUOTIENTS: Final[tuple[object, ...]] = (operator.truediv, torch.div, "div")
 _POWERS: Final[tuple[object, ...]] = (operator.pow, torch.pow, "pow")
 _SQUARES: Final[tuple[object, ...]] = (torch.square, "square")
 _SHAPED: Final[tuple[object, ...]] = (

@@ -50,12 +50,12 @@ def _put(node: fx.Node, target: Any, *args: Any, like: Any) -> fx.Node:
 
 
 def _difference(node: fx.Node) -> None:
-    """X - Y is X + Y·(-1), where X may be a number."""
+    """Of a number X: X - Y is X + Y·(-1)."""
     if len(node.args) != 2 or node.kwargs or not shape(node.args[1]):
         return
     x, y = node.args
     assert isinstance(y, fx.Node)
-    if not shape(x) and not isinstance(x, int | float):
+    if not isinstance(x, int | float):
         return
     with node.graph.inserting_before(node):
         negative = _put(node, operator.mul, y, -1, like=y.meta["tensor_meta"])

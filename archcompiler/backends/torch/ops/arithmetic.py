@@ -1,13 +1,13 @@
-"""Quotients, roots, and sums with a constant in PyTorch."""
+"""Differences, quotients, roots, and sums with a constant in PyTorch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from archcompiler.backends.python import atom, called, less, text
+from archcompiler.backends.python import called, joined, less, text
 from archcompiler.backends.torch.record import Reader, TorchOp
-from archcompiler.ops.arithmetic import Div, Shift, Sqrt
+from archcompiler.ops.arithmetic import Div, Shift, Sqrt, Sub
 
 if TYPE_CHECKING:
     from torch import fx
@@ -15,8 +15,26 @@ if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading, Seen
 
 
+def _sub(op: Sub, x: Sequence[str], dims: int) -> str:
+    return joined("-", x)
+
+
+def _read_sub() -> Iterable[Reader]:
+    import operator
+
+    import torch
+
+    from archcompiler.backends.torch.reading import two_maps
+
+    def read(seen: Seen, x: Any, y: Any) -> Reading | None:
+        return (Sub(), [x, y]) if two_maps(x, y) else None
+
+    for target in (operator.sub, torch.sub, "sub", "sub_"):
+        yield Reader(target, read)
+
+
 def _div(op: Div, x: Sequence[str], dims: int) -> str:
-    return " / ".join(map(atom, x))
+    return joined("/", x)
 
 
 def _read_div() -> Iterable[Reader]:
@@ -29,7 +47,7 @@ def _read_div() -> Iterable[Reader]:
     def read(seen: Seen, x: Any, y: Any) -> Reading | None:
         return (Div(), [x, y]) if two_maps(x, y) else None
 
-    for target in (operator.truediv, operator.itruediv, torch.div, "div", "div_"):
+    for target in (operator.truediv, torch.div, "div", "div_"):
         yield Reader(target, read)
 
 
@@ -67,13 +85,14 @@ def _read_shift() -> Iterable[Reader]:
     def read_less(seen: Seen, x: fx.Node, y: Any) -> Reading | None:
         return (Shift(-y), [x]) if is_node(x) and isinstance(y, int | float) else None
 
-    for target in (operator.add, operator.iadd, torch.add, "add", "add_"):
+    for target in (operator.add, torch.add, "add", "add_"):
         yield Reader(target, read)
-    for target in (operator.sub, operator.isub, torch.sub, "sub", "sub_"):
+    for target in (operator.sub, torch.sub, "sub", "sub_"):
         yield Reader(target, read_less)
 
 
 RECORDS: Final = {
+    "sub": TorchOp(call=_sub, readers=_read_sub, flat="kept", uncounted=frozenset({"aten::sub"})),
     "div": TorchOp(call=_div, readers=_read_div, flat="kept", uncounted=frozenset({"aten::div"})),
     "sqrt": TorchOp(
         call=_sqrt, readers=_read_sqrt, flat="kept", uncounted=frozenset({"aten::sqrt"})
