@@ -75,7 +75,10 @@ def complete(
         (["build", "attention56", "--set", "attention.p"], {"attention.p="}),
         (["build", "attention56", "--set", "attention.mask.sk"], {"attention.mask.skip="}),
         (["build", "tiny.toml", "--set", "unit=re"], {"unit=resnext"}),
-        (["build", "tiny.toml", "--set", "attention.mask=s"], {"attention.mask=se"}),
+        (
+            ["build", "tiny.toml", "--set", "attention.mask=s"],
+            {"attention.mask=se", "attention.mask=simam"},
+        ),
         (["train", "tiny.toml", "--set", "optimizer.l"], {"optimizer.lr="}),
         (["diagram", "attention56", "--expand", "stage3/att"], {"stage3/attention1"}),
         (["diagram", "attention56", "--level", "m"], {"module"}),

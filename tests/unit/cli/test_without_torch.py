@@ -35,7 +35,7 @@ WORK = {
     "diff": ["attention56", "attention92"],
     "search": ["like92", "--plot", "front.svg", "--write", "found", "--top", "1"],
     "diagram": ["attention56", "--format", "svg,pdf,png,html,tikz,mermaid,json,dot"],
-    "plan": ["attention56", "--recipe", "imagenet_modern", "--device", "h100"],
+    "plan": ["attention56", "--recipe", "imagenet_modern", "--device", "h200"],
     "study": ["masks", "--list"],
     "completion": ["bash"],
 }

@@ -39,7 +39,7 @@ def network(steps: Steps) -> archcompiler.CompiledNetwork:
             "stem": {"type": "conv", "channels": WIDTHS[0]},
             "stages": [{"channels": width} for width in WIDTHS],
             "unit": "own",
-            "blocks": {"own": {"options": {"o": 1}, "steps": steps}, "sub": ROW, "squeeze": GATE},
+            "blocks": {"own": {"options": {"o": 1}, "steps": steps}, "row": ROW, "squeeze": GATE},
         }
     )
 
@@ -68,7 +68,7 @@ def computed(unit: nn.Module, steps: Steps, x: Tensor, cin: int, c: int) -> Tens
                 values[step] = torch.stack(inputs).sum(0)
             case "mul":
                 values[step] = inputs[0] * inputs[1]
-            case "sub" if table["repeat"] == "o - 1":
+            case "row" if table["repeat"] == "o - 1":
                 values[step] = inputs[0]
             case _:
                 values[step] = getattr(unit, step)(inputs[0])
@@ -106,13 +106,13 @@ SPECS: dict[str, Steps] = {
     "a row of no blocks hands its input on, where it is there": {
         "a": CONV,
         "b": {"op": "relu"},
-        "end": {"op": "sub", "repeat": "o - 1", "when": "c > 4", "else": "a"},
+        "end": {"op": "row", "repeat": "o - 1", "when": "c > 4", "else": "a"},
     },
     "or where some are there": {
         "a": CONV,
         "b": {"op": "relu", "when": "c > 10"},
         "d": {"op": "mul", "from": ["a", "a"]},
-        "e": {"op": "sub", "from": "b", "repeat": "o - 1", "when": "c > 10", "else": "d"},
+        "e": {"op": "row", "from": "b", "repeat": "o - 1", "when": "c > 10", "else": "d"},
         "end": {"op": "add", "from": ["e", "d"]},
     },
     "a block ends in a vector": {
@@ -138,7 +138,7 @@ SPECS: dict[str, Steps] = {
         "a": CONV,
         "b": {"op": "global_avg_pool"},
         "d": {"op": "linear", "features": "c"},
-        "e": {"op": "sub", "repeat": 1},
+        "e": {"op": "row", "repeat": 1},
         "end": {"op": "mul", "from": ["e", "a"]},
     },
 }
@@ -160,14 +160,14 @@ def drawn_steps(draw: st.DrawFn) -> Steps:
 
     for number in range(draw(st.integers(2, 6))):
         name = f"s{number}"
-        match draw(st.sampled_from(("conv", "relu", "norm", "add", "mul", "sub", "gate"))):
+        match draw(st.sampled_from(("conv", "relu", "norm", "add", "mul", "row", "gate"))):
             case "conv":
                 table = {**CONV, "from": source()}
             case "add" | "mul" as op:
                 table = {"op": op, "from": [source(), source()]}
-            case "sub":
+            case "row":
                 table = {
-                    "op": "sub",
+                    "op": "row",
                     "from": source(),
                     "repeat": draw(st.sampled_from((2, "o - 1"))),
                 }
