@@ -8,6 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from archcompiler.backends.backend import Backend
+from archcompiler.backends.record import Call as PrintedCall
 from archcompiler.backends.record import Value
 from archcompiler.emit.batch_norms import batch_norm
 from archcompiler.emit.constructor import constructor, reads
@@ -20,7 +21,7 @@ from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
 from archcompiler.language.use import MissingOption, Use
-from archcompiler.ops import ArgumentError, Operator, split
+from archcompiler.ops import ArgumentError, Operator
 
 
 class Bodies:
@@ -196,11 +197,8 @@ class Bodies:
             return self.backend.expression(op, values, dims, module=attribute)
 
         part = None
-        if record.parts is not None and isinstance(op, split.Part) and isinstance(op.of, int):
-            whole = record.parts
-            part = Part(
-                op.index, op.of, lambda x: Value(whole(op, [self.backend.map(x[0], dims)], dims))
-            )
+        if record.parts is not None:
+            part = self._part(op, record.parts, dims)
         return Line(
             name,
             inputs,
@@ -209,6 +207,14 @@ class Bodies:
             weighted=op.role in ("conv", "linear"),
             comment=op.formula,
             part=part,
+        )
+
+    def _part(self, op: Any, whole: PrintedCall, dims: int) -> Part | None:
+        """The part that an operator takes; None of an unknown number of parts."""
+        if not isinstance(op.of, int):
+            return None
+        return Part(
+            op.index, op.of, lambda x: Value(whole(op, [self.backend.map(x[0], dims)], dims))
         )
 
     def _called(self, name: str) -> Call:
