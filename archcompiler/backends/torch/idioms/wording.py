@@ -11,8 +11,10 @@ from typing import Any, Final
 import torch
 from torch import fx
 
+from archcompiler.backends.torch.idioms.factors import learnt
 from archcompiler.backends.torch.idioms.numbers import shape
 from archcompiler.backends.torch.idioms.parts import SPLITS
+from archcompiler.backends.torch.idioms.positions import reword_positions
 from archcompiler.backends.torch.reading import is_node
 from archcompiler.backends.torch.tracer import LINE
 
@@ -25,6 +27,9 @@ _JOINS: Final = (
 _EXPANDS: Final = ("expand", "expand_as")
 _CATS: Final = (torch.cat, torch.concat)
 _SUMS: Final = ("sum", torch.sum)
+_DEVIATIONS: Final = ("std", torch.std)
+_PLUS: Final = (operator.add, torch.add, "add")
+_TIMES: Final = (operator.mul, torch.mul, "mul")
 
 
 def reword(graph: fx.Graph) -> None:
@@ -40,6 +45,11 @@ def reword(graph: fx.Graph) -> None:
             _difference(node)
         if node.target in _SUMS:
             _sum(node)
+        if node.target in _DEVIATIONS:
+            _deviation(node)
+        if node.target in _PLUS:
+            _affine(node)
+    reword_positions(graph)
 
 
 def _put(node: fx.Node, target: Any, *args: Any, like: Any) -> fx.Node:
@@ -119,6 +129,30 @@ def _sum(node: fx.Node) -> None:
             total = _put(node, operator.add, total, term, like=node.meta["tensor_meta"])
     node.op, node.target, node.args, node.kwargs = "call_function", operator.add, (total, last), {}
     _drop(stack)
+
+
+def _deviation(node: fx.Node) -> None:
+    """A standard deviation is the root of a variance."""
+    with node.graph.inserting_before(node):
+        variance = node.graph.create_node("call_function", torch.var, node.args, node.kwargs)
+    variance.meta = {LINE: node.meta.get(LINE), "tensor_meta": node.meta["tensor_meta"]}
+    node.op, node.target, node.args, node.kwargs = "call_function", torch.sqrt, (variance,), {}
+
+
+def _affine(node: fx.Node) -> None:
+    """A parameter times a map, plus another parameter, is a scale and a shift."""
+    if len(node.args) != 2 or node.kwargs:
+        return
+    for product, shift in (node.args, node.args[::-1]):
+        if not is_node(product) or learnt(shift) is None or product.target not in _TIMES:
+            continue
+        factors = product.args
+        if len(factors) != 2 or not any(learnt(factor) for factor in factors):
+            continue
+        if len(product.users) == 1 and max(shape(shift)) > 1:
+            node.op, node.target, node.args = "call_function", torch.addcmul, (shift, *factors)
+            _drop(product)
+        return
 
 
 def _drop(node: fx.Node) -> None:
