@@ -170,6 +170,13 @@ def products_by_their_number(m: Any, x: Tensor) -> Tensor:
     return (weights @ flat.transpose(1, 2)).transpose(1, 2).reshape(n, c, h, w)
 
 
+def spread(m: Any, x: Tensor) -> Tensor:
+    """As SimAM's authors write it."""
+    n = x.shape[2] * x.shape[3] - 1
+    square = (x - x.mean(dim=[2, 3], keepdim=True)).pow(2)
+    return square / (square.sum(dim=[2, 3], keepdim=True) / n)
+
+
 def unpacked_shape(m: Any, x: Tensor) -> Tensor:
     n, c, _, _ = x.shape
     return x * torch.sigmoid(m.conv(x).mean((2, 3)).view(n, c, 1, 1))
@@ -341,6 +348,15 @@ READ: dict[str, tuple[Words, list[str]]] = {
     "a term and a factor": (
         lambda m, x: m.row[:, None, None] + m.column * m.conv(x),
         ["conv", "affine"],
+    ),
+    "a variance, written out": (spread, ["reduce", "scale", "add", "mul", "reduce", "div"]),
+    "a variance of all there are": (
+        lambda m, x: ((x - x.mean((2, 3), keepdim=True)) ** 2).sum((2, 3), keepdim=True) / 60,
+        ["reduce", "scale", "add", "mul", "reduce", "scale"],
+    ),
+    "a variance about another mean": (
+        lambda m, x: ((x - x.mean(1, keepdim=True)) ** 2).sum((2, 3), keepdim=True) / 59,
+        ["reduce", "scale", "add", "mul", "reduce", "scale"],
     ),
     "a deviation": (lambda m, x: x / x.std((2, 3), keepdim=True), ["reduce", "sqrt", "div"]),
     "a deviation over channels": (
