@@ -192,6 +192,7 @@ EXAMPLES = (
     Example("affine", {"init": 0}),
     Example("layer_scale"),
     Example("layer_scale", {"init": 1.0}),
+    Example("layer_scale", {"init": 1}),
     Example("maximum", channels=(4, 4), sizes=(SIZE, SIZE)),
     Example("maximum", channels=(4, 1), sizes=(SIZE, SIZE)),
     Example("part", {"index": 1}),

@@ -14,7 +14,7 @@ from archcompiler.ops.arithmetic import Shift
 from archcompiler.ops.channelwise import Scale
 from archcompiler.ops.conv import Convolution
 from archcompiler.ops.conv_transpose import ConvTranspose
-from archcompiler.ops.join import Concat
+from archcompiler.ops.join import Concat, Mul
 from archcompiler.ops.pixel_shuffle import PixelShuffle, PixelUnshuffle
 from archcompiler.ops.reduce import Softmax
 from archcompiler.ops.resize import Resample, Upsample
@@ -98,6 +98,8 @@ def step_words(step: Step) -> tuple[str, ...]:
             return (f"{'−' if op.amount < 0 else '+'} {abs(op.amount):g}",)
         case Dropout():
             return ("dropout", f"{op.probability:g}")
+        case Mul() if len(set(step.inputs)) == 1:
+            return ("square",)
         case Gate():
             return ("(1 + M)·T" if op.learning == "residual" else "M·T",)
     name = _PLAIN.get(op.kind, op.label)

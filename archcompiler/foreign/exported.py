@@ -149,6 +149,12 @@ def _sliced(
     return operator.getitem, (x, (*before, slice(start, end, step))), {}
 
 
+def _selected(x: fx.Node, dim: int, index: int) -> Call:
+    """One of an axis, without the axis."""
+    before = (slice(None),) * (dim % x.meta["val"].dim())
+    return operator.getitem, (x, (*before, index)), {}
+
+
 def _moved(x: fx.Node, **named: Any) -> Call | None:
     """Another order in memory, as emitted models have it, is the same map."""
     kept = named.get("dtype") in (None, x.meta["val"].dtype)
@@ -198,6 +204,9 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "slice.Tensor": _sliced,
     "max.dim": _same(torch.max),
     "stack": _same(torch.stack),
+    "select.int": _selected,
+    "matmul": _same(torch.matmul),
+    "bmm": _same(torch.bmm),
     "sum.dim_IntList": _listed,
     "unsqueeze": _same(torch.unsqueeze),
     "squeeze.dim": _same(torch.squeeze),
@@ -206,6 +215,8 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "amax": _same(torch.amax),
     "var.correction": _same(torch.var),
     "var.dim": _same(torch.var),
+    "std.correction": _same(torch.std),
+    "std.dim": _same(torch.std),
     "linalg_vector_norm": _same(torch.linalg.vector_norm),
     "pixel_shuffle": _same(F.pixel_shuffle),
     "pixel_unshuffle": _same(F.pixel_unshuffle),

@@ -104,6 +104,13 @@ class Definition:
     def slots(self) -> frozenset[str]:
         return frozenset(name for name, option in self.options.items() if option.type == "slot")
 
+    def varies(self, name: str) -> bool:
+        """Whether a number may be another in another call, and is a symbol in the emitted class."""
+        if name in self.lets:
+            return any(self.varies(inner) for inner, _, _ in self.lets[name].names)
+        option = self.options.get(name)
+        return name in SIZES if option is None else option.type in ("int", "float")
+
     @cached_property
     def reads(self) -> frozenset[str]:
         """Names that its expressions and arguments mention."""

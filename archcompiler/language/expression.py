@@ -54,9 +54,12 @@ class Expression:
             elif isinstance(node, ast.Name) and not _is_part(self.tree, node):
                 yield node.id, *_span(node)
 
-    def evaluate(self, names: Mapping[str, Value]) -> Value:
-        """Its value. Raises ExpressionError for an unknown name or one of the wrong type."""
-        return _evaluate(self.tree, names)
+    def evaluate(self, names: Mapping[str, Value], *, exact: bool = True) -> Value:
+        """Its value, in which whole numbers divide into whole ones where that is `exact`.
+
+        Raises ExpressionError for an unknown name, one of the wrong type, or another quotient.
+        """
+        return _evaluate(self.tree, names, exact)
 
 
 _ARITHMETIC: Final[dict[type[ast.operator], Callable[[Any, Any], Any]]] = {
@@ -159,7 +162,7 @@ def _check(node: ast.expr) -> None:
             _check(child)
 
 
-def _evaluate(node: ast.expr, names: Mapping[str, Value], exact: bool = True) -> Value:
+def _evaluate(node: ast.expr, names: Mapping[str, Value], exact: bool) -> Value:
     """The value of a node; inside `floor`, `ceil` and `round` no division has to be `exact`."""
     match node:
         case ast.Constant(value=value):
@@ -187,7 +190,7 @@ def _evaluate(node: ast.expr, names: Mapping[str, Value], exact: bool = True) ->
             if isinstance(condition, Symbol):
                 a, b = _evaluate(body, names, exact), _evaluate(orelse, names, exact)
                 return symbol.choose(condition, a, b)
-            return _evaluate(body if condition else orelse, names)
+            return _evaluate(body if condition else orelse, names, exact)
         case ast.Call(func=ast.Name(id=function), args=args):
             if function == "floor" and (quotient := _floored(args, names)) is not None:
                 return quotient

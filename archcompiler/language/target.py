@@ -227,7 +227,7 @@ def _number(use: Use, value: Any, *, whole: bool = True) -> Any:
     """A number or a symbol for one. Raises ExpressionError if it has to be whole and is not."""
     if isinstance(value, str):
         text = value
-        value = parse_expression(text).evaluate(use.names)
+        value = parse_expression(text).evaluate(use.names, exact=whole)
         if isinstance(value, bool | str):
             raise ExpressionError("a number is needed", 0, len(text))
         if whole and isinstance(value, float):

@@ -110,7 +110,7 @@ def _constant(
 ) -> Iterator[Diagnostic]:
     """The bounds of an expression that reads no name."""
     try:
-        value = expression.evaluate({})
+        value = expression.evaluate({}, exact=rule.type != "float")
     except ExpressionError as problem:
         code = "E307" if isinstance(problem, InexactDivision) else "E220"
         yield error(code, problem.message, columns(node, problem.start, problem.end))

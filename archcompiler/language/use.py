@@ -83,9 +83,14 @@ class Names(dict[str, Any]):
         else:
             value = self.use.lazy[name]
         if isinstance(value, Expression):
-            value = value.evaluate(self)
+            option = self.use.definition.options.get(name)
+            text = value.text
+            value = value.evaluate(self, exact=option is None or option.type != "float")
             if name in self.use.definition.lets:
                 value = symbol.rounded(value)
+                if _is_fraction(value) and self.use.definition.varies(name):
+                    message = f"`let` names whole numbers, not {value:g}"
+                    raise ExpressionError(message, 0, len(text))
         if value is None:
             raise MissingOption(self.use, name)
         self[name] = value
@@ -96,6 +101,10 @@ class Names(dict[str, Any]):
         front, _, property = str(name).partition(".")
         known = front in self.use.definition.slots and property in ("", "preactivation")
         return front if known else None
+
+
+def _is_fraction(value: Any) -> bool:
+    return isinstance(value, float) and not value.is_integer()
 
 
 @dataclass(frozen=True, eq=False)

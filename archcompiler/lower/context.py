@@ -279,7 +279,7 @@ def _problem(use: Use, rule: Rule, mistake: ExpressionError | MissingOption) -> 
     texts = _texts(rule)
     written = use.definition.origin is not None
     # What a step reads is wrong before the step is.
-    own = [(use.definition.place("let", name), e.text) for name, e in use.definition.lets.items()]
+    own = [(use.definition.place("let", name), name) for name in use.definition.lets]
     own += [(use.definition.place("steps", rule.name, key), text) for key, text in texts]
     blamed = [path for path, text in own if written and _raises(use, text, mistake)]
     if blamed:

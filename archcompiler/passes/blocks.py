@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from archcompiler.config.path import SpecPath
 from archcompiler.ir import Block, Graph, Problem, TensorType
@@ -11,6 +11,7 @@ from archcompiler.language.use import Use
 from archcompiler.passes.blame import options, stage_channels, step_origins
 from archcompiler.passes.finding import Finding
 from archcompiler.passes.fitting import Fitting, uneven
+from archcompiler.passes.shapes import check_step
 
 
 def check_blocks(graph: Graph) -> Iterator[Finding]:
@@ -19,6 +20,8 @@ def check_blocks(graph: Graph) -> Iterator[Finding]:
     blocks = dict(graph.blocks())
     for path, block in blocks.items():
         finding = _check_block(path, block, stage_channels(path, blocks), fitting)
+        if finding is not None and finding.code == "E308":
+            finding = _cause(path, block, blocks, fitting) or finding
         if finding is not None and (finding.code, finding.origins) not in reported:
             reported.add((finding.code, finding.origins))
             yield finding
@@ -43,6 +46,27 @@ def _check_block(
     promised = _promised(block, block.use)
     if promised is not None:
         return Finding("E308", promised, (block.origin,), path, fatal=True)
+    return None
+
+
+def _cause(
+    path: str, block: Block, blocks: Mapping[str, Block], fitting: Fitting
+) -> Finding | None:
+    """What inside of a block cannot be, so that it breaks its contract."""
+    waiting, seen = [(path, block)], {id(block)}
+    while waiting:
+        where, inner = waiting.pop()
+        if inner.problems:
+            channels = stage_channels(where, blocks)
+            found = _problem(where, inner, inner.problems[0], channels, fitting)
+            return found._replace(fatal=True)
+        for step in inner.steps:
+            finding = check_step(where, inner, step, blocks)
+            if finding is not None and finding.code != "E305":
+                return finding._replace(fatal=True)
+            if isinstance(step.body, Block) and id(step.body) not in seen:
+                seen.add(id(step.body))
+                waiting.append((f"{where}/{step.name}", step.body))
     return None
 
 

@@ -21,7 +21,7 @@ def check_shapes(graph: Graph) -> Iterator[Finding]:
     blocks = dict(graph.blocks())
     for path, block in blocks.items():
         for step in block.steps:
-            finding = _check_step(path, block, step, blocks)
+            finding = check_step(path, block, step, blocks)
             if finding is None or finding.code == "E305":
                 # What the options of a block do to its channels is told by the `blocks` pass.
                 continue
@@ -62,7 +62,8 @@ def check_positions(graph: Graph) -> Iterator[Finding]:
     yield from found.values()
 
 
-def _check_step(path: str, block: Block, step: Step, blocks: Mapping[str, Block]) -> Finding | None:
+def check_step(path: str, block: Block, step: Step, blocks: Mapping[str, Block]) -> Finding | None:
+    """What is wrong with the shapes of one step."""
     inputs = tuple(block.type_of(name) for name in step.inputs)
     scope = f"{path}/{step.name}" if path else step.name
     origins = (step.origin or block.origin,)

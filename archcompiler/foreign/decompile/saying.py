@@ -71,8 +71,11 @@ def arguments(op: Operator, channels: tuple[int, ...], dims: int) -> Table | Non
             return False
         return made is not None and made == op and type(made) is type(op)
 
-    table = {name: _plain(getattr(op, _FIELDS.get((op.kind, name), name))) for name in op.arguments}
-    if not makes(table):
+    whole = {name: _plain(getattr(op, _FIELDS.get((op.kind, name), name))) for name in op.arguments}
+    # One argument may be for some values of another alone.
+    tables = [whole, *({k: v for k, v in whole.items() if k != name} for name in whole)]
+    table = next(filter(makes, tables), None)
+    if table is None:
         return None
     for name in reversed(list(table)):
         fewer = {key: value for key, value in table.items() if key != name}

@@ -36,6 +36,22 @@ UNITS: dict[str, dict[str, Any]] = {
             "scale": {"op": "scale", "factor": "share / 2"},
         },
     },
+    "quotients of whole numbers": {
+        "options": {"share": {"type": "float", "default": "3 / c"}},
+        "steps": {
+            "conv": {"op": "conv", "channels": "c", "kernel": 3, "stride": "stride"},
+            "own": {"op": "scale", "factor": "share"},
+            "known": {"op": "scale", "factor": "1 / 9"},
+            "shift": {"op": "shift", "amount": "(1 if stride == 1 else 2) / c"},
+        },
+    },
+    "a whole number for a start": {
+        "options": {"start": 1},
+        "steps": {
+            "conv": {"op": "conv", "channels": "c", "kernel": 3, "stride": "stride"},
+            "scale": {"op": "layer_scale", "init": "start"},
+        },
+    },
     "let": {
         "options": {"reach": 1},
         "let": {"side": "2 * reach + 1"},

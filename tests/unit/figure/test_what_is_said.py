@@ -112,6 +112,16 @@ def test_joins_along_other_axes_say_so() -> None:
     ]
 
 
+def test_a_product_with_itself_is_a_square() -> None:
+    steps = {
+        "a": conv(),
+        "square": {"op": "mul", "from": ["a", "a"]},
+        "product": {"op": "mul", "from": ["square", "a"]},
+    }
+    words = [step_words(step) for step in unit(network(steps)).steps]
+    assert words[1:] == [("square",), ("×",)]
+
+
 BRANCHES = {
     "a": conv(), "b": conv(**{"from": "x"}, dilation=2), "y": {"op": "add", "from": ["a", "b"]},
 }  # fmt: skip

@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 from decompiled_spec import again, proved
 from drawn_blocks import block_specs
 from hypothesis import assume, given, settings
+from operator_examples import APPLIED, Applied
 from restated import resnet
 from restated.table import BACKBONES, PORTS
 from shipped import ALL_TOML_SPECS, EVERY_SPEC
@@ -29,6 +30,7 @@ from archcompiler.diagnostics import CompileError, Source, Span
 from archcompiler.foreign.decompile import decompiling
 from archcompiler.foreign.decompile.decompiling import Decompiled, decompiled
 from archcompiler.foreign.decompile.found import Finder
+from archcompiler.foreign.decompile.saying import arguments
 from archcompiler.foreign.decompile.source import decompile, name_of
 from archcompiler.foreign.decompile.writing import spec_of
 from archcompiler.foreign.loading import Implementation, load_implementation
@@ -376,3 +378,13 @@ def test_what_is_not_proved_is_not_written(tmp_path: Path, monkeypatch: pytest.M
     assert "error[E908]" in str(result.exception)
     assert "a spec that was made is another network" in str(result.exception)
     assert not Path("again.toml").exists()
+
+
+@pytest.mark.parametrize("applied", [a for a in APPLIED if a.op.simplified is not None], ids=str)
+def test_every_operator_has_words(applied: Applied) -> None:
+    op = applied.op.simplified
+    assert op is not None
+    channels = tuple(type.channels for type in applied.inputs)
+    table = arguments(op, channels, applied.dims)
+    assert table is not None
+    assert type(op).make(channels, applied.dims, **table).simplified == op

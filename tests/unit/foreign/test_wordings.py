@@ -39,6 +39,9 @@ class Written(nn.Module):
         self.rows = nn.AdaptiveAvgPool2d((None, 1))
         self.one = nn.AdaptiveMaxPool2d((1, None))
         self.fc = nn.Linear(8, 5)
+        self.along = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+        self.biased = nn.Conv1d(1, 1, 3, padding=1)
+        self.softmax = nn.Softmax(dim=-1)
         self.row = nn.Parameter(torch.ones(8))
         self.column = nn.Parameter(torch.ones(8, 1, 1))
         self.batched = nn.Parameter(torch.ones(1, 8, 1, 1))
@@ -127,6 +130,51 @@ def halves(m: Any, x: Tensor) -> Tensor:
     h, _ = x.shape[2:]
     a, b = torch.split(torch.cat([x, m.conv(x)], 2), [h, h], dim=2)
     return a * torch.sigmoid(b)
+
+
+def neighbours(m: Any, x: Tensor) -> Tensor:
+    """As ECA-Net's authors write it."""
+    y = F.adaptive_avg_pool2d(x, 1)
+    y = m.along(y.squeeze(-1).transpose(-1, -2)).transpose(-1, -2).unsqueeze(-1)
+    return x * torch.sigmoid(y)
+
+
+def position_attention(m: Any, x: Tensor) -> Tensor:
+    """As DANet's authors write it."""
+    n, c, h, w = x.size()
+    query = m.conv(x).view(n, -1, w * h).permute(0, 2, 1)
+    energy = torch.bmm(query, x.view(n, -1, w * h))
+    values = torch.relu(x).view(n, -1, w * h)
+    return x + torch.bmm(values, m.softmax(energy).permute(0, 2, 1)).view(n, c, h, w)
+
+
+def non_local(m: Any, x: Tensor) -> Tensor:
+    """An embedded Gaussian, with the values as rows."""
+    query, key = m.conv(x).flatten(2).transpose(1, 2), F.max_pool2d(x, 2).flatten(2)
+    weights = F.softmax(query @ key * 8**-0.5, dim=-1)
+    values = F.avg_pool2d(x, 2).flatten(2).transpose(1, 2)
+    return torch.matmul(weights, values).transpose(1, 2).contiguous().view_as(x)
+
+
+def columns_to_1(m: Any, x: Tensor) -> Tensor:
+    """Weights whose columns sum to 1."""
+    flat = m.conv(x).flatten(2)
+    weights = (x.flatten(2).transpose(1, 2) @ flat).softmax(1)
+    return (flat @ weights).unflatten(2, (6, 10))
+
+
+def products_by_their_number(m: Any, x: Tensor) -> Tensor:
+    n, c, h, w = x.shape
+    flat = x.view(n, c, h * w)
+    weights = m.conv(x).flatten(2).transpose(1, 2) @ flat / (h * w)
+    return (weights @ flat.transpose(1, 2)).transpose(1, 2).reshape(n, c, h, w)
+
+
+def spread(m: Any, x: Tensor) -> Tensor:
+    """As SimAM's authors write it."""
+    n = x.shape[2] * x.shape[3] - 1
+    square = (x - x.mean(dim=[2, 3], keepdim=True)).pow(2)
+    return square / (square.sum(dim=[2, 3], keepdim=True) / n)
 
 
 def unpacked_shape(m: Any, x: Tensor) -> Tensor:
@@ -280,6 +328,54 @@ READ: dict[str, tuple[Words, list[str]]] = {
     ),
     "a norm of channels": (channels_last, ["layer_norm"]),
     "a norm of a vector": (lambda m, x: m.norm(x.mean([2, 3])), ["reduce", "layer_norm"]),
+    "a channel's neighbours": (
+        neighbours,
+        ["global_avg_pool", "channel_conv", "sigmoid", "mul"],
+    ),
+    "neighbours of a vector": (
+        lambda m, x: m.fc(m.along(x.mean((2, 3)).unsqueeze(1)).squeeze(1)),
+        ["reduce", "channel_conv", "linear"],
+    ),
+    "neighbours, viewed": (
+        lambda m, x: m.along(x.mean((2, 3)).view(x.size(0), 1, 8)).view(-1, 8, 1, 1),
+        ["reduce", "channel_conv"],
+    ),
+    "a channel of a vector": (
+        lambda m, x: x * m.fc(x.mean((2, 3)))[:, -2].view(x.size(0), 1, 1, 1),
+        ["reduce", "linear", "part", "mul"],
+    ),
+    "a factor and a term": (lambda m, x: x * m.batched + m.column, ["affine"]),
+    "a term and a factor": (
+        lambda m, x: m.row[:, None, None] + m.column * m.conv(x),
+        ["conv", "affine"],
+    ),
+    "a variance, written out": (spread, ["reduce", "scale", "add", "mul", "reduce", "div"]),
+    "a variance of all there are": (
+        lambda m, x: ((x - x.mean((2, 3), keepdim=True)) ** 2).sum((2, 3), keepdim=True) / 60,
+        ["reduce", "scale", "add", "mul", "reduce", "scale"],
+    ),
+    "a variance about another mean": (
+        lambda m, x: ((x - x.mean(1, keepdim=True)) ** 2).sum((2, 3), keepdim=True) / 59,
+        ["reduce", "scale", "add", "mul", "reduce", "scale"],
+    ),
+    "a deviation": (lambda m, x: x / x.std((2, 3), keepdim=True), ["reduce", "sqrt", "div"]),
+    "a deviation over channels": (
+        lambda m, x: torch.std(x, dim=1, keepdim=True),
+        ["reduce", "sqrt"],
+    ),
+    "attention between positions": (
+        position_attention,
+        ["conv", "dot", "relu", "softmax", "attend", "add"],
+    ),
+    "attention to fewer positions": (
+        non_local,
+        ["conv", "max_pool", "dot", "softmax", "avg_pool", "attend"],
+    ),
+    "attention by columns": (columns_to_1, ["conv", "dot", "softmax", "attend"]),
+    "attention without a softmax": (
+        products_by_their_number,
+        ["conv", "dot", "scale", "attend"],
+    ),
     "a softmax over positions": (
         lambda m, x: x * x.flatten(2).softmax(-1).view_as(x),
         ["softmax", "mul"],
@@ -382,6 +478,44 @@ REFUSED: dict[str, tuple[Words, str]] = {
         lambda m, x: torch.stack([x, m.conv(x)], 1).mean(1),
         "an axis of their own",
     ),
+    "neighbours with a bias": (
+        lambda m, x: m.biased(x.mean((2, 3)).unsqueeze(1)).squeeze(1),
+        "which is no map of its own",
+    ),
+    "neighbours across images": (
+        lambda m, x: m.along(x.mean((2, 3)).view(1, 1, -1)).view(-1, 8, 1, 1),
+        "may mix the images",
+    ),
+    "neighbours of images that are swapped": (
+        lambda m, x: m.along(x.mean((2, 3)).unsqueeze(-1).transpose(0, 2).transpose(0, 1)),
+        "the axes in the order",
+    ),
+    "a channel without its axis": (lambda m, x: m.fc(x.mean((2, 3)))[:, 0], "a part of"),
+    "a term of another axis": (lambda m, x: x * m.column + m.width, "no number for each channel"),
+    "a deviation of all there are": (
+        lambda m, x: x.std((2, 3), unbiased=False, keepdim=True),
+        "no variance of a sample",
+    ),
+    "attention between channels": (
+        lambda m, x: (
+            (x.flatten(2) @ m.conv(x).flatten(2).transpose(1, 2)).softmax(-1) @ x.flatten(2)
+        ).view_as(x),
+        "`matmul.*` is no operator",
+    ),
+    "attention that is laid out otherwise": (
+        lambda m, x: torch.bmm(
+            (m.conv(x).flatten(2).transpose(1, 2) @ x.flatten(2)).softmax(-1),
+            x.flatten(2).transpose(1, 2),
+        ).view(x.size(0), 8, 6, 10),
+        "`matmul.*` is no operator",
+    ),
+    "attention over the wrong positions": (
+        lambda m, x: (
+            x.flatten(2)
+            @ (m.conv(x).flatten(2).transpose(1, 2) @ x.flatten(2)).softmax(0).transpose(1, 2)
+        ).view_as(x),
+        "`matmul.*` is no operator",
+    ),
     "a softmax of a stack": (
         lambda m, x: (torch.stack([x, m.conv(x)], 1).softmax(1)).sum(1),
         "an axis of their own",
@@ -429,7 +563,7 @@ REFUSED: dict[str, tuple[Words, str]] = {
     ),
     "a vector spread over rows": (
         lambda m, x: x * x.mean((2, 3)).view(x.shape[0], 1, 8, 1)[:, :, :6],
-        "another shape",
+        "which is no map of its own",
     ),
     "a squeeze of images": (lambda m, x: x.mean((2, 3), keepdim=True).squeeze(0), "may drop"),
     "a pool to a number of images": (

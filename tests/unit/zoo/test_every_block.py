@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 import archcompiler
 from archcompiler.analysis.parameters import parameter_count
@@ -137,6 +138,24 @@ def test_a_unit_keeps_the_contract(unit: str) -> None:
             y = emitted(torch.randn(2, block.input.channels, *block.input.size))
             smaller = (-(-side // block.use.stride) for side in block.input.size)
             assert y.shape == (2, block.use.c, *smaller)
+
+
+def test_a_mask_goes_down_and_up_by_convolutions_of_its_channels() -> None:
+    """A slot is offered its block's channels: one spec is for stages of any width."""
+
+    def network(**ways: Any) -> CompiledNetwork:
+        mask = {"type": "hourglass", **ways}
+        return archcompiler.compile(spec_with("masks", "hourglass") | {"attention": {"mask": mask}})
+
+    ways = {"kernel": 3, "stride": 2}
+    learnt = network(
+        pool={"type": "conv", **ways}, interpolation={"type": "conv_transpose", **ways}
+    )
+    assert verify(learnt).holds
+    kernels = [m.weight for m in learnt.module().modules() if isinstance(m, nn.ConvTranspose2d)]
+    assert [tuple(kernel.shape) for kernel in kernels] == [(c, c, 3, 3) for c in (64, 64, 128)]
+    more = 2 * 9 * (2 * 64**2 + 128**2)
+    assert parameter_count(learnt.graph) == parameter_count(network().graph) + more
 
 
 @pytest.mark.parametrize("unit", UNITS)

@@ -65,7 +65,7 @@ class LayerScale(nnx.Module):
 
     def __init__(self, channels: int, init: float = 1e-6) -> None:
         self.init = init
-        self.scale = nnx.Param(jnp.full(({_ones(dims)}, channels), init))
+        self.scale = nnx.Param(jnp.full(({_ones(dims)}, channels), float(init)))
 
     def __call__(self, x: Array) -> Array:
         return x * self.scale[...]

@@ -10,13 +10,21 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
-from archcompiler.backends.torch.idioms import axes, factors, functions, parts, views
+from archcompiler.backends.torch.idioms import (
+    axes,
+    factors,
+    functions,
+    parts,
+    positions,
+    rows,
+    views,
+)
 from archcompiler.backends.torch.record import Reader, TorchOp
 
 
 def _readers() -> Iterable[Reader]:
     return chain.from_iterable(
-        module.readers() for module in (factors, parts, axes, views, functions)
+        module.readers() for module in (factors, parts, axes, views, rows, positions, functions)
     )
 
 

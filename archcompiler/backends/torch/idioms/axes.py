@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
-import torch
 from torch import fx, nn
 
 from archcompiler.backends.reading import PART, UnknownOperation
+from archcompiler.backends.torch.idioms.calls import COPIES, PERMUTES, SWAPS, order_of
 from archcompiler.backends.torch.idioms.numbers import shape
+from archcompiler.backends.torch.idioms.rows import channel_conv
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.stored import TENSORS, Stored
 from archcompiler.ops.norm import LayerNorm
 from archcompiler.ops.split import Transpose
-
-COPIES: Final[tuple[object, ...]] = ("contiguous", "clone", torch.clone)
-_PERMUTES: Final[tuple[object, ...]] = ("permute", torch.permute)
-_SWAPS: Final[tuple[object, ...]] = ("transpose", torch.transpose, "swapaxes", torch.swapaxes)
 
 
 def ordered(node: fx.Node) -> tuple[fx.Node, tuple[int, ...]]:
@@ -31,31 +28,16 @@ def ordered(node: fx.Node) -> tuple[fx.Node, tuple[int, ...]]:
         if node.target in COPIES:
             node = source
             continue
-        own = _order(node, len(order))
+        own = order_of(node, len(order))
         if own is None:
             return node, order
         node, order = source, tuple(own[axis] for axis in order)
 
 
-def _order(node: fx.Node, rank: int) -> tuple[int, ...] | None:
-    """The order that a call brings axes into."""
-    given = [*node.args[1:], *node.kwargs.values()]
-    if node.target in _PERMUTES:
-        axes: Any = given[0] if len(given) == 1 else given
-        if isinstance(axes, tuple | list) and all(isinstance(axis, int) for axis in axes):
-            return tuple(axis % rank for axis in axes)
-    if node.target in _SWAPS and len(given) == 2:
-        order = list(range(rank))
-        a, b = given
-        if not isinstance(a, int) or not isinstance(b, int):
-            return None
-        order[a], order[b] = order[b], order[a]
-        return tuple(order)
-    return None
-
-
 def permute(seen: Seen, x: fx.Node, *axes: Any, **named: Any) -> Reading:
     """`x.permute(0, 1, 3, 2)`, an order that is taken back, or half of either."""
+    if (conv := channel_conv(seen)) is not None:
+        return conv
     source, order = ordered(seen.node)
     kept = tuple(range(len(order)))
     if order == kept:
@@ -110,7 +92,7 @@ def copy(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
 
 
 def readers() -> Iterable[Reader]:
-    for target in (*_PERMUTES, *_SWAPS):
+    for target in (*PERMUTES, *SWAPS):
         yield Reader(target, permute)
     yield Reader(nn.LayerNorm, layer_norm)
     for target in COPIES:

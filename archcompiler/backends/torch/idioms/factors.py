@@ -44,11 +44,11 @@ def _start(factor: fx.Node, name: str) -> float:
     graph = factor.graph.owning_module
     assert graph is not None
     found = constant(graph.get_parameter(name))
-    learnt = LayerScale if len(shape(factor)) and max(shape(factor)) > 1 else Gain
-    return learnt.arguments["init"].default if found is None else found
+    kind = LayerScale if len(shape(factor)) and max(shape(factor)) > 1 else Gain
+    return kind.arguments["init"].default if found is None else found
 
 
-def _learnt(node: Any) -> str | None:
+def learnt(node: Any) -> str | None:
     """The name of a parameter, if a node is its numbers in a row, whatever axes of 1 there are."""
     row = [side for side in shape(node) if side != 1]
     while is_node(node) and node.op != "get_attr":
@@ -65,9 +65,9 @@ def _learnt(node: Any) -> str | None:
 
 def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:
     """A map times a parameter, which has a number for each channel, or one for all."""
-    if is_node(x) and (name := _learnt(x)) is not None:
+    if is_node(x) and (name := learnt(x)) is not None:
         factor, data = x, y
-    elif is_node(y) and (name := _learnt(y)) is not None:
+    elif is_node(y) and (name := learnt(y)) is not None:
         factor, data = y, x
     else:
         return None
@@ -88,7 +88,7 @@ def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:
 
 def affine(seen: Seen, bias: Any, x: Any, y: Any, *, value: float = 1) -> Reading | None:
     """`torch.addcmul` of a parameter, with a number for each channel, and a map times another."""
-    shift = _learnt(bias)
+    shift = learnt(bias)
     if shift is None or value != 1:
         return None
     scaled = layer_scale(seen, x, y)
@@ -133,7 +133,7 @@ def square(seen: Seen, x: fx.Node) -> Reading:
 
 def row(seen: Seen, x: Any, *rest: Any) -> Reading | None:
     """A parameter, about to be a factor."""
-    return PART if _learnt(seen.node) is not None else None
+    return PART if learnt(seen.node) is not None else None
 
 
 def negative(seen: Seen, x: fx.Node) -> Reading:

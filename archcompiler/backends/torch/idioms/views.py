@@ -11,17 +11,22 @@ import torch.nn.functional as F
 from torch import fx
 
 from archcompiler.backends.reading import PART, UnknownOperation, sides
-from archcompiler.backends.torch.idioms.axes import COPIES, ordered
+from archcompiler.backends.torch.idioms.axes import ordered
+from archcompiler.backends.torch.idioms.calls import (
+    COPIES,
+    FLATTENS,
+    SQUEEZES,
+    UNFLATTENS,
+    UNSQUEEZES,
+    VIEWS,
+)
 from archcompiler.backends.torch.idioms.numbers import has_images, images, shape
+from archcompiler.backends.torch.idioms.rows import channel_conv, is_row, one_channel
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
 from archcompiler.ops.reduce import Softmax
 from archcompiler.ops.split import Flatten, Shuffle
 
-_VIEWS: Final[tuple[object, ...]] = ("view", "reshape", torch.reshape)
-_ONES: Final[tuple[object, ...]] = ("unsqueeze", torch.unsqueeze, "squeeze", torch.squeeze)
-_FLATTENS: Final[tuple[object, ...]] = ("flatten", torch.flatten)
-_UNFLATTENS: Final[tuple[object, ...]] = ("unflatten", torch.unflatten)
 _SOFTMAXES: Final[tuple[object, ...]] = ("softmax", torch.softmax, F.softmax)
 
 
@@ -61,6 +66,8 @@ def flatten(seen: Seen, x: fx.Node, start_dim: int = 0, end_dim: int = -1) -> Re
 
 def _viewed(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading:
     """A view of images as this shape."""
+    if (conv := channel_conv(seen)) is not None:
+        return conv
     x = _spread(x)
     before = shape(x)[1:]
     if not has_images(x):
@@ -71,8 +78,12 @@ def _viewed(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading:
         return mixed
     if (weights := _softmax(seen, x, after)) is not None:
         return weights
-    if prod(before[1:]) == prod(after[1:]) == 1 and before[0] == after[0]:
+    if (part := one_channel(seen, x)) is not None:
+        return part
+    if before[:1] == after[:1] and prod(before[1:]) == prod(after[1:]) == 1:
         return x if len(after) in (1, seen.dims + 1) else PART
+    if is_row(x) and is_row(seen.node):
+        return PART  # until its numbers are channels again
     if len(before) == seen.dims + 1:
         if after == (prod(before),):
             return Flatten(sides(before[1:], seen.dims), seen.dims), [x]
@@ -86,7 +97,8 @@ def _viewed(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading:
 
 def _spread(x: fx.Node) -> fx.Node:
     """What axes of 1 were added to, or dropped from."""
-    while x.target in _ONES and is_node(x.args[0]) and _one(x) and has_images(x.args[0]):
+    calls = (*UNSQUEEZES, *SQUEEZES)
+    while x.target in calls and is_node(x.args[0]) and _one(x) and has_images(x.args[0]):
         x = x.args[0]
     return x
 
@@ -96,7 +108,7 @@ def _one(node: fx.Node) -> bool:
     dim = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
     source = node.args[0]
     assert isinstance(source, fx.Node)
-    rank = len(shape(source)) + (node.target in _ONES[:2])
+    rank = len(shape(source)) + (node.target in UNSQUEEZES)
     return isinstance(dim, int) and dim % rank >= 2
 
 
@@ -121,9 +133,9 @@ def _shuffled(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading | None:
 def _is_view(node: fx.Node) -> bool:
     """Whether a node is a view that keeps the images apart."""
     given = [*node.args[1:], *node.kwargs.values()]
-    if node.target in _UNFLATTENS:
+    if node.target in UNFLATTENS:
         return isinstance(given[0], int) and given[0] > 0
-    return node.target in _VIEWS and images(node, given) is not None
+    return node.target in VIEWS and images(node, given) is not None
 
 
 def _softmax(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading | None:
@@ -147,7 +159,7 @@ def _softmax(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading | None:
 
 
 def _is_flatten(node: fx.Node) -> bool:
-    return node.target in _FLATTENS and shape(node)[:1] == (1,) and _start(node) != 0
+    return node.target in FLATTENS and shape(node)[:1] == (1,) and _start(node) != 0
 
 
 def _start(node: fx.Node) -> Any:
@@ -170,14 +182,16 @@ def softmax(seen: Seen, input: fx.Node, dim: Any = None, _stacklevel: int = 3) -
 
 def unsqueeze(seen: Seen, x: fx.Node, dim: int) -> Reading:
     """A vector as a map of one pixel."""
-    if not has_images(x) or dim % (len(shape(x)) + 1) < 2:
+    first = 1 if is_row(x) else 2
+    if not has_images(x) or dim % (len(shape(x)) + 1) < first:
         raise UnknownOperation(f"`{seen.node.name}` adds a dimension {dim} to {_said(shape(x))}")
     return _viewed(seen, x, shape(seen.node)[1:])
 
 
 def squeeze(seen: Seen, x: fx.Node, dim: int | None = None) -> Reading:
     """A map of one pixel as a vector."""
-    if not has_images(x) or dim is None or dim % len(shape(x)) < 2:
+    first = 1 if is_row(x) else 2
+    if not has_images(x) or dim is None or dim % len(shape(x)) < first:
         raise UnknownOperation(f"`{seen.node.name}` may drop the images of a batch")
     return _viewed(seen, x, shape(seen.node)[1:])
 
@@ -195,13 +209,13 @@ def readers() -> Iterable[Reader]:
     yield Reader(torch.reshape, view_shape)
     for name in ("view_as", "reshape_as"):
         yield Reader(name, view_as)
-    for target in _FLATTENS:
+    for target in FLATTENS:
         yield Reader(target, flatten)
     for target in _SOFTMAXES:
         yield Reader(target, softmax)
-    for target in _ONES[:2]:
+    for target in UNSQUEEZES:
         yield Reader(target, unsqueeze)
-    for target in _ONES[2:]:
+    for target in SQUEEZES:
         yield Reader(target, squeeze)
-    for target in _UNFLATTENS:
+    for target in UNFLATTENS:
         yield Reader(target, unflatten)

@@ -6,13 +6,16 @@ Nodes keep what they compute; those that nothing reads any more are left out.
 from __future__ import annotations
 
 import operator
+from math import prod
 from typing import Any, Final
 
 import torch
 from torch import fx
 
-from archcompiler.backends.torch.idioms.numbers import shape
+from archcompiler.backends.torch.idioms.factors import learnt
+from archcompiler.backends.torch.idioms.numbers import number, shape
 from archcompiler.backends.torch.idioms.parts import SPLITS
+from archcompiler.backends.torch.idioms.positions import reword_positions
 from archcompiler.backends.torch.reading import is_node
 from archcompiler.backends.torch.tracer import LINE
 
@@ -25,6 +28,13 @@ _JOINS: Final = (
 _EXPANDS: Final = ("expand", "expand_as")
 _CATS: Final = (torch.cat, torch.concat)
 _SUMS: Final = ("sum", torch.sum)
+_DEVIATIONS: Final = ("std", torch.std)
+_MEANS: Final = ("mean", torch.mean)
+_SQUARES: Final = ("square", torch.square)
+_POWERS: Final = (operator.pow, torch.pow, "pow")
+_QUOTIENTS: Final = (operator.truediv, torch.div, "div")
+_PLUS: Final = (operator.add, torch.add, "add")
+_TIMES: Final = (operator.mul, torch.mul, "mul")
 
 
 def reword(graph: fx.Graph) -> None:
@@ -40,6 +50,13 @@ def reword(graph: fx.Graph) -> None:
             _difference(node)
         if node.target in _SUMS:
             _sum(node)
+        if node.target in _QUOTIENTS:
+            _variance(node)
+        if node.target in _DEVIATIONS:
+            _deviation(node)
+        if node.target in _PLUS:
+            _affine(node)
+    reword_positions(graph)
 
 
 def _put(node: fx.Node, target: Any, *args: Any, like: Any) -> fx.Node:
@@ -119,6 +136,66 @@ def _sum(node: fx.Node) -> None:
             total = _put(node, operator.add, total, term, like=node.meta["tensor_meta"])
     node.op, node.target, node.args, node.kwargs = "call_function", operator.add, (total, last), {}
     _drop(stack)
+
+
+def _variance(node: fx.Node) -> None:
+    """A sum of squared distances from the mean, by one less than there are, is a variance."""
+    total, count = node.args if len(node.args) == 2 and not node.kwargs else (None, None)
+    if not is_node(total) or total.target not in _SUMS or not _over_positions(total):
+        return
+    distance = _squared(total.args[0])
+    if distance is None or distance.target not in _PLUS or len(distance.args) != 2:
+        return
+    x, negative = distance.args
+    if not is_node(negative) or negative.target not in _TIMES or negative.args[1:] != (-1,):
+        return
+    mean = negative.args[0]
+    if not is_node(mean) or mean.target not in _MEANS or mean.args[0] is not x:
+        return
+    axes = tuple(range(2, len(shape(x))))
+    if not _over_positions(mean) or number(count) != prod(shape(x)[2:]) - 1:
+        return
+    node.op, node.target, node.args = "call_function", torch.var, (x, axes)
+    node.kwargs = {"keepdim": True}
+    _drop(total)
+
+
+def _over_positions(node: fx.Node) -> bool:
+    """Whether a reduction keeps the channels, each with an axis of 1 for each of its own."""
+    return shape(node) == (*shape(node.args[0])[:2], *(1,) * (len(shape(node)) - 2))
+
+
+def _squared(node: Any) -> fx.Node | None:
+    """What a node is the square of."""
+    if not is_node(node) or not node.args or not is_node(x := node.args[0]):
+        return None
+    power = node.target in _POWERS and node.args[1:] == (2,)
+    product = node.target in _TIMES and node.args[1:] == (x,)
+    return x if power or product or node.target in _SQUARES else None
+
+
+def _deviation(node: fx.Node) -> None:
+    """A standard deviation is the root of a variance."""
+    with node.graph.inserting_before(node):
+        variance = node.graph.create_node("call_function", torch.var, node.args, node.kwargs)
+    variance.meta = {LINE: node.meta.get(LINE), "tensor_meta": node.meta["tensor_meta"]}
+    node.op, node.target, node.args, node.kwargs = "call_function", torch.sqrt, (variance,), {}
+
+
+def _affine(node: fx.Node) -> None:
+    """A parameter times a map, plus another parameter, is a scale and a shift."""
+    if len(node.args) != 2 or node.kwargs:
+        return
+    for product, shift in (node.args, node.args[::-1]):
+        if not is_node(product) or learnt(shift) is None or product.target not in _TIMES:
+            continue
+        factors = product.args
+        if len(factors) != 2 or not any(learnt(factor) for factor in factors):
+            continue
+        if len(product.users) == 1 and max(shape(shift)) > 1:
+            node.op, node.target, node.args = "call_function", torch.addcmul, (shift, *factors)
+            _drop(product)
+        return
 
 
 def _drop(node: fx.Node) -> None:

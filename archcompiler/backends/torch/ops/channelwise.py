@@ -58,7 +58,7 @@ class LayerScale(nn.Module):
     def __init__(self, channels: int, init: float = 1e-6) -> None:
         super().__init__()
         self.init = init
-        self.weight = nn.Parameter(torch.full((channels, {", ".join("1" * dims)}), init))
+        self.weight = nn.Parameter(torch.full((channels, {", ".join("1" * dims)}), float(init)))
 
     def forward(self, x: Tensor) -> Tensor:
         return x * self.weight

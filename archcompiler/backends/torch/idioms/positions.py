@@ -1,0 +1,199 @@
+"""Attention between positions in the words of matrices: products of maps whose positions are a row.
+
+A map of S positions is a matrix (C, S), or as transposed (S, C). Of two such, (S, C) by (C, K) are
+dot products, and (S, K) of these by (K, C) weighted sums.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable
+from math import isclose, prod
+from typing import Any, Final, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from archcompiler.backends.torch.idioms.calls import (
+    COPIES,
+    FLATTENS,
+    PERMUTES,
+    SWAPS,
+    UNFLATTENS,
+    VIEWS,
+    order_of,
+)
+from archcompiler.backends.torch.idioms.numbers import has_images, images, number, shape
+from archcompiler.backends.torch.reading import Reading, Seen, is_node
+from archcompiler.backends.torch.record import Reader
+from archcompiler.backends.torch.tracer import LINE
+from archcompiler.ops.attend import Attend, Dot
+
+_PRODUCTS: Final = (operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm")
+_LIKE: Final = ("view_as", "reshape_as")
+_SOFTMAXES: Final = ("softmax", torch.softmax, F.softmax)
+_SCALES: Final = (operator.mul, torch.mul, "mul", operator.truediv, torch.div, "div")
+
+
+class _Matrix(NamedTuple):
+    """A map as a matrix (C, S), or (S, C) where it is transposed."""
+
+    map: fx.Node
+    transposed: bool = False
+
+
+def reword_positions(graph: fx.Graph) -> None:
+    """Say products of matrices as `dot` and `attend`, which read and give maps."""
+    known: dict[fx.Node, _Matrix] = {}
+    made: list[fx.Node] = []
+    for node in list(graph.nodes):
+        if not node.args or not shape(node):
+            continue
+        found = _matrix(node, known, made)
+        if found is not None:
+            known[node] = found
+        elif (map := _map(node, known)) is not None and map in made:
+            node.replace_all_uses_with(map)
+            made.append(node)
+    for node in sorted((*known, *made), reverse=True) if made else ():
+        if not node.users:
+            graph.erase_node(node)
+
+
+def _matrix(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -> _Matrix | None:
+    """What a node is as a matrix; new calls are `made` for products."""
+    x = node.args[0]
+    if not is_node(x):
+        return None
+    if node.target in _PRODUCTS and len(node.args) == 2 and not node.kwargs:
+        return _product(node, known, made)
+    before = known.get(x)
+    if before is None:
+        return _Matrix(x) if _is_row_of_positions(node, x) else None
+    if node.target in COPIES:
+        return before
+    if node.target in (*PERMUTES, *SWAPS):
+        return before._replace(transposed=not before.transposed) if _swaps(node) else None
+    if before.map not in made:
+        return None
+    if (dim := _softmax(node)) is not None:
+        if dim % 3 != (2 if before.transposed else 1):
+            return None
+        return before._replace(map=_put(node, made, torch.softmax, before.map, 1, like=before.map))
+    if node.target in _SCALES and len(node.args) == 2:
+        by = node.args[1] if isinstance(node.args[1], float) else number(node.args[1])
+        return before._replace(map=_scaled(node, made, before.map, by)) if by else None
+    return None
+
+
+def _is_row_of_positions(node: fx.Node, x: fx.Node) -> bool:
+    """Whether a node is a map with its positions in a row."""
+    if len(shape(x)) < 4 or shape(node)[1:] != (shape(x)[1], prod(shape(x)[2:])):
+        return False
+    if node.target in FLATTENS:
+        return has_images(x)
+    return node.target in VIEWS and has_images(x) and images(node, node.args[1:]) is not None
+
+
+def _swaps(node: fx.Node) -> bool:
+    return order_of(node, len(shape(node))) == (0, 2, 1)
+
+
+def _softmax(node: fx.Node) -> int | None:
+    """The axis of a softmax."""
+    if node.op == "call_module" and node.graph.owning_module is not None:
+        module = node.graph.owning_module.get_submodule(str(node.target))
+        return module.dim if type(module) is nn.Softmax else None
+    if node.target not in _SOFTMAXES or node.kwargs.get("dtype") is not None:
+        return None
+    dim = node.args[1] if len(node.args) == 2 else node.kwargs.get("dim")
+    return dim if isinstance(dim, int) else None
+
+
+def _product(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -> _Matrix | None:
+    """(S, C) by (C, K) is what positions have in common; a product with that a sum of values."""
+    a, b = (known.get(x) if is_node(x) else None for x in node.args)
+    if a is None or b is None:
+        return None
+    if a.map in made and a.transposed and b.transposed:
+        return _Matrix(_put(node, made, attend, a.map, b.map, like=_values(a.map, b.map)), True)
+    if b.map in made and not a.transposed and not b.transposed:
+        return _Matrix(_put(node, made, attend, b.map, a.map, like=_values(b.map, a.map)))
+    if not a.transposed or b.transposed:
+        return None
+    # Positions of the second are the channels of the weights, unless a softmax says otherwise.
+    query, key = (b, a) if _softmax_over_rows(node) else (a, b)
+    like = (1, prod(shape(key.map)[2:]), *shape(query.map)[2:])
+    return _Matrix(_put(node, made, dot, query.map, key.map, like=like), query is a)
+
+
+def _softmax_over_rows(node: fx.Node) -> bool:
+    """Whether what reads a product makes its columns sum to 1."""
+    while len(node.users) == 1:
+        (node,) = node.users
+        if (dim := _softmax(node)) is not None:
+            return dim % 3 == 1
+        if node.target not in _SCALES:
+            return False
+    return False
+
+
+def _values(weights: fx.Node, values: fx.Node) -> tuple[int, ...]:
+    return (1, shape(values)[1], *shape(weights)[2:])
+
+
+def _scaled(node: fx.Node, made: list[fx.Node], map: fx.Node, by: float) -> fx.Node:
+    """Products times a number; those by the root of the channels have that as an option."""
+    root = shape(map.args[0])[1] ** 0.5
+    divided = node.target in _SCALES[3:]
+    if map.target is dot and len(map.args) == 2 and isclose(by, root if divided else 1 / root):
+        return _put(node, made, dot, *map.args, True, like=map)
+    return _put(node, made, operator.truediv if divided else operator.mul, map, by, like=map)
+
+
+def _put(
+    node: fx.Node, made: list[fx.Node], target: Any, *args: Any, like: fx.Node | tuple[int, ...]
+) -> fx.Node:
+    """A new call before a node, with a shape."""
+    with node.graph.inserting_before(node):
+        new = node.graph.call_function(target, args)
+    size = torch.Size(like if isinstance(like, tuple) else shape(like))
+    kept = node.meta["tensor_meta"]._replace(shape=size)
+    new.meta = {LINE: node.meta.get(LINE), "tensor_meta": kept}
+    made.append(new)
+    return new
+
+
+def _map(node: fx.Node, known: dict[fx.Node, _Matrix]) -> fx.Node | None:
+    """The map that a node lays a matrix out as again."""
+    matrix = known.get(node.args[0]) if is_node(node.args[0]) else None
+    if matrix is None or matrix.transposed or shape(node) != shape(matrix.map):
+        return None
+    if node.target in VIEWS:
+        return matrix.map if images(node, node.args[1:]) is not None else None
+    like = node.args[1] if node.target in _LIKE else None
+    return matrix.map if node.target in UNFLATTENS or (is_node(like) and has_images(like)) else None
+
+
+def dot(query: Any, key: Any, scale: bool = False) -> Any:
+    """Stands for dot products in a graph that is read."""
+    raise NotImplementedError
+
+
+def attend(weights: Any, values: Any) -> Any:
+    """Stands for weighted sums in a graph that is read."""
+    raise NotImplementedError
+
+
+def read_dot(seen: Seen, query: fx.Node, key: fx.Node, scale: bool = False) -> Reading:
+    return Dot(scale), [query, key]
+
+
+def read_attend(seen: Seen, weights: fx.Node, values: fx.Node) -> Reading:
+    return Attend(), [weights, values]
+
+
+def readers() -> Iterable[Reader]:
+    yield Reader(dot, read_dot)
+    yield Reader(attend, read_attend)
