@@ -349,14 +349,14 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: m.row[:, None, None] + m.column * m.conv(x),
         ["conv", "affine"],
     ),
-    "a variance, written out": (spread, ["reduce", "scale", "add", "mul", "reduce", "div"]),
+    "a variance, written out": (spread, ["reduce", "sub", "mul", "reduce", "div"]),
     "a variance of all there are": (
         lambda m, x: ((x - x.mean((2, 3), keepdim=True)) ** 2).sum((2, 3), keepdim=True) / 60,
-        ["reduce", "scale", "add", "mul", "reduce", "scale"],
+        ["reduce", "sub", "mul", "reduce", "scale"],
     ),
     "a variance about another mean": (
         lambda m, x: ((x - x.mean(1, keepdim=True)) ** 2).sum((2, 3), keepdim=True) / 59,
-        ["reduce", "scale", "add", "mul", "reduce", "scale"],
+        ["reduce", "sub", "mul", "reduce", "scale"],
     ),
     "a deviation": (lambda m, x: x / x.std((2, 3), keepdim=True), ["reduce", "sqrt", "div"]),
     "a deviation over channels": (

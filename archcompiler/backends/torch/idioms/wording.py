@@ -144,12 +144,9 @@ def _variance(node: fx.Node) -> None:
     if not is_node(total) or total.target not in _SUMS or not _over_positions(total):
         return
     distance = _squared(total.args[0])
-    if distance is None or distance.target not in _PLUS or len(distance.args) != 2:
+    if distance is None or distance.target not in _DIFFERENCES or len(distance.args) != 2:
         return
-    x, negative = distance.args
-    if not is_node(negative) or negative.target not in _TIMES or negative.args[1:] != (-1,):
-        return
-    mean = negative.args[0]
+    x, mean = distance.args
     if not is_node(mean) or mean.target not in _MEANS or mean.args[0] is not x:
         return
     axes = tuple(range(2, len(shape(x))))
