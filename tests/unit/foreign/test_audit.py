@@ -290,3 +290,15 @@ def test_batch_norms_that_are_folded(unit: str) -> None:
     found = audit(other, Implementation("fused", place, module, for_inference=True))
     assert not found.same
     assert not found.folded
+
+
+def test_a_bias_before_a_batch_norm_that_is_there_is_not_a_folded_one() -> None:
+    network = compile(tiny_spec(unit="basic"))
+    module = network.module().eval()
+    conv = module.stage1.before.unit1.conv1
+    conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
+    place = Span(Source("<module>", "biased", "toml"), 0, 6)
+    found = audit(network, Implementation("biased", place, module, for_inference=True))
+    assert not found.same
+    assert not found.folded
+    assert found.first is not None

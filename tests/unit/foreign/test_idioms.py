@@ -101,6 +101,7 @@ ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], 
         lambda m, x: torch.cat([torch.cat([x, m.conv(x)], 1), m.norm(x)], 1),
         lambda m, x: torch.cat([x, m.conv(x), m.norm(x)], 1),
     ),
+    "a concatenation of one": (lambda m, x: torch.cat([m.conv(x)], 1), lambda m, x: m.conv(x)),
 }
 UNLIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
     "a dropout that is always on": (
