@@ -134,3 +134,12 @@ def test_differences_name_the_first_node(network: CompiledNetwork) -> None:
     text = str(proof_of(network, source))
     assert "stage1/attention1/mask/hourglass/inner/interpolate" in text
     assert "align_corners=False" in text
+
+
+def test_what_is_computed_once_more_is_named() -> None:
+    steps = {"tanh": {"op": "tanh"}, "sum": {"op": "add", "from": ["x", "tanh"]}}
+    spec = tiny_spec({"channels": 16, "unit": "summed"}, blocks={"summed": {"steps": steps}})
+    network = archcompiler.compile(spec)
+    assert network.source.count("torch.tanh(x)") == 1
+    twice = network.source.replace("torch.tanh(x)", "(torch.tanh(x), torch.tanh(x))[0]")
+    assert "the graph has no `tanh_1`: tanh → 16×32×32" in proof_of(network, twice).differences
