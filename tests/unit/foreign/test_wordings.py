@@ -189,6 +189,7 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: F.adaptive_avg_pool2d(m.conv(x), (x.size(2), None)),
         ["conv"],
     ),
+    "a pool to numbers": (lambda m, x: F.adaptive_avg_pool2d(x, (1, 10)), ["adaptive_avg_pool"]),
     "a pool of half the rows": (
         lambda m, x: F.adaptive_avg_pool2d(x, (x.shape[2] // 2, None)),
         ["adaptive_avg_pool"],
@@ -373,6 +374,12 @@ def test_what_is_nearly_an_idiom_is_refused(name: str) -> None:
     words, why = REFUSED[name]
     with pytest.raises(UnknownOperation, match=why):
         read(written(words))
+
+
+def test_a_linear_layer_along_columns_is_refused() -> None:
+    module = written(lambda m, x: F.linear(x, m.fc.weight, m.fc.bias))
+    with pytest.raises(UnknownOperation, match="a linear layer to a map"):
+        read(module, TensorType(4, 6, 8))
 
 
 def half_of_a_shuffle(m: Any, x: Tensor, size: tuple[int, ...]) -> Tensor:
