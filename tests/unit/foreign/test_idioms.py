@@ -68,6 +68,10 @@ ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], 
         lambda m, x: x.view(x.size(0), -1),
         lambda m, x: torch.flatten(x, 1),
     ),
+    "a view by a named dimension": (
+        lambda m, x: x.view(x.size(dim=0), -1),
+        lambda m, x: torch.flatten(x, 1),
+    ),
     "a reshape": (
         lambda m, x: x.reshape(x.shape[0], 256),
         lambda m, x: torch.flatten(x, 1),
