@@ -52,6 +52,10 @@ def test_a_step_lies_between_its_bounds(name: str) -> None:
         traffic = training_seconds(graph, replace(MACHINE, single=endless), "single", images)
         assert arithmetic == pytest.approx(2 * cost.train_macs * images / 1e14)
         assert traffic == pytest.approx(moved / 1e12)
+        forward = forward_seconds(graph, replace(MACHINE, single=endless), "single", images)
+        assert forward == pytest.approx((cost.map_bytes * images + cost.param_bytes) / 1e12)
+        forward = forward_seconds(graph, replace(MACHINE, bandwidth=endless), "single", images)
+        assert forward == pytest.approx(2 * cost.macs * images / 1e14)
         both = training_seconds(graph, MACHINE, "single", images)
         assert max(arithmetic, traffic) * (1 - 1e-9) <= both <= arithmetic + traffic
         assert forward_seconds(graph, MACHINE, "single", images) < both / 2
