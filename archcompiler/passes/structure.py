@@ -86,6 +86,14 @@ def _broken(block: Block) -> Iterator[tuple[str, str, str]]:
         cycle = [edge[0] for edge in nx.find_cycle(view)]
         yield "E302", f"a cycle: {' → '.join((*cycle, cycle[0]))}", cycle[0]
         return
+    written = {INPUT}
+    for step in block.steps:
+        for name in step.inputs:
+            if name not in written:
+                yield "E301", f"`{step.name}` reads `{name}`, which is written after it", step.name
+        if step.name in written:
+            yield "E301", f"`{step.name}` is written twice", step.name
+        written.add(step.name)
     # Of a chain of steps that leads nowhere, the last is the cause; of one from nowhere, the first.
     used = nx.ancestors(view, block.output) | {block.output}
     reached = nx.descendants(view, INPUT) | {INPUT}

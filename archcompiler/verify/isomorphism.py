@@ -29,12 +29,6 @@ def isomorphism(a: Dataflow, b: Dataflow) -> dict[str, str] | None:
     return mapping
 
 
-def differing_labels(a: Dataflow, b: Dataflow) -> tuple[Counter[Hashable], Counter[Hashable]]:
-    """Labels that `a` has more of than `b`, and the other way round: a hint where they differ."""
-    labels = [Counter(nx.get_node_attributes(graph, "label").values()) for graph in (a, b)]
-    return labels[0] - labels[1], labels[1] - labels[0]
-
-
 def first_difference(a: Dataflow, b: Dataflow) -> str | None:
     """The first node of `a`, in order of data flow, that no node of `b` is like so far."""
     colours: dict[Hashable, int] = {}

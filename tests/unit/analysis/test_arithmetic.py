@@ -74,6 +74,12 @@ def test_a_step_of_an_upsampled_map(scale: int | tuple[int, int]) -> None:
     assert prod(y.size) * prod(steps) == x.pixels
 
 
+SPATIAL = {
+    "conv": {"op": "conv", "channels": "c", "kernel": 1},
+    "norm": {"op": "spatial_norm"},
+}
+
+
 def test_what_a_step_of_training_moves() -> None:
     """By hand: forward and backward pass each read and write, and what was kept is read again."""
     graph = archcompiler.compile(tiny_spec({"channels": 16, "before": 2})).graph
@@ -88,6 +94,15 @@ def test_what_a_step_of_training_moves() -> None:
     assert relu.train_map_bytes == 4 * (2 * 2 + 1) * relu.elements
     assert add.map_bytes == 4 * 3 * add.elements
     assert add.train_map_bytes == 4 * 2 * 3 * add.elements
+    # A norm of maps keeps what it reads as a copy, and two numbers of each of the 16 channels.
+    norm = tiny_spec({"channels": 16}, unit="own", blocks={"own": {"steps": SPATIAL}})
+    (spatial,) = (
+        cost
+        for kind, cost in CostModel(archcompiler.compile(norm).graph).network.items()
+        if kind.op == "spatial_norm"
+    )
+    assert spatial.map_bytes == 4 * 2 * spatial.elements
+    assert spatial.train_map_bytes == 4 * (2 * 2 + 1) * spatial.elements + 4 * 2 * 16
 
 
 def test_elements_of_joined_maps() -> None:

@@ -79,6 +79,20 @@ def test_the_peak_that_torch_sees_of_shards(world: World, name: str, checkpointi
     assert foreseen == pytest.approx(found, rel=WITHIN)
 
 
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_the_peak_of_many_weights_and_few_pixels(world: World, kernel: int) -> None:
+    """The gradient of a convolution of more than one pixel comes in the order of the maps."""
+    conv = {"op": "conv", "channels": "c", "kernel": kernel, "stride": "stride"}
+    stage = {"channels": 720 // kernel, "before": 3}
+    spec = tiny_spec(stage, input=[3, 4, 4], unit="one", blocks={"one": {"steps": {"conv": conv}}})
+    network = archcompiler.compile(spec)
+    state = state_memory(network_cost(network.graph), averages=0, average=False, shards=PROCESSES)
+    image = 4 * network.graph.input.numel + 8
+    foreseen = step_memory(network.graph, shards=PROCESSES, in_place=False).peak(2)
+    found = seen(network, world, 2)
+    assert state.total + 2 * image + foreseen == pytest.approx(found, rel=WITHIN)
+
+
 def test_logits_that_are_a_view_are_not_warned_of(world: World) -> None:
     """A warning of torch, which is an error in tests, advises what no network needs."""
     network = archcompiler.compile(tiny_spec({"channels": 16}, head={"type": "conv"}))

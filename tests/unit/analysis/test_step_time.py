@@ -52,6 +52,10 @@ def test_a_step_lies_between_its_bounds(name: str) -> None:
         traffic = training_seconds(graph, replace(MACHINE, single=endless), "single", images)
         assert arithmetic == pytest.approx(2 * cost.train_macs * images / 1e14)
         assert traffic == pytest.approx(moved / 1e12)
+        forward = forward_seconds(graph, replace(MACHINE, single=endless), "single", images)
+        assert forward == pytest.approx((cost.map_bytes * images + cost.param_bytes) / 1e12)
+        forward = forward_seconds(graph, replace(MACHINE, bandwidth=endless), "single", images)
+        assert forward == pytest.approx(2 * cost.macs * images / 1e14)
         both = training_seconds(graph, MACHINE, "single", images)
         assert max(arithmetic, traffic) * (1 - 1e-9) <= both <= arithmetic + traffic
         assert forward_seconds(graph, MACHINE, "single", images) < both / 2
@@ -63,10 +67,14 @@ def test_a_step_lies_between_its_bounds(name: str) -> None:
 def test_what_is_made_again_takes_time() -> None:
     network = archcompiler.compile("attention56_cifar")
     h100 = accelerator("h100")
-    times = [
-        again_seconds(plan, h100, "half", 64)
-        for share in (0.75, 0.3, 0.12)
-        if (plan := network.recomputing(share).plan) is not None
-    ]
+    times = []
+    for share in (0.75, 0.3, 0.12):
+        plan = network.recomputing(share).plan
+        assert plan is not None
+        times.append(again_seconds(plan, h100, "half", 64))
+        # Of two bytes each element, read and written.
+        moved = 64 * plan.elements * (2 + 2)
+        computed = 64 * 2 * plan.macs / h100.half
+        assert times[-1] == pytest.approx(computed + moved / h100.bandwidth)
     assert 0 < times[0] < times[1] < times[2]
     assert times[2] < 1.2 * forward_seconds(network.graph, h100, "half", 64)

@@ -205,3 +205,12 @@ def test_a_helper_is_known_by_its_source(kind: str, name: str) -> None:
             assert not known(kind, changed)
     # Torch's names must be torch's own.
     assert not known(kind, helper.source, f"{HEAD}\nF = torch\n")
+
+
+@pytest.mark.parametrize("zeros", [11, 12])
+def test_a_call_is_said_in_80_characters(zeros: int) -> None:
+    whole = f"roll(x, {[0] * zeros}, {[2] * zeros})"
+    with pytest.raises(UnknownOperation) as raised:
+        traced(lambda x: torch.roll(x, [0] * zeros, [2] * zeros))
+    said = whole if len(whole) <= 80 else f"{whole[:79]}…"
+    assert str(raised.value) == f"`{said}` is no operator"

@@ -121,10 +121,20 @@ def test_what_is_printed() -> None:
     assert "+ stage2.*" in text
     assert "stages[0].modules  0" in text
     assert max(map(len, text.splitlines())) <= 80
+    old, new = (archcompiler.compile(s).flops() for s in ("tiny.toml", "longer.toml"))
+    assert f"depth of the trunk: {old['trunk_depth']} → {new['trunk_depth']}\n" in text
+    rows = [line.split() for line in text.splitlines() if line.startswith("total ")]
+    more = new["params"] - old["params"]
+    share = f"{100 * more / old['params']:+.1f}"
+    said = [f"{old['params']:,}", f"{new['params']:,}", f"{more:+,}", share]
+    assert said in [row[-4:] for row in rows]
     page = run("tiny.toml", "wider.toml", "--format", "markdown")
     assert "\n`tiny.toml` → `wider.toml`\n" in page
     assert "| stages\\[0].channels | 16 | 32 |" in page
-    assert "~ stage1.before.unit1.conv1.weight  " in page
+    key = "stage1.before.unit1.conv1.weight"
+    before, after = ("×".join(map(str, shapes(s)[key])) for s in ("tiny.toml", "wider.toml"))
+    assert before != after
+    assert f"~ {key}  {before} → {after}\n" in page
     assert "\n| stem |" not in page, "what stays as it is takes no room"
 
 

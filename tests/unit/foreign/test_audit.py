@@ -14,6 +14,7 @@ from restated.table import PORTS
 from tiny import tiny_spec
 from torch import nn
 from torch.fx.experimental.optimization import fuse
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from archcompiler import shipped
 from archcompiler.cli.program import group
@@ -290,3 +291,29 @@ def test_batch_norms_that_are_folded(unit: str) -> None:
     found = audit(other, Implementation("fused", place, module, for_inference=True))
     assert not found.same
     assert not found.folded
+
+
+def test_a_bias_before_a_batch_norm_that_is_there_is_not_a_folded_one() -> None:
+    network = compile(tiny_spec(unit="basic"))
+    module = network.module().eval()
+    conv = module.stage1.before.unit1.conv1
+    conv.bias = nn.Parameter(torch.zeros(conv.out_channels))
+    place = Span(Source("<module>", "biased", "toml"), 0, 6)
+    found = audit(network, Implementation("biased", place, module, for_inference=True))
+    assert not found.same
+    assert not found.folded
+    assert found.first is not None
+
+
+def test_a_batch_norm_that_is_left_may_be_the_last() -> None:
+    steps = {
+        "conv": {"op": "conv", "channels": "c", "kernel": 3, "stride": "stride"},
+        "norm": {"op": "norm"},
+    }
+    own = {"unit": "last", "head": {"type": "none"}, "blocks": {"last": {"steps": steps}}}
+    network = compile(tiny_spec({"channels": 16, "before": 2}, **own))
+    place = Span(Source("<module>", "fused", "toml"), 0, 5)
+    module = network.module().eval()
+    unit = module.stage1.before.unit1
+    unit.conv, unit.norm = fuse_conv_bn_eval(unit.conv, unit.norm), nn.Identity()
+    assert audit(network, Implementation("fused", place, module, for_inference=True)).folded

@@ -70,6 +70,10 @@ ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], 
         lambda m, x: x.view(x.size(0), -1),
         lambda m, x: torch.flatten(x, 1),
     ),
+    "a view by a named dimension": (
+        lambda m, x: x.view(x.size(dim=0), -1),
+        lambda m, x: torch.flatten(x, 1),
+    ),
     "a reshape": (
         lambda m, x: x.reshape(x.shape[0], 256),
         lambda m, x: torch.flatten(x, 1),
@@ -103,6 +107,7 @@ ALIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], 
         lambda m, x: torch.cat([torch.cat([x, m.conv(x)], 1), m.norm(x)], 1),
         lambda m, x: torch.cat([x, m.conv(x), m.norm(x)], 1),
     ),
+    "a concatenation of one": (lambda m, x: torch.cat([m.conv(x)], 1), lambda m, x: m.conv(x)),
 }
 UNLIKE: dict[str, tuple[Callable[[Any, Tensor], Tensor], Callable[[Any, Tensor], Tensor]]] = {
     "a difference the other way round": (

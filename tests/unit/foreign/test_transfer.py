@@ -187,6 +187,16 @@ def test_names_decide_a_symmetry_or_nothing_is_taken() -> None:
     assert "[E905]" in problem(lambda: made_of(Two("a", "b"), pairs=other))
 
 
+def test_what_does_nothing_in_inference_may_differ() -> None:
+    module = Two("left", "right")
+    module.stem[1].momentum = 0.01
+    module.fc = nn.Sequential(nn.Dropout(), module.fc)
+    assert "fc.1.weight" in made_of(module).names.values()
+    dropped = compile(TINY | {"head": {"dropout": 0.2}})
+    found = transfer(dropped, theirs(randomised(Two("left", "right"))))
+    assert "fc.weight" in found.names.values()
+
+
 def test_one_layer_for_two_gives_both_its_weights() -> None:
     class Once(Two):
         def forward(self, x: Tensor) -> Tensor:

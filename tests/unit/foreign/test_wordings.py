@@ -288,6 +288,11 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: F.adaptive_avg_pool2d(m.conv(x), (x.size(2), None)),
         ["conv"],
     ),
+    "a softmax over positions, by names": (
+        lambda m, x: m.conv(x).flatten(start_dim=2).softmax(dim=-1).view_as(x),
+        ["conv", "softmax"],
+    ),
+    "a pool to numbers": (lambda m, x: F.adaptive_avg_pool2d(x, (1, 10)), ["adaptive_avg_pool"]),
     "a pool of half the rows": (
         lambda m, x: F.adaptive_avg_pool2d(x, (x.shape[2] // 2, None)),
         ["adaptive_avg_pool"],
@@ -420,6 +425,10 @@ REFUSED: dict[str, tuple[Words, str]] = {
     "groups that are not changed about": (
         lambda m, x: x.view(-1, 2, 4, 6, 10).mean(2),
         "no map|reduces|drops",
+    ),
+    "groups that stay as they are": (
+        lambda m, x: x.view(-1, 2, 4, 6, 10).reshape(x.shape),
+        "another shape",
     ),
     "groups of rows": (
         lambda m, x: x.view(-1, 8, 2, 3, 10).transpose(2, 3).reshape(x.shape),
@@ -578,6 +587,18 @@ def test_what_is_nearly_an_idiom_is_refused(name: str) -> None:
     words, why = REFUSED[name]
     with pytest.raises(UnknownOperation, match=why):
         read(written(words))
+
+
+def test_a_linear_layer_along_columns_is_refused() -> None:
+    module = written(lambda m, x: F.linear(x, m.fc.weight, m.fc.bias))
+    with pytest.raises(UnknownOperation, match="a linear layer to a map"):
+        read(module, TensorType(4, 6, 8))
+
+
+def test_a_vector_of_all_is_the_same_by_a_view() -> None:
+    words: tuple[Words, Words] = (lambda m, x: x.view(x.size(0), -1), lambda m, x: x.flatten(1))
+    viewed, flat = (read(written(w)).nodes(data="label") for w in words)
+    assert [label for _, label in viewed] == [label for _, label in flat]
 
 
 def half_of_a_shuffle(m: Any, x: Tensor, size: tuple[int, ...]) -> Tensor:

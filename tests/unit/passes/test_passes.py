@@ -81,6 +81,20 @@ def test_an_output_that_nothing_writes() -> None:
     ]
 
 
+def test_steps_that_are_not_in_order() -> None:
+    steps = relu("a", "b"), relu("b", INPUT), Step("sum", Add(), ("a", "b"), X)
+    (finding,) = run_passes(Graph("net", block(*steps, output="sum")))
+    message = "`a` reads `b`, which is written after it"
+    assert (finding.code, finding.message) == ("E301", message)
+    # A step that is written nowhere is told of at its block.
+    assert finding.origins == (("stages", 0),)
+
+
+def test_two_steps_of_one_name() -> None:
+    steps = relu("a", INPUT), relu("a", INPUT)
+    assert found(block(*steps, output="a")) == [("E301", "`a` is written twice")]
+
+
 def test_a_cycle() -> None:
     steps = relu("a", "b"), relu("b", "a"), relu("c", INPUT)
     assert found(block(*steps, output="c")) == [("E302", "a cycle: a → b → a")]

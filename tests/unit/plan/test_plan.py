@@ -268,6 +268,22 @@ def test_what_is_printed() -> None:
     assert {"weights", "optimizer", "moving average", "activations", "peak", "step"} <= rows.keys()
 
 
+def test_what_is_printed_of_a_run_and_of_what_it_makes_again() -> None:
+    words = ("attention56_cifar", "--recipe", "cifar_paper", "--device", "a100")
+    code, text = invoke(*words, "--set", "speed.memory=50%")
+    found = plan("cifar_paper", "speed.memory=50%", device="a100")
+    assert code == 0
+    assert text.startswith("attention56_cifar: 64 images a step, 16-bit autocast, ")
+    rows = {line[2:18].strip(): line[18:] for line in text.splitlines() if line[:2] == "  "}
+    assert found.again is not None
+    share = f"50%: {100 * found.again.macs / COST.macs:.1f}% of a forward pass's MACs, an image"
+    again = f"{found.again.macs / 1e6:,.1f} M"
+    assert " ".join(rows["made again"].split()) == f"{again} speed.memory = {share}"
+    assert rows["run"].endswith("at least: 160,000 steps")
+    assert " sgd: 1 average of the gradients\n" in text
+    assert "adamw: 2 averages of the gradients" in invoke(*words, "--set", "optimizer=adamw")[1]
+
+
 def test_what_does_not_fit_is_exit_code_1() -> None:
     code, text = invoke("attention92", "--batch", "1024", "--device", "t4")
     assert code == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from tiny import tiny_spec
@@ -107,8 +109,37 @@ def test_a_product_may_begin_with_the_smaller_factor(factors: list[str]) -> None
     assert prove(found.graph, found.module()).holds
 
 
+@pytest.mark.parametrize(
+    ("op", "old", "new"),
+    [
+        ("add", "x + F.relu(x) + torch.tanh(x) + F.silu(x)", "x + F.relu(x) + F.silu(x)"),
+        ("add", "F.relu(x) + torch.tanh(x)", "F.relu(x) + F.relu(x)"),
+        ("maximum", "torch.maximum(x, F.relu(x))", "F.relu(x)"),
+        ("maximum", "torch.maximum(x, F.relu(x))", "torch.maximum(x, x)"),
+    ],
+)
+def test_a_join_of_four_is_proved_with_each_of_them(op: str, old: str, new: str) -> None:
+    kinds = {"a": "relu", "b": "tanh", "c": "silu"}
+    steps: dict[str, Any] = {name: {"op": kind, "from": "x"} for name, kind in kinds.items()}
+    steps["join"] = {"op": op, "from": ["x", *kinds]}
+    spec = tiny_spec({"channels": 16, "unit": "joined"}, blocks={"joined": {"steps": steps}})
+    network = archcompiler.compile(spec)
+    assert proof_of(network, network.source).holds
+    assert network.source.count(old) == 1
+    assert not proof_of(network, network.source.replace(old, new)).holds
+
+
 def test_differences_name_the_first_node(network: CompiledNetwork) -> None:
     source = network.source.replace("align_corners=True", "align_corners=False")
     text = str(proof_of(network, source))
     assert "stage1/attention1/mask/hourglass/inner/interpolate" in text
     assert "align_corners=False" in text
+
+
+def test_what_is_computed_once_more_is_named() -> None:
+    steps = {"tanh": {"op": "tanh"}, "sum": {"op": "add", "from": ["x", "tanh"]}}
+    spec = tiny_spec({"channels": 16, "unit": "summed"}, blocks={"summed": {"steps": steps}})
+    network = archcompiler.compile(spec)
+    assert network.source.count("torch.tanh(x)") == 1
+    twice = network.source.replace("torch.tanh(x)", "(torch.tanh(x), torch.tanh(x))[0]")
+    assert "the graph has no `tanh_1`: tanh → 16×32×32" in proof_of(network, twice).differences
