@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from unit.foreign.test_wordings import INPUT, Words, computed, read, written
+from unit.foreign.written import INPUT, Words, computed, read, written
 
 from archcompiler.backends.reading import UnknownOperation
 
