@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 from pathlib import Path
 from typing import Any
 
@@ -214,3 +216,13 @@ def test_files_pass_a_type_checker(sources: dict[str, str], tmp_path: Path) -> N
     options = ["--strict", "--disable-error-code=no-any-return", "--disable-error-code=misc"]
     said, _, code = api.run([*options, "--cache-dir", str(tmp_path / "cache"), str(tmp_path)])
     assert code == 0, said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_word_of_a_title_is_not_torn_apart(name: str) -> None:
+    """Where it is escaped, half of an escape at the end of a line is no Python."""
+    for count in range(60, 64):
+        title = "0" * 27 + "\\" * count + "x"
+        network = archcompiler.compile("attention56_cifar", [f"title={json.dumps(title)}"])
+        document = ast.get_docstring(ast.parse(network.for_backend(name).source))
+        assert title in (document or "")
