@@ -19,6 +19,7 @@ from unit.lsp.editing import (
     closed,
     fixed,
     opened,
+    shortened,
     soon,
     told,
 )
@@ -180,6 +181,7 @@ async def test_what_is_no_file_is_left_alone(editor: LanguageClient, uri: str) -
         ("broken.toml", "= 1\n"),
         ("notes.md", "stages"),
     ],
+    ids=shortened,
 )
 async def test_other_files_are_left_alone(
     editor: LanguageClient, name: str, text: str, tmp_path: Path

@@ -14,6 +14,7 @@ from unit.lsp.editing import (
     checked,
     opened,
     published,
+    shortened,
     told,
 )
 
@@ -89,6 +90,7 @@ async def test_lines_of_mistakes_are_those_of_the_editor(
         ("net.toml", BAD + "# " + "x" * (1 << 17)),
         ("net.toml", BAD + "# " + "é" * (1 << 16)),
     ],
+    ids=shortened,
 )
 async def test_what_cannot_be_read_is_told(
     editor: LanguageClient, name: str, text: str, tmp_path: Path
