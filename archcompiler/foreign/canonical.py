@@ -6,8 +6,7 @@ from typing import Any
 
 import networkx as nx
 
-from archcompiler.foreign.differences import with_differences
-from archcompiler.foreign.gates import with_gates
+from archcompiler.foreign.sums import with_sums_read
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 from archcompiler.ops.channelwise import Affine, Gain, LayerScale
@@ -42,7 +41,7 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
     then is left out, and so is the momentum of a batch norm. Nodes keep their names and all that is
     known of them.
     """
-    view = with_differences(with_gates(view))
+    view = with_sums_read(view)
     kept: Dataflow = nx.MultiDiGraph(**view.graph)
     alias: dict[str, str] = {}
     parts: dict[tuple[Operator, str], str] = {}

@@ -8,28 +8,18 @@ from typing import ClassVar
 from archcompiler.ir import TensorType
 from archcompiler.ops.activation import KeepsOutput
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Operator, broadcast, widest, with_fields
+from archcompiler.ops.base import Operator, with_fields
 from archcompiler.ops.cost import Saved
-from archcompiler.ops.join import Join
+from archcompiler.ops.join import Broadcasting
 from archcompiler.ops.pointwise import Elementwise
 
 
-class Sub(Join):
+class Sub(Broadcasting):
     """The first input less the second, elementwise. Either may have one channel, or one pixel."""
 
     kind: ClassVar[str] = "sub"
+    what: ClassVar[str] = "a difference"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
-
-    def out(self, channels: tuple[Number, ...]) -> Number:
-        return widest(channels)
-
-    @property
-    def keeps_size(self) -> bool:
-        return True
-
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        self.check(inputs)
-        return broadcast(inputs, "a difference")
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         # The gradient with the other sign, until it is summed to that of a smaller input.
@@ -42,22 +32,12 @@ class Sub(Join):
         return ("minuend", "subtrahend")
 
 
-class Div(Join):
+class Div(Broadcasting):
     """The first input by the second, elementwise. Either may have one channel, or one pixel."""
 
     kind: ClassVar[str] = "div"
+    what: ClassVar[str] = "a quotient"
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
-
-    def out(self, channels: tuple[Number, ...]) -> Number:
-        return widest(channels)
-
-    @property
-    def keeps_size(self) -> bool:
-        return True
-
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        self.check(inputs)
-        return broadcast(inputs, "a quotient")
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0, 1))

@@ -42,22 +42,30 @@ class Join(Operator):
         return (0, 0) if size == 1 else (position, position)
 
 
-class Add(Join):
-    """Elementwise sum. An input may have one channel, or one pixel along an axis."""
+class Broadcasting(Join):
+    """A join whose inputs are spread over one another, channels and axes that have one element."""
 
-    kind: ClassVar[str] = "add"
-    chained: ClassVar[bool] = True
-
-    def out(self, channels: tuple[Number, ...]) -> Number:
-        return widest(channels)
+    what: ClassVar[str]
+    """What it is called where shapes do not fit."""
 
     @property
     def keeps_size(self) -> bool:
         return True
 
+    def out(self, channels: tuple[Number, ...]) -> Number:
+        return widest(channels)
+
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         self.check(inputs)
-        return broadcast(inputs, "an addition")
+        return broadcast(inputs, self.what)
+
+
+class Add(Broadcasting):
+    """Elementwise sum. An input may have one channel, or one pixel along an axis."""
+
+    kind: ClassVar[str] = "add"
+    what: ClassVar[str] = "an addition"
+    chained: ClassVar[bool] = True
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel * (len(inputs) - 1))
@@ -66,22 +74,12 @@ class Add(Join):
         return input == output
 
 
-class Maximum(Join):
+class Maximum(Broadcasting):
     """The larger of elements at one position. An input may have one channel, or one pixel."""
 
     kind: ClassVar[str] = "maximum"
+    what: ClassVar[str] = "a maximum"
     chained: ClassVar[bool] = True
-
-    def out(self, channels: tuple[Number, ...]) -> Number:
-        return widest(channels)
-
-    @property
-    def keeps_size(self) -> bool:
-        return True
-
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        self.check(inputs)
-        return broadcast(inputs, "a maximum")
 
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         return Work(elements=output.numel * (len(inputs) - 1))
@@ -97,7 +95,7 @@ class Maximum(Join):
         return True
 
     def recall(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
-        return sum(broadcast(inputs[:n], "a maximum").numel for n in range(2, len(inputs)))
+        return sum(broadcast(inputs[:n], self.what).numel for n in range(2, len(inputs)))
 
     def scratch(self, inputs: tuple[TensorType, ...], output: TensorType) -> int:
         # The gradients of the last two have the size of the output until they are summed to that
@@ -109,23 +107,13 @@ class Maximum(Join):
         return 2 * output.numel  # where they are equal, and where one is less
 
 
-class Mul(Join):
+class Mul(Broadcasting):
     """Elementwise product. An input may have one channel, or one pixel along an axis."""
 
     kind: ClassVar[str] = "mul"
+    what: ClassVar[str] = "a product"
     crossed: ClassVar[bool] = True
     arity: ClassVar[tuple[int, int | None]] = (2, 2)
-
-    def out(self, channels: tuple[Number, ...]) -> Number:
-        return widest(channels)
-
-    @property
-    def keeps_size(self) -> bool:
-        return True
-
-    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
-        self.check(inputs)
-        return broadcast(inputs, "a product")
 
     def saved(self, inputs: tuple[TensorType, ...], output: TensorType) -> Saved:
         return Saved(inputs=(0, 1))
@@ -140,7 +128,7 @@ class Mul(Join):
     def order(self, inputs: tuple[TensorType, ...]) -> tuple[int, ...]:
         # The factor that is broadcast to the other is the mask; of two that are, the second one.
         left, right = inputs
-        return (1, 0) if left != right == broadcast(inputs, "a product") else (0, 1)
+        return (1, 0) if left != right == broadcast(inputs, self.what) else (0, 1)
 
 
 @with_fields

@@ -11,6 +11,7 @@ from torch import fx, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
 from archcompiler.backends.reading import UnknownOperation, sides
+from archcompiler.backends.torch.ops.conv_transpose import transposed
 from archcompiler.backends.torch.reading import Reading, Seen
 from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.stored import TENSORS, stored
@@ -102,18 +103,7 @@ def to_size(
     if output_size is None:
         return None
     # Whose size it is makes no difference at one size.
-    op = ConvTranspose(
-        module.in_channels,
-        module.out_channels,
-        sides(module.kernel_size, seen.dims),
-        sides(module.stride, seen.dims),
-        sides(module.padding, seen.dims),
-        sides(module.dilation, seen.dims),
-        module.groups,
-        module.bias is not None,
-        seen.dims,
-    )
-    return op, [input, input]
+    return transposed(module, seen.dims, sized=True), [input, input]
 
 
 def linear(seen: Seen, input: fx.Node, weight: Any, bias: Any = None) -> Reading:

@@ -37,26 +37,33 @@ def _applied(module: str, x: Sequence[str], dims: int) -> str:
     return called(module, x[0], *size)
 
 
+def transposed(module: _ConvTransposeNd, dims: int, *, sized: bool) -> ConvTranspose:
+    """What a module does; with `sized` the size of its output is said where it is called."""
+    from archcompiler.backends.reading import sides
+
+    return ConvTranspose(
+        module.in_channels,
+        module.out_channels,
+        sides(module.kernel_size, dims),
+        sides(module.stride, dims),
+        sides(module.padding, dims),
+        sides(module.dilation, dims),
+        module.groups,
+        module.bias is not None,
+        dims,
+        0 if sized else sides(module.output_padding, dims),
+    )
+
+
 def _read_conv() -> Iterable[Reader]:
     from torch import nn
 
-    from archcompiler.backends.reading import sides
     from archcompiler.backends.torch.reading import sized_after
 
     def read(seen: Seen, module: _ConvTransposeNd, x: fx.Node, output_size: Any = None) -> Reading:
-        op = ConvTranspose(
-            module.in_channels,
-            module.out_channels,
-            sides(module.kernel_size, seen.dims),
-            sides(module.stride, seen.dims),
-            sides(module.padding, seen.dims),
-            sides(module.dilation, seen.dims),
-            module.groups,
-            module.bias is not None,
-            seen.dims,
-            0 if output_size is not None else sides(module.output_padding, seen.dims),
-        )
-        return op, [x] if output_size is None else [x, sized_after(output_size, seen.dims)]
+        sized = output_size is not None
+        op = transposed(module, seen.dims, sized=sized)
+        return op, [x, sized_after(output_size, seen.dims)] if sized else [x]
 
     for cls in (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d):
         yield Reader(cls, read)
