@@ -252,3 +252,11 @@ def test_onnx_is_read_as_its_reference_computes_it(tmp_path: Path) -> None:
     ]  # fmt: skip
     linear = next(d for _, d in traced.nodes(data=True) if d["label"][0] == "linear")
     assert linear["tensors"]["weight"] == Stored("fc.weight", (1, 0))
+
+
+def test_a_trunk_that_is_spread_over_its_mask_is_no_gate() -> None:
+    """A gate has the shape of its trunk."""
+    module = Written(lambda m, x: (lambda t: t + t * m.conv(x))(x.mean(1, keepdim=True)))
+    found = canonical(trace(module, INPUT, idioms=IDIOMS))
+    kinds = [label[0] for _, label in found.nodes(data="label")]
+    assert kinds == ["input", "reduce", "conv", "mul", "add"]
