@@ -9,7 +9,7 @@ from archcompiler.language.definition import Rule
 from archcompiler.language.target import Dialect, OperatorTarget, target
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
-from archcompiler.ops.conv import Conv
+from archcompiler.ops.conv import Convolution
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm
 
@@ -33,7 +33,7 @@ def batch_norm(
         return None
     layer = _made(use, fold.layer, widths, dialect)
     norm = _made(use, fold.norm, (op.out(widths),), dialect)
-    assert isinstance(layer, Conv | Linear)
+    assert isinstance(layer, Convolution | Linear)
     assert isinstance(norm, BatchNorm)
     return called("FoldedNorm", text(fold.norm.name), eps=(norm.eps, EPS), bias=(layer.bias, False))
 

@@ -221,6 +221,11 @@ class NetworkView:
         return any(body.batch_norms for body in self.bodies.bodies.values())
 
     @property
+    def transposed(self) -> bool:
+        """Whether there are convolutions whose weights go from the channels in."""
+        return any(op.kind == "conv_transpose" for op in _operators(self.graph))
+
+    @property
     def norms(self) -> bool:
         """Whether there are running statistics."""
         return any(op.buffers for op in _operators(self.graph))

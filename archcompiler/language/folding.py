@@ -14,7 +14,7 @@ from archcompiler.language.definition import Definition, Fold, Rule
 
 Steps: TypeAlias = tuple[Rule, ...]
 
-LAYERS: Final = {"conv": False, "linear": True}
+LAYERS: Final = {"conv": False, "conv_transpose": False, "linear": True}
 """Operators that take a batch norm in, and whether they have a bias where a step says nothing."""
 
 TRAINING: Final = ("dropout", "drop_path")

@@ -90,6 +90,16 @@ CASES: dict[str, tuple[Steps, int, int]] = {
         1,
         0,
     ),
+    "after a transposed convolution": ({"a": conv(op="conv_transpose"), "n": norm()}, 1, 0),
+    "after a transposed convolution in groups, to a target": (
+        {
+            "h": conv(stride=2, channels="c / 2"),
+            "u": conv(op="conv_transpose", stride=2, groups=4, **{"from": ["h", "x"]}),
+            "n": norm(),
+        },
+        1,
+        0,
+    ),
     "a linear layer": (
         {
             "p": {"op": "global_avg_pool"},
