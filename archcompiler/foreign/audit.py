@@ -88,10 +88,15 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     shared = tuple(_shared(other))
     alike = _isomorphic(own, other, theirs)
     # A module to be trained that has no batch norm where the network has one is another network.
-    may_fold = theirs.for_inference and not alike and lacks_norms(own, other)
-    folded = may_fold and _folded_alike(graph, view, theirs)
-    alike |= folded
+    folded = False
     alignment = None if alike else align(own, other)
+    if theirs.for_inference and not alike and lacks_norms(own, other):
+        both = _folded(graph, view)
+        alike = folded = _isomorphic(*both, theirs)
+        # One that is left, though it could be folded, says that none was.
+        if alike or not lacks_norms(other, both[1]):
+            own, other = both
+            alignment = None if alike else align(*both)
     lost = None if alignment is None else next(iter(alignment.unmatched[1]), None)
     costs = network_cost(graph)
     return Audit(
@@ -130,12 +135,12 @@ def _isomorphic(own: Dataflow, other: Dataflow, theirs: Implementation) -> bool:
         raise CompileError(error("E904", problem, theirs.place)) from None
 
 
-def _folded_alike(graph: Graph, view: Dataflow, theirs: Implementation) -> bool:
-    """Whether both are the same once batch norms are folded wherever they can be."""
+def _folded(graph: Graph, view: Dataflow) -> tuple[Dataflow, Dataflow]:
+    """Both, with batch norms folded wherever they can be."""
     own, other = (
         with_folded_norms(canonical(each, inference=True)) for each in (named_dataflow(graph), view)
     )
-    return _isomorphic(own, _kept(other, _live(other)), theirs)
+    return own, _kept(other, _live(other))
 
 
 def _kept(graph: Dataflow, nodes: set[str]) -> Dataflow:

@@ -66,6 +66,12 @@ def _reword(node: fx.Node) -> None:
         node.graph.erase_node(node)
         return
     node.target, node.args, node.kwargs = call
+    node.op = "call_method" if isinstance(node.target, str) else "call_function"
+    if packet in _WITH_INDICES:
+        for user in list(node.users):
+            if user.args[1] == 0:
+                user.replace_all_uses_with(node)
+                user.graph.erase_node(user)
 
 
 def _same(function: Callable[..., Any], keeps: int | None = None) -> Callable[..., Call]:
@@ -161,9 +167,28 @@ def _moved(x: fx.Node, **named: Any) -> Call | None:
     return (None, (x,), {}) if kept else None
 
 
+def _instance_norm(x: Any, weight: Any, bias: Any, *rest: Any) -> Call | None:
+    mean, variance, of_input, _, eps, *_ = rest
+    plain = all(tensor is None for tensor in (weight, bias, mean, variance)) and of_input
+    return (F.instance_norm, (x,), {"eps": eps}) if plain else None
+
+
+_WITH_INDICES: Final = frozenset(f"adaptive_max_pool{n}d" for n in (1, 2, 3))
+"""What gives the places of its maxima beside them, which a function of torch leaves out."""
+
 _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "batch_norm": _batch_norm,
+    "layer_norm": _same(F.layer_norm, 5),
+    "group_norm": _same(F.group_norm, 5),
+    "instance_norm": _instance_norm,
     "linear": _same(F.linear),
+    "prelu": _same(F.prelu),
+    "clamp": _same(torch.clamp),
+    "clamp_min": _same(torch.clamp_min),
+    "expand_as": lambda x, other: ("expand_as", (x, other), {}),
+    "expand": lambda x, sizes, **named: ("expand", (x, *sizes), {}),
+    "movedim.int": _same(torch.movedim),
+    "channel_shuffle": _same(F.channel_shuffle),
     "relu": _same(F.relu),
     "relu6": _same(F.relu6),
     "silu": _same(F.silu),
@@ -236,6 +261,7 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     **{f"max_pool{n}d": _pooled(getattr(F, f"max_pool{n}d")) for n in (1, 2, 3)},
     **{f"avg_pool{n}d": _pooled(getattr(F, f"avg_pool{n}d")) for n in (1, 2, 3)},
     **{f"adaptive_avg_pool{n}d": _same(getattr(F, f"adaptive_avg_pool{n}d")) for n in (1, 2, 3)},
+    **{name: _same(getattr(F, name)) for name in _WITH_INDICES},
     "upsample_linear1d.vec": _resized("linear"),
     "upsample_bilinear2d.vec": _resized("bilinear"),
     "upsample_trilinear3d.vec": _resized("trilinear"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,10 +13,14 @@ import torch
 from torch import Tensor, fx, nn
 
 from archcompiler.backends.reading import UnknownOperation, damaged
+from archcompiler.backends.torch.stored import NO_PARAMETERS
+from archcompiler.foreign.onnx_node import Call, OnnxNode
 from archcompiler.foreign.onnx_words import WORDS
 
-_SKIPPED: Final = frozenset({"Shape", "Slice", "Gather", "Unsqueeze", "Squeeze", "Cast"})
-"""What calculates sizes alone: those of maps are known from the file's own shapes."""
+_OF_SIZES: Final = frozenset(
+    {"Cast", "Concat", "Gather", "Mul", "Reshape", "Slice", "Squeeze", "Unsqueeze"}
+)
+"""What may calculate sizes alone: those of maps are known from the file's own shapes."""
 
 
 def read_onnx(path: Path) -> nn.Module:
@@ -41,6 +47,8 @@ class Reader:
     traced: fx.Graph = field(default_factory=fx.Graph)
     values: dict[str, fx.Node] = field(default_factory=dict)
     constants: dict[str, Tensor] = field(default_factory=dict)
+    views: dict[str, str] = field(default_factory=dict)
+    """Tensors that are all elements of another in their order, and that other."""
 
     def module(self) -> nn.Module:
         from onnx.numpy_helper import to_array
@@ -56,7 +64,9 @@ class Reader:
                 self._read(node)
         self.traced.output(tuple(self.node(value.name) for value in self.graph.output))
         self.traced.eliminate_dead_code()
-        return fx.GraphModule(self.holder, self.traced)
+        module = fx.GraphModule(self.holder, self.traced)
+        module.meta[NO_PARAMETERS] = True
+        return module
 
     def _read(self, node: Any) -> None:
         from onnx.helper import get_attribute_value
@@ -74,7 +84,7 @@ class Reader:
             self.constants[output] = self.constants[node.input[0]]
         elif known and node.input:
             self.constants[output] = self._calculated(node)
-        elif kind in _SKIPPED or (of_sizes and kind == "Concat"):
+        elif kind == "Shape" or (of_sizes and kind in _OF_SIZES):
             return
         elif kind in ("Identity", "Dropout"):
             self._same(output, node.input[0])
@@ -83,8 +93,22 @@ class Reader:
         elif kind not in WORDS:
             raise UnknownOperation(f"the operator {kind} of ONNX is not known here")
         else:
-            function, arguments, named = WORDS[kind](self, list(node.input), options, output)
-            self.values[output] = self.traced.call_function(function, arguments, named)
+            self._call(WORDS[kind](OnnxNode(self, node.input, node.output, options)), node.output)
+
+    def _call(self, call: Call, outputs: Sequence[str]) -> None:
+        function, arguments, named = call
+        if function is None:
+            (self.values[outputs[0]],) = arguments
+            return
+        if isinstance(function, str):
+            result = self.traced.call_method(function, arguments, named)
+        else:
+            result = self.traced.call_function(function, arguments, named)
+        if function is not torch.split:
+            self.values[outputs[0]] = result
+            return
+        for index, name in enumerate(outputs):
+            self.values[name] = self.traced.call_function(operator.getitem, (result, index))
 
     def _factor_of_one(self, factors: Sequence[str]) -> str | None:
         known = (name for name in factors if name in self.constants)
@@ -101,7 +125,7 @@ class Reader:
 
     def initial(self, name: str) -> bool:
         """Whether a constant is one that the file has, and is not calculated."""
-        return any(tensor.name == name for tensor in self.graph.initializer)
+        return name in self._initial
 
     def _same(self, output: str, source: str) -> None:
         if source in self.constants:
@@ -117,20 +141,29 @@ class Reader:
             self.values[name] = self._buffer(name, self.constants[name])
         return self.values[name]
 
-    def numbers(self, name: str) -> list[float]:
-        """What a constant says."""
-        if name not in self.constants:
-            raise UnknownOperation(f"`{name}` is calculated, and should be a constant")
-        return [float(number) for number in self.constants[name].flatten()]
+    def row(self, name: str) -> fx.Node:
+        """A constant as a buffer of one axis. Others may have it with all of its own."""
+        constant = self.constants[name]
+        return (
+            self.node(name)
+            if constant.dim() == 1
+            else self._buffer(f"{name}_row", constant.flatten())
+        )
 
-    def sides(self, name: str) -> tuple[int, ...]:
-        """The sides of a map, which the file must say."""
-        for value in [*self.graph.value_info, *self.graph.output]:
-            if value.name == name:
-                found = [side.dim_value for side in value.type.tensor_type.shape.dim][2:]
-                if all(found):
-                    return tuple(found)
-        raise UnknownOperation(f"the file does not say the size of `{name}`")
+    def shape(self, name: str) -> tuple[int | None, ...]:
+        """The shape of a tensor, with None for sides that the file does not say."""
+        if name not in self._types:
+            raise UnknownOperation(f"the file does not say the size of `{name}`")
+        return tuple(side.dim_value or None for side in self._types[name].shape.dim)
+
+    @cached_property
+    def _types(self) -> dict[str, Any]:
+        values = [*self.graph.value_info, *self.graph.output, *self.graph.input]
+        return {value.name: value.type.tensor_type for value in values}
+
+    @cached_property
+    def _initial(self) -> frozenset[str]:
+        return frozenset(tensor.name for tensor in self.graph.initializer)
 
     def _buffer(self, name: str, tensor: Tensor) -> fx.Node:
         *scopes, own = name.split(".")

@@ -2,169 +2,264 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, fx
+from torch import fx
 
 from archcompiler.backends.reading import UnknownOperation
+from archcompiler.foreign import onnx_layout
+from archcompiler.foreign.onnx_node import Call, OnnxNode, shortest
 
-Call: TypeAlias = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
-"""A function, its arguments, and those with names."""
-Options: TypeAlias = Mapping[str, Any]
-
-
-class Graph(Protocol):
-    """What a word asks of the graph around it."""
-
-    constants: dict[str, Tensor]
-    traced: fx.Graph
-
-    def node(self, name: str) -> fx.Node: ...
-    def numbers(self, name: str) -> list[float]: ...
-    def sides(self, name: str) -> tuple[int, ...]: ...
-    def initial(self, name: str) -> bool: ...
-
-
-Word: TypeAlias = Callable[[Graph, Sequence[str], Options, str], Call]
-"""The call that an operator is, from its inputs, its attributes and the name of its output."""
+Word: TypeAlias = Callable[[OnnxNode], Call]
 
 
 def _plain(function: Callable[..., Any]) -> Word:
-    def word(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-        return function, tuple(graph.node(name) for name in inputs), {}
+    """The same inputs in the same order, and nothing else."""
+    return lambda node: (function, tuple(map(node.operand, range(len(node.inputs)))), {})
+
+
+def _conv(node: OnnxNode) -> Call:
+    dims = node.constant(1).dim() - 2
+    function = (F.conv1d, F.conv2d, F.conv3d)[dims - 1]
+    stride, padding, dilation = _window(node, dims)
+    given = (node.node(), node.node(1), _bias(node))
+    return function, (*given, stride, padding, dilation, node.option("group", 1)), {}
+
+
+def _bias(node: OnnxNode) -> Any:
+    """The bias of a layer; exporters that do not optimise calculate one of zeros."""
+    if not node.has(2) or not (node.graph.initial(node.inputs[2]) or node.constant(2).any()):
+        return None
+    return node.node(2)
+
+
+def _conv_transpose(node: OnnxNode) -> Call:
+    if "output_shape" in node.options:
+        raise UnknownOperation("a ConvTranspose to a size")
+    dims = node.constant(1).dim() - 2
+    function = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[dims - 1]
+    stride, padding, dilation = _window(node, dims)
+    more = tuple(node.option("output_padding", (0,) * dims))
+    given = (node.node(), node.node(1), _bias(node), stride, padding, more)
+    return function, (*given, node.option("group", 1), dilation), {}
+
+
+def _batch_norm(node: OnnxNode) -> Call:
+    x, scale, shift, mean, variance = node.nodes()
+    momentum = round(1 - node.option("momentum", 0.9), 7)
+    eps = node.option("epsilon", 1e-5)
+    return F.batch_norm, (x, mean, variance, scale, shift, False, momentum, eps), {}
+
+
+def _layer_norm(node: OnnxNode) -> Call:
+    if node.option("axis", -1) != -1:
+        raise UnknownOperation("a LayerNormalization of more than the last axis")
+    x, *factors = node.nodes()
+    channels = tuple(node.constant(1).shape)
+    return F.layer_norm, (x, channels, *factors), {"eps": node.option("epsilon", 1e-5)}
+
+
+def _group_norm(node: OnnxNode) -> Call:
+    x, *factors = node.nodes()
+    named = {"eps": node.option("epsilon", 1e-5)}
+    return F.group_norm, (x, node.options["num_groups"], *factors), named
+
+
+def _instance_norm(node: OnnxNode) -> Call:
+    """Each channel by itself, or each group of channels, which are a row each."""
+    if not bool((node.constant(1) == 1).all()) or bool(node.constant(2).any()):
+        raise UnknownOperation("an InstanceNormalization with a scale or a shift")
+    eps = {"eps": node.option("epsilon", 1e-5)}
+    source = node.graph.views.get(node.inputs[0])
+    if source is None:
+        return F.instance_norm, (node.node(),), eps
+    node.graph.views[node.outputs[0]] = source
+    return F.group_norm, (node.graph.node(source), node.constant(1).numel()), eps
+
+
+def _add(node: OnnxNode) -> Call:
+    """A sum; with the shift of a group norm, behind its scale, that norm."""
+    for product, shift in ((0, 1), (1, 0)):
+        scaled = node.operand(product)
+        if not isinstance(scaled, fx.Node) or scaled.target is not torch.mul:
+            continue
+        norm, scale = scaled.args
+        if not isinstance(norm, fx.Node) or norm.target is not F.group_norm or len(norm.args) > 2:
+            continue
+        if node.inputs[shift] in node.graph.constants and isinstance(scale, fx.Node):
+            tensors = (node.graph.row(name) for name in (str(scale.target), node.inputs[shift]))
+            return F.group_norm, (*norm.args, *tensors), dict(norm.kwargs)
+    return torch.add, (node.operand(0), node.operand(1)), {}
+
+
+def _max_pool(node: OnnxNode) -> Call:
+    kernel = tuple(node.options["kernel_shape"])
+    function = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[len(kernel) - 1]
+    stride, padding, dilation = _window(node, len(kernel))
+    ceil = bool(node.option("ceil_mode", 0))
+    return function, (node.node(), kernel, stride, padding, dilation, ceil), {}
+
+
+def _avg_pool(node: OnnxNode) -> Call:
+    kernel = tuple(node.options["kernel_shape"])
+    function = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(kernel) - 1]
+    stride, padding, _ = _window(node, len(kernel))
+    ceil, counted = (bool(node.option(name, 0)) for name in ("ceil_mode", "count_include_pad"))
+    return function, (node.node(), kernel, stride, padding, ceil, counted), {}
+
+
+def _window(node: OnnxNode, dims: int) -> tuple[tuple[int, ...], ...]:
+    """Stride, padding and dilation, along each axis."""
+    pads = tuple(node.option("pads", (0,) * 2 * dims))
+    before, after = pads[:dims], pads[dims:]
+    if node.word("auto_pad", "NOTSET") not in ("NOTSET", "VALID", "") or before != after:
+        raise UnknownOperation("a window that is padded unevenly")
+    ones = (1,) * dims
+    return tuple(node.option("strides", ones)), before, tuple(node.option("dilations", ones))
+
+
+def _global(word: str) -> Word:
+    # Of a file of two-dimensional maps, as all are that have this operator.
+    function = getattr(F, f"adaptive_{word}_pool2d")
+    return lambda node: (function, (node.node(), 1), {})
+
+
+def _reduced(function: Callable[..., Any], *arguments: Any) -> Word:
+    def word(node: OnnxNode) -> Call:
+        axes = list(node.options["axes"]) if "axes" in node.options else node.numbers(1)
+        named = {"dim": axes, "keepdim": bool(node.option("keepdims", 1))}
+        return function, (node.node(), *arguments), named
 
     return word
 
 
-def _conv(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    x, weight, *bias = inputs
-    dims = _constant(graph, weight).dim() - 2
-    function = (F.conv1d, F.conv2d, F.conv3d)[dims - 1]
-    if bias and not graph.initial(bias[0]) and not _constant(graph, bias[0]).any():
-        bias = []  # Exporters that do not optimise calculate a bias of zeros.
-    given = (graph.node(x), graph.node(weight), graph.node(bias[0]) if bias else None)
-    stride, padding, dilation = _window(options, dims)
-    return function, (*given, stride, padding, dilation, options.get("group", 1)), {}
-
-
-def _batch_norm(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    x, scale, shift, mean, variance = map(graph.node, inputs)
-    # ONNX keeps numbers as float32: 1e-05 comes back as 9.99999974e-06.
-    eps = float(f"{options.get('epsilon', 1e-5):.6g}")
-    momentum = float(f"{1 - options.get('momentum', 0.9):.6g}")
-    return F.batch_norm, (x, mean, variance, scale, shift, False, momentum, eps), {}
-
-
-def _max_pool(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    kernel = tuple(options["kernel_shape"])
-    function = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[len(kernel) - 1]
-    stride, padding, dilation = _window(options, len(kernel))
-    ceil = bool(options.get("ceil_mode", 0))
-    return function, (graph.node(inputs[0]), kernel, stride, padding, dilation, ceil), {}
-
-
-def _avg_pool(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    kernel = tuple(options["kernel_shape"])
-    function = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(kernel) - 1]
-    stride, padding, _ = _window(options, len(kernel))
-    ceil, counted = (bool(options.get(name, 0)) for name in ("ceil_mode", "count_include_pad"))
-    return function, (graph.node(inputs[0]), kernel, stride, padding, ceil, counted), {}
-
-
-def _global(word: str) -> Word:
-    def made(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-        # Of a file of two-dimensional maps, as all are that have this operator.
-        return getattr(F, f"adaptive_{word}_pool2d"), (graph.node(inputs[0]), 1), {}
-
-    return made
-
-
-def _mean(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    axes = options.get("axes") or graph.numbers(inputs[1])
-    keeps = bool(options.get("keepdims", 1))
-    return torch.mean, (graph.node(inputs[0]), [int(axis) for axis in axes], keeps), {}
-
-
-def _flatten(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    if options.get("axis", 1) != 1:
-        raise UnknownOperation("a Flatten that mixes the images of a batch")
-    return torch.flatten, (graph.node(inputs[0]), 1), {}
-
-
-def _reshape(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    if inputs[1] in graph.constants and len(graph.numbers(inputs[1])) != 2:
-        raise UnknownOperation("a Reshape to something that is no vector")
-    return torch.flatten, (graph.node(inputs[0]), 1), {}
-
-
-def _gemm(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    x, weight, *bias = map(graph.node, inputs)
-    factors = (options.get("alpha", 1.0), options.get("beta", 1.0), options.get("transA", 0))
+def _gemm(node: OnnxNode) -> Call:
+    factors = (node.option("alpha", 1.0), node.option("beta", 1.0), node.option("transA", 0))
     if factors != (1.0, 1.0, 0):
         raise UnknownOperation("a Gemm that is no linear layer")
-    if not options.get("transB", 0):
-        weight = graph.traced.call_function(torch.permute, (weight, (1, 0)))
+    x, weight, *bias = node.nodes()
+    if not node.option("transB", 0):
+        weight = node.graph.traced.call_function(torch.permute, (weight, (1, 0)))
     return F.linear, (x, weight, *bias), {}
 
 
-def _concat(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    return torch.cat, ([graph.node(name) for name in inputs], options["axis"]), {}
+def _matmul(node: OnnxNode) -> Call:
+    x, weight = node.nodes()
+    if node.inputs[1] not in node.graph.constants:
+        return torch.matmul, (x, weight), {}
+    return F.linear, (x, node.graph.traced.call_function(torch.permute, (weight, (1, 0)))), {}
 
 
-def _resize(graph: Graph, inputs: Sequence[str], options: Options, output: str) -> Call:
-    mode = options.get("mode", b"nearest").decode()
-    way = options.get("coordinate_transformation_mode", b"half_pixel").decode()
-    size = graph.sides(output)
-    x = graph.node(inputs[0])
+def _resize(node: OnnxNode) -> Call:
+    mode = node.word("mode", "nearest")
+    way = node.word("coordinate_transformation_mode", "half_pixel")
+    size = node.sides()
     if mode == "nearest" and way == "asymmetric":
-        return F.interpolate, (x,), {"size": size, "mode": "nearest"}
+        return F.interpolate, (node.node(),), {"size": size, "mode": "nearest"}
     if mode == "linear" and way in ("align_corners", "half_pixel", "pytorch_half_pixel"):
         linear = ("linear", "bilinear", "trilinear")[len(size) - 1]
-        corners = way == "align_corners"
-        return F.interpolate, (x,), {"size": size, "mode": linear, "align_corners": corners}
+        named = {"size": size, "mode": linear, "align_corners": way == "align_corners"}
+        return F.interpolate, (node.node(),), named
     raise UnknownOperation(f"a Resize by {mode} with {way}")
 
 
-def _constant(graph: Graph, name: str) -> Tensor:
-    if name not in graph.constants:
-        raise UnknownOperation(f"`{name}` is calculated, and should be a constant")
-    return graph.constants[name]
+def _clip(node: OnnxNode) -> Call:
+    least, most = (node.number(place) if node.has(place) else None for place in (1, 2))
+    if (least, most) == (0, 6):
+        return F.relu6, (node.node(),), {}
+    if most is None and least is not None:
+        return torch.clamp_min, (node.node(), least), {}
+    raise UnknownOperation(f"a Clip from {least} to {most}")
 
 
-def _window(options: Options, dims: int) -> tuple[tuple[int, ...], ...]:
-    """Stride, padding and dilation, along each axis."""
-    pads = tuple(options.get("pads", (0,) * 2 * dims))
-    before, after = pads[:dims], pads[dims:]
-    automatic = options.get("auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID", b"")
-    if automatic or before != after:
-        raise UnknownOperation("a window that is padded unevenly")
-    ones = (1,) * dims
-    return tuple(options.get("strides", ones)), before, tuple(options.get("dilations", ones))
+def _gelu(node: OnnxNode) -> Call:
+    return F.gelu, (node.node(),), {"approximate": node.word("approximate", "none")}
+
+
+def _leaky_relu(node: OnnxNode) -> Call:
+    return F.leaky_relu, (node.node(), node.option("alpha", 0.01)), {}
+
+
+def _hard_sigmoid(node: OnnxNode) -> Call:
+    slope = node.option("alpha", 0.2)
+    if slope != shortest(1 / 6) or node.option("beta", 0.5) != 0.5:
+        raise UnknownOperation(f"a HardSigmoid of slope {slope}")
+    return F.hardsigmoid, (node.node(),), {}
+
+
+def _elu(node: OnnxNode) -> Call:
+    if node.option("alpha", 1.0) != 1.0:
+        raise UnknownOperation("an Elu that does not go to -1")
+    return F.elu, (node.node(),), {}
+
+
+def _prelu(node: OnnxNode) -> Call:
+    node.constant(1)
+    return F.prelu, (node.node(), node.graph.row(node.inputs[1])), {}
+
+
+def _softmax(node: OnnxNode) -> Call:
+    return torch.softmax, (node.node(), node.option("axis", -1)), {}
+
+
+def _pow(node: OnnxNode) -> Call:
+    exponent = node.number(1)
+    return torch.pow, (node.node(), int(exponent) if exponent.is_integer() else exponent), {}
+
+
+def _where(node: OnnxNode) -> Call:
+    """A softplus, which is its input from 20 on, as PyTorch computes it."""
+    test, x, other = node.nodes()
+    softplus = other.target is F.softplus and other.args == (x,)
+    if not softplus or test.target is not torch.gt or test.args != (x, 20.0):
+        raise UnknownOperation("a Where that is no softplus")
+    return None, (other,), {}
 
 
 WORDS: Final[Mapping[str, Word]] = {
-    "Add": _plain(torch.add),
+    **onnx_layout.WORDS,
+    "Add": _add,
     "AveragePool": _avg_pool,
     "BatchNormalization": _batch_norm,
-    "Concat": _concat,
+    "Clip": _clip,
     "Conv": _conv,
-    "Flatten": _flatten,
+    "ConvTranspose": _conv_transpose,
+    "Div": _plain(torch.div),
+    "Elu": _elu,
+    "Gelu": _gelu,
     "Gemm": _gemm,
     "GlobalAveragePool": _global("avg"),
     "GlobalMaxPool": _global("max"),
+    "Greater": _plain(torch.gt),
+    "GroupNormalization": _group_norm,
+    "HardSigmoid": _hard_sigmoid,
     "HardSwish": _plain(F.hardswish),
+    "InstanceNormalization": _instance_norm,
+    "LayerNormalization": _layer_norm,
+    "LeakyRelu": _leaky_relu,
+    "MatMul": _matmul,
     "Max": _plain(torch.maximum),
     "MaxPool": _max_pool,
+    "Mish": _plain(F.mish),
     "Mul": _plain(torch.mul),
-    "ReduceMean": _mean,
+    "Neg": _plain(torch.neg),
+    "PRelu": _prelu,
+    "Pow": _pow,
+    "ReduceL2": _reduced(torch.linalg.vector_norm, 2),
+    "ReduceMax": _reduced(torch.amax),
+    "ReduceMean": _reduced(torch.mean),
+    "ReduceSum": _reduced(torch.sum),
     "Relu": _plain(F.relu),
-    "Reshape": _reshape,
     "Resize": _resize,
     "Sigmoid": _plain(torch.sigmoid),
+    "Softmax": _softmax,
     "Softplus": _plain(F.softplus),
+    "Sqrt": _plain(torch.sqrt),
+    "Sub": _plain(torch.sub),
     "Tanh": _plain(torch.tanh),
+    "Where": _where,
 }
 """By the name of the operator; any other is one that is not known here."""

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 
+from archcompiler.backends.reading import UnknownOperation
+
+if TYPE_CHECKING:
+    from archcompiler.backends.torch.reading import Seen
+
 TENSORS: Final = "tensors"
 """The `meta` of a node, where its reader leaves what it has found: see `Tensors`."""
+NO_PARAMETERS: Final = "no parameters"
+"""The `meta` of a module, if it does not tell parameters from other tensors, as ONNX does not."""
 _NOTED: Final = "constant"
 _AS_IS: Final = frozenset({"contiguous", "detach", torch.detach})
 _PERMUTES: Final = frozenset({"permute", torch.permute})
@@ -74,6 +81,18 @@ def stored(node: Any) -> Stored | None:
         order[a], order[b] = order[b], order[a]
         return source.permuted(order)
     return None
+
+
+def keep(seen: Seen, **tensors: Any) -> None:
+    """Note which tensors of the module an operator has, by the names of torch's own module.
+
+    Raises UnknownOperation for one that is calculated.
+    """
+    found = {name: stored(node) for name, node in tensors.items() if node is not None}
+    for name, tensor in found.items():
+        if tensor is None:
+            raise UnknownOperation(f"`{seen.node.name}` calculates its {name}")
+    seen.node.meta[TENSORS] = found
 
 
 def constant(tensor: Tensor) -> float | None:

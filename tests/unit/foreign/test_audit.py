@@ -293,6 +293,26 @@ def test_batch_norms_that_are_folded(unit: str) -> None:
     assert not found.folded
 
 
+def test_what_is_otherwise_in_a_file_of_folded_batch_norms() -> None:
+    """Is told alone, and not each batch norm that is not there; one of zeros is a bias too few."""
+    network = compile(tiny_spec({"channels": 32, "stride": 2, "before": 2}, unit="basic"))
+    module = fuse(network.module().eval())
+    unit = module.stage1.before.unit2
+    unit.conv1.bias = None
+    place = Span(Source("<module>", "fused", "toml"), 0, 5)
+    found = audit(network, Implementation("fused", place, module, for_inference=True))
+    assert not found.same
+    assert found.alignment is not None
+    (deviation,) = found.alignment.deviations
+    assert deviation.said == "conv bias=False for bias=True"
+    # Where others are left, one that is not there is missed itself.
+    module = network.module().eval()
+    module.stage1.before.unit2.norm1 = nn.Identity()
+    found = audit(network, Implementation("fused", place, module, for_inference=True))
+    assert found.alignment is not None
+    assert [(d.kind, d.said) for d in found.alignment.deviations] == [("missing", "batch_norm")]
+
+
 def test_a_bias_before_a_batch_norm_that_is_there_is_not_a_folded_one() -> None:
     network = compile(tiny_spec(unit="basic"))
     module = network.module().eval()

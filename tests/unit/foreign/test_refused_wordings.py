@@ -77,6 +77,30 @@ REFUSED: dict[str, tuple[Words, str]] = {
     ),
     "a factor that is not learnt": (lambda m, x: x * m.fixed, "is no map"),
     "a factor that is taken away": (lambda m, x: x - m.column, "`sub` reads `column` directly"),
+    "length 1 by another norm": (
+        lambda m, x: x / torch.linalg.vector_norm(x, 1, 1, True).clamp_min(1e-3),
+        "norm",
+    ),
+    "length 1 along the rows": (
+        lambda m, x: x / torch.linalg.vector_norm(x, 2, 2, True).clamp_min(1e-3),
+        "`clamp_min.*` is no operator",
+    ),
+    "length 1 of another": (
+        lambda m, x: m.conv(x) / torch.linalg.vector_norm(x, 2, 1, True).clamp_min(1e-3),
+        "`clamp_min.*` is no operator",
+    ),
+    "length 1 at most": (
+        lambda m, x: x / torch.linalg.vector_norm(x, 2, 1, True).clamp(max=1e-3),
+        "`clamp.*` is no operator",
+    ),
+    "a norm of groups without a scale": (
+        lambda m, x: F.group_norm(x, 4, bias=m.row),
+        "a group norm without scale or shift",
+    ),
+    "a norm of rows by a function": (
+        lambda m, x: F.layer_norm(x, (10,), m.width, m.width),
+        "normalises along the last axis",
+    ),
     "a split by the batch": (lambda m, x: x.split(x.shape[0], 1)[0], "numbers that are calculated"),
     "every axis of 1": (lambda m, x: m.conv(x).mean((2, 3), keepdim=True).squeeze(), "may drop"),
     "a factor that is added": (lambda m, x: x + m.batched, "directly"),

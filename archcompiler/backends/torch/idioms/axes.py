@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
+import torch.nn.functional as F
 from torch import fx, nn
 
 from archcompiler.backends.reading import PART, UnknownOperation
-from archcompiler.backends.torch.idioms.calls import COPIES, PERMUTES, SWAPS, order_of
+from archcompiler.backends.torch.idioms.calls import COPIES, MOVES, PERMUTES, SWAPS, order_of
 from archcompiler.backends.torch.idioms.numbers import shape
 from archcompiler.backends.torch.idioms.rows import channel_conv
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
-from archcompiler.backends.torch.stored import TENSORS, Stored
+from archcompiler.backends.torch.stored import TENSORS, Stored, keep
 from archcompiler.ops.norm import LayerNorm
 from archcompiler.ops.split import Transpose
+
+_OPTIONS: Final = ("normalized_shape", "weight", "bias", "eps")
+"""Of `F.layer_norm`, behind its input."""
 
 
 def ordered(node: fx.Node) -> tuple[fx.Node, tuple[int, ...]]:
@@ -53,16 +57,35 @@ def permute(seen: Seen, x: fx.Node, *axes: Any, **named: Any) -> Reading:
 
 def layer_norm(seen: Seen, module: nn.LayerNorm, x: fx.Node) -> Reading:
     """Of a vector, or of a map with the channels last, which are first again after it."""
-    _, order = ordered(x)
-    channels = shape(x)[-1:]
-    if tuple(module.normalized_shape) != channels:
-        raise UnknownOperation(f"`{seen.node.target}` normalises more than channels: {module}")
     if not module.elementwise_affine or module.bias is None:
         raise UnknownOperation(f"a layer norm without scale or shift: {module}")
+    return _normalised(seen, x, module.normalized_shape, module.eps)
+
+
+def layer_norm_function(
+    seen: Seen,
+    input: fx.Node,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> Reading:
+    """`F.layer_norm` with a scale and a shift of the module."""
+    keep(seen, weight=weight, bias=bias)
+    if weight is None or bias is None:
+        raise UnknownOperation("a layer norm without scale or shift")
+    return _normalised(seen, input, normalized_shape, eps)
+
+
+def _normalised(seen: Seen, x: fx.Node, axes: Any, eps: float) -> Reading:
+    _, order = ordered(x)
+    channels = shape(x)[-1:]
+    if tuple(axes) != channels:
+        raise UnknownOperation(f"`{seen.node.name}` normalises more than channels: {tuple(axes)}")
     if seen.is_flat(x):
-        return LayerNorm(channels[0], module.eps), [x]
+        return LayerNorm(channels[0], eps), [x]
     if len(order) != seen.dims + 2 or order != _last(seen.dims):
-        raise UnknownOperation(f"`{seen.node.target}` normalises along the last axis of a map")
+        raise UnknownOperation(f"`{seen.node.name}` normalises along the last axis of a map")
     return PART
 
 
@@ -75,15 +98,22 @@ def _layer_norm(seen: Seen, node: fx.Node, order: tuple[int, ...]) -> Reading | 
     """The norm of a map whose channels are last inside of it alone."""
     graph = node.graph.owning_module
     first = (0, seen.dims + 1, *range(1, seen.dims + 1))
-    if node.op != "call_module" or graph is None or order != first:
+    if graph is None or order != first or not node.args or not is_node(x := node.args[0]):
+        return None
+    own = Seen(node, seen.dims)
+    if node.target is F.layer_norm:
+        named: dict[str, Any] = dict(zip(_OPTIONS, node.args[1:], strict=False)) | node.kwargs
+        if layer_norm_function(own, x, **named) is not PART:
+            return None
+        seen.node.meta[TENSORS] = node.meta[TENSORS]
+        return LayerNorm(shape(x)[-1], named.get("eps", 1e-5)), [ordered(x)[0]]
+    if node.op != "call_module":
         return None
     module = graph.get_submodule(str(node.target))
-    if type(module) is not nn.LayerNorm or not is_node(node.args[0]):
-        return None
-    if layer_norm(Seen(node, seen.dims), module, node.args[0]) is not PART:
+    if type(module) is not nn.LayerNorm or layer_norm(own, module, x) is not PART:
         return None
     seen.node.meta[TENSORS] = {n: Stored(f"{node.target}.{n}") for n in ("weight", "bias")}
-    return LayerNorm(module.normalized_shape[0], module.eps), [ordered(node.args[0])[0]]
+    return LayerNorm(module.normalized_shape[0], module.eps), [ordered(x)[0]]
 
 
 def copy(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
@@ -92,8 +122,9 @@ def copy(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
 
 
 def readers() -> Iterable[Reader]:
-    for target in (*PERMUTES, *SWAPS):
+    for target in (*PERMUTES, *SWAPS, *MOVES):
         yield Reader(target, permute)
     yield Reader(nn.LayerNorm, layer_norm)
+    yield Reader(F.layer_norm, layer_norm_function)
     for target in COPIES:
         yield Reader(target, copy)

@@ -15,7 +15,7 @@ from archcompiler.backends.reading import PART, UnknownOperation, sides
 from archcompiler.backends.torch.idioms.numbers import number, shape
 from archcompiler.backends.torch.reading import Reading, Seen, is_node, one_more, two_maps
 from archcompiler.backends.torch.record import Reader
-from archcompiler.backends.torch.stored import TENSORS, Stored, constant
+from archcompiler.backends.torch.stored import NO_PARAMETERS, TENSORS, Stored, constant
 from archcompiler.ops.arithmetic import Sqrt
 from archcompiler.ops.axes import axes, dimension
 from archcompiler.ops.channelwise import Affine, Gain, LayerScale, Scale
@@ -43,7 +43,7 @@ def _start(factor: fx.Node, name: str) -> float:
     """What a parameter is, where it is one number, as it is before training."""
     graph = factor.graph.owning_module
     assert graph is not None
-    found = constant(graph.get_parameter(name))
+    found = constant(_tensor(graph, name))
     kind = LayerScale if len(shape(factor)) and max(shape(factor)) > 1 else Gain
     return kind.arguments["init"].default if found is None else found
 
@@ -58,9 +58,14 @@ def learnt(node: Any) -> str | None:
         node = source
     if not is_node(node) or node.graph.owning_module is None or len(row) > 1:
         return None
-    owner, _, name = str(node.target).rpartition(".")
-    tensor = getattr(node.graph.owning_module.get_submodule(owner), name, None)
-    return str(node.target) if isinstance(tensor, nn.Parameter) else None
+    module = node.graph.owning_module
+    kind = torch.Tensor if module.meta.get(NO_PARAMETERS) else nn.Parameter
+    return str(node.target) if isinstance(_tensor(module, str(node.target)), kind) else None
+
+
+def _tensor(module: nn.Module, name: str) -> Any:
+    owner, _, own = name.rpartition(".")
+    return getattr(module.get_submodule(owner), own, None)
 
 
 def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from math import prod
 from typing import Any
 
 import torch
@@ -14,23 +15,15 @@ from archcompiler.backends.reading import UnknownOperation, sides
 from archcompiler.backends.torch.ops.conv_transpose import transposed
 from archcompiler.backends.torch.reading import Reading, Seen
 from archcompiler.backends.torch.record import Reader
-from archcompiler.backends.torch.stored import TENSORS, stored
+from archcompiler.backends.torch.stored import keep
+from archcompiler.ops.activation import Prelu
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.ops.linear import Linear
-from archcompiler.ops.norm import BatchNorm
+from archcompiler.ops.norm import BatchNorm, GroupNorm
 from archcompiler.ops.reduce import How, Reduce
 from archcompiler.ops.regularise import Dropout
 from archcompiler.ops.resize import Interpolate, InterpolationMode
-
-
-def _keep(seen: Seen, **tensors: Any) -> None:
-    """Note which tensors of the module an operator has, by the names of torch's own module."""
-    found = {name: stored(node) for name, node in tensors.items() if node is not None}
-    for name, tensor in found.items():
-        if tensor is None:
-            raise UnknownOperation(f"`{seen.node.name}` calculates its {name}")
-    seen.node.meta[TENSORS] = found
 
 
 def _shape(node: Any) -> tuple[int, ...]:
@@ -51,7 +44,7 @@ def conv(
     """`F.conv2d` with a kernel of the module."""
     if isinstance(padding, str):
         raise UnknownOperation(f"a convolution with `{padding}` padding")
-    _keep(seen, weight=weight, bias=bias)
+    keep(seen, weight=weight, bias=bias)
     channels, inner, *kernel = _shape(weight)
     op = Conv(
         inner * groups,
@@ -79,7 +72,7 @@ def conv_transpose(
     dilation: Any = 1,
 ) -> Reading:
     """`F.conv_transpose2d` with a kernel of the module."""
-    _keep(seen, weight=weight, bias=bias)
+    keep(seen, weight=weight, bias=bias)
     channels, inner, *kernel = _shape(weight)
     op = ConvTranspose(
         channels,
@@ -110,7 +103,7 @@ def linear(seen: Seen, input: fx.Node, weight: Any, bias: Any = None) -> Reading
     """`F.linear` with a matrix of the module."""
     if not seen.is_flat(input):
         raise UnknownOperation(f"`{seen.node.name}` applies a linear layer to a map")
-    _keep(seen, weight=weight, bias=bias)
+    keep(seen, weight=weight, bias=bias)
     features, inner = _shape(weight)
     return Linear(inner, features, bias is not None), [input]
 
@@ -129,8 +122,29 @@ def batch_norm(
     """`F.batch_norm` with statistics of the module."""
     if weight is None or bias is None or training:
         raise UnknownOperation("a batch norm without scale or running statistics")
-    _keep(seen, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    keep(seen, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     return BatchNorm(_shape(weight)[0], eps, momentum), [input]
+
+
+def group_norm(
+    seen: Seen,
+    input: fx.Node,
+    num_groups: int,
+    weight: Any = None,
+    bias: Any = None,
+    eps: float = 1e-5,
+) -> Reading:
+    """`F.group_norm` with a scale and a shift of the module."""
+    if weight is None or bias is None:
+        raise UnknownOperation("a group norm without scale or shift")
+    keep(seen, weight=weight, bias=bias)
+    return GroupNorm(_shape(weight)[0], num_groups, eps), [input]
+
+
+def prelu(seen: Seen, input: fx.Node, weight: Any) -> Reading:
+    """`F.prelu` with slopes of the module."""
+    keep(seen, weight=weight)
+    return Prelu(prod(_shape(weight))), [input]
 
 
 def resize(
@@ -187,6 +201,9 @@ def readers() -> Iterable[Reader]:
         yield Reader(getattr(nn, f"ConvTranspose{dims}d"), to_size)
     yield Reader(F.linear, linear)
     yield Reader(F.batch_norm, batch_norm)
+    yield Reader(F.group_norm, group_norm)
+    yield Reader(F.prelu, prelu)
+    yield Reader(torch.prelu, prelu)
     yield Reader(F.dropout, dropout)
     yield Reader(F.interpolate, resize)
     for cls in (nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d):

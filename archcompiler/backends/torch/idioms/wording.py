@@ -10,8 +10,10 @@ from math import prod
 from typing import Any, Final
 
 import torch
+import torch.nn.functional as F
 from torch import fx
 
+from archcompiler.backends.torch.idioms.calls import EXPANDS
 from archcompiler.backends.torch.idioms.factors import learnt
 from archcompiler.backends.torch.idioms.numbers import number, shape
 from archcompiler.backends.torch.idioms.parts import SPLITS
@@ -25,7 +27,6 @@ _JOINS: Final = (
     *(operator.mul, torch.mul, "mul"),
     *(torch.maximum, "maximum"),
 )
-_EXPANDS: Final = ("expand", "expand_as")
 _CATS: Final = (torch.cat, torch.concat)
 _SUMS: Final = ("sum", torch.sum)
 _DEVIATIONS: Final = ("std", torch.std)
@@ -34,6 +35,7 @@ _SQUARES: Final = ("square", torch.square)
 _POWERS: Final = (operator.pow, torch.pow, "pow")
 _QUOTIENTS: Final = (operator.truediv, torch.div, "div")
 _PLUS: Final = (operator.add, torch.add, "add")
+_BOUNDS: Final = ("clamp_min", torch.clamp_min, "clamp", torch.clamp)
 _TIMES: Final = (operator.mul, torch.mul, "mul")
 
 
@@ -52,6 +54,7 @@ def reword(graph: fx.Graph) -> None:
             _sum(node)
         if node.target in _QUOTIENTS:
             _variance(node)
+            _normalised(node)
         if node.target in _DEVIATIONS:
             _deviation(node)
         if node.target in _PLUS:
@@ -85,7 +88,7 @@ def _unspread(node: fx.Node) -> None:
         return
     for i in (0, 1):
         own, other = node.args[i], node.args[1 - i]
-        if is_node(own) and own.target in _EXPANDS and shape(other) == shape(node):
+        if is_node(own) and own.target in EXPANDS and shape(other) == shape(node):
             source = own.args[0]
             if len(shape(source)) == len(shape(node)):
                 node.update_arg(i, source)
@@ -155,6 +158,29 @@ def _variance(node: fx.Node) -> None:
     node.op, node.target, node.args = "call_function", torch.var, (x, axes)
     node.kwargs = {"keepdim": True}
     _drop(total)
+
+
+def _normalised(node: fx.Node) -> None:
+    """A map by its L2 norm along the channels, which is not less than some number."""
+    x, least = node.args if len(node.args) == 2 and not node.kwargs else (None, None)
+    spread = least if is_node(least) and least.target in EXPANDS else None
+    least = spread.args[0] if spread is not None else least
+    if not is_node(x) or not is_node(least) or least.target not in _BOUNDS:
+        return
+    length, *bounds = least.args
+    bound = {"min": bounds[0]} if len(bounds) == 1 else least.kwargs
+    if not is_node(length) or length.target is not torch.linalg.vector_norm:
+        return
+    of, *given = length.args
+    options = {"ord": 2, **dict(zip(("ord", "dim"), given, strict=False)), **length.kwargs}
+    along = options.get("ord") == 2 and options.get("dim") in (1, [1], (1,))
+    whole = shape(length) == (shape(x)[0], 1, *shape(x)[2:])
+    if of is x and along and whole and isinstance(bound.get("min"), float) and len(bound) == 1:
+        node.op, node.target, node.args = "call_function", F.normalize, (x,)
+        node.kwargs = {"eps": bound["min"]}
+        for old in (spread, least, length):
+            if old is not None:
+                _drop(old)
 
 
 def _over_positions(node: fx.Node) -> bool:
