@@ -56,8 +56,10 @@ def compared(
     except UnknownOperation as unknown:
         differences = [f"unknown operation: {unknown}"]
     else:
-        differences = list(_structure(dataflow(graph, merged), trace))
-        differences += _names(graph, trace)
+        flow = dataflow(graph, merged)
+        differences = [*_structure(flow, trace), *_names(graph, trace)]
+        if not differences:
+            differences += _places(flow, trace)
     differences += _parameters(graph, parameters)
     total = sum(parameters.values())
     return Proof(graph.name, graph.root.operator_count, total, tuple(differences))
@@ -136,17 +138,39 @@ def _words(graph: Dataflow, node: str) -> str:
 def _names(graph: Graph, traced: Dataflow) -> Iterator[str]:
     """Every operator with parameters is a submodule of its path, called exactly once."""
     expected = {node.path for node in graph.nodes() if node.op.parameters}
-    called = [
-        data["module"].replace(".", "/")
-        for _, data in traced.nodes(data=True)
-        if data.get("module") and data["weights"]
-    ]
+    called = [*_called(traced).values()]
     for path in sorted(expected - set(called)):
         yield f"no submodule `{path.replace('/', '.')}` is called"
     for path in sorted(set(called) - expected):
         yield f"submodule `{path.replace('/', '.')}` is called, but is not in the graph"
     for path in sorted({path for path in called if called.count(path) > 1}):
         yield f"submodule `{path.replace('/', '.')}` is called more than once"
+
+
+def _places(expected: Dataflow, traced: Dataflow) -> Iterator[str]:
+    """Equal submodules may be called in each other's places, which the structure does not tell."""
+    called = _called(traced)
+    ours = _named(expected, {path: path for path in called.values()})
+    first = first_difference(ours, _named(traced, called))
+    if first is not None:
+        yield f"from `{first}` on, submodules are called in each other's places"
+
+
+def _called(traced: Dataflow) -> dict[str, str]:
+    """Nodes that are calls of submodules with parameters, with the paths of these."""
+    return {
+        node: data["module"].replace(".", "/")
+        for node, data in traced.nodes(data=True)
+        if data.get("module") and data["weights"]
+    }
+
+
+def _named(view: Dataflow, paths: Mapping[str, str]) -> Dataflow:
+    """The same with paths as parts of labels."""
+    named = view.copy()
+    for node, path in paths.items():
+        named.nodes[node]["label"] = (*view.nodes[node]["label"], path)
+    return named
 
 
 def _parameters(graph: Graph, found: Mapping[str, int]) -> Iterator[str]:

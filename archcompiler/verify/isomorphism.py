@@ -16,17 +16,17 @@ def isomorphism(a: Dataflow, b: Dataflow) -> dict[str, str] | None:
     """A bijection from `a` to `b` that keeps labels, edges and roles, or None.
 
     Each node is first coloured by its label and everything before and after it, which leaves
-    VF2++ almost nothing to search in deep networks; the bijection it finds is then checked
-    edge by edge for roles, which VF2++ does not know.
+    VF2++ almost nothing to search in deep networks. It does not know roles, so an edge into a node
+    that tells its inputs apart becomes a node of its own, of a colour for its role. The bijection
+    that it finds is then checked edge by edge.
     """
     colours: dict[Hashable, int] = {}
-    _colour(a, colours)
-    _colour(b, colours)
-    found = nx.vf2pp_isomorphism(a, b, node_label="colour")
-    if found is None or not _keeps_roles(a, b, found):
+    ours, theirs = (_with_roles(graph, _coloured(graph, colours), colours) for graph in (a, b))
+    found = nx.vf2pp_isomorphism(ours, theirs, node_label="colour")
+    if found is None:
         return None
-    mapping: dict[str, str] = found
-    return mapping
+    mapping: dict[str, str] = {node: found[node] for node in a}
+    return mapping if _keeps_roles(a, b, mapping) else None
 
 
 def first_difference(a: Dataflow, b: Dataflow) -> str | None:
@@ -41,7 +41,7 @@ def first_difference(a: Dataflow, b: Dataflow) -> str | None:
     return None
 
 
-def _colour(graph: Dataflow, colours: dict[Hashable, int]) -> None:
+def _coloured(graph: Dataflow, colours: dict[Hashable, int]) -> dict[str, int]:
     before = _colours_before(graph, colours)
     after: dict[str, int] = {}
     for node in reversed(list(nx.topological_sort(graph))):
@@ -49,7 +49,28 @@ def _colour(graph: Dataflow, colours: dict[Hashable, int]) -> None:
             (data["role"], after[reader]) for _, reader, data in graph.out_edges(node, data=True)
         )
         after[node] = _number(("after", before[node], *readers), colours)
-    nx.set_node_attributes(graph, after, "colour")
+    return after
+
+
+def _with_roles(
+    graph: Dataflow, colour: dict[str, int], colours: dict[Hashable, int]
+) -> nx.MultiDiGraph[Hashable]:
+    """The graph with colours, and with nodes for those of its edges whose roles matter."""
+    view: nx.MultiDiGraph[Hashable] = nx.MultiDiGraph()
+    for node in graph:
+        view.add_node(node, colour=colour[node])
+    for node in graph:
+        edges = [(u, data["role"]) for u, _, data in graph.in_edges(node, data=True)]
+        alike = len({role for _, role in edges}) == 1
+        for i, (source, role) in enumerate(edges):
+            if alike:
+                view.add_edge(source, node)
+            else:
+                between = node, i
+                view.add_node(between, colour=_number(("role", role, colour[node]), colours))
+                view.add_edge(source, between)
+                view.add_edge(between, node)
+    return view
 
 
 def _colours_before(graph: Dataflow, colours: dict[Hashable, int]) -> dict[str, int]:

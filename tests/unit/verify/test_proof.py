@@ -129,6 +129,18 @@ def test_a_join_of_four_is_proved_with_each_of_them(op: str, old: str, new: str)
     assert not proof_of(network, network.source.replace(old, new)).holds
 
 
+def test_equal_submodules_in_each_others_places_are_not_proved() -> None:
+    conv = {"op": "conv", "channels": "c", "kernel": 3}
+    steps = {"first": conv, "act": {"op": "relu"}, "second": conv}
+    spec = tiny_spec({"channels": 16, "unit": "two"}, blocks={"two": {"steps": steps}})
+    network = archcompiler.compile(spec)
+    old, new = "self.second(F.relu(self.first(x)))", "self.first(F.relu(self.second(x)))"
+    assert network.source.count(old) == 1
+    # The same graph, and the same names: but weights of one would be those of the other.
+    (difference,) = proof_of(network, network.source.replace(old, new)).differences
+    assert "from `stage1/before/unit1/first` on, submodules" in difference
+
+
 def test_differences_name_the_first_node(network: CompiledNetwork) -> None:
     source = network.source.replace("align_corners=True", "align_corners=False")
     text = str(proof_of(network, source))
