@@ -33,7 +33,8 @@ def check_expected(graph: Graph, expect: Expect) -> Iterator[Finding]:
                 off = actual[key] - bound.value
                 share = f" ({abs(off) / bound.value:.1%})" if bound.value else ""
                 note = f"{abs(off):,.0f}{share} {'more' if off > 0 else 'less'}"
-                yield Finding("E320", message, (("expect", key),), "", notes=(note,))
+                notes = (note,) if off else ()
+                yield Finding("E320", message, (("expect", key),), "", notes=notes)
     for index, size in enumerate(wanted.get("valid", ())):
         sides = sides_of(size, graph.input.dims)
         if sides is not None and not takes(graph, sides):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from archcompiler.ir import INPUT, Block, Graph, Step, fold
 from archcompiler.language.use import Use
@@ -35,31 +36,38 @@ def check_positions(graph: Graph) -> Iterator[Finding]:
     """Nothing has weights for the channels of dot products, which are positions (E304): a layer is
     made with numbers of channels, and those would be of one size of input.
     """
-    found: dict[tuple[str, ...], Finding] = {}
+    yield from fold(positions)(graph.root, False).mistakes
 
-    def positions(below: Callable[[Block, bool], bool], block: Block, given: bool) -> bool:
-        """Whether the channels of a block's output are positions, as those of its input are."""
-        known = {INPUT: given}
-        for step in block.steps:
-            inputs = [known[name] for name in step.inputs]
-            if isinstance(step.body, Block):
-                known[step.name] = below(step.body, inputs[0])
-            elif step.body.kind == "attend":
-                known[step.name] = inputs[1]
-            else:
-                weighted = step.body.parameters > 0
-                known[step.name] = step.body.kind == "dot" or (any(inputs) and not weighted)
-                if any(inputs) and weighted:
-                    message = f"`{step.name}` has weights for channels, and gets dot products"
-                    origins = (step.origin or block.origin,)
-                    help = "their channels are positions: `attend` takes a sum weighted by them"
-                    found[step.name, *map(str, origins)] = Finding(
-                        "E304", message, origins, "", help=help
-                    )
-        return known[block.output]
 
-    fold(positions)(graph.root, False)
-    yield from found.values()
+class Positions(NamedTuple):
+    """What of a block has positions for channels, where its input has them or not."""
+
+    output: bool
+    mistakes: tuple[Finding, ...]
+    """Each once, however often it is made."""
+
+
+def positions(below: Callable[[Block, bool], Positions], block: Block, given: bool) -> Positions:
+    """Which channels of `block` are positions: a rule for `fold`."""
+    known = {INPUT: given}
+    mistakes: dict[Finding, None] = {}
+    for step in block.steps:
+        inputs = [known[name] for name in step.inputs]
+        if isinstance(step.body, Block):
+            inner = below(step.body, inputs[0])
+            known[step.name] = inner.output
+            mistakes |= dict.fromkeys(inner.mistakes)
+        elif step.body.kind == "attend":
+            known[step.name] = inputs[1]
+        else:
+            weighted = step.body.parameters > 0
+            known[step.name] = step.body.kind == "dot" or (any(inputs) and not weighted)
+            if any(inputs) and weighted:
+                message = f"`{step.name}` has weights for channels, and gets dot products"
+                origins = (step.origin or block.origin,)
+                help = "their channels are positions: `attend` takes a sum weighted by them"
+                mistakes[Finding("E304", message, origins, "", help=help)] = None
+    return Positions(known[block.output], tuple(mistakes))
 
 
 def check_step(path: str, block: Block, step: Step, blocks: Mapping[str, Block]) -> Finding | None:

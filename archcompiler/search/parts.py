@@ -12,6 +12,7 @@ from archcompiler.analysis.memory import Storages, storages
 from archcompiler.diagnostics import Severity, Span
 from archcompiler.ir import Block, Graph, fold
 from archcompiler.passes import run_passes
+from archcompiler.passes.shapes import Positions, positions
 
 
 class Costs(NamedTuple):
@@ -50,24 +51,32 @@ class Part:
     """Whether what it gives is the memory of what it gets."""
     output_bytes: int
     """What more it keeps where an operator after it keeps its output."""
+    gives_positions: bool
+    """Whether channels of its output are positions, as those of dot products are."""
 
 
 class Measure:
     """Parts of blocks, each measured once."""
 
     def __init__(self) -> None:
-        self.part: Callable[[Block, bool], Part] = fold(self._part)
-        """By the block, and by whether its input has a gradient."""
+        self.part: Callable[[Block, bool, bool], Part] = fold(self._part)
+        """By the block, by whether its input has a gradient, and whether its channels are
+        positions.
+        """
         self._storages: Callable[[Block, bool], Storages] = fold(storages)
         self._depth = fold(depth_of)
+        self._positions: Callable[[Block, bool], Positions] = fold(positions)
         self._model: CostModel | None = None
 
-    def _part(self, _: Any, block: Block, gradient: bool) -> Part:
+    def _part(self, _: Any, block: Block, gradient: bool, given: bool) -> Part:
         """Raises Misfit for a block with an error in it."""
         graph = Graph("", block)
         for finding in run_passes(graph):
             if finding.severity is Severity.ERROR:
                 raise Misfit(finding.code, finding.message)
+        channels = self._positions(block, given)
+        for finding in channels.mistakes:
+            raise Misfit(finding.code, finding.message)
         if self._model is None:
             # Whose graph it is means nothing to the costs of a block at a place.
             self._model = CostModel(graph)
@@ -80,6 +89,7 @@ class Measure:
             memory.gives_gradient,
             memory.passes_through,
             kept.saved_bytes - alone.saved_bytes,
+            channels.output,
         )
 
     def image_bytes(self, block: Block) -> int:

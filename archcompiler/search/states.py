@@ -44,6 +44,8 @@ class State(NamedTuple):
     """what there is in place of strides; both for `output_stride` alone."""
     gradient: bool = False
     """Whether the map has a gradient, which the image has not."""
+    positions: bool = False
+    """Whether its channels are positions, which nothing may have weights for."""
     sizes: tuple[Size, ...] = ()
     """Of the map, for inputs of the sizes that the spec expects to be valid."""
 
@@ -267,7 +269,7 @@ class _Variant:
 
     def _add(self, block: Block) -> None:
         state = self.state
-        part = self.measure.part(block, state.gradient)
+        part = self.measure.part(block, state.gradient, state.positions)
         self.operators += block.operator_count
         self.seal += (_seal(block),)
         if self.operators > MAX_OPERATORS:
@@ -283,7 +285,11 @@ class _Variant:
             raise Misfit("E320", "the network does not take a size that is expected to be valid")
         self.costs = self.costs.plus(part.costs).plus(Costs(memory=kept))
         self.state = state._replace(
-            type=block.output_type, pending=pending, gradient=part.gives_gradient, sizes=sizes
+            type=block.output_type,
+            pending=pending,
+            gradient=part.gives_gradient,
+            positions=part.gives_positions,
+            sizes=sizes,
         )
 
 

@@ -79,13 +79,13 @@ def _axis(key: str, node: Located) -> Axis:
     if not isinstance(node.value, list) or not node.value:
         raise _refused(f"`{key}` must be an array of values", node)
     choices = tuple(_setting(key, child) for child in node.value)
-    seen: list[str] = []
+    seen: list[Any] = []
     for choice in choices:
         if len(choices) > 1 and isinstance(choice.node.value, list):
             raise _refused(f"a value of `{key}` must be a number, a text or a boolean", choice.node)
-        if choice.text in seen:
+        if choice.value in seen:
             raise _refused(f"`{key}` has a value twice", choice.node)
-        seen.append(choice.text)
+        seen.append(choice.value)
     return Axis(key, choices)
 
 

@@ -115,6 +115,23 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
         },
         {"objective": {"minimise": ["memory"], "maximise": ["depth"]}},
     ),
+    "dot products of which the next stage has the channels": (
+        tiny_spec(
+            {"channels": 16},
+            {"channels": 16},
+            input=[3, 4, 4],
+            blocks={
+                "gram": {"steps": {"dots": {"op": "dot", "from": ["x", "x"]}}},
+                "through": {"steps": {"act": {"op": "act"}}},
+            },
+        ),
+        {
+            "stages.0.unit": ["gram", "basic"],
+            "stages.1.unit": ["gram", "basic", "through"],
+            "head.type": ["none", "linear"],
+        },
+        {"objective": {"minimise": ["params"], "maximise": ["macs"]}},
+    ),
     "words that mean another operator": (
         TWO,
         {

@@ -88,6 +88,11 @@ def test_a_quantity_is_what_the_tables_say(key: str, actual: int) -> None:
     assert problem.span.text == f'"< {actual}"'
     assert f"{actual:,}" in problem.message
     assert f"not less than {actual:,}" in problem.message
+    assert problem.notes == ()
+    for bound, off in ((f"<= {actual - 1}", "more"), (f"> {actual + 1}", "less")):
+        (problem,) = found({key: bound})
+        share = 1 / (actual - 1 if off == "more" else actual + 1)
+        assert problem.notes == (f"1 ({share:.1%}) {off}",)
 
 
 def test_sizes_that_are_taken() -> None:
