@@ -32,7 +32,8 @@ TRAINING_IMAGES: Final = {
     "cifar10": 50_000,
     "cifar100": 50_000,
 }
-"""Of data sets that are always the same."""
+"""Of data sets that are always the same, and of each class as many as of another."""
+_CLASSES: Final = {"embedded": 10, "fashion_mnist": 10, "cifar10": 10, "cifar100": 100}
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,14 @@ def _planned(
     )
 
 
+def training_images(data: str, validation: float) -> int:
+    """Those that are left where a share of each class is held back, as `divide` does it."""
+    classes = _CLASSES[data]
+    each = TRAINING_IMAGES[data] // classes
+    held = min(max(round(each * validation), 1), each - 1) if validation else 0
+    return classes * (each - held)
+
+
 def _settled(
     network: CompiledNetwork,
     loaded: LoadedRecipe,
@@ -226,7 +235,7 @@ def _settled(
     recipe = loaded.recipe
     count = images
     if count is None and recipe.data.type in TRAINING_IMAGES:
-        count = round(TRAINING_IMAGES[recipe.data.type] * (1 - recipe.data.validation))
+        count = training_images(recipe.data.type, recipe.data.validation)
     processes = replicas(recipe.speed, machines.processes)
     if count is None:
         batch = usual_batch(loaded, None, recipe.speed.accumulate * processes)

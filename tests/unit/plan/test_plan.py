@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -18,7 +19,8 @@ from archcompiler.analysis.step_time import training_seconds
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
 from archcompiler.plan.alternatives import alternatives
-from archcompiler.plan.planning import GB, Machines, make_plan
+from archcompiler.plan.planning import GB, TRAINING_IMAGES, Machines, make_plan, training_images
+from archcompiler.runner.data.validation import divide
 from archcompiler.runner.recipe.loading import load_recipe
 
 NETWORK = archcompiler.compile("attention56_cifar")
@@ -53,6 +55,20 @@ def test_the_parts_add_up() -> None:
         + moment.kept.of(64) + moment.gradients + moment.passing.of(64)
     )  # fmt: skip
     assert found.seconds == training_seconds(NETWORK.graph, accelerator("h100"), "half", 64)
+
+
+@pytest.mark.parametrize("share", [0, 1e-5, 0.0011, 0.0125, 0.1, 0.3333, 0.9999])
+@pytest.mark.parametrize("data", ["embedded", "cifar10", "cifar100"])
+def test_as_many_images_are_left_as_a_run_leaves(data: str, share: float) -> None:
+    classes = 100 if data == "cifar100" else 10
+    labels = np.repeat(np.arange(classes), TRAINING_IMAGES[data] // classes)
+    assert training_images(data, share) == len(divide(labels, share, 0).train)
+
+
+def test_images_that_are_held_back_are_in_no_epoch() -> None:
+    # Of 1,000 images of a class 12 are held back, half of them being rounded to an even number.
+    found = plan("smoke", "iterations=null", "epochs=3", "data.validation=0.0125", "batch_size=5")
+    assert found.iterations == 3 * 9880 // 5
 
 
 def test_the_largest_batch_is_the_largest() -> None:
