@@ -52,17 +52,18 @@ def positions(below: Callable[[Block, bool], Positions], block: Block, given: bo
     known = {INPUT: given}
     mistakes: dict[Finding, None] = {}
     for step in block.steps:
-        inputs = [known[name] for name in step.inputs]
-        if isinstance(step.body, Block):
-            inner = below(step.body, inputs[0])
+        body, inputs = step.body, [known[name] for name in step.inputs]
+        if isinstance(body, Block):
+            inner = below(body, inputs[0])
             known[step.name] = inner.output
             mistakes |= dict.fromkeys(inner.mistakes)
-        elif step.body.kind == "attend":
-            known[step.name] = inputs[1]
+        elif body.kind == "attend":
+            known[step.name] = inputs[-1]
         else:
-            weighted = step.body.parameters > 0
-            known[step.name] = step.body.kind == "dot" or (any(inputs) and not weighted)
-            if any(inputs) and weighted:
+            roles = zip(inputs, body.roles(len(inputs)), strict=False)
+            read, weighted = any(x for x, role in roles if role != "size"), body.parameters > 0
+            known[step.name] = body.kind == "dot" or (read and not weighted)
+            if read and weighted:
                 message = f"`{step.name}` has weights for channels, and gets dot products"
                 origins = (step.origin or block.origin,)
                 help = "their channels are positions: `attend` takes a sum weighted by them"

@@ -8,7 +8,20 @@ import pytest
 
 import archcompiler
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
-from archcompiler.ops import Add, Concat, Conv, Gate, MaxPool, Relu
+from archcompiler.ops import (
+    Add,
+    BatchNorm,
+    Concat,
+    Conv,
+    Gate,
+    Interpolate,
+    MaxPool,
+    Operator,
+    Relu,
+)
+from archcompiler.ops.arithmetic import Sub
+from archcompiler.ops.attend import Attend, Dot
+from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.passes import run_passes
 
 SPECS = Path(__file__).parents[3] / "specs"
@@ -109,6 +122,57 @@ def test_a_step_from_nowhere() -> None:
     nowhere = Step("a", Concat(), (), X)
     both = Step("b", Add(), ("a", INPUT), X)
     assert found(block(nowhere, both, output="b")) == [("E303", "`a` does not depend on the input")]
+
+
+def test_of_steps_from_nowhere_the_first_is_reported() -> None:
+    nowhere = Step("a", Concat(), (), X), relu("b", "a"), Step("c", Add(), ("b", INPUT), X)
+    assert found(block(*nowhere, output="c")) == [("E303", "`a` does not depend on the input")]
+
+
+@pytest.mark.parametrize("weights", [Conv(8, 8, 3, 1, 1), BatchNorm(8)])
+@pytest.mark.parametrize("inside", [False, True])
+def test_weights_whose_map_gives_its_size_alone(weights: Operator, inside: bool) -> None:
+    conv = Step("conv", weights, (INPUT,), X)
+    body = block(conv, relu("relu", "conv"), output="relu")
+    sized = Step("inner", body, (INPUT,), X) if inside else conv
+    down = Step("down", MaxPool(2, 2), (INPUT,), SMALL)
+    name, size = sized.name, relu("relu", sized.name)
+    up = Step("up", Interpolate(), ("down", "relu"), X)
+    steps = sized, size, down, up
+    wrong = ("E303", f"`{name}` has weights, but nothing reads more than the size of its map")
+    assert found(block(*steps, output="up")) == [wrong]
+    # Not where its values are read as well.
+    both = *steps, Step("sum", Add(), ("up", "relu"), X)
+    assert found(block(*both, output="sum")) == []
+
+
+def test_a_size_without_weights_is_one() -> None:
+    down, size = Step("down", MaxPool(2, 2), (INPUT,), SMALL), relu("relu", INPUT)
+    steps = down, size, Step("up", Interpolate(), ("down", "relu"), X)
+    assert found(block(*steps, output="up")) == []
+
+
+@pytest.mark.parametrize("op", [Interpolate(), ConvTranspose(8, 8, 3, 2, 1)])
+def test_dot_products_may_give_a_size(op: Operator) -> None:
+    small = TensorType(8, 4, 4)
+    down = Step("down", MaxPool(8, 8), (INPUT,), small)
+    dots = Step("dots", Dot(), ("half", "half"), TensorType(64, 8, 8))
+    half = Step("half", MaxPool(4, 4), (INPUT,), TensorType(8, 8, 8))
+    up = Step("up", op, ("down", "dots"), TensorType(8, 8, 8))
+    conv = Step("conv", Conv(8, 8, 3, 1, 1), ("up",), TensorType(8, 8, 8))
+    assert found(block(down, half, dots, up, conv, output="conv")) == []
+    # Their values are another matter.
+    wrong = Step("wrong", Conv(64, 8, 1), ("dots",), TensorType(8, 8, 8))
+    both = Step("both", Add(), ("conv", "wrong"), TensorType(8, 8, 8))
+    (problem,) = found(block(down, half, dots, up, conv, wrong, both, output="both"))
+    assert problem == ("E304", "`wrong` has weights for channels, and gets dot products")
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("op", [Sub(), Interpolate(), Gate(), Attend(), Dot()])
+def test_an_operator_with_more_or_fewer_inputs(op: Operator, count: int) -> None:
+    (wrong,) = found(block(Step("a", op, (INPUT,) * count, X), output="a"))
+    assert wrong[0] == "E304"
 
 
 def test_every_dead_end_and_dangling_input_of_all_scopes_is_reported() -> None:
