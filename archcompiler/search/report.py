@@ -66,10 +66,16 @@ def as_grid(result: Result, candidates: Sequence[Candidate]) -> Grid:
 
 def _by_key(space: LoadedSpace) -> list[tuple[str, list[Axis]]]:
     """Axes that are one value of several stages, or of the whole network."""
+    taken = {title for title, *_ in TITLES.values()}
+    taken |= {".".join(axis.path) for axis in space.axes if axis.stage is None}
     found: dict[str, list[Axis]] = {}
     for axis in space.axes:
-        whole = axis.stage is None or len(axis.path) < 3
-        found.setdefault(".".join(axis.path if whole else axis.path[2:]), []).append(axis)
+        key = ".".join(axis.path)
+        if axis.stage is not None and len(axis.path) > 2:
+            key = ".".join(axis.path[2:])
+            if key in taken:
+                key = f"stages.{key}"
+        found.setdefault(key, []).append(axis)
     return [(key, sorted(axes, key=lambda axis: axis.stage or 0)) for key, axes in found.items()]
 
 
@@ -105,7 +111,8 @@ def summary(result: Result, shown: int) -> Iterator[str]:
     space = result.space
     yield f"{space.size:,} specs like {space.base.name}: {_compiled(result)}."
     if result.networks < result.compiled:
-        yield f"They are {result.networks:,} networks: some values make no difference to others."
+        who = "The others" if result.misfits else "They"
+        yield f"{who} are {result.networks:,} networks: some values make no difference to others."
     aims = ", ".join(f"{_MORE[name, how]} {TITLES[name][0]}" for name, how in space.better.items())
     within = "; ".join(
         f"{TITLES[name][0]} {' and '.join(map(str, bounds))}"

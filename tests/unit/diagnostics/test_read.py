@@ -53,7 +53,9 @@ def test_what_cannot_be_read_is_E101(tmp_path: Path) -> None:
     assert refusal(tmp_path / ("a" * 300 + ".toml")).code == "E101"
     file = tmp_path / "a.toml"
     file.write_text("a = 1")
-    assert refusal(file / "b.toml").code == "E101"
+    found = refusal(file / "b.toml")
+    assert found.code == "E101"
+    assert found.message.startswith(f"cannot read `{file.as_posix()}/b.toml`: ")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
@@ -102,7 +104,10 @@ def test_utf16_is_named(tmp_path: Path, encoding: str) -> None:
 def test_empty(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.toml"
     path.write_bytes(content)
-    assert refusal(path).code == "E103"
+    found = refusal(path)
+    assert found.code == "E103"
+    assert found.span is not None
+    assert (found.span.start, found.span.end) == (0, 0)
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a", "toml", "a.toml.bak"])

@@ -1,5 +1,6 @@
 """Offsets, lines and columns of a text."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,3 +41,26 @@ def test_span_text_and_location() -> None:
     source = Source("a.toml", "a = 1\nb = 22\n", "toml")
     span = Span(source, 10, 12)
     assert (span.text, span.location) == ("22", Location(2, 5))
+
+
+def part_of(text: str, start: int, end: int) -> str:
+    """Words of a value between others on its line."""
+    source = Source("a.toml", f"key = {text} # {text}", "toml")
+    return Span(source, 6, 6 + len(text)).part(start, end).text
+
+
+@pytest.mark.parametrize("quote", ["'", '"'])
+@pytest.mark.parametrize("words", ["c", "2 * c", "max(c, 8)"])
+def test_columns_of_a_string_are_those_between_its_quotes(quote: str, words: str) -> None:
+    text = quote + words + quote
+    for start in range(-1, len(words) + 2):
+        for end in range(-1, len(words) + 2):
+            inside = 0 <= start < end <= len(words)
+            assert part_of(text, start, end) == (words[start:end] if inside else text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "12", "true", "''", '"a\\tb"', "'''abc'''", '"""abc"""', "'ab\"", "[1, 2]"]
+)
+def test_what_is_written_in_other_ways_is_meant_as_a_whole(text: str) -> None:
+    assert part_of(text, 0, 1) == text

@@ -71,6 +71,58 @@ def test_every_format_has_the_same_specs(folder: Path) -> None:
     assert r"\begin{tabular}" in run("search", "space.toml", "--format", "latex").stdout
 
 
+def table(*words: str) -> tuple[list[dict[str, str]], list[str]]:
+    """The rows of a table in Markdown by its headings, and the notes below it."""
+    lines = run("search", "space.toml", "--format", "md", *words).stdout.splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if "|" in line]
+    assert len(set(cells[0])) == len(cells[0])
+    notes = [line.removesuffix("<br>") for line in lines[len(cells) :] if line]
+    return [dict(zip(cells[0], row, strict=True)) for row in cells[2:]], notes
+
+
+def test_a_table_has_the_values_of_stages_beside_each_other(folder: Path) -> None:
+    found = json.loads(run("search", "space.toml", "--format", "json").stdout)
+    (base, *rows), notes = table()
+    assert base["spec"] == "tiny"
+    assert (base["before"], base["channels"], base["unit"]) == ("1 1", "32", "basic")
+    assert int(base["depth"]) == found["base"]["depth"]
+    for row, each in zip(rows, found["front"], strict=True):
+        values = each["set"]
+        assert row["before"] == f"{values['stages.0.before']} {values['stages.1.before']}"
+        assert (row["channels"], row["unit"]) == (str(values["stages.1.channels"]), values["unit"])
+        assert float(row["MACs (M)"]) == pytest.approx(each["macs"] / 1e6, abs=6e-4)
+        assert float(row["memory (MB)"]) == pytest.approx(each["memory"] / 1e6, abs=6e-4)
+    beside = "before of stages 1 and 2; channels of stage 2"
+    assert notes[-1] == f"Values of several stages stand beside each other: {beside}."
+    refused = sum(each["specs"] for each in found["refused"])
+    assert notes[0].startswith(f"36 specs like tiny: {refused} do not compile, because: ")
+    assert "Here are the first 2." in table("--top", "2")[1]
+    assert not any(note.startswith("Here are") for note in notes)
+
+
+def test_a_value_of_stages_is_apart_from_that_of_the_whole(folder: Path) -> None:
+    units = "unit = ['basic', 'plain']\nstages.0.unit = ['basic', 'preact_basic']\n"
+    write(f'extends = "base.toml"\n[space]\n{units}[objective]\nmaximise = ["params"]\n')
+    (base, *_), notes = table()
+    assert (base["unit"], base["stages.unit"]) == ("basic", "–")
+    assert notes[-1].endswith(": stages.unit of stage 1.")
+    assert notes[0] == "4 specs like tiny: all compile."
+
+
+def test_values_that_make_no_difference_are_said_to(folder: Path) -> None:
+    text = "stages.0.before = [1, 2]\nstages.0.depth = [1, 2, 3]\n"
+    write(f'extends = "base.toml"\n[space]\n{text}')
+    (base, *rows), notes = table()
+    assert "They are 2 networks: some values make no difference to others." in notes
+    # The layers of the trunk, and how often a mask would halve the resolution.
+    assert (base["depth"], base["stages.depth"]) == ("6", "–")
+    assert {row["stages.depth"] for row in rows} == {"1"}
+    write(f'extends = "base.toml"\n[space]\n{text}stages.0.unit = ["basic", "resnext"]\n')
+    found = json.loads(run("search", "space.toml", "--format", "json").stdout)
+    assert (found["compiled"], found["networks"]) == (6, 2)
+    assert "The others are 2 networks: some values make no difference to others." in table()[1]
+
+
 def test_each_stands_for_every_stage_as_a_whole(folder: Path) -> None:
     values = "[{}, { before = 2, after = 2 }]"
     fronts = []
