@@ -66,6 +66,9 @@ class Measure:
         self._storages: Callable[[Block, bool], Storages] = fold(storages)
         self._depth = fold(depth_of)
         self._positions: Callable[[Block, bool], Positions] = fold(positions)
+        self.seal: Callable[[Block], int] = fold(self._seal)
+        """A number that blocks of equal operators share, whatever options they were made with."""
+        self._seals: dict[object, int] = {}
         self._model: CostModel | None = None
 
     def _part(self, _: Any, block: Block, gradient: bool, given: bool) -> Part:
@@ -91,6 +94,17 @@ class Measure:
             kept.saved_bytes - alone.saved_bytes,
             channels.output,
         )
+
+    def _seal(self, below: Callable[[Block], int], block: Block) -> int:
+        steps = tuple(
+            (
+                step.name,
+                step.inputs,
+                below(step.body) if isinstance(step.body, Block) else step.body,
+            )
+            for step in block.steps
+        )
+        return self._seals.setdefault((block.kind, steps, block.output), len(self._seals))
 
     def image_bytes(self, block: Block) -> int:
         """What more a measured part keeps of the image, where it is the first to keep it."""

@@ -212,7 +212,7 @@ class _Variant:
         self.context, self.measure = walker.known.of(loaded)
         self.costs = Costs()
         self.operators = self.steps = 0
-        self.seal: tuple[object, ...] = ()
+        self.seal: tuple[int, ...] = ()
         """What it is made of: equal from one state for variants that are the same."""
 
     def run(self) -> tuple[Costs, State]:
@@ -271,7 +271,7 @@ class _Variant:
         state = self.state
         part = self.measure.part(block, state.gradient, state.positions)
         self.operators += block.operator_count
-        self.seal += (_seal(block),)
+        self.seal += (self.measure.seal(block),)
         if self.operators > MAX_OPERATORS:
             raise Misfit("E310", "the network is too large")
         kept, pending = 0, state.pending
@@ -291,18 +291,6 @@ class _Variant:
             positions=part.gives_positions,
             sizes=sizes,
         )
-
-
-def _seal(block: Block) -> object:
-    """What tells a block from others that are made in one context, which makes equal ones once;
-    stages and rows are made anew of them.
-    """
-    if block.use is not None:
-        return block
-    return tuple(
-        (step.name, step.inputs, _seal(step.body) if isinstance(step.body, Block) else step.body)
-        for step in block.steps
-    )
 
 
 def _misfit(wrong: CompileError) -> Misfit:

@@ -132,6 +132,17 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
         },
         {"objective": {"minimise": ["params"], "maximise": ["macs"]}},
     ),
+    "depths of masks that have none": (
+        tiny_spec({"channels": 16, "modules": 1, "depth": 1}, {"channels": 64}, unit="basic"),
+        {
+            "stages.0.attention.mask": ["eca", "hourglass"],
+            "stages.0.depth": [0, 1, 2],
+            "stages.0.attention.r": [1, 2],
+            # The second says what is so by default.
+            "stages.1.unit": ["resnext", {"type": "resnext", "groups": 32}],
+        },
+        {"objective": {"minimise": ["macs"], "maximise": ["depth"]}},
+    ),
     "words that mean another operator": (
         TWO,
         {
@@ -228,7 +239,7 @@ def test_a_search_is_an_enumeration(name: str, tmp_path: Path) -> None:
 
 VALUES: dict[str, list[Any]] = {
     "attention.t": [0, 1, 2],
-    "attention.mask": ["local", "hourglass", "channel"],
+    "attention.mask": ["local", "hourglass", "eca"],
     "unit": ["basic", "preact_bottleneck"],
     "stem": ["conv", {"type": "conv_pool", "channels": 16}],
     "classes": [2, 10],
