@@ -318,6 +318,7 @@ def test_the_deepest_mask_is_told_where_its_depth_is_written() -> None:
         *(("my_resnext101_32x4d", True), ("wrn_58_10", False), ("wrn_28_10", True)),
         *(("cifar100_net", False), ("net_224", False), ("tiny64", False)),
         *(("attention_32", False), ("resnet50_d", False), ("attention56", False)),
+        *(("resnet56", False), ("preact56", False), ("vgg56", False), ("densenet57", True)),
     ],
 )
 def test_only_the_number_of_a_family_is_a_depth(name: str, warns: bool) -> None:

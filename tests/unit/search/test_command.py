@@ -342,6 +342,20 @@ def test_a_space_is_not_written_over(folder: Path) -> None:
     assert Path("space.json").read_text(encoding="utf-8") == space
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("my space.toml", "my_space"), ("9 nets.toml", "found_9_nets"), ("日本.toml", "found")],
+)
+def test_specs_are_called_as_the_file_as_far_as_that_is_a_name(
+    file: str, name: str, folder: Path
+) -> None:
+    Path(file).write_text(SPACE, encoding="utf-8")
+    found = json.loads(run("search", file, "--format", "json", "--top", "1").stdout)
+    assert found["front"][0]["name"] == f"{name}_1"
+    run("search", file, "--write", "found", "--top", "1")
+    assert archcompiler.compile(f"found/{name}_1.toml").name == f"{name}_1"
+
+
 def test_a_table_and_a_plot_are_two_files(folder: Path) -> None:
     words = ("-o", "front.svg", "--format", "csv", "--plot", "./front.svg")
     assert "written twice" in run("search", "space.toml", *words, code=2).stderr
