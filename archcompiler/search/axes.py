@@ -116,7 +116,7 @@ def _key_of(at: SpecPath, steps: int) -> SpecPath:
 
 def key_path(path: SpecPath) -> SpecPath:
     """The path of a key of the space, from that of one of its values."""
-    return path[:-1] if path and isinstance(path[-1], int) else path
+    return path[:-1] if isinstance(path[-1], int) else path
 
 
 def plain(chosen: Iterable[tuple[Axis, Located]]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ import archcompiler
 from archcompiler import shipped
 from archcompiler.config.toml import toml_text
 from archcompiler.search import front
+from archcompiler.search.axes import MOST_VALUES
+from archcompiler.search.loading import load_space
 
 SPACE = """\
 extends = "base.toml"
@@ -251,6 +253,22 @@ def test_a_wrong_space_is_a_diagnostic(text: str, code: str, place: str, folder:
     # Only a search compiles; and without the table `[space]` a file looks like a spec.
     if code != "E805" and "[space]" in text:
         assert run("check", "wrong.toml", code=2).stderr == stderr
+
+
+def test_a_range_has_both_of_its_ends(folder: Path) -> None:
+    write('extends = "base.toml"\n[space]\nstages.0.before = "2..2"\nclasses = " 9 .. 11 "\n')
+    space = load_space(folder / "space.toml")
+    values = [[choice.value for choice in axis.choices] for axis in space.axes]
+    assert (space.size, values) == (3, [[2], [9, 10, 11]])
+
+
+@pytest.mark.parametrize("values", ['"1..{}"', "[{}]"])
+def test_a_key_has_a_bounded_number_of_values(values: str, folder: Path) -> None:
+    for count, code in ((MOST_VALUES, 0), (MOST_VALUES + 1, 2)):
+        given = count if ".." in values else ", ".join(map(str, range(1, count + 1)))
+        write(f'extends = "base.toml"\n[space]\nclasses = {values.format(given)}\n')
+        said = run("check", "space.toml", code=code).stderr
+        assert ("`classes` has more than 2,000 values" in said) == (code == 2)
 
 
 def test_what_no_spec_has_a_key_for_says_what_was_meant(folder: Path) -> None:
