@@ -88,13 +88,17 @@ def valid_sizes(graph: Graph, tried: int | None = None) -> ValidSizes:
 
 def takes(graph: Graph, size: Size) -> bool:
     """Whether a network takes an input of these sides."""
-    return size_after(graph.root, size) is not None
+    return type_after(graph.root, TensorType(graph.input.channels, *size)) is not None
 
 
-def size_after(block: Block, size: Size) -> Size | None:
-    """Size of what a block makes of an input of these sides; None if it does not take that."""
-    (found,) = fold(_Sizes().output)(block, Column((size,))).sizes
-    return found
+def type_after(block: Block, input: TensorType) -> TensorType | None:
+    """Type of what a block makes of a map of another size than its own; None if it does not take
+    that. Channels may be others too, where they are positions of such a map.
+    """
+    channels = None if input.channels == block.input.channels else (input.channels,)
+    found = fold(_Sizes().output)(block, Column((input.size,), channels))
+    (type,) = found.types(block.output_type.channels)
+    return type
 
 
 @dataclass(frozen=True, eq=False)

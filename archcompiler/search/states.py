@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, NamedTuple, TypeAlias
 
-from archcompiler.analysis.sizes import Size, size_after
+from archcompiler.analysis.sizes import type_after
 from archcompiler.config.located import Located, merge
 from archcompiler.diagnostics import CompileError, Span
 from archcompiler.ir import Block, TensorType
@@ -46,8 +46,8 @@ class State(NamedTuple):
     """Whether the map has a gradient, which the image has not."""
     positions: bool = False
     """Whether its channels are positions, which nothing may have weights for."""
-    sizes: tuple[Size, ...] = ()
-    """Of the map, for inputs of the sizes that the spec expects to be valid."""
+    others: tuple[TensorType, ...] = ()
+    """What the map is for inputs of the sizes that the spec expects to be valid."""
 
 
 class Move(NamedTuple):
@@ -259,8 +259,9 @@ class _Variant:
         spec = self.loaded.spec
         input = TensorType(*spec.input)
         valid = spec.expect.valid if spec.expect is not None else None
-        sizes = tuple(sides_of(size, input.dims) or () for size in valid or ())
-        self.state = State(input, None, sizes=sizes)
+        sizes = (sides_of(size, input.dims) for size in valid or ())
+        others = tuple(TensorType(input.channels, *size) for size in sizes if size is not None)
+        self.state = State(input, None, others=others)
         stem = parts.stem(input)
         if stem is None:
             return 1
@@ -280,8 +281,8 @@ class _Variant:
             pending = 0
         if not part.passes_through:
             pending = part.output_bytes
-        sizes = tuple(found for size in state.sizes if (found := size_after(block, size)))
-        if len(sizes) < len(state.sizes):
+        others = tuple(found for type in state.others if (found := type_after(block, type)))
+        if len(others) < len(state.others):
             raise Misfit("E320", "the network does not take a size that is expected to be valid")
         self.costs = self.costs.plus(part.costs).plus(Costs(memory=kept))
         self.state = state._replace(
@@ -289,7 +290,7 @@ class _Variant:
             pending=pending,
             gradient=part.gives_gradient,
             positions=part.gives_positions,
-            sizes=sizes,
+            others=others,
         )
 
 

@@ -230,6 +230,7 @@ def test_a_budget_that_nothing_keeps_to(folder: Path) -> None:
          "E201", "4:6"),
         # Some unit has such an option: only that none of the space has it can be told.
         ("[space]\nunit = [{ type = 'basic', groups = 2 }]\n", "E805", "2:27"),
+        ("[space]\nclasses = [0]\n", "E805", "2:12"),
         ("[space]\nstages.each.before = [1]\n[budget]\nmac = 3\n", "E201", "4:1"),
         ("[space]\nstages.each.before = [1]\n[budget]\nmacs = '~3'\n", "E204", "4:8"),
         ("[space]\nstages.each.before = [1]\n[objective]\nminimise = ['time']\n", "E211", "4:13"),

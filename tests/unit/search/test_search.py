@@ -120,14 +120,17 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
             {"channels": 16},
             {"channels": 16},
             input=[3, 4, 4],
+            expect={"valid": [8]},
             blocks={
                 "gram": {"steps": {"dots": {"op": "dot", "from": ["x", "x"]}}},
                 "through": {"steps": {"act": {"op": "act"}}},
+                # Of another size of input only where its channels are positions.
+                "sum": {"steps": {"sums": {"op": "attend", "from": ["x", "x"]}}},
             },
         ),
         {
             "stages.0.unit": ["gram", "basic"],
-            "stages.1.unit": ["gram", "basic", "through"],
+            "stages.1.unit": ["gram", "basic", "through", "sum"],
             "head.type": ["none", "linear"],
         },
         {"objective": {"minimise": ["params"], "maximise": ["macs"]}},
