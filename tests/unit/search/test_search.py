@@ -240,6 +240,24 @@ def test_a_search_is_an_enumeration(name: str, tmp_path: Path) -> None:
     agree(tmp_path, spec, axes, aims)
 
 
+@pytest.mark.parametrize("sign", ["<", "<=", "==", ">=", ">"])
+@pytest.mark.parametrize("aim", ["minimise", "maximise"])
+def test_a_bound_on_either_side_of_an_aim(sign: str, aim: str, tmp_path: Path) -> None:
+    """The best that keeps to it may begin with more units than another, and end with fewer."""
+    spec = tiny_spec({"channels": 16}, {"channels": 16}, {"channels": 16}, unit="basic")
+    axes = {f"stages.{i}.before": counts for i, counts in enumerate(([1, 3], [1, 5], [1, 10]))}
+    (tmp_path / "base.toml").write_text(toml_text(spec), encoding="utf-8")
+    every = enumerated(tmp_path / "base.toml", axes)
+    for name in ("macs", "depth"):
+        values = sorted({costs[QUANTITIES.index(name)] for costs in every.costs.values()})
+        assert len(values) == 8
+        for value in values:
+            space = {"space": axes, "budget": {name: f"{sign} {value}"}, "objective": {aim: [name]}}
+            found = {candidate.costs for candidate in searched(tmp_path, spec, space).candidates()}
+            best = every.front(space)
+            assert found == {c for key, c in every.costs.items() if every.network[key] in best}
+
+
 VALUES: dict[str, list[Any]] = {
     "attention.t": [0, 1, 2],
     "attention.mask": ["local", "hourglass", "eca"],
