@@ -15,13 +15,14 @@ from click.testing import CliRunner
 import archcompiler
 from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.roofline import accelerator, accelerators
-from archcompiler.analysis.step_time import training_seconds
+from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
 from archcompiler.plan.alternatives import alternatives
 from archcompiler.plan.planning import GB, TRAINING_IMAGES, Machines, make_plan, training_images
 from archcompiler.runner.data.validation import divide
 from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.system.memory import size
 
 NETWORK = archcompiler.compile("attention56_cifar")
 COST = network_cost(NETWORK.graph)
@@ -190,6 +191,16 @@ def test_checkpointing_takes_less_and_longer() -> None:
     assert again.peak < plain.peak
     assert again.seconds > plain.seconds
     assert again.peak == plan("cifar_paper", "speed.checkpointing=true", device="h100").peak
+    h100, graph = accelerator("h100"), NETWORK.graph
+    forward = forward_seconds(graph, h100, "half", 64)
+    assert again.seconds - plain.seconds == pytest.approx(forward)
+    settings = ("batch_size=512", "speed.compile=off")
+    all_kept = plan("cifar_paper", *settings, "speed.memory=100%", device="h100")
+    less_kept = plan("cifar_paper", *settings, "speed.memory=40%", device="h100")
+    assert less_kept.again is not None
+    more = again_seconds(less_kept.again, h100, "half", 512)
+    assert 0 < more < forward_seconds(graph, h100, "half", 512)
+    assert less_kept.seconds == pytest.approx(all_kept.seconds + more)
 
 
 def others(recipe: str, *settings: str, device: str) -> dict[str, Any]:
@@ -298,6 +309,46 @@ def test_what_is_printed_of_a_run_and_of_what_it_makes_again() -> None:
     assert rows["run"].endswith("at least: 160,000 steps")
     assert " sgd: 1 average of the gradients\n" in text
     assert "adamw: 2 averages of the gradients" in invoke(*words, "--set", "optimizer=adamw")[1]
+
+
+ROWS = {
+    "weights": "weights",
+    "optimizer": "optimizer",
+    "moving average": "average",
+    "sums": "sums",
+    "images": "images",
+    "activations": "activations",
+    "gradients": "gradients",
+    "passing": "passing",
+}
+"""Rows of a table, and the keys of JSON for them."""
+
+
+def test_the_rows_add_up_to_the_peak() -> None:
+    settings = ("speed.shards=4", "speed.deterministic=true", "ema=0.99", "speed.memory=100%")
+    words = ["attention56_cifar", "--recipe", "cifar_paper", "--device", "a100"]
+    words += [word for setting in settings for word in ("--set", setting)]
+    found = json.loads(invoke(*words, "--format", "json")[1])
+    assert sum(found[f"{key}_bytes"] for key in ROWS.values()) == found["peak_bytes"]
+    text = invoke(*words)[1]
+    for row, key in ROWS.items():
+        assert found[f"{key}_bytes"] > 0
+        amount = re.escape(size(found[f"{key}_bytes"]))
+        assert re.search(rf"^  {row} +{amount}(  |$)", text, re.MULTILINE)
+    assert f"; at most {found['most_images']:,} images at a time do\n" in text
+    assert "\nMemory: maps and gradients as eager PyTorch holds them" in text
+
+
+def test_what_is_only_known_of_a_device() -> None:
+    words = ("attention56_cifar", "--recipe", "cifar_paper")
+    found = json.loads(invoke(*words, "--format", "json")[1])
+    keys = ("device", "device_bytes", "fits", "most_images", "step_seconds", "run_seconds")
+    assert [found[key] for key in keys] == [None] * len(keys)
+    assert (found["precision"], found["strategy"], found["iterations"]) == ("single", None, 160_000)
+    text = invoke(*words)[1]
+    assert text.startswith("attention56_cifar: 64 images a step, float32\n")
+    assert "there are" not in text
+    assert "\nTime: " not in text
 
 
 def test_what_does_not_fit_is_exit_code_1() -> None:
