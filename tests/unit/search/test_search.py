@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from hypothesis import strategies as st
 from shipped import EVERY_SPEC
 from tiny import tiny_spec
 
+import archcompiler
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError
+from archcompiler.search import states
 from archcompiler.search.loading import load_space
 from archcompiler.search.searching import Result, search
 
@@ -146,6 +149,21 @@ SPACES: dict[str, tuple[dict[str, Any], dict[str, list[Any]], dict[str, Any]]] =
         },
         {"objective": {"minimise": ["macs"], "maximise": ["depth"]}},
     ),
+    "other stages as a whole, of which some are none": (
+        TWO,
+        {
+            "stages": [
+                [],
+                5,
+                [{"channels": 16}],
+                [{"channels": 16}, {"channels": 32, "stride": 2}],
+                [{"channels": 16}, {"channels": 30, "unit": "resnext"}],
+                [{"channels": 16, "modules": 1}, {"channels": 16}, {"channels": 8}],
+            ],
+            "stem.channels": [8, 16],
+        },
+        {},
+    ),
     "words that mean another operator": (
         TWO,
         {
@@ -238,6 +256,23 @@ def budgets(every: Enumerated) -> list[dict[str, Any]]:
 def test_a_search_is_an_enumeration(name: str, tmp_path: Path) -> None:
     spec, axes, aims = SPACES[name]
     agree(tmp_path, spec, axes, aims)
+
+
+def test_a_network_of_too_many_operators_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spec = tiny_spec({"channels": 16}, unit="basic")
+    axes = {"stages.0.before": [1, 2, 3], "stages.0.after": [0, 1, 2]}
+    every = [
+        archcompiler.compile(spec, as_settings(dict(zip(axes, values, strict=True))))
+        for values in product(*axes.values())
+    ]
+    counts = [network.graph.root.operator_count for network in every]
+    for most in sorted({*counts}):
+        monkeypatch.setattr(states, "MAX_OPERATORS", most)
+        result = searched(tmp_path, spec, {"space": axes})
+        too_large = result.misfits["E310", "the network is too large"]
+        assert too_large == result.misfits.total() == sum(count > most for count in counts)
 
 
 @pytest.mark.parametrize("sign", ["<", "<=", "==", ">=", ">"])
