@@ -171,6 +171,32 @@ def test_specs_that_are_written_cost_what_was_said(folder: Path) -> None:
     assert [file.name for file in Path("found").iterdir()] == ["space_1.toml"]
 
 
+def test_specs_that_are_written_say_that_they_are_variants(folder: Path) -> None:
+    run("search", "space.toml", "--write", "plain", "--top", "1")
+    plain = tomllib.loads(Path("plain/space_1.toml").read_text(encoding="utf-8"))
+    assert plain.keys().isdisjoint({"title", "description", "class_name"})
+    spec = Path("base.toml").read_text(encoding="utf-8")
+    said = 'title = "A net"\ndescription = "For tests."\nclass_name = "Tiny"\n'
+    Path("base.toml").write_text(said + spec, encoding="utf-8")
+    # What is there already and the same is no hindrance.
+    for _ in range(2):
+        run("search", "space.toml", "--write", "found", "--top", "2")
+    for number in (1, 2):
+        text = Path(f"found/space_{number}.toml").read_text(encoding="utf-8")
+        assert text.startswith(f"# Number {number} of ")
+        found = tomllib.loads(text)
+        assert found["title"] == f"A net, variant {number}"
+        assert found["description"] == "A variant of tiny."
+        network = archcompiler.compile(f"found/space_{number}.toml")
+        assert f"class {found['class_name']}(nn.Module):" in network.source
+        assert found["class_name"] != "Tiny"
+
+
+def test_where_no_folder_can_be_nothing_is_written(folder: Path) -> None:
+    said = run("search", "space.toml", "--write", "base.toml/found", code=2).stderr
+    assert "error[E403]: cannot write `base.toml" in said
+
+
 def test_a_plot_has_a_point_for_each_cost(folder: Path) -> None:
     found = json.loads(run("search", "space.toml", "--format", "json").stdout)["front"]
     names = ("front.svg", "front.pdf", "front.png")

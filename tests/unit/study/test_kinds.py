@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from archcompiler.config.files import Files
+from archcompiler.diagnostics import Source
 from archcompiler.diagnostics.read import MAX_BYTES
 from archcompiler.study.kinds import kind_of
 
@@ -34,6 +35,7 @@ def test_no_more_is_read_than_one_file_may_have(
         ('extends = "attention56"\nclasses = 5\n', "spec"),
         ('extends = "attention56"\nwidth = 5\n', None),
         ('extends = "cifar_paper"\nwidth = 5\n', "recipe"),
+        ('extends = "label_noise"\nseeds = [5]\n', "study"),
         ("epochs = 5\n", "recipe"),
         ("width = 5\n", None),
     ],
@@ -42,3 +44,5 @@ def test_what_a_file_is(tmp_path: Path, text: str, kind: str | None) -> None:
     file = tmp_path / ("mine.json" if text[0] == "{" else "mine.toml")
     file.write_text(text)
     assert kind_of(file) == kind
+    file.unlink()
+    assert kind_of(Source(file.name, text, "json" if text[0] == "{" else "toml", file)) == kind

@@ -11,6 +11,7 @@ from tiny import tiny_toml
 
 from archcompiler import shipped
 from archcompiler.analysis.costs import network_cost
+from archcompiler.diagnostics import CompileError, error
 from archcompiler.study.loading import load_study
 
 STUDY = """\
@@ -69,6 +70,28 @@ def test_a_study_is_every_combination() -> None:
     assert all(cell.loaded.recipe.optimizer.lr == 0.07 for cell in study.cells)
     hashes = {(cell.spec_sha256, cell.recipe_sha256) for cell in study.cells}
     assert len(hashes) == len(study.cells)
+
+
+def test_seeds_are_three_unless_they_are_said() -> None:
+    write(STUDY.replace("seeds = [3, 4]\n", ""))
+    assert [cell.seed for cell in load_study("study.toml").cells] == [0, 1, 2] * 4
+
+
+def test_a_key_of_one_value_may_have_a_list() -> None:
+    write(STUDY.replace('"optimizer.lr" = [0.07]', "data.mean = [[0.5, 0.25, 0.125]]"))
+    study = load_study("study.toml")
+    assert study.axes == ("augment.label_noise",)
+    assert {cell.loaded.recipe.data.mean for cell in study.cells} == {(0.5, 0.25, 0.125)}
+
+
+def test_what_is_wrong_with_a_run_says_which_it_is() -> None:
+    write(STUDY)
+    cell = load_study("study.toml").cells[2]
+    with pytest.raises(CompileError) as caught, cell.located():
+        raise CompileError(error("E709", "too little memory", notes=("so much",)))
+    (said,) = caught.value.diagnostics
+    assert said.span is None
+    assert said.notes == ("so much", "in the run `wide_net-label_noise_0.1-seed_3`")
 
 
 def test_paths_are_from_the_file_that_says_them() -> None:
