@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import statistics
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,17 @@ def test_a_table_has_each_network_with_each_setting(summary: Summary) -> None:
             assert said[column] == ("–" if number is None else f"{100 * number:.2f}"), column
     assert grid.notes[0] == "9 of 12 runs are done, 3 for each row."
     assert grid.notes[-1].startswith("Δ: wide - tiny, seed by seed: ")
+
+
+def test_where_nothing_is_compared_there_is_no_difference(
+    summary: Summary,
+) -> None:
+    Path("study.toml").write_text(STUDY.replace('against = "tiny"\n', ""), encoding="utf-8")
+    cells = load_study("study.toml").cells
+    runs = tuple(replace(run, cell=c) for run, c in zip(summary.runs, cells, strict=True))
+    grid = as_grid(replace(summary, runs=runs))
+    assert [heading.title for heading in grid.headings][-1] == "to"
+    assert not any("Δ" in note for note in grid.notes)
 
 
 def test_files_have_the_same_rows_with_every_digit(summary: Summary) -> None:
