@@ -192,6 +192,14 @@ def test_a_join_of_different_sizes(join: Add | Gate | Concat) -> None:
     assert finding[1].endswith("but gets 8×32×32 and 8×16×16")
 
 
+def test_equal_mistakes_of_one_origin_are_reported_once() -> None:
+    first = Step("a", Add(), (INPUT, "down"), X)
+    second, third = (Step(n, Add(), ("a", "down"), X, origin=("x",)) for n in ("b", "c"))
+    fourth = Step("d", Add(), ("b", "c"), X)
+    wrong = found(block(DOWN, first, second, third, fourth, output="d"))
+    assert [code for code, _ in wrong] == ["E304", "E304"]
+
+
 def test_a_convolution_of_other_channels() -> None:
     conv = Step("conv", Conv(16, 8, 1), (INPUT,), X)
     assert found(block(conv, output="conv")) == [

@@ -59,6 +59,7 @@ def test_every_format_has_the_same_specs(folder: Path) -> None:
     rows = list(csv.DictReader(io.StringIO(run("search", "space.toml", "--format", "csv").stdout)))
     assert [int(row["macs"]) for row in rows] == [each["macs"] for each in found["front"]]
     assert [row["name"] for row in rows] == [f"space_{i}" for i in range(1, len(rows) + 1)]
+    assert [row["name"] for row in rows] == [each["name"] for each in found["front"]]
     assert [row["stages.1.before"] for row in rows] == [
         str(each["set"]["stages.1.before"]) for each in found["front"]
     ]

@@ -105,6 +105,7 @@ def test_a_table_has_each_network_with_each_setting(summary: Summary) -> None:
         for column, number in expected.items():
             assert said[column] == ("–" if number is None else f"{100 * number:.2f}"), column
     assert grid.notes[0] == "9 of 12 runs are done, 3 for each row."
+    assert grid.notes[1] == "mean: best accuracy of a run on its validation images."
     assert grid.notes[-1].startswith("Δ: wide - tiny, seed by seed: ")
 
 
