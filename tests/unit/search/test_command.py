@@ -110,6 +110,7 @@ def test_a_value_of_stages_is_apart_from_that_of_the_whole(folder: Path) -> None
     assert (base["unit"], base["stages.unit"]) == ("basic", "–")
     assert notes[-1].endswith(": stages.unit of stage 1.")
     assert notes[0] == "4 specs like tiny: all compile."
+    assert notes[1].endswith(" beaten by no other (more params).")
 
 
 def test_values_that_make_no_difference_are_said_to(folder: Path) -> None:
@@ -135,6 +136,9 @@ def test_each_stands_for_every_stage_as_a_whole(folder: Path) -> None:
         fronts.append(json.loads(run("search", "space.toml", "--format", "json").stdout))
     assert fronts[0]["specs"] == 4
     assert fronts[0] == fronts[1]
+    base, *rows = table()[0]
+    assert len(rows) == fronts[0]["found"]
+    assert {"stages.0", "stages.1"} < base.keys()
 
 
 def test_the_objectives_are_in_the_order_of_the_text(folder: Path) -> None:
