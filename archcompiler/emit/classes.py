@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
 
+from archcompiler.analysis.sizes import size_after
 from archcompiler.backends.backend import Frame
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.constructor import constructor, reads
@@ -96,7 +98,8 @@ def _shapes(plan: ClassPlan, frame: Frame, strided: bool) -> str:
         return f"(N, {shape(channels, axes)}) to logits (N, num_classes)."
     if plan.has_stride and strided:
         smaller = shape("channels", [f"{axis} / stride" for axis in axes])
-        return f"(N, {shape('in_channels', axes)}) to (N, {smaller}), sizes rounded up."
+        uses = zip(plan.blocks, (use.stride for use in plan.uses), strict=True)
+        return f"(N, {shape('in_channels', axes)}) to (N, {smaller}){rounding(uses)}."
     if all(a == b for a, b in plan.shapes):
         return f"Keeps the shape (N, {shape('channels', axes)})."
     before = "in_channels" if plan.changes_channels else "channels"
@@ -106,6 +109,18 @@ def _shapes(plan: ClassPlan, frame: Frame, strided: bool) -> str:
     if plan.has_stride and len(reduced) == 1:
         sizes, rounded = reduced.pop()
     return f"(N, {shape(before, axes)}) to (N, {shape(width, sizes)}){rounded}."
+
+
+def rounding(blocks: Iterable[tuple[Block, int]]) -> str:
+    """How blocks with these strides make sizes that the strides do not divide, in words."""
+    ways = set()
+    for block, step in blocks:
+        for rest in range(1, step):
+            sides = tuple(side - side % step + step + rest for side in block.input.size)
+            after = size_after(block, sides)
+            up, down = tuple(-(-n // step) for n in sides), tuple(n // step for n in sides)
+            ways.add(" up" if after == up else " down" if after == down else "")
+    return f", sizes rounded{ways.pop() if len(ways) == 1 else ''}"
 
 
 def _reduced(block: Block, axes: tuple[str, ...]) -> tuple[tuple[str, ...], str]:

@@ -16,7 +16,7 @@ from archcompiler.analysis.parameters import parameter_count
 from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import Helper
 from archcompiler.emit.body import Bodies
-from archcompiler.emit.classes import AXES, ClassPrinter
+from archcompiler.emit.classes import AXES, ClassPrinter, rounding
 from archcompiler.emit.constructor import reads
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.emit.stages import StageView, stages_of
@@ -304,6 +304,11 @@ class NetworkView:
     @property
     def has_after(self) -> bool:
         return any(stage.after for stage in self.stages)
+
+    @property
+    def rounding(self) -> str:
+        """How stages make sizes that their strides do not divide, in words."""
+        return rounding((stage.block, stage.stride) for stage in self.stages)
 
     @cached_property
     def attention_defaults(self) -> dict[str, Any]:

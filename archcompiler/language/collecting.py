@@ -11,12 +11,11 @@ from archcompiler.config.located import Located
 from archcompiler.config.problems import kind_of
 from archcompiler.diagnostics import MOST, Diagnostic, Span, error
 from archcompiler.language.expression import (
-    FUNCTIONS,
     Expression,
     ExpressionError,
     parse_expression,
 )
-from archcompiler.language.reserved import MODULE, is_reserved
+from archcompiler.language.reserved import why_reserved
 from archcompiler.language.values import unknown_key
 
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
@@ -59,21 +58,17 @@ class Collector:
             self.problems.append(excess)
             return
         for name, child in node.value.items():
-            if IDENTIFIER.fullmatch(name) and len(name) <= LONGEST and not is_reserved(name):
+            note, help = "it becomes an identifier in the emitted code", None
+            if not IDENTIFIER.fullmatch(name):
+                help = "lower-case letters, digits and `_`, with a letter first"
+            elif len(name) > LONGEST:
+                help = f"at most {LONGEST} characters"
+            elif (why := why_reserved(name)) is not None:
+                note, help = why, f"`{name}_` is free"
+            if help is None:
                 yield name, child
             else:
                 message = f"`{name}` cannot be a name in a block"
-                note = "it becomes an identifier in the emitted code"
-                if not IDENTIFIER.fullmatch(name):
-                    help = "lower-case letters, digits and `_`, with a letter first"
-                elif len(name) > LONGEST:
-                    help = f"at most {LONGEST} characters"
-                else:
-                    help = f"`{name}_` is free"
-                    if name in MODULE:
-                        note = "modules of PyTorch have an attribute of that name"
-                    elif name in FUNCTIONS:
-                        note = "it is a function of expressions"
                 self.say("E205", message, child.span("key"), (note,), help)
 
     def known(self, node: Located, keys: tuple[str, ...], what: str) -> None:

@@ -11,7 +11,7 @@ from archcompiler.language.expression import FUNCTIONS
 EMITTED: Final = frozenset(
     {
         *("self", "device", "dtype", "config", "nn", "torch", "math", "row", "partial", "replace"),
-        *("batch_norms", "checkpoint", "super", "range", "int", "float", NONE),
+        *("batch_norms", "checkpoint", "super", "range", "int", "float"),
     }
 )
 """What the code around them is made of."""
@@ -34,6 +34,14 @@ MODULE: Final = frozenset(
 """Attributes that every module of PyTorch has: a step of such a name would hide one."""
 
 
-def is_reserved(name: str) -> bool:
-    """Whether a name means something in an emitted class, or in an expression."""
-    return keyword.iskeyword(name) or name in FUNCTIONS or name in EMITTED or name in MODULE
+def why_reserved(name: str) -> str | None:
+    """What a name means in an emitted class, or in a spec; None if it is free."""
+    if keyword.iskeyword(name):
+        return "it is a keyword of Python"
+    if name == NONE:
+        return "it stands for nothing where a block is named"
+    if name in FUNCTIONS:
+        return "it is a function of expressions"
+    if name in MODULE:
+        return "modules of PyTorch have an attribute of that name"
+    return "emitted files use it themselves" if name in EMITTED else None

@@ -52,9 +52,10 @@ class Gated(NamedTuple):
 def stride_of(run: Run) -> int | None:
     """The stride with which a run keeps what a unit promises; None if there is none."""
     before, after = run.flow.type(run.entry).size, run.flow.type(run.exit).size
-    for stride in STRIDES:
-        if tuple(-(-side // stride) for side in before) == after:
-            return stride
+    for up in (True, False):
+        for stride in STRIDES:
+            if tuple((side + up * (stride - 1)) // stride for side in before) == after:
+                return stride
     return None
 
 

@@ -62,6 +62,26 @@ def assert_sound(network: CompiledNetwork) -> None:
 UNIT = ["in_channels", "channels", "stride"]
 
 
+@pytest.mark.parametrize(
+    ("conv", "stride", "words"),
+    [
+        (CONV, 2, "sizes rounded up."),
+        ({**CONV, "kernel": 2, "padding": 0}, 2, "sizes rounded down."),
+        # Of 3n + 1 pixels it makes n, and of 3n + 2 one more.
+        ({**CONV, "kernel": 2, "padding": 0}, 3, "sizes rounded."),
+        # No use of it says how.
+        (CONV, 1, "sizes rounded."),
+    ],
+)
+def test_a_docstring_says_how_sizes_come_out(conv: dict[str, Any], stride: int, words: str) -> None:
+    stages = [{"channels": 8, "stride": stride, "unit": "own"}]
+    made = network({"own": {"steps": {"conv": conv}}}, stages=stages)
+    tree = ast.parse(made.source)
+    texts = {n.name: ast.get_docstring(n) for n in tree.body if isinstance(n, ast.ClassDef)}
+    for name in ("Own", "Stage"):
+        assert f"{texts[name]}".endswith(f"W / stride), {words}")
+
+
 def test_words_make_classes_of_their_own() -> None:
     own = {
         "options": {"order": {"default": "conv_first", "choices": ["conv_first", "norm_first"]}},

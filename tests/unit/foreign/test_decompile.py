@@ -169,6 +169,15 @@ def test_a_file_of_onnx(tmp_path: Path) -> None:
     assert [stage["before"] for stage in made.values["stages"]] == [2, 2, 2, 2]
 
 
+def test_units_are_found_where_sizes_are_rounded_down() -> None:
+    texts = []
+    for side in (64, 68):  # pixels, of which the stem makes 16 and 17
+        network = compile("convnext_tiny", [f"input=[3,{side},{side}]"])
+        made = decompiled(dataflow(network.graph), network.name)
+        texts.append(made.text.replace(f"{side}, {side}", "H, W"))
+    assert texts[0] == texts[1]
+
+
 @nightly
 @pytest.mark.parametrize("name", [n for n in (*BACKBONES, *PORTS) if n != "convnext_tiny"])
 def test_a_restated_network(name: str) -> None:

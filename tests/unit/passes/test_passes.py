@@ -258,6 +258,14 @@ def test_a_unit_that_keeps_its_contract() -> None:
     assert net(blocks=steps(conv=CONV)) == []
 
 
+def test_a_unit_may_round_its_sizes_down() -> None:
+    patches = {**CONV, "kernel": 2, "padding": 0}
+    assert net(blocks=steps(conv=patches)) == []
+    assert net(blocks=steps(conv={**CONV, "kernel": 6, "padding": 0})) == [
+        ("E308", "unit `own` gives 8×13×14 for 8×31×33 at stride 2, not 8×16×17", '"own"')
+    ]
+
+
 def test_a_unit_of_another_size_is_the_only_thing_reported() -> None:
     later = [{"channels": 8}, {"channels": 8, "unit": "bottleneck"}]
     twice = {**CONV, "stride": 2}
