@@ -110,8 +110,8 @@ def _promised(block: Block, use: Use) -> str | None:
     x, y, name = block.input, block.output_type, use.definition.name
     if block.kind == UNIT:
         wanted = TensorType(use.c, *(-(-side // use.stride) for side in x.size))
-        pairs = zip(y.size, x.size, wanted.size, strict=True)
-        if y.channels != use.c or any(b not in (a // use.stride, up) for b, a, up in pairs):
+        sides = zip(y.size, x.size, wanted.size, strict=True)
+        if y.channels != use.c or any(b not in (a // use.stride, up) for b, a, up in sides):
             return f"unit `{name}` gives {y} for {x} at stride {use.stride}, not {wanted}"
     if block.kind == MASK:
         pairs = zip((y.channels, *y.size), (x.channels, *x.size), strict=True)

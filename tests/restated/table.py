@@ -11,9 +11,13 @@ from torch import nn
 from restated import attention_keras, attention_ports, attention_resnets, gates, mobile
 from restated.convnext import convnext_tiny
 from restated.densenet import densenet121
+from restated.ghostnet import GhostNet
 from restated.preact import preact110, wrn28_10
 from restated.regnet import regnetx_400mf
+from restated.repvgg import repvgg_a0
+from restated.res2net import res2net50
 from restated.resnet import resnet18, resnet34, resnet50, resnet50d, resnext29_8x64d
+from restated.shufflenet import shufflenet_v2
 from restated.vgg import vgg16_bn
 
 IMAGENET = (3, 224, 224)
@@ -112,6 +116,27 @@ BACKBONES = {
     "densenet121": Restated(densenet121, IMAGENET, 7_978_856, 2_834_161_664, TORCHVISION, "2.834"),
     "convnext_tiny": Restated(
         convnext_tiny, IMAGENET, 28_589_128, 4_455_531_264, TORCHVISION, "4.456"
+    ),
+    "shufflenet_v2": Restated(
+        shufflenet_v2, IMAGENET, 2_278_604, 144_907_992, TORCHVISION, "0.145"
+    ),
+    "ghostnet": Restated(
+        GhostNet,
+        IMAGENET,
+        5_182_508,
+        141_150_512,
+        "the paper's 5.2 M and 141 M",
+        "0.141",
+    ),
+    "res2net50": Restated(
+        res2net50, IMAGENET, 25_699_120, 4_255_166_464, "the paper's 25.70 M, to the unit"
+    ),
+    "repvgg_a0": Restated(
+        repvgg_a0,
+        IMAGENET,
+        9_108_968,
+        1_512_581_120,
+        "timm's 9.11 M in training, to the unit",
     ),
     "regnetx_400mf": Restated(regnetx_400mf, IMAGENET, 5_157_512, 397_677_568, IMGCLSMOB),
     "regnetx_400mf_wide": Restated(
