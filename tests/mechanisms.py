@@ -144,6 +144,36 @@ MECHANISMS = {
             **over_two("first", "second"),
         },
     ),
+    "partial_convolution": Mechanism(
+        mechanisms.PartialConvolution,
+        {
+            "first": {"op": "part", "index": 0, "of": 4},
+            "conv": {"op": "conv", "channels": "c / 4", "kernel": 3},
+            **{f"part{i}": {"op": "part", "from": "x", "index": i, "of": 4} for i in (1, 2, 3)},
+            "all": joined("concat", "conv", "part1", "part2", "part3"),
+            "wide": {"op": "conv", "channels": "2 * c", "kernel": 1},
+            "norm": {"op": "batch_norm"},
+            "relu": {"op": "relu"},
+            "narrow": {"op": "conv", "channels": "c", "kernel": 1},
+            "add": joined("add", "x", "narrow"),
+        },
+    ),
+    "large_kernel": Mechanism(
+        mechanisms.LargeKernel,
+        {
+            "near": {"op": "conv", "channels": "c", "kernel": 5, "groups": "c", "bias": True},
+            "far": {
+                "op": "conv",
+                "channels": "c",
+                "kernel": 7,
+                "groups": "c",
+                "dilation": 3,
+                "bias": True,
+            },
+            "point": {"op": "conv", "channels": "c", "kernel": 1, "bias": True},
+            "weigh": joined("mul", "point", "x"),
+        },
+    ),
     "up_convolution": Mechanism(
         mechanisms.UpConvolution,
         {

@@ -23,6 +23,7 @@ MEANT: Final = ("norm", "act")
 """Names for what the network says under `norm` and `activation`."""
 _FILLED: Final = ("unit", "mask", "attention")
 """Places that cannot be left empty, but for slots that are so by default."""
+_ELSEWHERE: Final = {"stems": "a stem", "heads": "a head", "modules": "an attention module"}
 
 
 class Place(NamedTuple):
@@ -237,6 +238,12 @@ class Naming:
         unit = self.library.glance(rest) if place.kind == "unit" and rest else None
         if unit is not None and "gate" in unit.options and front in self.library.names():
             return f'write `{{ type = "{rest}", gate = "{front}" }}`'
+        if self.library.is_shipped(name):
+            # A block of that name is what the one that comes with the compiler is.
+            (home, *_) = self.library.homes(name)
+            if home == "blocks":
+                return f'a block of your own can have it as a step, `op = "{name}"`'
+            return f"`{name}` is {_ELSEWHERE[home]}; a block of your own has another name"
         fits = IDENTIFIER.fullmatch(name) and find_operator(name) is None
         return f"a block of your own is written under `[blocks.{name if fits else 'NAME'}]`"
 

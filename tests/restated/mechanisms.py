@@ -178,6 +178,36 @@ class SplitAttention(nn.Module):
         return first * splits[0] + second * splits[1]
 
 
+class PartialConvolution(nn.Module):
+    """FasterNet's unit: Chen et al., CVPR 2023 (arXiv 2303.03667), figure 4: 3×3 on a quarter."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.sizes = [c // 4, c - c // 4]
+        self.partial = nn.Conv2d(c // 4, c // 4, 3, padding=1, bias=False)
+        self.wide = nn.Conv2d(c, 2 * c, 1, bias=False)
+        self.norm = nn.BatchNorm2d(2 * c)
+        self.narrow = nn.Conv2d(2 * c, c, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, rest = torch.split(x, self.sizes, dim=1)
+        y = torch.cat([self.partial(first), rest], dim=1)
+        return x + self.narrow(F.relu(self.norm(self.wide(y))))
+
+
+class LargeKernel(nn.Module):
+    """Guo et al., CVMJ 2023 (arXiv 2202.09741), section 3.1: 21×21 by two depthwise ones."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.near = nn.Conv2d(c, c, 5, padding=2, groups=c)
+        self.far = nn.Conv2d(c, c, 7, padding=9, groups=c, dilation=3)
+        self.point = nn.Conv2d(c, c, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.point(self.far(self.near(x))) * x
+
+
 class UpConvolution(nn.Module):
     """A level of U-Net: Ronneberger et al., MICCAI 2015 (arXiv 1505.04597), figure 1.
 

@@ -62,7 +62,7 @@ def trace(
     readers = _Readers([*idioms, *records().values(), *outside], module, dims)
     run = traced(module, inputs, readers.leaves, readers.functions)
     if idioms:
-        reword(run.graph)
+        reword(run.graph, dims)
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     alias: dict[fx.Node, fx.Node] = {}
     for node in run.graph.nodes:

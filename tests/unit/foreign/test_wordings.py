@@ -116,6 +116,15 @@ READ: dict[str, tuple[Words, list[str]]] = {
         halves,
         ["conv", "concat", "take", "take", "sigmoid", "mul"],
     ),
+    "a split into unequal parts": (
+        lambda m, x: x.split([2, 6], 1)[1],
+        ["part", "part", "part", "concat"],
+    ),
+    "a layer on a part": (
+        lambda m, x: torch.cat([torch.relu(x[:, :2]), x[:, 2:]], 1),
+        ["part", "relu", "part", "part", "part", "concat", "concat"],
+    ),
+    "parts off their place": (lambda m, x: x[:, 1:3], ["part", "part", "concat"]),
     "uneven chunks": (lambda m, x: x.split([4, 4], 1)[1].chunk(3, 1)[0], ["part", "part"]),
     "a slice": (lambda m, x: x[:, :4] * x[:, 4:, :, :], ["part", "part", "mul"]),
     "a slice from the end": (lambda m, x: x[:, -2:], ["part"]),

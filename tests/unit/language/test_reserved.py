@@ -1,6 +1,6 @@
 from torch import nn
 
-from archcompiler.language.reserved import MODULE, is_reserved
+from archcompiler.language.reserved import MODULE, why_reserved
 
 
 def test_a_step_cannot_hide_an_attribute_of_a_module() -> None:
@@ -9,4 +9,4 @@ def test_a_step_cannot_hide_an_attribute_of_a_module() -> None:
 
 
 def test_the_names_that_zoo_blocks_have_are_free() -> None:
-    assert not any(map(is_reserved, ("conv1", "norm", "relu", "pool", "gate", "mask", "x1")))
+    assert not any(map(why_reserved, ("conv1", "norm", "relu", "pool", "gate", "mask", "x1")))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from contextlib import suppress
+from math import gcd
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import fx
@@ -29,6 +31,8 @@ SPLITS: Final[dict[object, str]] = {
     torch.tensor_split: "indices_or_sections",
 }
 """Calls that split a map, and what they call the sizes of its parts."""
+MOST: Final = 32
+"""Equal parts that unequal ones are read as."""
 _MAXIMA: Final[tuple[object, ...]] = ("max", torch.max)
 
 
@@ -87,8 +91,22 @@ def _axis(seen: Seen, dim: int) -> Any:
     return next(axis for axis in axes(seen.dims) if dimension(axis, seen.dims) == dim)
 
 
+class Cut(NamedTuple):
+    """So many channels or positions of a map, from one on."""
+
+    x: fx.Node
+    dim: int
+    start: int
+    size: int
+
+
 def of_split(seen: Seen, parts: Any, index: Any) -> Reading | None:
     """A part of a split."""
+    found = _cut_by_split(seen, parts, index)
+    return None if found is None else cut(seen, *found)
+
+
+def _cut_by_split(seen: Seen, parts: Any, index: Any) -> Cut | None:
     if not is_node(parts) or parts.target not in SPLITS or not isinstance(index, int):
         return None
     split_named(SPLITS[parts.target])(Seen(parts, seen.dims), *parts.args, **parts.kwargs)
@@ -97,11 +115,17 @@ def of_split(seen: Seen, parts: Any, index: Any) -> Reading | None:
     dim = _along(seen, x, parts.args[2] if len(parts.args) > 2 else parts.kwargs.get("dim", 0))
     sizes = [part.shape[dim] for part in parts.meta["tensor_meta"]]
     index %= len(sizes)
-    return cut(seen, x, dim, sum(sizes[:index]), sizes[index])
+    return Cut(x, dim, sum(sizes[:index]), sizes[index])
 
 
 def sliced(seen: Seen, x: Any, index: Any) -> Reading | None:
     """`x[:, :k]`."""
+    found = _cut_by_slices(seen, x, index)
+    return cut(seen, *found) if isinstance(found, Cut) else found
+
+
+def _cut_by_slices(seen: Seen, x: Any, index: Any) -> Cut | fx.Node | None:
+    """None for an index of another kind, and the map itself if nothing is cut off."""
     whole = slice(None)
     index = index if isinstance(index, tuple) else (index,)
     rank = len(shape(x))
@@ -126,7 +150,22 @@ def sliced(seen: Seen, x: Any, index: Any) -> Reading | None:
             found.append((dim, start, max(0, stop - start)))
     if len(found) > 1:
         raise UnknownOperation(f"`{seen.node.name}` is cut along {len(found)} axes")
-    return cut(seen, x, *found[0]) if found else x
+    return Cut(x, *found[0]) if found else x
+
+
+def equal_parts(seen: Seen) -> list[Cut]:
+    """The equal parts that channels of a map consist of which are none themselves; else nothing."""
+    found: Cut | fx.Node | None = None
+    with suppress(UnknownOperation):
+        parts, index = seen.node.args
+        found = _cut_by_split(seen, parts, index) or _cut_by_slices(seen, parts, index)
+    if not isinstance(found, Cut) or found.dim != 1 or not found.size:
+        return []
+    x, dim, start, size = found
+    each = gcd(start, size, total := shape(x)[dim])
+    if each == size or total > MOST * each:
+        return []
+    return [Cut(x, dim, at, each) for at in range(start, start + size, each)]
 
 
 def maximum(

@@ -16,9 +16,9 @@ from torch import fx
 from archcompiler.backends.torch.idioms.calls import EXPANDS
 from archcompiler.backends.torch.idioms.factors import learnt
 from archcompiler.backends.torch.idioms.numbers import number, shape
-from archcompiler.backends.torch.idioms.parts import SPLITS
+from archcompiler.backends.torch.idioms.parts import SPLITS, equal_parts
 from archcompiler.backends.torch.idioms.positions import reword_positions
-from archcompiler.backends.torch.reading import is_node
+from archcompiler.backends.torch.reading import Seen, is_node
 from archcompiler.backends.torch.tracer import LINE
 
 _DIFFERENCES: Final = (operator.sub, torch.sub, "sub")
@@ -39,11 +39,13 @@ _BOUNDS: Final = ("clamp_min", torch.clamp_min, "clamp", torch.clamp)
 _TIMES: Final = (operator.mul, torch.mul, "mul")
 
 
-def reword(graph: fx.Graph) -> None:
-    """Say in operators that are known what a graph calculates."""
+def reword(graph: fx.Graph, dims: int) -> None:
+    """Say in operators that are known what a graph calculates, whose maps have so many axes."""
     for node in list(graph.nodes):
         if not shape(node):
             continue
+        if node.target is operator.getitem:
+            _unequal(node, dims)
         if node.target in _CATS:
             _listed(node)
         if node.target in _JOINS:
@@ -117,6 +119,19 @@ def _listed(node: fx.Node) -> None:
     node.args = (listed, *node.args[1:])
     for old in tuples:
         _drop(old)
+
+
+def _unequal(node: fx.Node, dims: int) -> None:
+    """Channels that are several of the equal parts of a map are these, one after another."""
+    like = node.meta["tensor_meta"]
+    with node.graph.inserting_before(node):
+        parts = []
+        for x, _, start, size in equal_parts(Seen(node, dims)):
+            part = like._replace(shape=torch.Size((like.shape[0], size, *like.shape[2:])))
+            index = (slice(None), slice(start, start + size))
+            parts.append(_put(node, operator.getitem, x, index, like=part))
+    if parts:
+        node.target, node.args = torch.cat, (parts, 1)
 
 
 def _sum(node: fx.Node) -> None:
