@@ -114,6 +114,7 @@ def _keeps_shape(block: Block) -> bool:
 def _difference(shown: Block, changing: list[Block]) -> str:
     """What the units that change the shape do besides, and what they lack."""
     words = list(dict.fromkeys(filter(None, map(_shortcut, changing))))
+    words += dict.fromkeys(filter(None, (_added(shown, unit) for unit in changing)))
     words += dict.fromkeys(filter(None, (_absent(shown, unit) for unit in changing)))
     strides = sorted({stride_of(block) for block in changing} - {1})
     if strides:
@@ -121,11 +122,25 @@ def _difference(shown: Block, changing: list[Block]) -> str:
     return f"first of a stage: {', '.join(words)}" if words else ""
 
 
+def _added(shown: Block, unit: Block) -> str:
+    """What a unit has beside the one that is shown, but for the way around it; "" if nothing."""
+    names = {step.name for step in shown.steps} | {*_around(unit)}
+    words = [
+        step_words(step)[0]
+        for step in unit.steps
+        if step.name not in names and not isinstance(step.body, Block)
+        if role_of(step.body) not in ("join", "norm")
+    ]
+    return f"also {' and '.join(dict.fromkeys(words))}" if words else ""
+
+
 def _absent(shown: Block, unit: Block) -> str:
     """What a unit lacks of the one that is shown: `no skip connection`; "" if it has all."""
     names = {step.name for step in unit.steps}
     missing = [step for step in shown.steps if step.name not in names]
     words = ["skip connection"] if skips(shown) and not skips(unit) else []
+    if sum(step.body.kind == "add" for step in missing) > len(words):
+        words.append("sums inside")
     words += [
         "split" if isinstance(step.body, Part) else step_words(step)[0]
         for step in missing
@@ -137,16 +152,7 @@ def _absent(shown: Block, unit: Block) -> str:
 
 def _shortcut(unit: Block) -> str:
     """What stands on the way around a unit: `1×1 projection`; "" if there is no way around."""
-    by: dict[str, tuple[str, ...]] = {INPUT: ()}
-    longest = {INPUT: 0}
-    for step in unit.steps:
-        nearest = min(step.inputs, key=lambda name: len(by[name]))
-        by[step.name] = (*by[nearest], step.name)
-        longest[step.name] = 1 + max(longest[name] for name in step.inputs)
-    around = by[unit.output]
-    if len(around) == longest[unit.output]:
-        return ""
-    steps = map(unit.step, around)
+    steps = map(unit.step, _around(unit))
     words = [
         step_words(step)[0]
         for step in steps
@@ -155,3 +161,14 @@ def _shortcut(unit: Block) -> str:
     if len(words) == 1 and "conv" in words[0].split():
         return words[0].replace("conv", "projection")
     return f"{' and '.join(words)} on the shortcut" if words else ""
+
+
+def _around(unit: Block) -> tuple[str, ...]:
+    """The steps of the shortest way through a unit that the longest one has not."""
+    shortest: dict[str, tuple[str, ...]] = {INPUT: ()}
+    longest: dict[str, tuple[str, ...]] = {INPUT: ()}
+    for step in unit.steps:
+        shortest[step.name] = (*min((shortest[name] for name in step.inputs), key=len), step.name)
+        longest[step.name] = (*max((longest[name] for name in step.inputs), key=len), step.name)
+    passed = {*longest[unit.output]}
+    return tuple(name for name in shortest[unit.output] if name not in passed)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from written_blocks import SQUEEZED
 
+import archcompiler
 from archcompiler import CompiledNetwork
 from archcompiler.figure.contents import module_groups, part_groups, unit_groups
 from archcompiler.figure.diagram import Request, draw
@@ -148,6 +149,22 @@ def test_any_module_and_part_has_a_panel(squeezed: CompiledNetwork) -> None:
 def test_what_a_unit_does_where_the_size_changes_is_said(squeezed: CompiledNetwork) -> None:
     (group,) = unit_groups(Drawing(squeezed))
     assert group.note == "first of a stage: 1×1 projection, stride 2 where the size changes"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("res2net50", "1×1 projection, also avg pool, no sums inside"),
+        ("vgg16_bn", "also max pool"),
+        ("efficientnet_b0", "no skip connection"),
+        ("convnext_tiny", "also 2×2 conv"),
+        ("preact110", "1×1 projection"),
+        ("shufflenet_v2", "3×3 conv and 1×1 conv on the shortcut, no split"),
+    ],
+)
+def test_what_the_first_unit_of_a_stage_has_is_said_where_it_stands(name: str, words: str) -> None:
+    notes = {group.note for group in unit_groups(Drawing(archcompiler.compile(name)))} - {""}
+    assert notes == {f"first of a stage: {words}, stride 2 where the size changes"}
 
 
 def test_the_browser_view_shows_the_inside_of_any_module(squeezed: CompiledNetwork) -> None:

@@ -1,0 +1,52 @@
+"""Networks of papers as specs with blocks of their own: the parameters that are published.
+
+What a paper does that no unit of the zoo does is said in steps here; `docs/blocks.md` has how.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archcompiler
+from archcompiler.analysis.parameters import parameter_count
+from archcompiler.verify import verify
+
+SPECS = Path(__file__).parent / "published"
+EXACT = {
+    # `num_params` of torchvision's weights
+    "mobilenet_v3_large": 5_483_032,
+    "mobilenet_v3_small": 2_542_856,
+    "regnety_400mf": 4_344_144,
+    "squeezenet1_1": 1_235_496,
+    "mnasnet": 4_383_312,
+}
+MILLIONS = {
+    # the tables of the papers
+    "convmixer_768_32": "21.1",
+    "fasternet_t0": "3.9",
+    "inceptionnext_t": "28.1",
+    "van_b0": "4.1",
+    "poolformer_s12": "11.9",
+}
+
+
+def test_every_spec_has_a_count() -> None:
+    assert {path.stem for path in SPECS.iterdir()} == {*EXACT, *MILLIONS}
+
+
+@pytest.mark.parametrize("name", [*EXACT, *MILLIONS])
+def test_parameters(name: str) -> None:
+    network = archcompiler.compile(SPECS / f"{name}.toml")
+    proof = verify(network)
+    assert proof.holds, str(proof)
+    if name in EXACT:
+        assert proof.parameters == EXACT[name]
+    else:
+        assert f"{proof.parameters / 1e6:.1f}" == MILLIONS[name]
+
+
+def test_a_wide_resnet_is_an_option_of_the_unit() -> None:
+    wide = archcompiler.compile("resnet50", ["unit.reduction=2"])
+    assert parameter_count(wide.graph) == 68_883_240
