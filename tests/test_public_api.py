@@ -197,7 +197,6 @@ def test_imports_no_more_than_it_needs(statement: str, tmp_path: Path) -> None:
 UNUSED = (
     "networkx",
     "tree_sitter",
-    "archcompiler.analysis.sizes",
     *("archcompiler.config.settings", "archcompiler.language.checking", "archcompiler.spec.bounds"),
     *("archcompiler.diagnostics.render.text", "archcompiler.syntax.place"),
     *("archcompiler.ops.attend", "archcompiler.ops.blur"),

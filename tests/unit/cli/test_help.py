@@ -74,7 +74,7 @@ def complete(
         (["build", "attention56", "--set", "stages.2.m"], {"stages.2.modules="}),
         (["build", "attention56", "--set", "attention.p"], {"attention.p="}),
         (["build", "attention56", "--set", "attention.mask.sk"], {"attention.mask.skip="}),
-        (["build", "tiny.toml", "--set", "unit=re"], {"unit=resnext"}),
+        (["build", "tiny.toml", "--set", "unit=res"], {"unit=res2net", "unit=resnext"}),
         (
             ["build", "tiny.toml", "--set", "attention.mask=s"],
             {"attention.mask=se", "attention.mask=simam"},
