@@ -5,8 +5,7 @@ Told at the smallest text to blame, all at once, and before the block is used wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
 
 from archcompiler.config.located import Located, meant_as
 from archcompiler.config.path import SpecPath
@@ -14,7 +13,8 @@ from archcompiler.config.problems import kind_of
 from archcompiler.config.wording import Wording
 from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.language.collecting import columns
-from archcompiler.language.definition import NONE, WIRING, Definition, Option, Rule
+from archcompiler.language.definition import WIRING, Definition, Option, Rule
+from archcompiler.language.elsewhere import KEYS, OPERATORS
 from archcompiler.language.ending import circular, endless, endless_slot
 from archcompiler.language.expression import (
     Expression,
@@ -41,20 +41,6 @@ from archcompiler.language.values import (
 from archcompiler.ops import Operator
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.registry import operator_names
-
-_PARTS: Final = "`part` gives a part of the channels, one step for each"
-ELSEWHERE: Final = {
-    NONE: "an operator that does nothing is `identity`",
-    "cat": "to put maps side by side is `concat`",
-    "chunk": _PARTS,
-    "conv_transpose": "`interpolate`, and a `conv` after it, make maps larger",
-    "permute": "`transpose` swaps height and width",
-    "pixel_shuffle": "`interpolate`, and a `conv` after it, make maps larger",
-    "split": _PARTS,
-    "sub": "a difference is `scale` with `factor = -1`, and `add`",
-    "sum": 'of several maps it is `add`, along an axis `reduce` with `how = "sum"`',
-}
-"""What is said of operators that frameworks call so."""
 
 
 def check_block(
@@ -151,9 +137,11 @@ class _Check:
         if slot is not None and slot.type == "slot":
             yield from self._offers(node, rule, slot)
         elif rule.op in MEANT:
+            yield from self._unrepeated(node, f"`{rule.op}`")
             home = {"norm": "norm", "act": "activation"}[rule.op]
             for child in _arguments(node):
-                help = f"what it is for all blocks is written under `{home}` at the top"
+                what = f"what it is for all blocks is written under `{home}` at the top"
+                help = KEYS.get(str(child.path[-1]), what)
                 yield unknown_key(child, self.wording.table(node.path), WIRING, help)
             yield from self._single(node, rule, f"`{rule.op}`")
         else:
@@ -183,7 +171,7 @@ class _Check:
     def _unknown(self, op: Located, name: str) -> Diagnostic:
         slots = self.definition.slots
         known = (*operator_names(), *self.library.names(), *MEANT, *slots)
-        help = ELSEWHERE.get(name)
+        help = OPERATORS.get(name)
         notes: tuple[str, ...] = ()
         if help is None and (guess := meant(name, known)):
             help = f"did you mean `{guess}`?"
@@ -201,10 +189,7 @@ class _Check:
     def _operator(
         self, node: Located, rule: Rule, operator: type[Operator]
     ) -> Iterator[Diagnostic]:
-        repeat = node.child("repeat")
-        if repeat is not None:
-            message = f"only a block can be repeated, and `{rule.op}` is an operator"
-            yield error("E221", message, repeat.span("key"))
+        yield from self._unrepeated(node, f"`{rule.op}`")
         wrong = wrong_inputs(operator, len(rule.inputs))
         if wrong is not None:
             yield error("E221", wrong, self._wires(node))
@@ -212,7 +197,7 @@ class _Check:
         for child in _arguments(node):
             argument = known.get(str(child.path[-1]))
             if argument is None:
-                yield unknown_key(child, self.wording.table(node.path), {*known, *WIRING})
+                yield self._unknown_key(child, node, {*known, *WIRING})
             else:
                 yield from self.texts.value(child, argument)
         yield from self._missing(node, known)
@@ -228,14 +213,23 @@ class _Check:
             elif name in self.library.unreadable(definition):
                 continue
             elif option is None:
-                known = {*definition.options, *WIRING, *CALL}
-                yield unknown_key(child, self.wording.table(node.path), known)
+                yield self._unknown_key(child, node, {*definition.options, *WIRING, *CALL})
             elif option.type == "slot":
                 if not (isinstance(child.value, str) and child.value in self.definition.slots):
                     yield from self.naming.check(child, slot_place(definition, option))
             else:
                 yield from self.texts.value(child, option)
         yield from self._missing(node, definition.options)
+
+    def _unrepeated(self, node: Located, what: str) -> Iterator[Diagnostic]:
+        repeat = node.child("repeat")
+        if repeat is not None:
+            message = f"only a block can be repeated, and {what} is an operator"
+            yield error("E221", message, repeat.span("key"))
+
+    def _unknown_key(self, child: Located, step: Located, known: Collection[str]) -> Diagnostic:
+        help = KEYS.get(str(child.path[-1]))
+        return unknown_key(child, self.wording.table(step.path), known, help)
 
     def _missing(
         self, node: Located, rules: Mapping[str, Argument] | Mapping[str, Option]

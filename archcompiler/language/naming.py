@@ -13,6 +13,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.language.collecting import IDENTIFIER
 from archcompiler.language.definition import NONE, Definition, Option
+from archcompiler.language.elsewhere import OPERATORS
 from archcompiler.language.library import Home, Library
 from archcompiler.language.values import is_of, missing_key, unknown_key, wrong_value
 from archcompiler.ops import Operator
@@ -215,14 +216,18 @@ class Naming:
     def unknown(self, node: Located, written: Located, name: str, place: Place) -> Diagnostic:
         """E211 for a name that nothing has, with what can be written instead."""
         names = self.names(place)
-        guess = meant(name, names if place.kind != "unit" else self.library.names("blocks"))
-        notes = () if guess else (f"known: {', '.join(names)}",)
+        near = names if place.kind != "unit" else self.library.names()
+        foreign = place.operators and place.kind != "norm" and name != NONE
+        help = OPERATORS.get(name) if foreign else None
+        if help is None and (guess := meant(name, near)):
+            help = f"did you mean `{guess}`?"
+        notes = (f"known: {', '.join(names)}",) if help is None and names else ()
         return error(
             "E211",
             f"{self.wording.table(node.path)} has no type `{name}`",
             written.span(),
             notes=(*notes, *self.library.missing()),
-            help=f"did you mean `{guess}`?" if guess else self._instead(name, place),
+            help=help or self._instead(name, place),
         )
 
     def _instead(self, name: str, place: Place) -> str | None:

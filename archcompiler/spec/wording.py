@@ -73,6 +73,8 @@ def _instead(before: tuple[str | int, ...], key: str, value: Any) -> str | None:
             return "there is one `head`; a block under `[blocks.NAME]` can be one of several parts"
         case _, "masks":
             return "a module has one `mask`; a block under `[blocks.NAME]` can join several"
+        case ("stages", _), "blocks" | "count" | "layers" | "num_blocks" | "repeats" | "units":
+            return "how many units a stage has is its `before`"
         case (*_, "mask"), "structure":
             return _structure(value)
         case () | ("stages", _), _ if key in _attention_options():
