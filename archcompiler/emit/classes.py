@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from textwrap import wrap
 from typing import Any
 
-from archcompiler.analysis.sizes import size_after
+from archcompiler.analysis.sizes import type_after
 from archcompiler.backends.backend import Frame
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.constructor import constructor, reads
@@ -117,7 +117,8 @@ def rounding(blocks: Iterable[tuple[Block, int]]) -> str:
     for block, step in blocks:
         for rest in range(1, step):
             sides = tuple(side - side % step + step + rest for side in block.input.size)
-            after = size_after(block, sides)
+            found = type_after(block, TensorType(block.input.channels, *sides))
+            after = None if found is None else found.size
             up, down = tuple(-(-n // step) for n in sides), tuple(n // step for n in sides)
             ways.add(" up" if after == up else " down" if after == down else "")
     return f", sizes rounded{ways.pop() if len(ways) == 1 else ''}"
