@@ -19,12 +19,14 @@ from torch import Tensor, fx, nn
 
 from archcompiler.backends.reading import Part, UnknownOperation
 from archcompiler.backends.record import Helper, helpers
+from archcompiler.backends.torch.idioms.numbers import is_fixed
 from archcompiler.backends.torch.idioms.wording import reword
 from archcompiler.backends.torch.reading import Reading, Seen, arguments, is_size, map_type
 from archcompiler.backends.torch.record import Reader, TorchOp
+from archcompiler.backends.torch.running import VALUE
 from archcompiler.backends.torch.stored import TENSORS, Stored, stored
 from archcompiler.backends.torch.table import records
-from archcompiler.backends.torch.tracer import LINE, VALUE, traced
+from archcompiler.backends.torch.tracer import LINE, traced
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 
@@ -60,7 +62,8 @@ def trace(
     dims = inputs[0].dims
     idioms = tuple(idioms)
     readers = _Readers([*idioms, *records().values(), *outside], module, dims)
-    run = traced(module, inputs, readers.leaves, readers.functions)
+    known = is_fixed if idioms else None
+    run = traced(module, inputs, readers.leaves, readers.functions, known)
     if idioms:
         reword(run.graph, dims)
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
@@ -226,8 +229,8 @@ class _Readers:
         for reader in self._by_target.get(target, ()):
             try:
                 read = reader.read(*first, *node.args, **given)
-            except TypeError as exc:
-                raise UnknownOperation(f"`{node.name}`: {exc}") from None
+            except TypeError:
+                raise UnknownOperation(f"`{_written(node)}` has other arguments") from None
             if read is not None:
                 return read
         if node.op == "call_module":

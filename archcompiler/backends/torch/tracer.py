@@ -6,7 +6,8 @@ import inspect
 import io
 import operator
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
 from itertools import chain
 from pathlib import Path
@@ -14,15 +15,15 @@ from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.passes.shape_prop import ShapeProp
+from torch.fx.proxy import TraceError
 
 from archcompiler.backends.reading import UnknownOperation, said_by
+from archcompiler.backends.torch.running import Ahead, Run
 from archcompiler.ir import TensorType
 
 LINE: Final = "line"
 """The `meta` of a node that has its `Line`."""
-VALUE: Final = "value"
-"""The `meta` of a node that is a number or several, and no tensor: what it comes to."""
+_PACKAGE: Final = str(Path(__file__).parents[2])
 _PASSED: Final = tuple(str(Path(module.__file__ or "").parent) for module in (torch, fx))
 """Folders of frames that are never whom a call is by."""
 
@@ -44,30 +45,43 @@ class Line(NamedTuple):
     number: int
 
 
+class Submodule(str):
+    """The name of a submodule, which is not that of a method: `norm`, `expand`."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Submodule) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash((Submodule, str(self)))
+
+
 def traced(
     module: nn.Module,
     inputs: tuple[TensorType, ...],
     leaves: set[type],
     functions: tuple[Callable[..., Any], ...],
+    fixed: Callable[[fx.Node], bool] | None = None,
 ) -> fx.GraphModule:
     """The module as torch.fx sees it, with the shapes of all tensors.
 
-    Calls of `leaves` and of `functions` are kept whole. What is such a graph already is taken as it
-    is, but that a map which is changed in place is read as what it was changed to. Raises
+    Calls of `leaves` and of `functions` are kept whole. Python may calculate with numbers that are
+    `fixed`, and decide by them: as they are at this size. What is such a graph already is taken as
+    it is, but that a map which is changed in place is read as what it was changed to. Raises
     UnknownOperation for a module that cannot be traced or cannot run.
     """
-    tracer = _Tracer(leaves, functions)
     weight = next(chain(module.parameters(), module.buffers()), None)
     device = None if weight is None else weight.device
+    images = [torch.empty(1, x.channels, *x.size, device=device) for x in inputs]
+    tracer = _Tracer(leaves, functions, images, fixed)
+    run: Run | None = None
     try:
         if isinstance(module, fx.GraphModule):
             graph_module = module
         else:
-            fixed = _defaults(module, len(inputs))
-            graph_module = fx.GraphModule(module, tracer.trace(module, fixed or None))
-        images = (torch.empty(1, x.channels, *x.size, device=device) for x in inputs)
+            options = _defaults(module, len(inputs))
+            graph_module = fx.GraphModule(module, tracer.trace(module, options or None))
         with redirect_stderr(io.StringIO()):  # where ShapeProp would print a traceback
-            run = _Run(graph_module)
+            run = Run(graph_module)
             run.propagate(*images)
     except (KeyboardInterrupt, UnknownOperation):
         raise
@@ -76,19 +90,53 @@ def traced(
         exc: BaseException = raised
         while exc.__cause__ is not None:
             exc = exc.__cause__  # which torch.fx says less clearly
-        raise UnknownOperation(f"cannot be traced: {said_by(exc)}") from raised
+        line = _line(raised, run or tracer.ahead)
+        where = "" if line is None else f" at {Path(line.file).name}:{line.number}"
+        raise UnknownOperation(f"cannot be traced{where}: {said_by(exc)}") from raised
     for reader, source, changed in run.stale:
         reader.replace_input_with(source, changed)
     for node in graph_module.graph.nodes:
+        if node.op == "call_module":
+            node.target = Submodule(node.target)
         node.target = _IN_PLACE.get(node.target, node.target)
     return graph_module
 
 
-class _Proxy(fx.Proxy):
-    """Notes that `y += x` changes y, which another name stands for too.
+def _line(raised: BaseException, run: Run | None) -> Line | None:
+    """Where what runs was called, or the last line of whoever wrote the module."""
+    if run is not None and run.at is not None:
+        line: Line | None = run.at.meta.get(LINE)
+        return line
+    frames = traceback.extract_tb(raised.__traceback__)
+    own = [f for f in frames if not f.filename.startswith((*_PASSED, _PACKAGE))]
+    last = own[-1] if own else None
+    return None if last is None or last.lineno is None else Line(last.filename, last.lineno)
 
-    To torch.fx it is `y = y + x`.
+
+class _Proxy(fx.Proxy):
+    """A value of the trace.
+
+    `y += x` changes y, which another name stands for too; to torch.fx it is `y = y + x`.
     """
+
+    tracer: _Tracer
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """What `isinstance` is asked for: a tensor, a tuple, a number."""
+        return self.tracer.class_of(self)
+
+    def __int__(self) -> int:
+        return int(self.tracer.number(self))
+
+    def __index__(self) -> int:
+        return operator.index(self.tracer.number(self))
+
+    def __float__(self) -> float:
+        return float(self.tracer.number(self))
+
+    def __len__(self) -> int:
+        return len(self.tracer.several(self))
 
 
 def _changing(function: Callable[..., Any]) -> Callable[[_Proxy, Any], fx.Proxy]:
@@ -102,56 +150,6 @@ for _changed in _IN_PLACE:
     setattr(_Proxy, f"__{_changed.__name__}__", _changing(_changed))
 
 
-class _Change(NamedTuple):
-    """The last operator that has changed a tensor in place."""
-
-    by: fx.Node
-    result: Tensor
-
-
-class _Run(ShapeProp):
-    """Notes the shapes of tensors, the numbers that are read of them, and what changes in place."""
-
-    def __init__(self, module: fx.GraphModule) -> None:
-        super().__init__(module)
-        self.stale: list[tuple[fx.Node, fx.Node, fx.Node]] = []
-        """Who reads what after it has been changed, and by whom."""
-        self._versions: dict[fx.Node, int] = {}
-        """Of each tensor, as it was made."""
-        self._changes: dict[int, _Change] = {}
-        """By the storage."""
-
-    def run_node(self, n: fx.Node) -> Any:
-        read = {x: v for x in n.all_input_nodes if isinstance(v := self.env[x], Tensor)}
-        for source, value in read.items():
-            if value._version != self._versions[source]:
-                self.stale.append((n, source, self._changed(n, source, value)))
-        before = {source: value._version for source, value in read.items()}
-        result = super().run_node(n)
-        for source, value in read.items():
-            if value._version != before[source]:
-                self._changes[_storage(value)] = _Change(n, result)
-        if isinstance(result, Tensor):
-            self._versions[n] = result._version
-        elif n.op != "output" and isinstance(result, int | float | torch.Size):
-            n.meta[VALUE] = result
-        return result
-
-    def _changed(self, reader: fx.Node, source: fx.Node, value: Tensor) -> fx.Node:
-        """What a tensor was changed to. Raises UnknownOperation where a part of it was changed."""
-        change = self._changes[_storage(value)]
-        if change.result is not value:
-            what = f"`{reader.name}` reads `{source.name}`"
-            raise UnknownOperation(
-                f"{what}, of which `{change.by.name}` has changed a view in place"
-            )
-        return change.by
-
-
-def _storage(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
-
-
 def _defaults(module: nn.Module, inputs: int) -> dict[str, Any]:
     """What a module takes beyond its inputs, as it takes it where nobody says it."""
     parameters = list(inspect.signature(module.forward).parameters.values())[inputs:]
@@ -163,11 +161,88 @@ def _defaults(module: nn.Module, inputs: int) -> dict[str, Any]:
 
 
 class _Tracer(fx.Tracer):
-    """Keeps the helpers of emitted files whole, and notes lines."""
+    """Keeps the helpers of emitted files whole, notes lines, and knows sizes."""
 
-    def __init__(self, leaves: set[type], functions: tuple[Callable[..., Any], ...]) -> None:
+    def __init__(
+        self,
+        leaves: set[type],
+        functions: tuple[Callable[..., Any], ...],
+        images: Sequence[Tensor],
+        fixed: Callable[[fx.Node], bool] | None,
+    ) -> None:
         super().__init__(autowrap_functions=functions)
         self._leaves = leaves
+        self._images = images
+        self._fixed = fixed
+        self.ahead: Ahead | None = None
+        self._is_running = False
+
+    def _value(self, obj: fx.Proxy) -> Any:
+        """What a proxy comes to; None if nobody may know."""
+        if self._fixed is None:
+            return None
+        if self.ahead is None:
+            self.ahead = Ahead(self.root, self.graph, self._images)
+        self._is_running = True
+        try:
+            return self.ahead.value(obj.node)
+        finally:
+            self._is_running = False
+
+    def _number(self, obj: fx.Proxy) -> Any:
+        """A number that is the same for any images; None for anything else."""
+        value = self._value(obj)
+        if self._fixed is None or not isinstance(value, int | float):
+            return None
+        return value if self._fixed(obj.node) else None
+
+    def number(self, obj: fx.Proxy) -> Any:
+        """Such a number. Raises TraceError."""
+        value = self._number(obj)
+        if value is None:
+            raise TraceError("a number is made of what is no size of a map")
+        return value
+
+    def several(self, obj: fx.Proxy) -> tuple[Any, ...] | list[Any]:
+        """Parts or sizes, whose number is known. Raises TraceError."""
+        value = self._value(obj)
+        if not isinstance(value, tuple | list):
+            raise TraceError("the length of what is no tuple")
+        return value
+
+    def class_of(self, obj: fx.Proxy) -> type:
+        """The class of what a proxy comes to; its own where nobody may know."""
+        return type(obj) if self._fixed is None or self._is_running else type(self._value(obj))
+
+    def create_arg(self, a: Any) -> Any:
+        return a.node if issubclass(type(a), fx.Proxy) else super().create_arg(a)
+
+    def to_bool(self, obj: fx.Proxy) -> bool:
+        value = self._number(obj)
+        return super().to_bool(obj) if value is None else bool(value)
+
+    def iter(self, obj: fx.Proxy) -> Iterator[Any]:
+        value = self._value(obj)
+        if not isinstance(value, tuple | list):
+            return super().iter(obj)
+        return (obj[i] for i in range(len(value)))  # type: ignore[index]
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """What a module has; a proxy of a parameter, but for what runs ahead."""
+        if self._is_running:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """A call of a submodule; one that is made for a call and has no tensors is its forward."""
+        if self._is_running:
+            return forward(*args, **kwargs)
+        known = any(m is own for own in self.root.modules())
+        if known or self._fixed is None:
+            return super().call_module(m, forward, args, kwargs)
+        if any(True for _ in chain(m.parameters(), m.buffers())):
+            raise TraceError(f"a {type(m).__name__} is called that is no submodule")
+        return forward(*args, **kwargs)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return type(m) in self._leaves or super().is_leaf_module(m, module_qualified_name)

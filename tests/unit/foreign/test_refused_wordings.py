@@ -149,7 +149,7 @@ REFUSED: dict[str, tuple[Words, str]] = {
         "`matmul.*` is no operator",
     ),
     "a softmax of a stack": (
-        lambda m, x: (torch.stack([x, m.conv(x)], 1).softmax(1)).sum(1),
+        lambda m, x: (torch.stack([x, m.conv(x)], 1).softmax(1)).amax(1),
         "an axis of their own",
     ),
     "a sum along another axis of a stack": (

@@ -34,6 +34,7 @@ class Written(nn.Module):
         self.rows = nn.AdaptiveAvgPool2d((None, 1))
         self.one = nn.AdaptiveMaxPool2d((1, None))
         self.fc = nn.Linear(8, 5)
+        self.narrow = nn.Linear(5, 8, bias=False)
         self.along = nn.Conv1d(1, 1, 3, padding=1, bias=False)
         self.biased = nn.Conv1d(1, 1, 3, padding=1)
         self.softmax = nn.Softmax(dim=-1)
@@ -60,6 +61,18 @@ def written(words: Words) -> Written:
 
 def read(module: nn.Module, input: TensorType = INPUT) -> nx.MultiDiGraph[str]:
     return trace(module, input, idioms=IDIOMS)
+
+
+def kinds_of(words: Words, input: TensorType = INPUT) -> list[str]:
+    """The operators that are read of a network, and compute the same of three images."""
+    module = written(words)
+    graph = read(module, input)
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(3, input.channels, *input.size, generator=generator)
+    with torch.no_grad():
+        found, theirs = computed(graph, module.state_dict(), x), module(x)
+    torch.testing.assert_close(found.flatten(1), theirs.flatten(1))
+    return [data["label"][0] for _, data in graph.nodes(data=True)][1:]
 
 
 def computed(graph: nx.MultiDiGraph[str], state: dict[str, Tensor], x: Tensor) -> Tensor:

@@ -14,9 +14,11 @@ from archcompiler.backends.torch.idioms import (
     axes,
     factors,
     functions,
+    last,
     parts,
     positions,
     rows,
+    stacks,
     views,
 )
 from archcompiler.backends.torch.record import Reader, TorchOp
@@ -24,7 +26,8 @@ from archcompiler.backends.torch.record import Reader, TorchOp
 
 def _readers() -> Iterable[Reader]:
     return chain.from_iterable(
-        module.readers() for module in (factors, parts, axes, views, rows, positions, functions)
+        module.readers()
+        for module in (factors, parts, axes, views, rows, positions, last, stacks, functions)
     )
 
 

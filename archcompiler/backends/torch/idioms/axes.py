@@ -121,7 +121,13 @@ def copy(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
     return x
 
 
+def data(seen: Seen, x: Any, name: str) -> Reading | None:
+    """`x.data`, whose shape is read."""
+    return PART if name == "data" and is_node(x) and shape(x) else None
+
+
 def readers() -> Iterable[Reader]:
+    yield Reader(getattr, data)
     for target in (*PERMUTES, *SWAPS, *MOVES):
         yield Reader(target, permute)
     yield Reader(nn.LayerNorm, layer_norm)

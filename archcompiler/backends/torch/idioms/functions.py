@@ -10,17 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 from torch.nn.modules.conv import _ConvTransposeNd
+from torch.nn.modules.instancenorm import _InstanceNorm
 
 from archcompiler.backends.reading import UnknownOperation, sides
 from archcompiler.backends.torch.ops.conv_transpose import transposed
 from archcompiler.backends.torch.reading import Reading, Seen
 from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.stored import keep
-from archcompiler.ops.activation import Prelu
+from archcompiler.ops.activation import Prelu, Relu, Relu6
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.conv_transpose import ConvTranspose
 from archcompiler.ops.linear import Linear
-from archcompiler.ops.norm import BatchNorm, GroupNorm
+from archcompiler.ops.norm import BatchNorm, GroupNorm, SpatialNorm
 from archcompiler.ops.reduce import How, Reduce
 from archcompiler.ops.regularise import Dropout
 from archcompiler.ops.resize import Interpolate, InterpolationMode
@@ -177,8 +178,8 @@ def over_positions(how: How) -> Callable[..., Reading | None]:
 
     def read(seen: Seen, x: fx.Node, dim: Any = None, keepdim: bool = False) -> Reading | None:
         rank = seen.dims + 2
-        numbers = dim if isinstance(dim, tuple | list) else ()
-        whole = tuple(sorted(number % rank for number in numbers)) == seen.axes
+        numbers = dim if isinstance(dim, tuple | list) else (dim,)
+        whole = None not in numbers and tuple(sorted(n % rank for n in numbers)) == seen.axes
         return (Reduce(how, "positions"), [x]) if whole and not keepdim else None
 
     return read
@@ -193,12 +194,38 @@ def dropout(
     return Dropout(p), [input]
 
 
+def dropout_of_channels(seen: Seen, module: Any, input: fx.Node) -> Reading | None:
+    """Of maps of one pixel, whose elements are their channels."""
+    one = not seen.is_flat(input) and seen.type_of(input).pixels == 1
+    return (Dropout(module.p), [input]) if one else None
+
+
+def instance_norm(seen: Seen, module: _InstanceNorm, input: fx.Node) -> Reading:
+    """A group norm with a group for each channel."""
+    if module.track_running_stats:
+        raise UnknownOperation(f"an instance norm with running statistics: {module}")
+    if not module.affine:
+        return SpatialNorm(module.eps), [input]
+    return GroupNorm(module.num_features, module.num_features, module.eps), [input]
+
+
+def clamp(seen: Seen, input: fx.Node, min: Any = None, max: Any = None) -> Reading:
+    """ReLU and ReLU6 by their ends."""
+    if min != 0 or max not in (None, 6):
+        raise UnknownOperation(f"`{seen.node.name}` clamps to [{min}, {max}]")
+    return (Relu() if max is None else Relu6()), [input]
+
+
 def readers() -> Iterable[Reader]:
     for function in (F.conv1d, F.conv2d, F.conv3d):
         yield Reader(function, conv)
     for dims in (1, 2, 3):
         yield Reader(getattr(F, f"conv_transpose{dims}d"), conv_transpose)
         yield Reader(getattr(nn, f"ConvTranspose{dims}d"), to_size)
+        yield Reader(getattr(nn, f"Dropout{dims}d"), dropout_of_channels)
+        yield Reader(getattr(nn, f"InstanceNorm{dims}d"), instance_norm)
+    for target in ("clamp", "clamp_", torch.clamp, "clip", torch.clip):
+        yield Reader(target, clamp)
     yield Reader(F.linear, linear)
     yield Reader(F.batch_norm, batch_norm)
     yield Reader(F.group_norm, group_norm)
@@ -213,6 +240,8 @@ def readers() -> Iterable[Reader]:
         (torch.mean, "mean"),
         ("amax", "max"),
         (torch.amax, "max"),
+        ("sum", "sum"),
+        (torch.sum, "sum"),
     )
     for reduction, how in reductions:
         yield Reader(reduction, over_positions(how))

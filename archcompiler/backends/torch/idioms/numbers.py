@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any, Final
@@ -9,12 +10,19 @@ from typing import Any, Final
 from torch import fx
 
 from archcompiler.backends.torch.reading import is_node
+from archcompiler.backends.torch.running import VALUE
 from archcompiler.backends.torch.stored import stored
-from archcompiler.backends.torch.tracer import VALUE
 
 _ARITHMETIC: Final = frozenset(
-    {operator.add, operator.sub, operator.mul, operator.floordiv, operator.neg}
+    {
+        *(operator.add, operator.sub, operator.mul, operator.neg),
+        *(operator.floordiv, operator.truediv, operator.mod, operator.pow),
+        *(operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne),
+    }
 )
+_FUNCTIONS: Final = frozenset(f for f in vars(math).values() if callable(f))
+_SAME: Final = frozenset({operator.eq, operator.ne})
+_RANKS: Final = ("dim", "ndimension")
 
 
 def shape(node: Any) -> tuple[int, ...]:
@@ -53,6 +61,14 @@ def _sides(node: Any) -> tuple[fx.Node, Sequence[int]] | None:
     return None
 
 
+def sides(node: Any) -> tuple[int, ...] | None:
+    """Sides of a map, several at once; None for anything else."""
+    found = _sides(node)
+    if found is None or 0 in found[1] or not has_images(found[0]):
+        return None
+    return tuple(shape(found[0])[dim] for dim in found[1])
+
+
 def _ends(part: slice[Any, Any, Any]) -> tuple[Any, Any, Any]:
     return part.start, part.stop, part.step
 
@@ -84,19 +100,36 @@ def has_images(tensor: fx.Node) -> bool:
 def number(value: Any) -> int | None:
     """A whole number that is the same for any batch; None for anything else."""
     if is_node(value):
-        value = value.meta.get(VALUE) if _is_fixed(value) else None
+        value = value.meta.get(VALUE) if is_fixed(value) else None
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _is_fixed(value: Any) -> bool:
+def scalar(value: Any) -> Any:
+    """A number that a node is for any batch, or what it is else."""
+    return value.meta.get(VALUE, value) if is_node(value) and is_fixed(value) else value
+
+
+def is_fixed(value: Any) -> bool:
+    """Whether a number, or the answer to a comparison of sizes, is the same for any batch."""
     if not is_node(value):
-        return isinstance(value, int)
-    if value.target in _ARITHMETIC:
-        return not value.kwargs and all(map(_is_fixed, value.args))
+        return isinstance(value, int | float)
+    if value.target in _RANKS or (value.target is getattr and value.args[1] == "ndim"):
+        return bool(shape(value.args[0]))
+    if value.target in _SAME and (ends := [_sides(x) for x in value.args]) and None not in ends:
+        return _alike(*ends)
+    if value.target in _ARITHMETIC or value.target in _FUNCTIONS:
+        return not value.kwargs and all(map(is_fixed, value.args))
     side = _side(value)
     if side is None:
         return False
     return stored(side[0]) is not None or (side[1] != 0 and has_images(side[0]))
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two shapes, or the same part of them, have the images in the same place."""
+    (x, own), (y, others) = a, b
+    places = [[i for i, dim in enumerate(dims) if dim == 0] for dims in (own, others)]
+    return has_images(x) and has_images(y) and places[0] == places[1]
 
 
 def images(node: fx.Node, sizes: Sequence[Any]) -> tuple[int, ...] | None:

@@ -177,8 +177,8 @@ def maximum(
         return Maximum(), [x, other]
     if not isinstance(dim, int):
         raise UnknownOperation(f"`{seen.node.name}` is one number for all images")
-    _along(seen, x, dim)
-    if not keepdim:
+    axis = _along(seen, x, dim)
+    if not keepdim and (seen.dims, axis) != (1, 2):
         raise UnknownOperation(f"`{seen.node.name}` drops an axis")
     return PART
 
@@ -187,6 +187,8 @@ def largest(seen: Seen, found: Any, index: Any) -> Reading | None:
     """The values of a maximum along an axis."""
     if not is_node(found) or found.target not in _MAXIMA:
         return None
+    if not seen.node.users:
+        return PART  # what `largest, _ = x.max(1)` leaves out
     if index not in (0, "values"):
         raise UnknownOperation(f"`{seen.node.name}` gives the indices of maxima")
     again: Callable[..., Reading] = maximum

@@ -12,8 +12,7 @@ from math import isclose, prod
 from typing import Any, Final, NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import fx, nn
+from torch import fx
 
 from archcompiler.backends.torch.idioms.calls import (
     COPIES,
@@ -25,6 +24,7 @@ from archcompiler.backends.torch.idioms.calls import (
     order_of,
 )
 from archcompiler.backends.torch.idioms.numbers import has_images, images, number, shape
+from archcompiler.backends.torch.idioms.stacks import softmax_axis
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.tracer import LINE
@@ -32,7 +32,6 @@ from archcompiler.ops.attend import Attend, Dot
 
 _PRODUCTS: Final = (operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm")
 _LIKE: Final = ("view_as", "reshape_as")
-_SOFTMAXES: Final = ("softmax", torch.softmax, F.softmax)
 _SCALES: Final = (operator.mul, torch.mul, "mul", operator.truediv, torch.div, "div")
 
 
@@ -70,14 +69,14 @@ def _matrix(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -
         return _product(node, known, made)
     before = known.get(x)
     if before is None:
-        return _Matrix(x) if _is_row_of_positions(node, x) else None
+        return _Matrix(x) if is_row_of_positions(node, x) else None
     if node.target in COPIES:
         return before
     if node.target in (*PERMUTES, *SWAPS):
         return before._replace(transposed=not before.transposed) if _swaps(node) else None
     if before.map not in made:
         return None
-    if (dim := _softmax(node)) is not None:
+    if (dim := softmax_axis(node)) is not None:
         if dim % 3 != (2 if before.transposed else 1):
             return None
         return before._replace(map=_put(node, made, torch.softmax, before.map, 1, like=before.map))
@@ -87,7 +86,7 @@ def _matrix(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -
     return None
 
 
-def _is_row_of_positions(node: fx.Node, x: fx.Node) -> bool:
+def is_row_of_positions(node: fx.Node, x: fx.Node) -> bool:
     """Whether a node is a map with its positions in a row."""
     if len(shape(x)) < 4 or shape(node)[1:] != (shape(x)[1], prod(shape(x)[2:])):
         return False
@@ -98,17 +97,6 @@ def _is_row_of_positions(node: fx.Node, x: fx.Node) -> bool:
 
 def _swaps(node: fx.Node) -> bool:
     return order_of(node, len(shape(node))) == (0, 2, 1)
-
-
-def _softmax(node: fx.Node) -> int | None:
-    """The axis of a softmax."""
-    if node.op == "call_module" and node.graph.owning_module is not None:
-        module = node.graph.owning_module.get_submodule(str(node.target))
-        return module.dim if type(module) is nn.Softmax else None
-    if node.target not in _SOFTMAXES or node.kwargs.get("dtype") is not None:
-        return None
-    dim = node.args[1] if len(node.args) == 2 else node.kwargs.get("dim")
-    return dim if isinstance(dim, int) else None
 
 
 def _product(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -> _Matrix | None:
@@ -132,7 +120,7 @@ def _softmax_over_rows(node: fx.Node) -> bool:
     """Whether what reads a product makes its columns sum to 1."""
     while len(node.users) == 1:
         (node,) = node.users
-        if (dim := _softmax(node)) is not None:
+        if (dim := softmax_axis(node)) is not None:
             return dim % 3 == 1
         if node.target not in _SCALES:
             return False

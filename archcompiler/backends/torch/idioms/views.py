@@ -173,6 +173,11 @@ def _dim(node: fx.Node) -> int:
 
 def softmax(seen: Seen, input: fx.Node, dim: Any = None, _stacklevel: int = 3) -> Reading | None:
     """Over positions in a row or over groups, which is half of one of a map; or over a row."""
+    if dim is None:
+        # As torch chooses where it is not said.
+        if len(shape(input)) == 3:
+            raise UnknownOperation(f"`{seen.node.name}` has no `dim`, and is over the images")
+        return Softmax("channels"), [input]
     if dim == 1 and len(shape(input)) == seen.dims + 3 and has_images(input):
         return PART
     if len(shape(input)) != 3 or dim not in (2, -1) or not has_images(input):

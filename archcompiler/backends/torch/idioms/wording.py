@@ -15,9 +15,12 @@ from torch import fx
 
 from archcompiler.backends.torch.idioms.calls import EXPANDS
 from archcompiler.backends.torch.idioms.factors import learnt
-from archcompiler.backends.torch.idioms.numbers import number, shape
+from archcompiler.backends.torch.idioms.last import reword_last
+from archcompiler.backends.torch.idioms.numbers import number, scalar, shape, sides
 from archcompiler.backends.torch.idioms.parts import SPLITS, equal_parts
 from archcompiler.backends.torch.idioms.positions import reword_positions
+from archcompiler.backends.torch.idioms.reductions import reword_reductions
+from archcompiler.backends.torch.idioms.stacks import reword_stacks, spread
 from archcompiler.backends.torch.reading import Seen, is_node
 from archcompiler.backends.torch.tracer import LINE
 
@@ -26,6 +29,9 @@ _JOINS: Final = (
     *(operator.add, torch.add, "add"),
     *(operator.mul, torch.mul, "mul"),
     *(torch.maximum, "maximum"),
+)
+_POOLS: Final = tuple(
+    getattr(F, f"{how}_pool{dims}d") for how in ("avg", "max") for dims in (1, 2, 3)
 )
 _CATS: Final = (torch.cat, torch.concat)
 _SUMS: Final = ("sum", torch.sum)
@@ -41,9 +47,14 @@ _TIMES: Final = (operator.mul, torch.mul, "mul")
 
 def reword(graph: fx.Graph, dims: int) -> None:
     """Say in operators that are known what a graph calculates, whose maps have so many axes."""
+    reword_last(graph)
+    reword_stacks(graph)
+    reword_reductions(graph)
     for node in list(graph.nodes):
         if not shape(node):
             continue
+        if node.target in (*_POOLS, *_JOINS, *_QUOTIENTS, *_DIFFERENCES):
+            _sized(node)
         if node.target is operator.getitem:
             _unequal(node, dims)
         if node.target in _CATS:
@@ -52,8 +63,6 @@ def reword(graph: fx.Graph, dims: int) -> None:
             _unspread(node)
         if node.target in _DIFFERENCES:
             _difference(node)
-        if node.target in _SUMS:
-            _sum(node)
         if node.target in _QUOTIENTS:
             _variance(node)
             _normalised(node)
@@ -90,11 +99,21 @@ def _unspread(node: fx.Node) -> None:
         return
     for i in (0, 1):
         own, other = node.args[i], node.args[1 - i]
-        if is_node(own) and own.target in EXPANDS and shape(other) == shape(node):
+        if is_node(own) and own.target in EXPANDS and shape(other):
             source = own.args[0]
-            if len(shape(source)) == len(shape(node)):
+            if len(shape(source)) == len(shape(node)) and spread(source, other) == shape(node):
                 node.update_arg(i, source)
                 _drop(own)
+
+
+def _sized(node: fx.Node) -> None:
+    """Windows and factors that are calculated of the sides of a map."""
+
+    def known(argument: fx.Node) -> Any:
+        return sides(argument) or scalar(argument)
+
+    node.args = fx.map_arg(node.args, known)
+    node.kwargs = fx.map_arg(node.kwargs, known)
 
 
 def _listed(node: fx.Node) -> None:
@@ -134,28 +153,6 @@ def _unequal(node: fx.Node, dims: int) -> None:
         node.target, node.args = torch.cat, (parts, 1)
 
 
-def _sum(node: fx.Node) -> None:
-    """A sum over maps that are stacked is a sum of maps."""
-    stack, *along = node.args
-    if not is_node(stack) or stack.target is not torch.stack or len(along) > 1:
-        return
-    dim = along[0] if along else node.kwargs.get("dim")
-    if set(node.kwargs) - {"dim"} or bool(along) == bool(node.kwargs):
-        return
-    axis = stack.args[1] if len(stack.args) > 1 else stack.kwargs.get("dim", 0)
-    terms, rank = stack.args[0], len(shape(stack))
-    if not isinstance(dim, int) or not isinstance(axis, int) or dim % rank != axis % rank:
-        return
-    if not isinstance(terms, tuple | list) or len(terms) < 2 or not all(map(shape, terms)):
-        return
-    total, *others, last = terms
-    with node.graph.inserting_before(node):
-        for term in others:
-            total = _put(node, operator.add, total, term, like=node.meta["tensor_meta"])
-    node.op, node.target, node.args, node.kwargs = "call_function", operator.add, (total, last), {}
-    _drop(stack)
-
-
 def _variance(node: fx.Node) -> None:
     """A sum of squared distances from the mean, by one less than there are, is a variance."""
     total, count = node.args if len(node.args) == 2 and not node.kwargs else (None, None)
@@ -178,8 +175,8 @@ def _variance(node: fx.Node) -> None:
 def _normalised(node: fx.Node) -> None:
     """A map by its L2 norm along the channels, which is not less than some number."""
     x, least = node.args if len(node.args) == 2 and not node.kwargs else (None, None)
-    spread = least if is_node(least) and least.target in EXPANDS else None
-    least = spread.args[0] if spread is not None else least
+    grown = least if is_node(least) and least.target in EXPANDS else None
+    least = grown.args[0] if grown is not None else least
     if not is_node(x) or not is_node(least) or least.target not in _BOUNDS:
         return
     length, *bounds = least.args
@@ -193,7 +190,7 @@ def _normalised(node: fx.Node) -> None:
     if of is x and along and whole and isinstance(bound.get("min"), float) and len(bound) == 1:
         node.op, node.target, node.args = "call_function", F.normalize, (x,)
         node.kwargs = {"eps": bound["min"]}
-        for old in (spread, least, length):
+        for old in (grown, least, length):
             if old is not None:
                 _drop(old)
 

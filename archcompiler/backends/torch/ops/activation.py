@@ -104,7 +104,10 @@ def _identity(op: ops.Identity, x: Sequence[str], dims: int) -> str:
 
 
 def _read_identity() -> Iterable[Reader]:
+    import torch
     from torch import nn
+
+    from archcompiler.backends.reading import UnknownOperation
 
     def read(seen: Seen, module: nn.Identity, x: fx.Node) -> Reading:
         return x
@@ -112,6 +115,8 @@ def _read_identity() -> Iterable[Reader]:
     yield Reader(nn.Identity, read)
 
     def read_order(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
+        if isinstance(memory_format, torch.dtype) and not memory_format.is_floating_point:
+            raise UnknownOperation(f"`{seen.node.name}` rounds to {memory_format}")
         return x  # the same map, in another order
 
     yield Reader("to", read_order)
