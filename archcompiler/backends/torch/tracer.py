@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
-from torch.fx.proxy import TraceError
+from torch.fx.proxy import Attribute, TraceError
 
 from archcompiler.backends.reading import UnknownOperation, said_by
 from archcompiler.backends.torch.running import Ahead, Run
@@ -126,6 +126,9 @@ class _Proxy(fx.Proxy):
         """What `isinstance` is asked for: a tensor, a tuple, a number."""
         return self.tracer.class_of(self)
 
+    def __getattr__(self, name: str) -> _Attribute:
+        return _Attribute(self, name)
+
     def __int__(self) -> int:
         return int(self.tracer.number(self))
 
@@ -137,6 +140,10 @@ class _Proxy(fx.Proxy):
 
     def __len__(self) -> int:
         return len(self.tracer.several(self))
+
+
+class _Attribute(Attribute, _Proxy):
+    """What a value of the trace has, such as its shape, or a method that is called."""
 
 
 def _changing(function: Callable[..., Any]) -> Callable[[_Proxy, Any], fx.Proxy]:

@@ -132,6 +132,19 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: m.fc(x.view(x.size(0), x.size(1), -1).mean(dim=2)),
         ["reduce", "linear"],
     ),
+    "neighbours that are activated as a row": (
+        lambda m, x: x * m.along(x.mean((2, 3)).unsqueeze(1)).sigmoid().view(x.size(0), 8, 1, 1),
+        ["reduce", "channel_conv", "sigmoid", "mul"],
+    ),
+    "neighbours that are activated before they are turned": (
+        lambda m, x: (
+            torch.relu(m.along(x.mean((2, 3), keepdim=True).squeeze(-1).permute(0, 2, 1)))
+            .permute(0, 2, 1)
+            .unsqueeze(-1)
+            * x
+        ),
+        ["reduce", "channel_conv", "relu", "mul"],
+    ),
     "a softmax without an axis": (
         lambda m, x: F.softmax(x),
         ["softmax"],

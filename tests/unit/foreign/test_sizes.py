@@ -28,6 +28,7 @@ def by_each_part(m: Any, x: Tensor) -> Tensor:
 
 def as_many_as_sides(m: Any, x: Tensor) -> Tensor:
     _, *sides = x.shape
+    assert len(x.shape) == len(x.size()) == 4
     for _ in range(len(sides) - x.dim() + x.ndim):
         x = torch.relu(x) if sides[1] % 2 == 0 else torch.tanh(x)
     return x

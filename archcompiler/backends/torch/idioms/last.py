@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from archcompiler.backends.torch.idioms.alike import is_elementwise, submodule
 from archcompiler.backends.torch.idioms.calls import COPIES, order_of
 from archcompiler.backends.torch.idioms.factors import learnt
 from archcompiler.backends.torch.idioms.numbers import shape
@@ -25,14 +26,6 @@ from archcompiler.backends.torch.tracer import LINE
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.norm import LayerNorm
 
-_MODULES: Final = (
-    *(nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh),
-    *(nn.ELU, nn.LeakyReLU, nn.Mish, nn.Softplus, nn.Dropout, nn.Identity),
-)
-_ALONE: Final = (
-    *(F.relu, torch.relu, "relu", F.gelu, F.silu, F.hardswish, F.relu6, F.dropout),
-    *(torch.sigmoid, F.sigmoid, "sigmoid", torch.tanh, "tanh"),
-)
 _JOINS: Final = (
     *(operator.add, torch.add, "add", operator.sub, torch.sub, "sub"),
     *(operator.mul, torch.mul, "mul", operator.truediv, torch.div, "div"),
@@ -86,10 +79,10 @@ def _said(node: fx.Node, known: dict[fx.Node, fx.Node], made: list[fx.Node]) -> 
     """The same of maps; None for what is not known to be the same of any order."""
     x: Any = node.args[0]
     args: list[Any] = [known.get(x, x) if is_node(x) else x for x in node.args]
-    module = _module(node)
+    module = submodule(node)
     if node.target in COPIES:
         return known[x]
-    if isinstance(module, _MODULES) or node.target in _ALONE:
+    if is_elementwise(node):
         return _put(node, made, *args)
     if node.target in _JOINS and len(args) == 2 and not node.kwargs:
         return _joined(node, args, known, made)
@@ -126,11 +119,6 @@ def _functional(node: fx.Node, made: list[fx.Node], args: list[Any]) -> fx.Node 
     if len(found) < 1 + (options["bias"] is not None):
         return None
     return _pointwise(node, made, args[0], found, shape(options["weight"]))
-
-
-def _module(node: fx.Node) -> nn.Module | None:
-    graph = node.graph.owning_module
-    return graph.get_submodule(str(node.target)) if node.op == "call_module" and graph else None
 
 
 def _put(

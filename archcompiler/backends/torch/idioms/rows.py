@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from archcompiler.backends import reading
 from archcompiler.backends.reading import PART
+from archcompiler.backends.torch.idioms.alike import is_elementwise
 from archcompiler.backends.torch.idioms.calls import (
     COPIES,
     FLATTENS,
@@ -28,6 +29,23 @@ from archcompiler.backends.torch.record import Reader
 from archcompiler.backends.torch.stored import TENSORS, Stored, stored
 from archcompiler.ops.channelwise import ChannelConv
 from archcompiler.ops.split import Part
+
+
+def reword_rows(graph: fx.Graph) -> None:
+    """Say an activation of what a convolution along channels has made of the channels of a map."""
+    for act in list(graph.nodes):
+        if not act.args or not is_node(conv := act.args[0]) or not is_elementwise(act):
+            continue
+        while _kernel(_viewed(conv)) is not None and len(act.users) == 1:
+            (view,) = act.users
+            if not is_row(view) or not _keeps_images(view) or not is_row(conv):
+                break
+            view.replace_all_uses_with(act)
+            view.update_arg(0, conv)
+            act.update_arg(0, view)
+            view.append(act)
+            act.meta["tensor_meta"] = view.meta["tensor_meta"]
+            conv = view
 
 
 def is_row(node: fx.Node) -> bool:

@@ -20,6 +20,7 @@ from archcompiler.backends.torch.idioms.numbers import number, scalar, shape, si
 from archcompiler.backends.torch.idioms.parts import SPLITS, equal_parts
 from archcompiler.backends.torch.idioms.positions import reword_positions
 from archcompiler.backends.torch.idioms.reductions import reword_reductions
+from archcompiler.backends.torch.idioms.rows import reword_rows
 from archcompiler.backends.torch.idioms.stacks import reword_stacks, spread
 from archcompiler.backends.torch.reading import Seen, is_node
 from archcompiler.backends.torch.tracer import LINE
@@ -50,6 +51,7 @@ def reword(graph: fx.Graph, dims: int) -> None:
     reword_last(graph)
     reword_stacks(graph)
     reword_reductions(graph)
+    reword_rows(graph)
     for node in list(graph.nodes):
         if not shape(node):
             continue
