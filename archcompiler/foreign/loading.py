@@ -233,25 +233,33 @@ def _importable(folder: Path) -> Iterator[None]:
 
 
 def _said_by(exc: BaseException, file: Path | None) -> str:
-    """An exception in one line, with the line of the file that has led to it."""
-    line = _line(exc, file)
-    return said_by(exc) if line is None else f"{file}:{line}: {said_by(exc)}"
+    """An exception in one line, with the line of theirs that has led to it."""
+    place = _place(exc, file)
+    return said_by(exc) if place is None else f"{place}: {said_by(exc)}"
 
 
-def _line(exc: BaseException, file: Path | None) -> int | None:
-    """The last line of a file that has led to an exception; None if none has."""
-    own = set() if file is None else {str(file), str(file.resolve())}
-    lines = [f.lineno for f in traceback.extract_tb(exc.__traceback__) if f.filename in own]
-    if isinstance(exc, SyntaxError) and exc.filename in own:
-        lines.append(exc.lineno)
-    return lines[-1] if lines else None
+def _place(exc: BaseException, file: Path | None) -> str | None:
+    """The last line of a file, or of one that lies beside it, that has led to an exception."""
+    if file is None:
+        return None
+    lines = [(f.filename, f.lineno) for f in traceback.extract_tb(exc.__traceback__)]
+    if isinstance(exc, SyntaxError) and exc.filename is not None:
+        lines.append((exc.filename, exc.lineno))
+    folder = file.resolve().parent
+    for name, line in reversed(lines):
+        path = Path(name).resolve()
+        if path.is_relative_to(folder) and "site-packages" not in path.parts:
+            return f"{file.parent / path.relative_to(folder)}:{line}"
+    return None
 
 
 def _fix(exc: BaseException, file: Path | None) -> str | None:
     """What to do about an exception, where that is known."""
     text = said_by(exc)
-    if isinstance(exc, TypeError) and " required " in text and _line(exc, file) is None:
+    if isinstance(exc, TypeError) and " required " in text and _place(exc, file) is None:
         return "name a function without arguments that returns the module"
+    if isinstance(exc, TypeError) and "tuple of ints" in text and "float" in text:
+        return "widths are whole numbers: divide by `//`, as `/` gives a float since Python 3"
     if isinstance(exc, NotImplementedError) and "meta tensor" in text:
         return "make it on a device with numbers, such as the CPU"
     if isinstance(exc, AttributeError) and "no attribute '_modules'" in text:

@@ -113,6 +113,16 @@ def test_an_argument_too_few_is_only_of_what_is_called() -> None:
     assert "= help" not in refused("other")
 
 
+def test_the_line_may_be_in_a_file_beside_it() -> None:
+    Path("parts.py").write_text(
+        "from torch import nn\ndef half(c):\n    return nn.Conv2d(c / 2, c, 1)\n", encoding="utf-8"
+    )
+    Path("model.py").write_text("import parts\ndef net():\n    return parts.half(8)\n", "utf-8")
+    text = refused("net")
+    assert "parts.py:3: TypeError" in text
+    assert "= help: widths are whole numbers: divide by `//`" in text
+
+
 def test_a_file_that_tidies_up_after_itself() -> None:
     write(imported="del sys.path[0]\nsys.modules.pop(__name__)\nraise ValueError\n")
     path = [*sys.path]
