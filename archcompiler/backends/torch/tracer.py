@@ -123,7 +123,13 @@ class _Proxy(fx.Proxy):
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:
-        """What `isinstance` is asked for: a tensor, a tuple, a number."""
+        """What `isinstance` of others asks for: a tensor, a tuple, a number.
+
+        Torch itself may take what is called a tensor for the bytes of one.
+        """
+        code = sys._getframe(1).f_code
+        if code.co_filename.startswith(_PASSED) and code is not torch.is_tensor.__code__:
+            return type(self)
         return self.tracer.class_of(self)
 
     def __getattr__(self, name: str) -> _Attribute:
@@ -220,9 +226,6 @@ class _Tracer(fx.Tracer):
     def class_of(self, obj: fx.Proxy) -> type:
         """The class of what a proxy comes to; its own where nobody may know."""
         return type(obj) if self._fixed is None or self._is_running else type(self._value(obj))
-
-    def create_arg(self, a: Any) -> Any:
-        return a.node if issubclass(type(a), fx.Proxy) else super().create_arg(a)
 
     def to_bool(self, obj: fx.Proxy) -> bool:
         value = self._number(obj)

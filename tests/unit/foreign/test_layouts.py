@@ -145,6 +145,21 @@ READ: dict[str, tuple[Words, list[str]]] = {
         ),
         ["reduce", "channel_conv", "relu", "mul"],
     ),
+    "a norm of a vector by a function": (
+        lambda m, x: F.layer_norm(x.mean((2, 3)), (8,), m.norm.weight, m.norm.bias, 1e-3),
+        ["reduce", "layer_norm"],
+    ),
+    "parts with an axis that is added and dropped": (
+        lambda m, x: (
+            x.mean((2, 3), keepdim=True)
+            .unsqueeze(1)
+            .view(-1, 2, 4, 1, 1)
+            .softmax(1)[:, 1]
+            .squeeze(1)
+            * x[:, 4:]
+        ),
+        ["reduce", "softmax", "part", "part", "mul"],
+    ),
     "a softmax without an axis": (
         lambda m, x: F.softmax(x),
         ["softmax"],

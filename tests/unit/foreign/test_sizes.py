@@ -52,6 +52,14 @@ def what_is_what(m: Any, x: Tensor) -> Tensor:
     return parts[1] if isinstance(parts, tuple) and isinstance(x.size(2), int) else x
 
 
+class Doubled(torch.autograd.Function):
+    """Torch looks for tensors among what it is called with, and reads their bytes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x * 2
+
+
 FOLLOWED: dict[str, tuple[Words, list[str]]] = {
     "a part that is calculated": (swapped_halves, ["part", "part", "concat"]),
     "parts in a loop": (
@@ -62,6 +70,7 @@ FOLLOWED: dict[str, tuple[Words, list[str]]] = {
     "a size that is another": (to_the_same_size, ["max_pool", "avg_pool", "add"]),
     "modules that are made for a call": (made_for_a_call, ["conv", "relu", "global_avg_pool"]),
     "the class of a value": (what_is_what, ["relu", "part"]),
+    "a function with a gradient of its own": (lambda m, x: Doubled.apply(x), ["scale"]),
     "an index of a list": (
         lambda m, x: [torch.tanh, torch.relu, torch.sigmoid][x.size(2) - 5](x),
         ["relu"],

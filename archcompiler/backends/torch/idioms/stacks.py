@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from archcompiler.backends.torch.idioms.calls import COPIES, VIEWS, order_of
+from archcompiler.backends.torch.idioms.calls import COPIES, UNSQUEEZES, VIEWS, order_of
 from archcompiler.backends.torch.idioms.numbers import has_images, images, shape
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
@@ -63,8 +63,8 @@ def _stacked(node: fx.Node, known: dict[fx.Node, _Stack], made: list[fx.Node]) -
     if node.target is torch.stack and isinstance(x, tuple | list) and all(map(has_images, x)):
         axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
         return _Stack(tuple(x), axis % rank) if isinstance(axis, int) else None
-    if node.target in VIEWS and is_node(x) and (parts := _groups(node, x)):
-        return _Stack(_parts(node, made, x, parts), 1, x)
+    if node.target in VIEWS and is_node(x) and (parts := _groups(node, source := _bare(x))):
+        return _Stack(_parts(node, made, source, parts), 1, source)
     if is_node(x) and x in known and (axis := softmax_axis(node)) is not None:
         stack = known[x]
         if axis % rank != stack.axis:
@@ -79,6 +79,16 @@ def _stacked(node: fx.Node, known: dict[fx.Node, _Stack], made: list[fx.Node]) -
     if node.target in _JOINS and len(node.args) == 2 and not node.kwargs:
         return _joined(node, [known.get(x) if is_node(x) else None for x in node.args], made)
     return known.get(x) if is_node(x) and node.target in COPIES else None
+
+
+def _bare(x: fx.Node) -> fx.Node:
+    """What axes of 1 were added to, after the images."""
+    while x.target in UNSQUEEZES and len(x.args) == 2 and isinstance(x.args[1], int) and x.args[1]:
+        source: Any = x.args[0]
+        if not is_node(source) or x.args[1] == -len(shape(x)):
+            break
+        x = source
+    return x
 
 
 def _groups(node: fx.Node, x: fx.Node) -> int:

@@ -196,6 +196,8 @@ def unsqueeze(seen: Seen, x: fx.Node, dim: int) -> Reading:
 def squeeze(seen: Seen, x: fx.Node, dim: int | None = None) -> Reading:
     """A map of one pixel as a vector."""
     first = 1 if is_row(x) else 2
+    if has_images(x) and dim is not None and shape(x)[dim] != 1:
+        return x
     if not has_images(x) or dim is None or dim % len(shape(x)) < first:
         raise UnknownOperation(f"`{seen.node.name}` may drop the images of a batch")
     return _viewed(seen, x, shape(seen.node)[1:])
