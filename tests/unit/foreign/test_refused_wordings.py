@@ -90,7 +90,7 @@ REFUSED: dict[str, tuple[Words, str]] = {
     ),
     "length 1 at most": (
         lambda m, x: x / torch.linalg.vector_norm(x, 2, 1, True).clamp(max=1e-3),
-        "`clamp.*` is no operator",
+        "`clamp` clamps to",
     ),
     "a norm of groups without a scale": (
         lambda m, x: F.group_norm(x, 4, bias=m.row),
