@@ -70,12 +70,14 @@ class Audit:
     """What of theirs has no operator here."""
     folded: bool = False
     """Whether it is the network with batch norms folded into the layers before them."""
+    inference: bool = False
+    """Whether it is the network without what does nothing in inference."""
 
 
 def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     """Compare an implementation with the network of a spec, at the spec's input.
 
-    A file for inference whose batch norms are folded is compared as inference has both.
+    A file that was exported is compared as inference has both, with batch norms folded if need be.
     Raises CompileError E901 for a module that cannot be traced.
     """
     graph = network.graph
@@ -87,16 +89,18 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     other = _kept(traced, live)
     shared = tuple(_shared(other))
     alike = _isomorphic(own, other, theirs)
-    # A module to be trained that has no batch norm where the network has one is another network.
-    folded = False
+    inference = folded = False
+    if not alike and theirs.exported:
+        own, other = _in_inference(graph, view)
+        alike = inference = _isomorphic(own, other, theirs)
+        # A module to be trained without a batch norm of the network is another network.
+        if not alike and theirs.for_inference and lacks_norms(own, other):
+            bare = with_folded_norms(own), with_folded_norms(other)
+            alike = folded = _isomorphic(*bare, theirs)
+            # One that is left, though it could be folded, says that none was.
+            if alike or not lacks_norms(other, bare[1]):
+                own, other = bare
     alignment = None if alike else align(own, other)
-    if theirs.for_inference and not alike and lacks_norms(own, other):
-        both = _folded(graph, view)
-        alike = folded = _isomorphic(*both, theirs)
-        # One that is left, though it could be folded, says that none was.
-        if alike or not lacks_norms(other, both[1]):
-            own, other = both
-            alignment = None if alike else align(*both)
     lost = None if alignment is None else next(iter(alignment.unmatched[1]), None)
     costs = network_cost(graph)
     return Audit(
@@ -118,6 +122,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
         unread,
         tuple(operation(other, n) for n in other if other.nodes[n]["label"][0] == UNKNOWN),
         folded,
+        inference,
     )
 
 
@@ -135,11 +140,9 @@ def _isomorphic(own: Dataflow, other: Dataflow, theirs: Implementation) -> bool:
         raise CompileError(error("E904", problem, theirs.place)) from None
 
 
-def _folded(graph: Graph, view: Dataflow) -> tuple[Dataflow, Dataflow]:
-    """Both, with batch norms folded wherever they can be."""
-    own, other = (
-        with_folded_norms(canonical(each, inference=True)) for each in (named_dataflow(graph), view)
-    )
+def _in_inference(graph: Graph, view: Dataflow) -> tuple[Dataflow, Dataflow]:
+    """Both without what does nothing in inference."""
+    own, other = (canonical(each, inference=True) for each in (named_dataflow(graph), view))
     return own, _kept(other, _live(other))
 
 

@@ -44,6 +44,11 @@ class Implementation:
     for_inference: bool = False
     """Whether it was exported for that alone, and may have its batch norms folded: ONNX."""
 
+    @property
+    def exported(self) -> bool:
+        """Whether what acts in training alone may be gone."""
+        return self.for_inference or Path(self.said).suffix.lower() in _GRAPHS
+
     def dataflow(self, graph: Graph) -> Dataflow:
         """The network at the graph's input, labelled as that is. Raises as `traced` does."""
         return self.traced(graph.input, [torch_op(op) for op in outside(graph)])

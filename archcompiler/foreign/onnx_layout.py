@@ -22,15 +22,15 @@ def _flatten(node: OnnxNode) -> Call:
 
 def _reshape(node: OnnxNode) -> Call:
     """Another view of each image, or the row of all elements that a `Gather` lays out again."""
-    source = node.graph.views.get(node.inputs[0])
+    source = node.graph.views.get(node.name(0))
     if node.node().target is F.group_norm and source is not None:
         # As it is written here, it has the shape of its input already.
         if node.shape() != node.graph.shape(source):
             raise UnknownOperation("a group norm in another shape than its input's")
         return None, (node.node(),), {}
-    node.graph.views[node.outputs[0]] = node.inputs[0]
-    images, *before = node.graph.shape(node.inputs[0])
-    said = node.numbers(1) if node.inputs[1] in node.graph.constants else None
+    node.graph.views[node.outputs[0]] = node.name(0)
+    images, *before = node.graph.shape(node.name(0))
+    said = node.numbers(1) if node.name(1) in node.graph.constants else None
     if said == [-1]:
         return torch.flatten, (node.node(),), {}
     first, *sides = node.shape()
@@ -64,8 +64,8 @@ def _again(node: OnnxNode) -> Call:
 def _gather(node: OnnxNode) -> Call:
     """One of an axis; or a whole row in order, by which an exporter says a view of memory."""
     places, axis = node.constant(1), node.option("axis", 0)
-    source = node.graph.views.get(node.inputs[0])
-    if source is not None and axis == 0 and len(node.graph.shape(node.inputs[0])) == 1:
+    source = node.graph.views.get(node.name(0))
+    if source is not None and axis == 0 and len(node.graph.shape(node.name(0))) == 1:
         in_order = torch.equal(places.flatten(), torch.arange(places.numel()))
         if in_order and tuple(places.shape) == node.graph.shape(source):
             return None, (node.graph.node(source),), {}
@@ -83,7 +83,7 @@ def _slice(node: OnnxNode) -> Call:
     starts, ends = node.numbers(1), node.numbers(2)
     axes = node.numbers(3) if node.has(3) else [*range(len(starts))]
     steps = node.numbers(4) if node.has(4) else [1] * len(starts)
-    shape = node.graph.shape(node.inputs[0])
+    shape = node.graph.shape(node.name(0))
     axis = axes[0] % len(shape)
     if len(axes) != 1 or axis == 0:
         raise UnknownOperation("a Slice of several axes, or of the images")
@@ -97,9 +97,9 @@ def _split(node: OnnxNode) -> Call:
     axis = node.option("axis", 0)
     if node.has(1):
         return torch.split, (node.node(), node.numbers(1), axis), {}
-    side = node.graph.shape(node.inputs[0])[axis]
+    side = node.graph.shape(node.name(0))[axis]
     if side is None:
-        raise UnknownOperation(f"the file does not say the size of `{node.inputs[0]}`")
+        raise UnknownOperation(f"the file does not say the size of `{node.name(0)}`")
     return torch.split, (node.node(), -(-side // len(node.outputs)), axis), {}
 
 

@@ -42,20 +42,26 @@ class OnnxNode(NamedTuple):
         """Whether there is an input at this place."""
         return len(self.inputs) > place and bool(self.inputs[place])
 
+    def name(self, place: int) -> str:
+        """The name of an input."""
+        if not self.has(place):
+            raise UnknownOperation(f"what gives `{self.outputs[0]}` lacks input {place + 1}")
+        return self.inputs[place]
+
     def node(self, place: int = 0) -> fx.Node:
         """The map or tensor of the file that an input is."""
-        return self.graph.node(self.inputs[place])
+        return self.graph.node(self.name(place))
 
     def nodes(self) -> list[fx.Node]:
         return [self.graph.node(name) for name in self.inputs]
 
     def operand(self, place: int) -> fx.Node | float:
         """A map or a tensor, or the number that a constant without axes is."""
-        found = self.graph.constants.get(self.inputs[place])
+        found = self.graph.constants.get(self.name(place))
         return self.node(place) if found is None or found.dim() else shortest(float(found))
 
     def constant(self, place: int) -> Tensor:
-        name = self.inputs[place]
+        name = self.name(place)
         if name not in self.graph.constants:
             raise UnknownOperation(f"`{name}` is calculated, and should be a constant")
         return self.graph.constants[name]

@@ -31,7 +31,7 @@ def _conv(node: OnnxNode) -> Call:
 
 def _bias(node: OnnxNode) -> Any:
     """The bias of a layer; exporters that do not optimise calculate one of zeros."""
-    if not node.has(2) or not (node.graph.initial(node.inputs[2]) or node.constant(2).any()):
+    if not node.has(2) or not (node.graph.initial(node.name(2)) or node.constant(2).any()):
         return None
     return node.node(2)
 
@@ -73,7 +73,7 @@ def _instance_norm(node: OnnxNode) -> Call:
     if not bool((node.constant(1) == 1).all()) or bool(node.constant(2).any()):
         raise UnknownOperation("an InstanceNormalization with a scale or a shift")
     eps = {"eps": node.option("epsilon", 1e-5)}
-    source = node.graph.views.get(node.inputs[0])
+    source = node.graph.views.get(node.name(0))
     if source is None:
         return F.instance_norm, (node.node(),), eps
     node.graph.views[node.outputs[0]] = source
@@ -89,8 +89,8 @@ def _add(node: OnnxNode) -> Call:
         norm, scale = scaled.args
         if not isinstance(norm, fx.Node) or norm.target is not F.group_norm or len(norm.args) > 2:
             continue
-        if node.inputs[shift] in node.graph.constants and isinstance(scale, fx.Node):
-            tensors = (node.graph.row(name) for name in (str(scale.target), node.inputs[shift]))
+        if node.name(shift) in node.graph.constants and isinstance(scale, fx.Node):
+            tensors = (node.graph.row(name) for name in (str(scale.target), node.name(shift)))
             return F.group_norm, (*norm.args, *tensors), dict(norm.kwargs)
     return torch.add, (node.operand(0), node.operand(1)), {}
 
@@ -148,7 +148,7 @@ def _gemm(node: OnnxNode) -> Call:
 
 def _matmul(node: OnnxNode) -> Call:
     x, weight = node.nodes()
-    if node.inputs[1] not in node.graph.constants:
+    if node.name(1) not in node.graph.constants:
         return torch.matmul, (x, weight), {}
     return F.linear, (x, node.graph.traced.call_function(torch.permute, (weight, (1, 0)))), {}
 
@@ -198,7 +198,7 @@ def _elu(node: OnnxNode) -> Call:
 
 def _prelu(node: OnnxNode) -> Call:
     node.constant(1)
-    return F.prelu, (node.node(), node.graph.row(node.inputs[1])), {}
+    return F.prelu, (node.node(), node.graph.row(node.name(1))), {}
 
 
 def _softmax(node: OnnxNode) -> Call:

@@ -108,9 +108,13 @@ def verdict(audit: Audit, quote: str = "") -> str:
     name = f"{quote}{audit.network.name}{quote}"
     place = f"at {audit.input}"
     if audit.same:
-        folded = ", with batch norms folded into the layers before them" if audit.folded else ""
+        as_it_is = ""
+        if audit.folded:
+            as_it_is = ", with batch norms folded into the layers before them"
+        elif audit.inference:
+            as_it_is = " as it is in inference"
         count = f"{audit.theirs.operators:,} operators, each isomorphic"
-        return f"{said} is {name} {place}{folded}: {count}"
+        return f"{said} is {name} {place}{as_it_is}: {count}"
     if audit.first is None and audit.alignment is None:
         return f"{said} computes what {name} does {place}, but not as that network"
     return f"{said} is not {name} {place}"
@@ -152,6 +156,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         "implementation": audit.said,
         "isomorphic": audit.same,
         "batch_norms_folded": audit.folded,
+        "in_inference": audit.folded or audit.inference,
         "first": audit.first
         and {"theirs": _operation(audit.first.theirs), "ours": _operation(audit.first.ours)},
         "deviations": [

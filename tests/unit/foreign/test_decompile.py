@@ -313,7 +313,7 @@ def test_what_computes_nothing_is_no_network(
     ("kind", "inputs", "outputs", "why"),
     [
         ("MaxPool", ["x"], ["y"], "a MaxPool of ONNX: KeyError: 'kernel_shape'"),
-        ("Conv", ["x"], ["y"], "a Conv of ONNX: ValueError"),
+        ("Conv", ["x"], ["y"], "what gives `y` lacks input 2"),
         ("Constant", [], ["y"], "a Constant of ONNX: ValueError"),
     ],
 )

@@ -28,8 +28,6 @@ from archcompiler.foreign.report import text
 
 GONE = {"dropout", "drop_path"}
 """Operators that do nothing in evaluation, which is what a file has."""
-ALONE = {"attend", "dot"}
-"""Read only where one follows the other."""
 UNREAD = {
     "pt2": {"blur_pool"},
     "onnx": {
@@ -41,7 +39,7 @@ UNREAD = {
 
 
 def examples(kind: str) -> list[Applied]:
-    unread = (*UNREAD[kind], *GONE, *ALONE)
+    unread = (*UNREAD[kind], *GONE)
     return [a for a in APPLIED if a.dims == 2 and not str(a).startswith(unread)]
 
 
@@ -105,6 +103,9 @@ NETWORKS = {
     ),
     "channel attention": tiny_spec(
         {"channels": 16, "modules": 1, "depth": 1}, attention={"mask": {"activation": "channel"}}
+    ),
+    "dropout": tiny_spec(
+        {"channels": 16, "unit": {"type": "basic", "drop_path": 0.5}}, head={"dropout": 0.5}
     ),
     "squeeze and excitation, by SiLU": tiny_spec(
         {"channels": 16, "unit": {"type": "inverted", "gate": "se"}}, activation="silu"

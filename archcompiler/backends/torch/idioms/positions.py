@@ -104,24 +104,26 @@ def _product(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) 
     a, b = (known.get(x) if is_node(x) else None for x in node.args)
     if a is None or b is None:
         return None
-    if a.map in made and a.transposed and b.transposed:
+    if a.transposed and b.transposed:
         return _Matrix(_put(node, made, attend, a.map, b.map, like=_values(a.map, b.map)), True)
-    if b.map in made and not a.transposed and not b.transposed:
+    if not a.transposed and not b.transposed:
         return _Matrix(_put(node, made, attend, b.map, a.map, like=_values(b.map, a.map)))
-    if not a.transposed or b.transposed:
+    if not a.transposed:
         return None
-    # Positions of the second are the channels of the weights, unless a softmax says otherwise.
-    query, key = (b, a) if _softmax_over_rows(node) else (a, b)
+    # Positions of the second are channels of the weights, unless what reads them says otherwise.
+    query, key = (b, a) if _rows_are_channels(node) else (a, b)
     like = (1, prod(shape(key.map)[2:]), *shape(query.map)[2:])
     return _Matrix(_put(node, made, dot, query.map, key.map, like=like), query is a)
 
 
-def _softmax_over_rows(node: fx.Node) -> bool:
-    """Whether what reads a product makes its columns sum to 1."""
+def _rows_are_channels(node: fx.Node) -> bool:
+    """Whether what reads a product makes its columns sum to 1, or a map of each of its rows."""
     while len(node.users) == 1:
         (node,) = node.users
         if (dim := softmax_axis(node)) is not None:
             return dim % 3 == 1
+        if node.target in (*UNFLATTENS, *VIEWS):
+            return len(shape(node)) > 3
         if node.target not in _SCALES:
             return False
     return False
