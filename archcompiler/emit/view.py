@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from archcompiler.analysis.depth import trunk_depth
 from archcompiler.analysis.memory import Graded
+from archcompiler.analysis.narrow import narrow_strided
 from archcompiler.analysis.parameters import parameter_count
 from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import Helper
@@ -81,6 +82,13 @@ class NetworkView:
         if self.plain_images:
             return None
         return {2: "channels_last", 3: "channels_last_3d"}.get(self.dims)
+
+    @cached_property
+    def in_order(self) -> str:
+        """When maps have channels last, in the words of `forward`."""
+        if self.trained or not narrow_strided(self.graph):
+            return "self.config.channels_last"
+        return "self.config.channels_last and not x.is_cpu"
 
     @cached_property
     def plain_images(self) -> bool:

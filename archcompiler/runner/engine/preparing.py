@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from archcompiler.analysis.narrow import narrow_strided
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import Diagnostic
@@ -42,7 +43,14 @@ def hardware_for(
     """What a process computes on, with torch's switches set. Raises CompileError E702 or E707."""
     device = resolve_device(loaded.recipe.device, here)
     require_shards(loaded, here.size, strategy, device.type)
-    return settle(loaded, device, here.size, repeats_much=repeats_much(network.graph))
+    graph = network.graph
+    return settle(
+        loaded,
+        device,
+        here.size,
+        repeats_much=repeats_much(graph),
+        narrow=narrow_strided(graph),
+    )
 
 
 def prepare(

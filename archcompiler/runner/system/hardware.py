@@ -201,11 +201,17 @@ def computes_bfloat16(device: torch.device) -> bool:
 
 
 def settle(
-    loaded: LoadedRecipe, device: torch.device, processes: int = 1, *, repeats_much: bool = False
+    loaded: LoadedRecipe,
+    device: torch.device,
+    processes: int = 1,
+    *,
+    repeats_much: bool = False,
+    narrow: bool = False,
 ) -> Hardware:
     """Settle every `auto` and set torch's switches. Raises CompileError E707.
 
-    A network that `repeats_much` is compiled block by block where the recipe leaves it open.
+    A network that `repeats_much` is compiled block by block where the recipe leaves it open; a
+    `narrow` one is trained in the plain order on a CPU, which crashes with channels last.
     """
     speed = loaded.recipe.speed
     cuda = device.type == "cuda"
@@ -228,7 +234,18 @@ def settle(
     torch.use_deterministic_algorithms(speed.deterministic, warn_only=True)
     if device.type == "cpu":
         _keep_memory()
-    plain = device.type == "mps" or speed.deterministic
+    crashes = narrow and device.type == "cpu"
+    if crashes and speed.channels_last == "on":
+        raise CompileError(
+            error(
+                "E707",
+                "a CPU crashes with channels last: the network has 1×1 convolutions with a stride "
+                "that read few channels",
+                loaded.span(("speed", "channels_last")),
+                help='`"auto"` takes the plain order here',
+            )
+        )
+    plain = device.type == "mps" or speed.deterministic or crashes
     return Hardware(
         device,
         getattr(torch, precision),
