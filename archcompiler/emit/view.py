@@ -84,11 +84,9 @@ class NetworkView:
         return {2: "channels_last", 3: "channels_last_3d"}.get(self.dims)
 
     @cached_property
-    def in_order(self) -> str:
-        """When maps have channels last, in the words of `forward`."""
-        if self.trained or not narrow_strided(self.graph):
-            return "self.config.channels_last"
-        return "self.config.channels_last and not x.is_cpu"
+    def narrow(self) -> bool:
+        """Whether a CPU is to train it in the plain order."""
+        return self.trained is None and narrow_strided(self.graph)
 
     @cached_property
     def plain_images(self) -> bool:
