@@ -37,12 +37,14 @@ def _start(course: Course, folder: str) -> Iterator[Comparison]:
         "help": [*COMMAND, "--help"],
         "check": [*COMMAND, "check", SPEC],
         "build": [*COMMAND, "build", SPEC, "-o", folder, "--force"],
+        "plan": [*COMMAND, "plan", "specs/attention56.toml", "--device", "h100"],
     }
     taken = in_turns({name: partial(_processor, c) for name, c in commands.items()}, course.rounds)
     yield compared("`--help`", taken["help"], "`python -c pass`", taken["pass"], goal=5.0)
     torch = ("`import torch`", taken["torch"])
     yield compared("`build attention452`", taken["build"], *torch, goal=0.15)
     yield compared("`check attention452`", taken["check"], *torch)
+    yield compared("`plan attention56`", taken["plan"], *torch)
     yield compared("`import click, jinja2, pydantic`", taken["libraries"], *torch)
 
 
