@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
 ORDERS = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-def in_order(images: torch.Tensor) -> torch.Tensor:
+def in_order(images: torch.Tensor, module: Any = None) -> torch.Tensor:
     """Images in the order that emitted modules have maps in, so that they make no copy of them."""
+    if module is not None and not getattr(module.config, "channels_last", False):
+        return images.contiguous()
     # By `to`: images of one channel are contiguous in either order, and not the same in both.
     return images.to(memory_format=ORDERS.get(images.dim(), torch.contiguous_format))
 

@@ -49,7 +49,7 @@ def seen(network: archcompiler.CompiledNetwork, world: World, images: int, **opt
     """Bytes at the highest moment of a forward and backward pass."""
     module = network.module(**options).train()
     model = distribute(module, world, "fully_shard", torch.device("cpu"))
-    x = in_order(torch.randn(images, *network.spec.input))
+    x = in_order(torch.randn(images, *network.spec.input), module)
     labels = torch.zeros(images, dtype=torch.long)
     tracker = FSDPMemTracker(model)
     tracker.track_inputs((x, labels))
@@ -116,7 +116,7 @@ def test_the_peak_that_torch_sees_of_ddp(alone: World, name: str) -> None:
     images = 3
     module = network.module(checkpointing=False).train()
     model = distribute(module, alone, "ddp", torch.device("cpu"))
-    x = in_order(torch.randn(images, *network.spec.input))
+    x = in_order(torch.randn(images, *network.spec.input), module)
     labels = torch.zeros(images, dtype=torch.long)
 
     def step() -> None:

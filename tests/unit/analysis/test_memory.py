@@ -141,8 +141,8 @@ def test_a_copy_is_kept_beside_the_map_that_others_keep() -> None:
         assert cost.saved_image_bytes == usual_bytes(network.graph)
         assert cost.saved_image_bytes == recomputed(network.graph, {}).image_bytes
         # The images have their channels last, as the maps have.
-        images = in_order(torch.zeros(2, *size))
-        kept = kept_bytes(network.module().train(), images)
+        module = network.module().train()
+        kept = kept_bytes(module, in_order(torch.zeros(2, *size), module))
         assert kept == 2 * cost.saved_image_bytes + cost.saved_batch_bytes
 
 

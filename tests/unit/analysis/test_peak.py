@@ -81,7 +81,7 @@ class Measured:
         options = {} if checkpointing is None else {"checkpointing": checkpointing}
         self.model = network.module(**options).to(device).train()
         x = torch.randn(images, *network.spec.input, device=device)
-        self.x = in_order(x)
+        self.x = in_order(x, self.model)
         self.labels = torch.zeros(images, dtype=torch.long, device=device)
 
     def step(self) -> None:

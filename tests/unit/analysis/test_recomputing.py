@@ -74,7 +74,7 @@ class Ran:
             for parameter in model.parameters():
                 # Scales and shifts of BN that matter.
                 parameter += 0.1 * torch.randn_like(parameter)
-        x = in_order(torch.randn(images, *network.spec.input, dtype=dtype))
+        x = in_order(torch.randn(images, *network.spec.input, dtype=dtype), model)
         torch.manual_seed(1)
         with Watch(model, x) as watch:
             y = model(x)
