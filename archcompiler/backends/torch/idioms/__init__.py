@@ -10,24 +10,13 @@ from collections.abc import Iterable
 from itertools import chain
 from typing import Final
 
-from archcompiler.backends.torch.idioms import (
-    axes,
-    factors,
-    functions,
-    last,
-    parts,
-    positions,
-    rows,
-    stacks,
-    views,
-)
+from archcompiler.backends.torch.idioms import axes, factors, functions, nodes, parts, rows, views
 from archcompiler.backends.torch.record import Reader, TorchOp
 
 
 def _readers() -> Iterable[Reader]:
     return chain.from_iterable(
-        module.readers()
-        for module in (factors, parts, axes, views, rows, positions, last, stacks, functions)
+        module.readers() for module in (factors, parts, axes, views, rows, functions, nodes)
     )
 
 

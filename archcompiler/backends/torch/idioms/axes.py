@@ -9,7 +9,16 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from archcompiler.backends.reading import PART, UnknownOperation
-from archcompiler.backends.torch.idioms.calls import COPIES, MOVES, PERMUTES, SWAPS, order_of
+from archcompiler.backends.torch.idioms.calls import (
+    COPIES,
+    MOVES,
+    PERMUTES,
+    SWAPS,
+    channels_first,
+    channels_last,
+    order_of,
+)
+from archcompiler.backends.torch.idioms.nodes import submodule
 from archcompiler.backends.torch.idioms.numbers import shape
 from archcompiler.backends.torch.idioms.rows import channel_conv
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
@@ -84,21 +93,14 @@ def _normalised(seen: Seen, x: fx.Node, axes: Any, eps: float) -> Reading:
         raise UnknownOperation(f"`{seen.node.name}` normalises more than channels: {tuple(axes)}")
     if seen.is_flat(x):
         return LayerNorm(channels[0], eps), [x]
-    if len(order) != seen.dims + 2 or order != _last(seen.dims):
+    if len(order) != seen.dims + 2 or order != channels_last(seen.dims):
         raise UnknownOperation(f"`{seen.node.name}` normalises along the last axis of a map")
     return PART
 
 
-def _last(dims: int) -> tuple[int, ...]:
-    """The order of axes with the channels last."""
-    return (0, *range(2, dims + 2), 1)
-
-
 def _layer_norm(seen: Seen, node: fx.Node, order: tuple[int, ...]) -> Reading | None:
     """The norm of a map whose channels are last inside of it alone."""
-    graph = node.graph.owning_module
-    first = (0, seen.dims + 1, *range(1, seen.dims + 1))
-    if graph is None or order != first or not node.args or not is_node(x := node.args[0]):
+    if order != channels_first(seen.dims) or not node.args or not is_node(x := node.args[0]):
         return None
     own = Seen(node, seen.dims)
     if node.target is F.layer_norm:
@@ -107,9 +109,7 @@ def _layer_norm(seen: Seen, node: fx.Node, order: tuple[int, ...]) -> Reading | 
             return None
         seen.node.meta[TENSORS] = node.meta[TENSORS]
         return LayerNorm(shape(x)[-1], named.get("eps", 1e-5)), [ordered(x)[0]]
-    if node.op != "call_module":
-        return None
-    module = graph.get_submodule(str(node.target))
+    module = submodule(node)
     if type(module) is not nn.LayerNorm or layer_norm(own, module, x) is not PART:
         return None
     seen.node.meta[TENSORS] = {n: Stored(f"{node.target}.{n}") for n in ("weight", "bias")}

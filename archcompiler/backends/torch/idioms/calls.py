@@ -1,11 +1,28 @@
-"""Calls that lay a tensor out in another way, by all names that torch has for them."""
+"""Calls by all names that torch has for them, and in which order one puts the axes of a tensor."""
 
 from __future__ import annotations
 
+import operator
 from typing import Any, Final
 
 import torch
+import torch.nn.functional as F
 from torch import fx
+
+SUMS: Final[tuple[object, ...]] = (operator.add, torch.add, "add")
+DIFFERENCES: Final[tuple[object, ...]] = (operator.sub, torch.sub, "sub")
+PRODUCTS: Final[tuple[object, ...]] = (operator.mul, torch.mul, "mul")
+QUOTIENTS: Final[tuple[object, ...]] = (operator.truediv, torch.div, "div")
+POWERS: Final[tuple[object, ...]] = (operator.pow, torch.pow, "pow")
+SQUARES: Final[tuple[object, ...]] = (torch.square, "square")
+CLAMPS: Final[tuple[object, ...]] = ("clamp", torch.clamp, "clip", torch.clip)
+
+MEANS_ALONG: Final[tuple[object, ...]] = ("mean", torch.mean)
+SUMS_ALONG: Final[tuple[object, ...]] = ("sum", torch.sum)
+MAXIMA_ALONG: Final[tuple[object, ...]] = ("amax", torch.amax)
+MAXIMA: Final[tuple[object, ...]] = ("max", torch.max)
+"""Of two maps, or along an axis, with their indices."""
+SOFTMAXES: Final[tuple[object, ...]] = ("softmax", torch.softmax, F.softmax)
 
 VIEWS: Final[tuple[object, ...]] = ("view", "reshape", torch.reshape)
 UNSQUEEZES: Final[tuple[object, ...]] = ("unsqueeze", torch.unsqueeze)
@@ -37,3 +54,13 @@ def order_of(node: fx.Node, rank: int) -> tuple[int, ...] | None:
         order.insert(b, order.pop(a))
         return tuple(order)
     return None
+
+
+def channels_last(dims: int) -> tuple[int, ...]:
+    """The order that puts the channels of a map of so many axes last."""
+    return (0, *range(2, dims + 2), 1)
+
+
+def channels_first(dims: int) -> tuple[int, ...]:
+    """The order that puts them first again."""
+    return (0, dims + 1, *range(1, dims + 1))

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import fx, nn
 
 from archcompiler.backends.reading import PART, UnknownOperation, sides
+from archcompiler.backends.torch.idioms.calls import POWERS, PRODUCTS, QUOTIENTS, SQUARES, SUMS
 from archcompiler.backends.torch.idioms.numbers import number, shape
 from archcompiler.backends.torch.reading import Reading, Seen, is_node, one_more, two_maps
 from archcompiler.backends.torch.record import Reader
@@ -23,12 +24,7 @@ from archcompiler.ops.join import Gate, Mul
 from archcompiler.ops.reduce import How, Reduce
 from archcompiler.ops.whole_pool import AdaptiveAvgPool, AdaptiveMaxPool, AdaptivePool
 
-_PRODUCTS: Final[tuple[object, ...]] = (operator.mul, torch.mul, "mul", "mul_")
 _NEGATIVES: Final[tuple[object, ...]] = (operator.neg, torch.neg, "neg")
-_SUMS: Final[tuple[object, ...]] = (operator.add, torch.add, "add")
-_QUOTIENTS: Final[tuple[object, ...]] = (operator.truediv, torch.div, "div")
-_POWERS: Final[tuple[object, ...]] = (operator.pow, torch.pow, "pow")
-_SQUARES: Final[tuple[object, ...]] = (torch.square, "square")
 _SHAPED: Final[tuple[object, ...]] = (
     "view",
     "reshape",
@@ -195,21 +191,21 @@ def _pool_module(how: How, pool: type[AdaptivePool]) -> Callable[..., Reading | 
 
 
 def readers() -> Iterable[Reader]:
-    for target in _PRODUCTS:
+    for target in (*PRODUCTS, "mul_"):
         yield Reader(target, layer_scale)
         yield Reader(target, gate)
-    for target in _QUOTIENTS:
+    for target in QUOTIENTS:
         yield Reader(target, quotient)
-    for target in _POWERS:
+    for target in POWERS:
         yield Reader(target, power)
-    for target in _SQUARES:
+    for target in SQUARES:
         yield Reader(target, square)
     yield Reader(torch.addcmul, affine)
     for target in _SHAPED:
         yield Reader(target, row)
     for target in _NEGATIVES:
         yield Reader(target, negative)
-    for target in _SUMS:
+    for target in SUMS:
         yield Reader(target, from_zero)
         yield Reader(target, more)
     pools: tuple[tuple[str, How, type[AdaptivePool]], ...] = (

@@ -13,6 +13,8 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 
 from archcompiler.backends.reading import UnknownOperation, sides
+from archcompiler.backends.torch.idioms.calls import CLAMPS, MAXIMA_ALONG, MEANS_ALONG, SUMS_ALONG
+from archcompiler.backends.torch.idioms.numbers import shape
 from archcompiler.backends.torch.ops.conv_transpose import transposed
 from archcompiler.backends.torch.reading import Reading, Seen
 from archcompiler.backends.torch.record import Reader
@@ -25,11 +27,6 @@ from archcompiler.ops.norm import BatchNorm, GroupNorm, SpatialNorm
 from archcompiler.ops.reduce import How, Reduce
 from archcompiler.ops.regularise import Dropout
 from archcompiler.ops.resize import Interpolate, InterpolationMode
-
-
-def _shape(node: Any) -> tuple[int, ...]:
-    shape: tuple[int, ...] = tuple(node.meta["tensor_meta"].shape)
-    return shape
 
 
 def conv(
@@ -46,7 +43,7 @@ def conv(
     if isinstance(padding, str):
         raise UnknownOperation(f"a convolution with `{padding}` padding")
     keep(seen, weight=weight, bias=bias)
-    channels, inner, *kernel = _shape(weight)
+    channels, inner, *kernel = shape(weight)
     op = Conv(
         inner * groups,
         channels,
@@ -74,7 +71,7 @@ def conv_transpose(
 ) -> Reading:
     """`F.conv_transpose2d` with a kernel of the module."""
     keep(seen, weight=weight, bias=bias)
-    channels, inner, *kernel = _shape(weight)
+    channels, inner, *kernel = shape(weight)
     op = ConvTranspose(
         channels,
         inner * groups,
@@ -105,7 +102,7 @@ def linear(seen: Seen, input: fx.Node, weight: Any, bias: Any = None) -> Reading
     if not seen.is_flat(input):
         raise UnknownOperation(f"`{seen.node.name}` applies a linear layer to a map")
     keep(seen, weight=weight, bias=bias)
-    features, inner = _shape(weight)
+    features, inner = shape(weight)
     return Linear(inner, features, bias is not None), [input]
 
 
@@ -124,7 +121,7 @@ def batch_norm(
     if weight is None or bias is None or training:
         raise UnknownOperation("a batch norm without scale or running statistics")
     keep(seen, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
-    return BatchNorm(_shape(weight)[0], eps, momentum), [input]
+    return BatchNorm(shape(weight)[0], eps, momentum), [input]
 
 
 def group_norm(
@@ -139,13 +136,13 @@ def group_norm(
     if weight is None or bias is None:
         raise UnknownOperation("a group norm without scale or shift")
     keep(seen, weight=weight, bias=bias)
-    return GroupNorm(_shape(weight)[0], num_groups, eps), [input]
+    return GroupNorm(shape(weight)[0], num_groups, eps), [input]
 
 
 def prelu(seen: Seen, input: fx.Node, weight: Any) -> Reading:
     """`F.prelu` with slopes of the module."""
     keep(seen, weight=weight)
-    return Prelu(prod(_shape(weight))), [input]
+    return Prelu(prod(shape(weight))), [input]
 
 
 def resize(
@@ -224,7 +221,7 @@ def readers() -> Iterable[Reader]:
         yield Reader(getattr(nn, f"ConvTranspose{dims}d"), to_size)
         yield Reader(getattr(nn, f"Dropout{dims}d"), dropout_of_channels)
         yield Reader(getattr(nn, f"InstanceNorm{dims}d"), instance_norm)
-    for target in ("clamp", "clamp_", torch.clamp, "clip", torch.clip):
+    for target in (*CLAMPS, "clamp_"):
         yield Reader(target, clamp)
     yield Reader(F.linear, linear)
     yield Reader(F.batch_norm, batch_norm)
@@ -235,13 +232,11 @@ def readers() -> Iterable[Reader]:
     yield Reader(F.interpolate, resize)
     for cls in (nn.Upsample, nn.UpsamplingBilinear2d, nn.UpsamplingNearest2d):
         yield Reader(cls, resize_module)
-    reductions: tuple[tuple[object, How], ...] = (
-        ("mean", "mean"),
-        (torch.mean, "mean"),
-        ("amax", "max"),
-        (torch.amax, "max"),
-        ("sum", "sum"),
-        (torch.sum, "sum"),
-    )
-    for reduction, how in reductions:
-        yield Reader(reduction, over_positions(how))
+    reductions: dict[How, tuple[object, ...]] = {
+        "mean": MEANS_ALONG,
+        "max": MAXIMA_ALONG,
+        "sum": SUMS_ALONG,
+    }
+    for how, targets in reductions.items():
+        for target in targets:
+            yield Reader(target, over_positions(how))

@@ -12,6 +12,7 @@ import torch
 from torch import fx
 
 from archcompiler.backends.reading import PART, UnknownOperation
+from archcompiler.backends.torch.idioms.calls import MAXIMA
 from archcompiler.backends.torch.idioms.numbers import has_images, number, shape
 from archcompiler.backends.torch.reading import Reading, Seen, is_node, two_maps
 from archcompiler.backends.torch.record import Reader
@@ -33,7 +34,6 @@ SPLITS: Final[dict[object, str]] = {
 """Calls that split a map, and what they call the sizes of its parts."""
 MOST: Final = 32
 """Equal parts that unequal ones are read as."""
-_MAXIMA: Final[tuple[object, ...]] = ("max", torch.max)
 
 
 def split(seen: Seen, x: fx.Node, sizes: Any, dim: int = 0) -> Reading:
@@ -185,7 +185,7 @@ def maximum(
 
 def largest(seen: Seen, found: Any, index: Any) -> Reading | None:
     """The values of a maximum along an axis."""
-    if not is_node(found) or found.target not in _MAXIMA:
+    if not is_node(found) or found.target not in MAXIMA:
         return None
     if not seen.node.users:
         return PART  # what `largest, _ = x.max(1)` leaves out
@@ -208,7 +208,7 @@ def stack(seen: Seen, *maps: Any, **named: Any) -> Reading:
 def readers() -> Iterable[Reader]:
     for target, name in SPLITS.items():
         yield Reader(target, split_named(name))
-    for target in _MAXIMA:
+    for target in MAXIMA:
         yield Reader(target, maximum)
     yield Reader(torch.stack, stack)
     yield Reader(operator.getitem, of_split)

@@ -7,7 +7,6 @@ dot products, and (S, K) of these by (K, C) weighted sums.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
 from math import isclose, prod
 from typing import Any, Final, NamedTuple
 
@@ -18,21 +17,22 @@ from archcompiler.backends.torch.idioms.calls import (
     COPIES,
     FLATTENS,
     PERMUTES,
+    PRODUCTS,
+    QUOTIENTS,
     SWAPS,
     UNFLATTENS,
     VIEWS,
     order_of,
 )
+from archcompiler.backends.torch.idioms.nodes import drop, put, stands_for
 from archcompiler.backends.torch.idioms.numbers import has_images, images, number, shape
 from archcompiler.backends.torch.idioms.stacks import softmax_axis
-from archcompiler.backends.torch.reading import Reading, Seen, is_node
-from archcompiler.backends.torch.record import Reader
-from archcompiler.backends.torch.tracer import LINE
+from archcompiler.backends.torch.reading import is_node
 from archcompiler.ops.attend import Attend, Dot
 
-_PRODUCTS: Final = (operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm")
+_MATMULS: Final = (operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm")
 _LIKE: Final = ("view_as", "reshape_as")
-_SCALES: Final = (operator.mul, torch.mul, "mul", operator.truediv, torch.div, "div")
+_SCALES: Final = (*PRODUCTS, *QUOTIENTS)
 
 
 class _Matrix(NamedTuple):
@@ -43,7 +43,7 @@ class _Matrix(NamedTuple):
 
 
 def reword_positions(graph: fx.Graph) -> None:
-    """Say products of matrices as `dot` and `attend`, which read and give maps."""
+    """Say products of matrices as dot products and weighted sums, which read and give maps."""
     known: dict[fx.Node, _Matrix] = {}
     made: list[fx.Node] = []
     for node in list(graph.nodes):
@@ -55,9 +55,8 @@ def reword_positions(graph: fx.Graph) -> None:
         elif (map := _map(node, known)) is not None and map in made:
             node.replace_all_uses_with(map)
             made.append(node)
-    for node in sorted((*known, *made), reverse=True) if made else ():
-        if not node.users:
-            graph.erase_node(node)
+    if made:
+        drop(*known, *made)
 
 
 def _matrix(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -> _Matrix | None:
@@ -65,7 +64,7 @@ def _matrix(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -
     x = node.args[0]
     if not is_node(x):
         return None
-    if node.target in _PRODUCTS and len(node.args) == 2 and not node.kwargs:
+    if node.target in _MATMULS and len(node.args) == 2 and not node.kwargs:
         return _product(node, known, made)
     before = known.get(x)
     if before is None:
@@ -105,15 +104,16 @@ def _product(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) 
     if a is None or b is None:
         return None
     if a.transposed and b.transposed:
-        return _Matrix(_put(node, made, attend, a.map, b.map, like=_values(a.map, b.map)), True)
+        return _Matrix(_attend(node, made, a.map, b.map), True)
     if not a.transposed and not b.transposed:
-        return _Matrix(_put(node, made, attend, b.map, a.map, like=_values(b.map, a.map)))
+        return _Matrix(_attend(node, made, b.map, a.map))
     if not a.transposed:
         return None
     # Positions of the second are channels of the weights, unless what reads them says otherwise.
     query, key = (b, a) if _rows_are_channels(node) else (a, b)
     like = (1, prod(shape(key.map)[2:]), *shape(query.map)[2:])
-    return _Matrix(_put(node, made, dot, query.map, key.map, like=like), query is a)
+    products = _put(node, made, stands_for, Dot(), query.map, key.map, like=like)
+    return _Matrix(products, query is a)
 
 
 def _rows_are_channels(node: fx.Node) -> bool:
@@ -129,16 +129,20 @@ def _rows_are_channels(node: fx.Node) -> bool:
     return False
 
 
-def _values(weights: fx.Node, values: fx.Node) -> tuple[int, ...]:
-    return (1, shape(values)[1], *shape(weights)[2:])
+def _attend(node: fx.Node, made: list[fx.Node], weights: fx.Node, values: fx.Node) -> fx.Node:
+    """The sums of values that weights make."""
+    like = (1, shape(values)[1], *shape(weights)[2:])
+    return _put(node, made, stands_for, Attend(), weights, values, like=like)
 
 
 def _scaled(node: fx.Node, made: list[fx.Node], map: fx.Node, by: float) -> fx.Node:
     """Products times a number; those by the root of the channels have that as an option."""
-    root = shape(map.args[0])[1] ** 0.5
-    divided = node.target in _SCALES[3:]
-    if map.target is dot and len(map.args) == 2 and isclose(by, root if divided else 1 / root):
-        return _put(node, made, dot, *map.args, True, like=map)
+    divided = node.target in QUOTIENTS
+    if map.target is stands_for and map.args[0] == Dot():
+        _, query, key = map.args
+        root = shape(query)[1] ** 0.5
+        if isclose(by, root if divided else 1 / root):
+            return _put(node, made, stands_for, Dot(scale=True), query, key, like=map)
     return _put(node, made, operator.truediv if divided else operator.mul, map, by, like=map)
 
 
@@ -146,13 +150,9 @@ def _put(
     node: fx.Node, made: list[fx.Node], target: Any, *args: Any, like: fx.Node | tuple[int, ...]
 ) -> fx.Node:
     """A new call before a node, with a shape."""
-    with node.graph.inserting_before(node):
-        new = node.graph.call_function(target, args)
-    size = torch.Size(like if isinstance(like, tuple) else shape(like))
-    kept = node.meta["tensor_meta"]._replace(shape=size)
-    new.meta = {LINE: node.meta.get(LINE), "tensor_meta": kept}
-    made.append(new)
-    return new
+    sides = like if isinstance(like, tuple) else shape(like)
+    made.append(call := put(node, target, *args, sides=sides))
+    return call
 
 
 def _map(node: fx.Node, known: dict[fx.Node, _Matrix]) -> fx.Node | None:
@@ -164,26 +164,3 @@ def _map(node: fx.Node, known: dict[fx.Node, _Matrix]) -> fx.Node | None:
         return matrix.map if images(node, node.args[1:]) is not None else None
     like = node.args[1] if node.target in _LIKE else None
     return matrix.map if node.target in UNFLATTENS or (is_node(like) and has_images(like)) else None
-
-
-def dot(query: Any, key: Any, scale: bool = False) -> Any:
-    """Stands for dot products in a graph that is read."""
-    raise NotImplementedError
-
-
-def attend(weights: Any, values: Any) -> Any:
-    """Stands for weighted sums in a graph that is read."""
-    raise NotImplementedError
-
-
-def read_dot(seen: Seen, query: fx.Node, key: fx.Node, scale: bool = False) -> Reading:
-    return Dot(scale), [query, key]
-
-
-def read_attend(seen: Seen, weights: fx.Node, values: fx.Node) -> Reading:
-    return Attend(), [weights, values]
-
-
-def readers() -> Iterable[Reader]:
-    yield Reader(dot, read_dot)
-    yield Reader(attend, read_attend)

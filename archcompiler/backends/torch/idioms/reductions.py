@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import torch
 from torch import fx
 
-from archcompiler.backends.torch.idioms.calls import UNSQUEEZES
+from archcompiler.backends.torch.idioms.calls import (
+    MAXIMA,
+    MAXIMA_ALONG,
+    MEANS_ALONG,
+    SUMS_ALONG,
+    UNSQUEEZES,
+)
+from archcompiler.backends.torch.idioms.nodes import drop
 from archcompiler.backends.torch.idioms.numbers import shape
 from archcompiler.backends.torch.idioms.positions import is_row_of_positions
 from archcompiler.backends.torch.reading import is_node
 
-_MEANS: Final = ("mean", torch.mean)
-_MAXIMA: Final = ("amax", torch.amax)
-_SUMS: Final = ("sum", torch.sum)
-_PAIRS: Final = ("max", torch.max)
-"""Those whose values are one of two results."""
-_SAME: Final = (_MEANS, _MAXIMA, _SUMS)
+_SAME: Final = (MEANS_ALONG, SUMS_ALONG, MAXIMA_ALONG)
 """Those that are the same of one axis after another, as of both."""
 
 
@@ -29,7 +30,7 @@ def reword_reductions(graph: fx.Graph) -> None:
         if any(node.target in names for names in _SAME) and shape(node):
             _of_row(node)
             _of_both(node)
-        if any(node.target in names for names in (*_SAME, _PAIRS)):
+        if any(node.target in names for names in (*_SAME, MAXIMA)):
             _kept(node)
 
 
@@ -69,8 +70,7 @@ def _of_both(node: fx.Node) -> None:
         return
     left = [axis for axis in range(len(shape(inner.args[0]))) if axis not in first]
     _put(node, inner.args[0], tuple(sorted((*first, *(left[i] for i in then)))), keepdim=False)
-    if not inner.users:
-        node.graph.erase_node(inner)
+    drop(inner)
 
 
 def _kept(node: fx.Node) -> None:
@@ -78,11 +78,11 @@ def _kept(node: fx.Node) -> None:
     axes = _axes(node)
     if axes is None or len(axes) != 1:
         return
-    values = [node] if node.target not in _PAIRS else list(node.users)
+    values = [node] if node.target not in MAXIMA else list(node.users)
     readers = [user for value in values for user in value.users]
     if not readers or not all(_puts_back(user, axes[0]) for user in readers):
         return
-    if node.target in _PAIRS and any(value.args[1:] not in ((0,), ("values",)) for value in values):
+    if node.target in MAXIMA and any(value.args[1:] not in ((0,), ("values",)) for value in values):
         return
     _put(node, node.args[0], axes, keepdim=True)
     for value in values:

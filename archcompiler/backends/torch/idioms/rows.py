@@ -11,7 +11,6 @@ from torch import fx, nn
 
 from archcompiler.backends import reading
 from archcompiler.backends.reading import PART
-from archcompiler.backends.torch.idioms.alike import is_elementwise
 from archcompiler.backends.torch.idioms.calls import (
     COPIES,
     FLATTENS,
@@ -23,6 +22,8 @@ from archcompiler.backends.torch.idioms.calls import (
     VIEWS,
     order_of,
 )
+from archcompiler.backends.torch.idioms.elementwise import is_elementwise
+from archcompiler.backends.torch.idioms.nodes import submodule
 from archcompiler.backends.torch.idioms.numbers import has_images, images, shape
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
@@ -121,9 +122,7 @@ def _keeps_images(node: fx.Node) -> bool:
 
 def _kernel(node: fx.Node) -> tuple[int, Stored] | None:
     """The weights of a convolution to which a row is one channel, and which keeps its length."""
-    graph = node.graph.owning_module
-    if node.op == "call_module" and graph is not None:
-        module = graph.get_submodule(str(node.target))
+    if (module := submodule(node)) is not None:
         if type(module) is not nn.Conv1d or module.padding_mode != "zeros":
             return None
         weight = Stored(f"{node.target}.weight")

@@ -6,24 +6,29 @@ Channels that a view takes apart into groups are such a stack as well.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any, Final, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import fx, nn
 
-from archcompiler.backends.torch.idioms.calls import COPIES, UNSQUEEZES, VIEWS, order_of
+from archcompiler.backends.torch.idioms.calls import (
+    COPIES,
+    PRODUCTS,
+    SOFTMAXES,
+    SUMS,
+    SUMS_ALONG,
+    UNSQUEEZES,
+    VIEWS,
+    order_of,
+)
+from archcompiler.backends.torch.idioms.nodes import drop, put, stands_for, submodule
 from archcompiler.backends.torch.idioms.numbers import has_images, images, shape
-from archcompiler.backends.torch.reading import Reading, Seen, is_node
-from archcompiler.backends.torch.record import Reader
-from archcompiler.backends.torch.tracer import LINE
+from archcompiler.backends.torch.reading import is_node
 from archcompiler.ops.reduce import Softmax
 
-_SOFTMAXES: Final = ("softmax", torch.softmax, F.softmax)
-_SUMS: Final = ("sum", torch.sum)
-_JOINS: Final = (operator.mul, torch.mul, "mul", operator.add, torch.add, "add")
+_JOINS: Final = (*PRODUCTS, *SUMS)
 
 
 class _Stack(NamedTuple):
@@ -42,18 +47,15 @@ def reword_stacks(graph: fx.Graph) -> None:
     for node in list(graph.nodes):
         if not shape(node) or not node.args:
             continue
-        with graph.inserting_before(node):
-            if (stack := _stacked(node, known, made)) is not None:
-                known[node] = stack
-            elif (map := _map(node, known, made)) is not None:
-                node.replace_all_uses_with(map)
-                made.append(node)
-            elif (weights := _grouped_softmax(node, made)) is not None:
-                made += [old := node.args[0], old := old.args[0], old.args[0]]
-                node.args = (weights, *node.args[1:])
-    for node in sorted({*known, *made}, reverse=True):
-        if not node.users:
-            graph.erase_node(node)
+        if (stack := _stacked(node, known, made)) is not None:
+            known[node] = stack
+        elif (map := _map(node, known, made)) is not None:
+            node.replace_all_uses_with(map)
+            made.append(node)
+        elif (weights := _grouped_softmax(node, made)) is not None:
+            made += [old := node.args[0], old := old.args[0], old.args[0]]
+            node.args = (weights, *node.args[1:])
+    drop(*known, *made)
 
 
 def _stacked(node: fx.Node, known: dict[fx.Node, _Stack], made: list[fx.Node]) -> _Stack | None:
@@ -74,7 +76,9 @@ def _stacked(node: fx.Node, known: dict[fx.Node, _Stack], made: list[fx.Node]) -
         if whole is None:
             sides = (count * one[0], *one[1:])
             whole = _put(node, made, torch.cat, list(stack.maps), 1, sides=sides)
-        weights = _put(node, made, over_parts, whole, count, sides=shape(whole)[1:])
+        weights = _put(
+            node, made, stands_for, Softmax("parts", count), whole, sides=shape(whole)[1:]
+        )
         return _Stack(_parts(node, made, weights, count), stack.axis, weights)
     if node.target in _JOINS and len(node.args) == 2 and not node.kwargs:
         return _joined(node, [known.get(x) if is_node(x) else None for x in node.args], made)
@@ -121,7 +125,7 @@ def _map(node: fx.Node, known: dict[fx.Node, _Stack], made: list[fx.Node]) -> fx
     stack = known.get(node.args[0]) if is_node(node.args[0]) else None
     if stack is None or shape(node) != shape(stack.maps[0]):
         return None
-    if node.target in _SUMS:
+    if node.target in SUMS_ALONG:
         given = [*node.args[1:], *node.kwargs.values()]
         if given not in ([stack.axis], [stack.axis - len(shape(node)) - 1]):
             return None
@@ -158,15 +162,14 @@ def _grouped_softmax(node: fx.Node, made: list[fx.Node]) -> fx.Node | None:
         all_parts = _parts(node, made, source, groups * parts)
         order = [all_parts[g * parts + p] for p in range(parts) for g in range(groups)]
         source = _put(node, made, torch.cat, order, 1, sides=shape(source)[1:])
-    return _put(node, made, over_parts, source, parts, sides=shape(source)[1:])
+    return _put(node, made, stands_for, Softmax("parts", parts), source, sides=shape(source)[1:])
 
 
 def softmax_axis(node: fx.Node) -> int | None:
     """The axis of a softmax, as it is written."""
-    if node.op == "call_module" and node.graph.owning_module is not None:
-        module = node.graph.owning_module.get_submodule(str(node.target))
+    if (module := submodule(node)) is not None:
         return module.dim if type(module) is nn.Softmax else None
-    if node.target not in _SOFTMAXES or node.kwargs.get("dtype") is not None:
+    if node.target not in SOFTMAXES or node.kwargs.get("dtype") is not None:
         return None
     dim = node.args[1] if len(node.args) == 2 else node.kwargs.get("dim")
     return dim if isinstance(dim, int) else None
@@ -176,12 +179,7 @@ def _put(
     node: fx.Node, made: list[fx.Node], target: Any, *args: Any, sides: Sequence[int]
 ) -> fx.Node:
     """A new call before a node, with the shape of an image."""
-    call = node.graph.create_node("call_function", target, args)
-    if isinstance(target, str):
-        call.op = "call_method"
-    meta = node.meta["tensor_meta"]._replace(shape=torch.Size((1, *sides)))
-    call.meta = {LINE: node.meta.get(LINE), "tensor_meta": meta}
-    made.append(call)
+    made.append(call := put(node, target, *args, sides=(1, *sides)))
     return call
 
 
@@ -193,16 +191,3 @@ def _parts(node: fx.Node, made: list[fx.Node], x: fx.Node, count: int) -> tuple[
     parts = [_put(node, made, operator.getitem, split, i, sides=sides) for i in range(count)]
     split.meta["tensor_meta"] = tuple(part.meta["tensor_meta"] for part in parts)
     return tuple(parts)
-
-
-def over_parts(x: Any, parts: int) -> Any:
-    """Stands for a softmax over parts in a graph that is read."""
-    raise NotImplementedError
-
-
-def read_over_parts(seen: Seen, x: fx.Node, parts: int) -> Reading:
-    return Softmax("parts", parts), [x]
-
-
-def readers() -> Iterable[Reader]:
-    yield Reader(over_parts, read_over_parts)

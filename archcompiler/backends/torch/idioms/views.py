@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import Any, Final
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import fx
 
 from archcompiler.backends.reading import PART, UnknownOperation, sides
@@ -15,6 +14,7 @@ from archcompiler.backends.torch.idioms.axes import ordered
 from archcompiler.backends.torch.idioms.calls import (
     COPIES,
     FLATTENS,
+    SOFTMAXES,
     SQUEEZES,
     UNFLATTENS,
     UNSQUEEZES,
@@ -26,8 +26,6 @@ from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
 from archcompiler.ops.reduce import Softmax
 from archcompiler.ops.split import Flatten, Shuffle
-
-_SOFTMAXES: Final[tuple[object, ...]] = ("softmax", torch.softmax, F.softmax)
 
 
 def copied(node: Any) -> Any:
@@ -142,7 +140,7 @@ def _softmax(seen: Seen, x: fx.Node, after: tuple[int, ...]) -> Reading | None:
     """A softmax over positions in a row, or over groups, which are laid out as they were."""
     x = copied(x)
     plain = len(x.args) <= 2 and x.kwargs.get("dtype") is None
-    viewed = x.args[0] if x.target in _SOFTMAXES and plain else None
+    viewed = x.args[0] if x.target in SOFTMAXES and plain else None
     if not is_node(viewed) or not (_is_view(viewed) or _is_flatten(viewed)):
         return None
     source = viewed.args[0]
@@ -218,7 +216,7 @@ def readers() -> Iterable[Reader]:
         yield Reader(name, view_as)
     for target in FLATTENS:
         yield Reader(target, flatten)
-    for target in _SOFTMAXES:
+    for target in SOFTMAXES:
         yield Reader(target, softmax)
     for target in UNSQUEEZES:
         yield Reader(target, unsqueeze)

@@ -13,9 +13,21 @@ import torch
 import torch.nn.functional as F
 from torch import fx
 
-from archcompiler.backends.torch.idioms.calls import EXPANDS
+from archcompiler.backends.torch.idioms.calls import (
+    CLAMPS,
+    DIFFERENCES,
+    EXPANDS,
+    MEANS_ALONG,
+    POWERS,
+    PRODUCTS,
+    QUOTIENTS,
+    SQUARES,
+    SUMS,
+    SUMS_ALONG,
+)
+from archcompiler.backends.torch.idioms.channels_last import reword_last
 from archcompiler.backends.torch.idioms.factors import learnt
-from archcompiler.backends.torch.idioms.last import reword_last
+from archcompiler.backends.torch.idioms.nodes import drop, put
 from archcompiler.backends.torch.idioms.numbers import number, scalar, shape, sides
 from archcompiler.backends.torch.idioms.parts import SPLITS, equal_parts
 from archcompiler.backends.torch.idioms.positions import reword_positions
@@ -23,27 +35,14 @@ from archcompiler.backends.torch.idioms.reductions import reword_reductions
 from archcompiler.backends.torch.idioms.rows import reword_rows
 from archcompiler.backends.torch.idioms.stacks import reword_stacks, spread
 from archcompiler.backends.torch.reading import Seen, is_node
-from archcompiler.backends.torch.tracer import LINE
 
-_DIFFERENCES: Final = (operator.sub, torch.sub, "sub")
-_JOINS: Final = (
-    *(operator.add, torch.add, "add"),
-    *(operator.mul, torch.mul, "mul"),
-    *(torch.maximum, "maximum"),
-)
+_JOINS: Final = (*SUMS, *PRODUCTS, torch.maximum, "maximum")
 _POOLS: Final = tuple(
     getattr(F, f"{how}_pool{dims}d") for how in ("avg", "max") for dims in (1, 2, 3)
 )
 _CATS: Final = (torch.cat, torch.concat)
-_SUMS: Final = ("sum", torch.sum)
 _DEVIATIONS: Final = ("std", torch.std)
-_MEANS: Final = ("mean", torch.mean)
-_SQUARES: Final = ("square", torch.square)
-_POWERS: Final = (operator.pow, torch.pow, "pow")
-_QUOTIENTS: Final = (operator.truediv, torch.div, "div")
-_PLUS: Final = (operator.add, torch.add, "add")
-_BOUNDS: Final = ("clamp_min", torch.clamp_min, "clamp", torch.clamp)
-_TIMES: Final = (operator.mul, torch.mul, "mul")
+_BOUNDS: Final = (*CLAMPS, "clamp_min", torch.clamp_min)
 
 
 def reword(graph: fx.Graph, dims: int) -> None:
@@ -55,7 +54,7 @@ def reword(graph: fx.Graph, dims: int) -> None:
     for node in list(graph.nodes):
         if not shape(node):
             continue
-        if node.target in (*_POOLS, *_JOINS, *_QUOTIENTS, *_DIFFERENCES):
+        if node.target in (*_POOLS, *_JOINS, *QUOTIENTS, *DIFFERENCES):
             _sized(node)
         if node.target is operator.getitem:
             _unequal(node, dims)
@@ -63,23 +62,16 @@ def reword(graph: fx.Graph, dims: int) -> None:
             _listed(node)
         if node.target in _JOINS:
             _unspread(node)
-        if node.target in _DIFFERENCES:
+        if node.target in DIFFERENCES:
             _difference(node)
-        if node.target in _QUOTIENTS:
+        if node.target in QUOTIENTS:
             _variance(node)
             _normalised(node)
         if node.target in _DEVIATIONS:
             _deviation(node)
-        if node.target in _PLUS:
+        if node.target in SUMS:
             _affine(node)
     reword_positions(graph)
-
-
-def _put(node: fx.Node, target: Any, *args: Any, like: Any) -> fx.Node:
-    """A new call before a node, whose result is `like` what there is."""
-    made = node.graph.call_function(target, args)
-    made.meta = {LINE: node.meta.get(LINE), "tensor_meta": like}
-    return made
 
 
 def _difference(node: fx.Node) -> None:
@@ -90,8 +82,7 @@ def _difference(node: fx.Node) -> None:
     assert isinstance(y, fx.Node)
     if not isinstance(x, int | float):
         return
-    with node.graph.inserting_before(node):
-        negative = _put(node, operator.mul, y, -1, like=y.meta["tensor_meta"])
+    negative = put(node, operator.mul, y, -1, sides=shape(y))
     node.op, node.target, node.args = "call_function", operator.add, (x, negative)
 
 
@@ -105,7 +96,7 @@ def _unspread(node: fx.Node) -> None:
             source = own.args[0]
             if len(shape(source)) == len(shape(node)) and spread(source, other) == shape(node):
                 node.update_arg(i, source)
-                _drop(own)
+                drop(own)
 
 
 def _sized(node: fx.Node) -> None:
@@ -135,22 +126,17 @@ def _listed(node: fx.Node) -> None:
     order = list(range(len(metas)))
     for index in reversed(picked):
         order = order[index]
-    with node.graph.inserting_before(node):
-        listed = [_put(node, operator.getitem, parts, i, like=metas[i]) for i in order]
+    listed = [put(node, operator.getitem, parts, i, sides=metas[i].shape) for i in order]
     node.args = (listed, *node.args[1:])
-    for old in tuples:
-        _drop(old)
+    drop(*tuples)
 
 
 def _unequal(node: fx.Node, dims: int) -> None:
     """Channels that are several of the equal parts of a map are these, one after another."""
-    like = node.meta["tensor_meta"]
-    with node.graph.inserting_before(node):
-        parts = []
-        for x, _, start, size in equal_parts(Seen(node, dims)):
-            part = like._replace(shape=torch.Size((like.shape[0], size, *like.shape[2:])))
-            index = (slice(None), slice(start, start + size))
-            parts.append(_put(node, operator.getitem, x, index, like=part))
+    parts = []
+    for x, _, start, size in equal_parts(Seen(node, dims)):
+        index = (slice(None), slice(start, start + size))
+        parts.append(put(node, operator.getitem, x, index, sides=(1, size, *shape(node)[2:])))
     if parts:
         node.target, node.args = torch.cat, (parts, 1)
 
@@ -158,20 +144,20 @@ def _unequal(node: fx.Node, dims: int) -> None:
 def _variance(node: fx.Node) -> None:
     """A sum of squared distances from the mean, by one less than there are, is a variance."""
     total, count = node.args if len(node.args) == 2 and not node.kwargs else (None, None)
-    if not is_node(total) or total.target not in _SUMS or not _over_positions(total):
+    if not is_node(total) or total.target not in SUMS_ALONG or not _over_positions(total):
         return
     distance = _squared(total.args[0])
-    if distance is None or distance.target not in _DIFFERENCES or len(distance.args) != 2:
+    if distance is None or distance.target not in DIFFERENCES or len(distance.args) != 2:
         return
     x, mean = distance.args
-    if not is_node(mean) or mean.target not in _MEANS or mean.args[0] is not x:
+    if not is_node(mean) or mean.target not in MEANS_ALONG or mean.args[0] is not x:
         return
     axes = tuple(range(2, len(shape(x))))
     if not _over_positions(mean) or number(count) != prod(shape(x)[2:]) - 1:
         return
     node.op, node.target, node.args = "call_function", torch.var, (x, axes)
     node.kwargs = {"keepdim": True}
-    _drop(total)
+    drop(total)
 
 
 def _normalised(node: fx.Node) -> None:
@@ -192,9 +178,7 @@ def _normalised(node: fx.Node) -> None:
     if of is x and along and whole and isinstance(bound.get("min"), float) and len(bound) == 1:
         node.op, node.target, node.args = "call_function", F.normalize, (x,)
         node.kwargs = {"eps": bound["min"]}
-        for old in (grown, least, length):
-            if old is not None:
-                _drop(old)
+        drop(*filter(None, (grown, least, length)))
 
 
 def _over_positions(node: fx.Node) -> bool:
@@ -206,16 +190,14 @@ def _squared(node: Any) -> fx.Node | None:
     """What a node is the square of."""
     if not is_node(node) or not node.args or not is_node(x := node.args[0]):
         return None
-    power = node.target in _POWERS and node.args[1:] == (2,)
-    product = node.target in _TIMES and node.args[1:] == (x,)
-    return x if power or product or node.target in _SQUARES else None
+    power = node.target in POWERS and node.args[1:] == (2,)
+    product = node.target in PRODUCTS and node.args[1:] == (x,)
+    return x if power or product or node.target in SQUARES else None
 
 
 def _deviation(node: fx.Node) -> None:
     """A standard deviation is the root of a variance."""
-    with node.graph.inserting_before(node):
-        variance = node.graph.create_node("call_function", torch.var, node.args, node.kwargs)
-    variance.meta = {LINE: node.meta.get(LINE), "tensor_meta": node.meta["tensor_meta"]}
+    variance = put(node, torch.var, *node.args, sides=shape(node), kwargs=node.kwargs)
     node.op, node.target, node.args, node.kwargs = "call_function", torch.sqrt, (variance,), {}
 
 
@@ -224,18 +206,12 @@ def _affine(node: fx.Node) -> None:
     if len(node.args) != 2 or node.kwargs:
         return
     for product, shift in (node.args, node.args[::-1]):
-        if not is_node(product) or learnt(shift) is None or product.target not in _TIMES:
+        if not is_node(product) or learnt(shift) is None or product.target not in PRODUCTS:
             continue
         factors = product.args
         if len(factors) != 2 or not any(learnt(factor) for factor in factors):
             continue
         if len(product.users) == 1 and max(shape(shift)) > 1:
             node.op, node.target, node.args = "call_function", torch.addcmul, (shift, *factors)
-            _drop(product)
+            drop(product)
         return
-
-
-def _drop(node: fx.Node) -> None:
-    """Leave out a node that nothing reads any more."""
-    if not node.users:
-        node.graph.erase_node(node)

@@ -6,8 +6,7 @@ layer is a convolution of one pixel, and a row of numbers one for each channel.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable
+from collections.abc import Mapping
 from math import prod
 from typing import Any, Final
 
@@ -15,26 +14,33 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
-from archcompiler.backends.torch.idioms.alike import is_elementwise, submodule
-from archcompiler.backends.torch.idioms.calls import COPIES, order_of
+from archcompiler.backends.torch.idioms.calls import (
+    COPIES,
+    DIFFERENCES,
+    MAXIMA_ALONG,
+    MEANS_ALONG,
+    PRODUCTS,
+    QUOTIENTS,
+    SUMS,
+    SUMS_ALONG,
+    channels_first,
+    channels_last,
+    order_of,
+)
+from archcompiler.backends.torch.idioms.elementwise import is_elementwise
 from archcompiler.backends.torch.idioms.factors import learnt
+from archcompiler.backends.torch.idioms.nodes import drop, put, stands_for, submodule
 from archcompiler.backends.torch.idioms.numbers import shape
-from archcompiler.backends.torch.reading import Reading, Seen, is_node
-from archcompiler.backends.torch.record import Reader
+from archcompiler.backends.torch.reading import is_node
 from archcompiler.backends.torch.stored import TENSORS, Stored, stored
-from archcompiler.backends.torch.tracer import LINE
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.norm import LayerNorm
 
-_JOINS: Final = (
-    *(operator.add, torch.add, "add", operator.sub, torch.sub, "sub"),
-    *(operator.mul, torch.mul, "mul", operator.truediv, torch.div, "div"),
-)
+_JOINS: Final = (*SUMS, *DIFFERENCES, *PRODUCTS, *QUOTIENTS)
 """Element by element, whatever the order of axes."""
-_REDUCTIONS: Final = (
-    *(torch.mean, "mean", torch.sum, "sum", torch.amax, "amax"),
-    *(torch.norm, "norm", torch.linalg.vector_norm),
-)
+_NORMS: Final = (torch.norm, "norm", torch.linalg.vector_norm)
+"""With their order before the axes."""
+_REDUCTIONS: Final = (*MEANS_ALONG, *SUMS_ALONG, *MAXIMA_ALONG, *_NORMS)
 
 
 def reword_last(graph: fx.Graph) -> None:
@@ -45,15 +51,16 @@ def reword_last(graph: fx.Graph) -> None:
         if not shape(node) or not any(is_node(x) for x in node.args):
             continue
         source = node.args[0]
-        order = order_of(node, len(shape(node)))
-        if order == _last(len(order or ())) and source not in known:
+        dims = len(shape(node)) - 2
+        order = order_of(node, dims + 2)
+        # Of a map of one axis, (N, L, C) may be meant as a matrix.
+        if dims > 1 and order == channels_last(dims) and source not in known:
             known[node] = source
-        elif order is not None and source in known and order == _first(len(order)):
+        elif order == channels_first(dims) and source in known:
             node.replace_all_uses_with(known[source])
             made.append(node)
         elif any(x in known for x in node.args if is_node(x)):
-            with graph.inserting_before(node):
-                found = _said(node, known, made)
+            found = _said(node, known, made)
             if found is None:
                 continue
             if shape(found) == shape(node) and len(shape(node)) == 2:
@@ -61,18 +68,7 @@ def reword_last(graph: fx.Graph) -> None:
                 made.append(node)
             else:
                 known[node] = found
-    for node in sorted({*known, *made}, reverse=True):
-        if not node.users:
-            graph.erase_node(node)
-
-
-def _last(rank: int) -> tuple[int, ...]:
-    """The order of axes with the channels last, of maps of two axes or more."""
-    return (0, *range(2, rank), 1) if rank > 3 else ()
-
-
-def _first(rank: int) -> tuple[int, ...]:
-    return (0, rank - 1, *range(1, rank - 1))
+    drop(*known, *made)
 
 
 def _said(node: fx.Node, known: dict[fx.Node, fx.Node], made: list[fx.Node]) -> fx.Node | None:
@@ -83,7 +79,7 @@ def _said(node: fx.Node, known: dict[fx.Node, fx.Node], made: list[fx.Node]) -> 
     if node.target in COPIES:
         return known[x]
     if is_elementwise(node):
-        return _put(node, made, *args)
+        return _put(node, made, node.target, *args, kwargs=node.kwargs)
     if node.target in _JOINS and len(args) == 2 and not node.kwargs:
         return _joined(node, args, known, made)
     if node.target in _REDUCTIONS:
@@ -122,16 +118,17 @@ def _functional(node: fx.Node, made: list[fx.Node], args: list[Any]) -> fx.Node 
 
 
 def _put(
-    node: fx.Node, made: list[fx.Node], *args: Any, sides: tuple[int, ...] | None = None, **new: Any
+    node: fx.Node,
+    made: list[fx.Node],
+    target: Any,
+    *args: Any,
+    sides: tuple[int, ...] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
 ) -> fx.Node:
-    """A call before a node: of the same, but for what is `new`, with these arguments."""
-    called = {"op": node.op, "target": node.target, "kwargs": node.kwargs} | new
-    call = node.graph.create_node(args=tuple(args), **called)
+    """A new call before a node; its shape, if it is not said, is the node's with channels first."""
     own = shape(node)
     sides = (own[0], own[-1], *own[1:-1]) if sides is None else sides
-    meta = node.meta["tensor_meta"]._replace(shape=torch.Size(sides))
-    call.meta = {LINE: node.meta.get(LINE), "tensor_meta": meta}
-    made.append(call)
+    made.append(call := put(node, target, *args, sides=sides, kwargs=kwargs))
     return call
 
 
@@ -148,10 +145,8 @@ def _joined(
         if learnt(own) is None or shape(own)[-1:] != (channels,) or prod(shape(own)) != channels:
             return None
         column = (channels, *(1,) * (len(shape(node)) - 2))
-        args[i] = _put(
-            node, made, x, column, sides=column, op="call_method", target="view", kwargs={}
-        )
-    return _put(node, made, *args)
+        args[i] = _put(node, made, "view", x, column, sides=column)
+    return _put(node, made, node.target, *args)
 
 
 def _reduced(node: fx.Node, known: dict[fx.Node, fx.Node], made: list[fx.Node]) -> fx.Node | None:
@@ -159,7 +154,7 @@ def _reduced(node: fx.Node, known: dict[fx.Node, fx.Node], made: list[fx.Node]) 
     x: Any = node.args[0]
     map, rank = known[x], len(shape(x))
     given = dict(node.kwargs)
-    at = 2 if node.target in _REDUCTIONS[6:] else 1
+    at = 2 if node.target in _NORMS else 1
     dim: Any = given.get("dim", node.args[at] if len(node.args) > at else None)
     dims = dim if isinstance(dim, tuple | list) else (dim,)
     if not all(isinstance(d, int) for d in dims):
@@ -171,16 +166,19 @@ def _reduced(node: fx.Node, known: dict[fx.Node, fx.Node], made: list[fx.Node]) 
         return None
     rest = node.args[1:at] if at == 2 else ()
     kept = {**node.kwargs, "dim": own, "keepdim": not vector}
-    return _put(node, made, map, *rest, kwargs=kept, sides=shape(node) if vector else None)
+    sides = shape(node) if vector else None
+    return _put(node, made, node.target, map, *rest, sides=sides, kwargs=kept)
 
 
 def _pointwise(
     node: fx.Node, made: list[fx.Node], map: fx.Node, names: list[str], matrix: tuple[int, ...]
 ) -> fx.Node:
     """A linear layer of each position."""
-    called: dict[str, Any] = {"op": "call_function", "target": pointwise, "kwargs": {}}
-    call = _put(node, made, map, *matrix, len(names) > 1, **called)
-    shapes = ((*matrix, *(1,) * (len(shape(node)) - 2)), matrix[:1])
+    features, inner = matrix
+    dims = len(shape(node)) - 2
+    conv = Conv(inner, features, 1, 1, 0, 1, 1, len(names) > 1, dims)
+    call = _put(node, made, stands_for, conv, map)
+    shapes = ((*matrix, *(1,) * dims), (features,))
     named = zip(("weight", "bias"), names, shapes, strict=False)
     call.meta[TENSORS] = {own: Stored(name, shape=sides) for own, name, sides in named}
     return call
@@ -192,30 +190,7 @@ def _normal(
     """A layer norm of each position."""
     if tuple(sides) != shape(node)[-1:]:
         return None
-    call = _put(node, made, map, *sides, eps, op="call_function", target=normal, kwargs={})
+    call = _put(node, made, stands_for, LayerNorm(shape(node)[-1], eps), map)
     weight, bias = (Stored(name) for name in names)
     call.meta[TENSORS] = {"weight": weight, "bias": bias}
     return call
-
-
-def pointwise(map: Any, features: int, inner: int, bias: bool) -> Any:
-    """Stands for a linear layer of each position in a graph that is read."""
-    raise NotImplementedError
-
-
-def normal(map: Any, channels: int, eps: float) -> Any:
-    """Stands for a layer norm of each position in a graph that is read."""
-    raise NotImplementedError
-
-
-def read_pointwise(seen: Seen, map: fx.Node, features: int, inner: int, bias: bool) -> Reading:
-    return Conv(inner, features, 1, 1, 0, 1, 1, bias, seen.dims), [map]
-
-
-def read_normal(seen: Seen, map: fx.Node, channels: int, eps: float) -> Reading:
-    return LayerNorm(channels, eps), [map]
-
-
-def readers() -> Iterable[Reader]:
-    yield Reader(pointwise, read_pointwise)
-    yield Reader(normal, read_normal)

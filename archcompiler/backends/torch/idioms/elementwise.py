@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from archcompiler.backends.torch.idioms.nodes import submodule
+
 _MODULES: Final = (
     *(nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid, nn.Tanh),
     *(nn.ELU, nn.LeakyReLU, nn.Mish, nn.Softplus, nn.Dropout, nn.Identity),
@@ -21,9 +23,3 @@ _CALLS: Final = (
 def is_elementwise(node: fx.Node) -> bool:
     """Whether it is such a call, of one tensor."""
     return isinstance(submodule(node), _MODULES) or node.target in _CALLS
-
-
-def submodule(node: fx.Node) -> nn.Module | None:
-    """The module that a node calls."""
-    graph = node.graph.owning_module
-    return graph.get_submodule(str(node.target)) if node.op == "call_module" and graph else None
