@@ -60,7 +60,7 @@ def test_the_emitted_module_is_the_graph(path: Path) -> None:
         ("backbones/vgg16_bn", "blocks.plain.steps.conv.bias=false"),
         ("backbones/densenet121", 'blocks.dense.steps.concat.from=["conv2", "x"]'),
         ("backbones/res2net50", 'blocks.res2net.steps.add3.from=["part3", "path1_relu"]'),
-        ("backbones/repvgg_a0", 'blocks.repvgg.steps.norm0.from="norm1"'),
+        ("backbones/repvgg_a0", 'blocks.repvgg.steps.identity_norm.from="norm"'),
         ("backbones/ghostnet", "blocks.squeeze.let.width=c / 4"),
         ("attention_kinds/se_resnet50", "unit.gate.ratio=8"),
         ("attention_kinds/cbam_resnet50", "unit.gate.kernel=3"),

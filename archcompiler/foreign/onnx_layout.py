@@ -39,7 +39,7 @@ def _reshape(node: OnnxNode) -> Call:
         raise UnknownOperation("a Reshape that mixes the images of a batch")
     if len(sides) == 1:
         return torch.flatten, (node.node(), 1), {}
-    return torch.reshape, (node.node(), (-1, *_known(node, sides))), {}
+    return torch.reshape, (node.node(), (-1, *node.sides(1))), {}
 
 
 def _is_whole(before: list[int | None], after: list[int | None]) -> bool:
@@ -48,17 +48,9 @@ def _is_whole(before: list[int | None], after: list[int | None]) -> bool:
     return known == [before, after] and prod(known[0]) == prod(known[1])
 
 
-def _known(node: OnnxNode, sides: list[int | None]) -> list[int]:
-    found = [side for side in sides if side is not None]
-    if len(found) != len(sides):
-        raise UnknownOperation(f"the file does not say the size of `{node.outputs[0]}`")
-    return found
-
-
 def _again(node: OnnxNode) -> Call:
     """Axes of 1 that come or go."""
-    _, *sides = node.shape()
-    return torch.reshape, (node.node(), (-1, *_known(node, sides))), {}
+    return torch.reshape, (node.node(), (-1, *node.sides(1))), {}
 
 
 def _gather(node: OnnxNode) -> Call:
@@ -108,8 +100,7 @@ def _transpose(node: OnnxNode) -> Call:
 
 
 def _expand(node: OnnxNode) -> Call:
-    _, *sides = node.shape()
-    return "expand", (node.node(), -1, *_known(node, sides)), {}
+    return "expand", (node.node(), -1, *node.sides(1)), {}
 
 
 def _concat(node: OnnxNode) -> Call:

@@ -85,10 +85,11 @@ class OnnxNode(NamedTuple):
         """Of the first output, with None for sides that the file does not say."""
         return self.graph.shape(self.outputs[0])
 
-    def sides(self) -> tuple[int, ...]:
-        """Of the map that it gives, which the file must say."""
-        found = [side for side in self.shape()[2:] if side is not None]
-        if len(found) != len(self.shape()[2:]):
+    def sides(self, first: int = 2) -> tuple[int, ...]:
+        """Of the first output, from an axis on, which the file must say."""
+        sides = self.shape()[first:]
+        found = [side for side in sides if side is not None]
+        if len(found) != len(sides):
             raise UnknownOperation(f"the file does not say the size of `{self.outputs[0]}`")
         return tuple(found)
 

@@ -141,16 +141,19 @@ def _gemm(node: OnnxNode) -> Call:
     if factors != (1.0, 1.0, 0):
         raise UnknownOperation("a Gemm that is no linear layer")
     x, weight, *bias = node.nodes()
-    if not node.option("transB", 0):
-        weight = node.graph.traced.call_function(torch.permute, (weight, (1, 0)))
-    return F.linear, (x, weight, *bias), {}
+    matrix = weight if node.option("transB", 0) else _transposed(node, weight)
+    return F.linear, (x, matrix, *bias), {}
 
 
 def _matmul(node: OnnxNode) -> Call:
     x, weight = node.nodes()
     if node.name(1) not in node.graph.constants:
         return torch.matmul, (x, weight), {}
-    return F.linear, (x, node.graph.traced.call_function(torch.permute, (weight, (1, 0)))), {}
+    return F.linear, (x, _transposed(node, weight)), {}
+
+
+def _transposed(node: OnnxNode, matrix: fx.Node) -> fx.Node:
+    return node.graph.traced.call_function(torch.permute, (matrix, (1, 0)))
 
 
 def _resize(node: OnnxNode) -> Call:
