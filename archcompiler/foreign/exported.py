@@ -184,6 +184,7 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "linear": _same(F.linear),
     "prelu": _same(F.prelu),
     "clamp": _same(torch.clamp),
+    "clip": _same(torch.clamp),
     "clamp_min": _same(torch.clamp_min),
     "expand_as": lambda x, other: ("expand_as", (x, other), {}),
     "expand": lambda x, sizes, **named: ("expand", (x, *sizes), {}),

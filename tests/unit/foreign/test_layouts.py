@@ -122,6 +122,24 @@ READ: dict[str, tuple[Words, list[str]]] = {
         gates_expanded,
         ["reduce", "reduce", "mul", "sigmoid", "gate"],
     ),
+    "a stack of what has its channels last": (
+        lambda m, x: (
+            torch.stack([m.norm(y := x.permute(0, 2, 3, 1)), F.gelu(y)]).sum(0).permute(0, 3, 1, 2)
+        ),
+        ["layer_norm", "gelu", "add"],
+    ),
+    "a sum of a stack, then of an axis": (
+        lambda m, x: m.fc(torch.stack([x, m.conv(x)], 1).sum(1).sum(2).sum(2)),
+        ["conv", "add", "reduce", "linear"],
+    ),
+    "one axis after the other of channels last": (
+        lambda m, x: m.fc(m.norm(x.permute(0, 2, 3, 1)).mean(1).mean(1)),
+        ["layer_norm", "reduce", "linear"],
+    ),
+    "channels last that are put back": (
+        lambda m, x: ((y := x.permute(0, 2, 3, 1)) * y.mean(-1).unsqueeze(-1)).permute(0, 3, 1, 2),
+        ["reduce", "mul"],
+    ),
     "one axis after the other": (lambda m, x: m.fc(x.mean(3).mean(2)), ["reduce", "linear"]),
     "one axis before the other": (lambda m, x: m.fc(x.sum(2).sum(-1)), ["reduce", "linear"]),
     "a mean of a maximum": (

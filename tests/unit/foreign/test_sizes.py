@@ -60,6 +60,12 @@ class Doubled(torch.autograd.Function):
         return x * 2
 
 
+def attention(m: Any, x: Tensor) -> Tensor:
+    q, k, v = m.conv(x).flatten(2), x.flatten(2), x.flatten(2)
+    weights = torch.softmax(q.transpose(1, 2) @ k * x.size(1) ** -0.5, -1)
+    return (weights @ v.transpose(1, 2)).transpose(1, 2).view(x.shape)
+
+
 FOLLOWED: dict[str, tuple[Words, list[str]]] = {
     "a part that is calculated": (swapped_halves, ["part", "part", "concat"]),
     "parts in a loop": (
@@ -79,6 +85,7 @@ FOLLOWED: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: x * (1 / math.sqrt(x.size(1) * 2)),
         ["scale"],
     ),
+    "a factor of dot products": (attention, ["conv", "dot", "softmax", "attend"]),
     "a pool of a whole map": (lambda m, x: F.avg_pool2d(x, x.size()[2:]), ["avg_pool"]),
     "a pool of all rows": (
         lambda m, x: F.max_pool2d(x, (x.size(2), 1), stride=(x.size(2), 1)),

@@ -267,7 +267,11 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: x / torch.linalg.vector_norm(x, 2, [1], True).clamp(min=1e-3).expand_as(x),
         ["channel_norm"],
     ),
-    "channels of at most some length": (
+    "channels of length 1, clipped": (
+        lambda m, x: x / torch.clip(torch.linalg.vector_norm(x, 2, 1, True), 1e-3),
+        ["channel_norm"],
+    ),
+    "channels by their length": (
         lambda m, x: x / torch.linalg.vector_norm(x, dim=1, keepdim=True),
         ["reduce", "div"],
     ),

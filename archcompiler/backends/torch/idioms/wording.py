@@ -46,10 +46,16 @@ _BOUNDS: Final = (*CLAMPS, "clamp_min", torch.clamp_min)
 
 
 def reword(graph: fx.Graph, dims: int) -> None:
-    """Say in operators that are known what a graph calculates, whose maps have so many axes."""
-    reword_last(graph)
+    """Say in operators that are known what a graph calculates, whose maps have so many axes.
+
+    Stacks come first: of channels that are last each map of one is reworded by itself, and a sum
+    over a stack and then along an axis is no sum along both. Reductions keep or lose all axes at
+    once after that, as maps with their channels last need it. Products of matrices come last, when
+    their factors are numbers. Rows of channels go by themselves.
+    """
     reword_stacks(graph)
     reword_reductions(graph)
+    reword_last(graph)
     reword_rows(graph)
     for node in list(graph.nodes):
         if not shape(node):
