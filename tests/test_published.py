@@ -49,4 +49,5 @@ def test_parameters(name: str) -> None:
 
 def test_a_wide_resnet_is_an_option_of_the_unit() -> None:
     wide = archcompiler.compile("resnet50", ["unit.reduction=2"])
+    # `num_params` of torchvision's Wide_ResNet50_2_Weights
     assert parameter_count(wide.graph) == 68_883_240

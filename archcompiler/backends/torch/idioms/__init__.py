@@ -4,11 +4,11 @@ A trace with these readers says what a module computes at one size: what a file 
 read as what it comes to there, for any number of images. A call that is one operator has a reader:
 
 - `functions`: functions with tensors of the module, forms of torch's own layers, `clamp`
-- `factors`: products with numbers and parameters, gates, powers, adaptive pools that keep an axis
+- `factors`: products and quotients by numbers and parameters, gates, powers, adaptive pools
 - `parts`: splits, slices, and the values of maxima
 - `axes`: orders of axes, layer norms between two of them
 - `views`: views and axes of 1; shuffles and softmax between two of them
-- `rows`: convolutions along the channels, which are a row; one channel of a vector
+- `rows`: convolutions along the channels, and activations of these; one channel of a vector
 
 What is several calls, or one that is several operators, is reworded before that, by `wording`,
 which says in which order:

@@ -1,4 +1,4 @@
-"""Axes in another order: transposed maps, and layer normalisation with the channels last."""
+"""Axes in another order: transposed maps, layer norms with the channels last; and copies."""
 
 from __future__ import annotations
 

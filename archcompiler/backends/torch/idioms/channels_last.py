@@ -43,7 +43,7 @@ _NORMS: Final = (torch.norm, "norm", torch.linalg.vector_norm)
 _REDUCTIONS: Final = (*MEANS_ALONG, *SUMS_ALONG, *MAXIMA_ALONG, *_NORMS)
 
 
-def reword_last(graph: fx.Graph) -> None:
+def reword_channels_last(graph: fx.Graph) -> None:
     """Say of maps what is said of them with their channels last."""
     known: dict[fx.Node, fx.Node] = {}
     made: list[fx.Node] = []

@@ -1,4 +1,4 @@
-"""Products with a number or a learnt factor, sums that begin with 0 or end in 1, and means."""
+"""Products and quotients by numbers and parameters, powers, sums with 0 or 1, adaptive pools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parts of a map: of a split, of a slice, and the larger of two results of a maximum."""
+"""Parts of a map: of a split, of a slice, and the values of a maximum without their indices."""
 
 from __future__ import annotations
 

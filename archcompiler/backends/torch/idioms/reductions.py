@@ -1,4 +1,4 @@
-"""Means and maxima that drop an axis, which is put back; of one axis after another; of a row."""
+"""Reductions that drop an axis, which is put back; of one axis after another; of a row."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from archcompiler.backends.torch.idioms.calls import (
     SUMS,
     SUMS_ALONG,
 )
-from archcompiler.backends.torch.idioms.channels_last import reword_last
+from archcompiler.backends.torch.idioms.channels_last import reword_channels_last
 from archcompiler.backends.torch.idioms.factors import learnt
 from archcompiler.backends.torch.idioms.nodes import drop, put
 from archcompiler.backends.torch.idioms.numbers import number, scalar, shape, sides
@@ -48,14 +48,14 @@ _BOUNDS: Final = (*CLAMPS, "clamp_min", torch.clamp_min)
 def reword(graph: fx.Graph, dims: int) -> None:
     """Say in operators that are known what a graph calculates, whose maps have so many axes.
 
-    Stacks come first: of channels that are last each map of one is reworded by itself, and a sum
-    over a stack and then along an axis is no sum along both. Reductions keep or lose all axes at
-    once after that, as maps with their channels last need it. Products of matrices come last, when
-    their factors are numbers. Rows of channels go by themselves.
+    The order matters. Stacks come before reductions, as a sum over a stack and then along an axis
+    is no sum along both, and before what has its channels last, as each map of a stack has them so
+    by itself. Reductions come before that too: an axis that is missing cannot be put elsewhere.
+    Products of matrices come last, when their factors are numbers. Rows go by themselves.
     """
     reword_stacks(graph)
     reword_reductions(graph)
-    reword_last(graph)
+    reword_channels_last(graph)
     reword_rows(graph)
     for node in list(graph.nodes):
         if not shape(node):
