@@ -140,6 +140,10 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: ((y := x.permute(0, 2, 3, 1)) * y.mean(-1).unsqueeze(-1)).permute(0, 3, 1, 2),
         ["reduce", "mul"],
     ),
+    "channels last in two steps, and first again in two": (
+        lambda m, x: m.norm(x.transpose(2, 3).transpose(1, 3)).transpose(2, 3).transpose(1, 2),
+        ["layer_norm"],
+    ),
     "one axis after the other": (lambda m, x: m.fc(x.mean(3).mean(2)), ["reduce", "linear"]),
     "one axis before the other": (lambda m, x: m.fc(x.sum(2).sum(-1)), ["reduce", "linear"]),
     "a mean of a maximum": (
@@ -252,13 +256,20 @@ def test_a_signal_loses_its_axis() -> None:
     assert kinds_of(lambda m, x: m.fc(torch.max(x, 2)[0]), signal) == ["reduce", "linear"]
 
 
+def test_a_signal_has_its_channels_last() -> None:
+    def words(m: Any, x: Tensor) -> Tensor:
+        return m.narrow(torch.relu(m.fc(m.norm(x.transpose(1, 2))))).transpose(1, 2)
+
+    assert kinds_of(words, TensorType(8, 12)) == ["layer_norm", "conv", "relu", "conv"]
+
+
 REFUSED: dict[str, tuple[Words, str]] = {
     "a linear layer of what stays so": (
         lambda m, x: m.fc(x.permute(0, 2, 3, 1)),
         "a linear layer to a map",
     ),
     "a row of another axis": (
-        lambda m, x: (x.transpose(2, 3).permute(0, 3, 2, 1) * m.row).permute(0, 3, 1, 2),
+        lambda m, x: (x.permute(0, 3, 2, 1) * m.row).permute(0, 3, 1, 2),
         "which is no number for each channel",
     ),
     "channels last that come back otherwise": (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 import torch.nn.functional as F
 from torch import fx, nn
@@ -14,21 +14,16 @@ from archcompiler.backends.torch.idioms.calls import (
     MOVES,
     PERMUTES,
     SWAPS,
-    channels_first,
     channels_last,
     order_of,
 )
-from archcompiler.backends.torch.idioms.nodes import submodule
 from archcompiler.backends.torch.idioms.numbers import shape
 from archcompiler.backends.torch.idioms.rows import channel_conv
 from archcompiler.backends.torch.reading import Reading, Seen, is_node
 from archcompiler.backends.torch.record import Reader
-from archcompiler.backends.torch.stored import TENSORS, Stored, keep
+from archcompiler.backends.torch.stored import keep
 from archcompiler.ops.norm import LayerNorm
 from archcompiler.ops.split import Transpose
-
-_OPTIONS: Final = ("normalized_shape", "weight", "bias", "eps")
-"""Of `F.layer_norm`, behind its input."""
 
 
 def ordered(node: fx.Node) -> tuple[fx.Node, tuple[int, ...]]:
@@ -57,8 +52,6 @@ def permute(seen: Seen, x: fx.Node, *axes: Any, **named: Any) -> Reading:
         return source
     if order[:1] != (0,):
         raise UnknownOperation(f"`{seen.node.name}` puts the axes in the order {order}")
-    if (norm := _layer_norm(seen, source, order)) is not None:
-        return norm
     if seen.dims == 2 and order == (0, 1, 3, 2):
         return Transpose(), [source]
     return PART
@@ -96,24 +89,6 @@ def _normalised(seen: Seen, x: fx.Node, axes: Any, eps: float) -> Reading:
     if len(order) != seen.dims + 2 or order != channels_last(seen.dims):
         raise UnknownOperation(f"`{seen.node.name}` normalises along the last axis of a map")
     return PART
-
-
-def _layer_norm(seen: Seen, node: fx.Node, order: tuple[int, ...]) -> Reading | None:
-    """The norm of a map whose channels are last inside of it alone."""
-    if order != channels_first(seen.dims) or not node.args or not is_node(x := node.args[0]):
-        return None
-    own = Seen(node, seen.dims)
-    if node.target is F.layer_norm:
-        named: dict[str, Any] = dict(zip(_OPTIONS, node.args[1:], strict=False)) | node.kwargs
-        if layer_norm_function(own, x, **named) is not PART:
-            return None
-        seen.node.meta[TENSORS] = node.meta[TENSORS]
-        return LayerNorm(shape(x)[-1], named.get("eps", 1e-5)), [ordered(x)[0]]
-    module = submodule(node)
-    if type(module) is not nn.LayerNorm or layer_norm(own, module, x) is not PART:
-        return None
-    seen.node.meta[TENSORS] = {n: Stored(f"{node.target}.{n}") for n in ("weight", "bias")}
-    return LayerNorm(module.normalized_shape[0], module.eps), [ordered(x)[0]]
 
 
 def copy(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:

@@ -6,7 +6,7 @@ layer is a convolution of one pixel, and a row of numbers one for each channel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from archcompiler.backends.torch.idioms.axes import ordered
 from archcompiler.backends.torch.idioms.calls import (
     COPIES,
     DIFFERENCES,
@@ -25,7 +26,6 @@ from archcompiler.backends.torch.idioms.calls import (
     SUMS_ALONG,
     channels_first,
     channels_last,
-    order_of,
 )
 from archcompiler.backends.torch.idioms.elementwise import is_elementwise
 from archcompiler.backends.torch.idioms.factors import learnt
@@ -43,22 +43,20 @@ _NORMS: Final = (torch.norm, "norm", torch.linalg.vector_norm)
 _REDUCTIONS: Final = (*MEANS_ALONG, *SUMS_ALONG, *MAXIMA_ALONG, *_NORMS)
 
 
-def reword_channels_last(graph: fx.Graph) -> None:
-    """Say of maps what is said of them with their channels last."""
+def reword_channels_last(graph: fx.Graph, dims: int) -> None:
+    """Say of maps of so many axes what is said of them with their channels last."""
     known: dict[fx.Node, fx.Node] = {}
     made: list[fx.Node] = []
     for node in list(graph.nodes):
         if not shape(node) or not any(is_node(x) for x in node.args):
             continue
-        source = node.args[0]
-        dims = len(shape(node)) - 2
-        order = order_of(node, dims + 2)
-        # Of a map of one axis, (N, L, C) may be meant as a matrix.
-        if dims > 1 and order == channels_last(dims) and source not in known:
+        source, order = ordered(node)
+        if order == channels_last(dims) and source not in known:
             known[node] = source
+            made += _steps(node, source)
         elif order == channels_first(dims) and source in known:
             node.replace_all_uses_with(known[source])
-            made.append(node)
+            made += _steps(node, source)
         elif any(x in known for x in node.args if is_node(x)):
             found = _said(node, known, made)
             if found is None:
@@ -69,6 +67,13 @@ def reword_channels_last(graph: fx.Graph) -> None:
             else:
                 known[node] = found
     drop(*known, *made)
+
+
+def _steps(node: fx.Node, source: Any) -> Iterator[fx.Node]:
+    """The calls that bring the axes of a tensor into another order, the last first."""
+    while node is not source:
+        yield node
+        node = node.args[0]  # type: ignore[assignment]
 
 
 def _said(node: fx.Node, known: dict[fx.Node, fx.Node], made: list[fx.Node]) -> fx.Node | None:

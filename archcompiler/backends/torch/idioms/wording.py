@@ -55,7 +55,7 @@ def reword(graph: fx.Graph, dims: int) -> None:
     """
     reword_stacks(graph)
     reword_reductions(graph)
-    reword_channels_last(graph)
+    reword_channels_last(graph, dims)
     reword_rows(graph)
     for node in list(graph.nodes):
         if not shape(node):
