@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import chain
 
 import networkx as nx
 import torch
@@ -13,6 +14,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from archcompiler.analysis.costs import network_cost
+from archcompiler.backends.torch.stored import Stored
 from archcompiler.backends.torch.trace import UNKNOWN
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import CompileError, error
@@ -51,7 +53,7 @@ class Audit:
     """The implementation, as it was named."""
     network: CompiledNetwork = field(repr=False)
     same: bool
-    """Whether it is isomorphic, each layer has weights of its own, and all is in the logits."""
+    """Whether it is isomorphic, each layer has parameters of its own, and all is in the logits."""
     input: TensorType
     theirs: Costs
     ours: Costs
@@ -64,6 +66,8 @@ class Audit:
     """Parameters that the logits do not depend on, with their elements."""
     shared: tuple[str, ...] = ()
     """Tensors that several operators of theirs have."""
+    fixed: tuple[str, ...] = ()
+    """Weights of theirs that are no parameters, and are not learnt."""
     unread: tuple[Operation, ...] = ()
     """Operators of theirs that nothing depends on."""
     unknown: tuple[Operation, ...] = ()
@@ -87,7 +91,8 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     live = _live(traced)
     unread = tuple(operation(traced, node) for node in traced if node not in live)
     other = _kept(traced, live)
-    shared = tuple(_shared(other))
+    shared = tuple(_shared(other, theirs.module))
+    fixed = tuple(_fixed(other, theirs.module))
     alike = _isomorphic(own, other, theirs)
     inference = folded = False
     if not alike and theirs.exported:
@@ -106,7 +111,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
     return Audit(
         theirs.said,
         network,
-        alike and not shared and not unread,
+        alike and not shared and not fixed and not unread,
         graph.input,
         Costs(
             _parameters(view, theirs.module),
@@ -119,6 +124,7 @@ def audit(network: CompiledNetwork, theirs: Implementation) -> Audit:
         None if lost is None else operation(other, lost),
         dict(_dead(theirs.module, other)),
         shared,
+        fixed,
         unread,
         tuple(operation(other, n) for n in other if other.nodes[n]["label"][0] == UNKNOWN),
         folded,
@@ -161,22 +167,34 @@ def _live(graph: Dataflow) -> set[str]:
     return live
 
 
-def _shared(graph: Dataflow) -> list[str]:
-    """Tensors that several operators have, but for what is no parameter."""
-    read = Counter(
-        tensor.name
-        for _, data in graph.nodes(data=True)
-        for tensor in (data.get("tensors") or {}).values()
+def _shared(graph: Dataflow, module: nn.Module) -> list[str]:
+    """Tensors that several operators have, or one as several, whatever names they have."""
+    named = chain(
+        module.named_parameters(remove_duplicate=False),
+        module.named_buffers(remove_duplicate=False),
     )
-    return [name for name, count in read.items() if count > 1]
+    ids = {name: id(tensor) for name, tensor in named}
+    names = [tensor.name for _, tensor in _read(graph)]
+    count = Counter(ids.get(name, name) for name in names)
+    return [name for name in dict.fromkeys(names) if count[ids.get(name, name)] > 1]
+
+
+def _fixed(graph: Dataflow, module: nn.Module) -> Iterator[str]:
+    """Weights that are no parameters, where a module has any: in ONNX none is."""
+    known = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    for own, tensor in _read(graph) if known else ():
+        if own in ("weight", "bias") and tensor.name not in known:
+            yield tensor.name
+
+
+def _read(graph: Dataflow) -> Iterator[tuple[str, Stored]]:
+    """The tensors that operators have, by the names in torch's own modules."""
+    for _, data in graph.nodes(data=True):
+        yield from (data.get("tensors") or {}).items()
 
 
 def _dead(module: nn.Module, graph: Dataflow) -> dict[str, int]:
-    read = {
-        tensor.name
-        for _, data in graph.nodes(data=True)
-        for tensor in (data.get("tensors") or {}).values()
-    }
+    read = {tensor.name for _, tensor in _read(graph)}
     return {name: p.numel() for name, p in module.named_parameters() if name not in read}
 
 

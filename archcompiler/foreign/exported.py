@@ -18,6 +18,7 @@ from torch import fx, nn
 from torch.fx.graph import CodeGen
 
 from archcompiler.backends.reading import damaged
+from archcompiler.backends.torch.running import InPlace
 
 Call: TypeAlias = tuple[Any, tuple[Any, ...], dict[str, Any]]
 """A function, its arguments, and those with names."""
@@ -36,7 +37,7 @@ def read_exported(path: Path) -> nn.Module:
             with damaged(f"`{node.target}`"):
                 _reword(node)
     module.graph.set_codegen(CodeGen())  # one that takes and returns tensors as they are
-    module.graph.eliminate_dead_code()
+    module.graph.eliminate_dead_code(_is_kept)
     return fx.GraphModule(module, module.graph)
 
 
@@ -66,6 +67,8 @@ def _reword(node: fx.Node) -> None:
         node.graph.erase_node(node)
         return
     node.target, node.args, node.kwargs = call
+    if packet.endswith("_") and not isinstance(node.target, str):
+        node.target = InPlace(node.target)  # which views of its input see
     node.op = "call_method" if isinstance(node.target, str) else "call_function"
     if packet in _WITH_INDICES:
         for user in list(node.users):
@@ -77,6 +80,20 @@ def _reword(node: fx.Node) -> None:
 def _same(function: Callable[..., Any], keeps: int | None = None) -> Callable[..., Call]:
     """The same arguments, or the first few of them where torch's function has no others."""
     return lambda *args, **named: (function, args[:keeps], named)
+
+
+def _is_kept(node: fx.Node) -> bool:
+    """Whether a node counts even where nothing reads it."""
+    return isinstance(node.target, InPlace) or node.is_impure()
+
+
+def _plain(function: Callable[..., Any], *usual: float) -> Callable[..., Call | None]:
+    """An activation whose numbers are the `usual` ones."""
+
+    def word(x: Any, *given: float) -> Call | None:
+        return (function, (x,), {}) if given == usual[: len(given)] else None
+
+    return word
 
 
 def _batch_norm(
@@ -193,12 +210,12 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "relu": _same(F.relu),
     "relu6": _same(F.relu6),
     "silu": _same(F.silu),
-    "elu": _same(F.elu, 1),
+    "elu": _plain(F.elu, 1, 1, 1),
     "gelu": _same(F.gelu),
     "mish": _same(F.mish),
     "hardswish": _same(F.hardswish),
     "hardsigmoid": _same(F.hardsigmoid),
-    "softplus": _same(F.softplus, 1),
+    "softplus": _plain(F.softplus, 1, 20),
     "leaky_relu": _same(F.leaky_relu),
     "sigmoid": _same(torch.sigmoid),
     "tanh": _same(torch.tanh),
@@ -246,7 +263,7 @@ _WORDS: Final[Mapping[str, Callable[..., Call | None]]] = {
     "linalg_vector_norm": _same(torch.linalg.vector_norm),
     "pixel_shuffle": _same(F.pixel_shuffle),
     "pixel_unshuffle": _same(F.pixel_unshuffle),
-    "softmax.int": _same(torch.softmax, 2),
+    "softmax.int": lambda x, dim, to=None: None if to else (torch.softmax, (x, dim), {}),
     "permute": _same(torch.permute),
     "transpose.int": _same(torch.transpose),
     "t": _same(torch.t),

@@ -21,6 +21,10 @@ _OF_SIZES: Final = frozenset(
     {"Cast", "Concat", "Gather", "Mul", "Reshape", "Slice", "Squeeze", "Unsqueeze"}
 )
 """What may calculate sizes alone: those of maps are known from the file's own shapes."""
+_DOMAINS: Final = ("", "ai.onnx")
+"""Whose operators are those of ONNX."""
+_OLDEST: Final = 11
+"""Before it, operators of the same names had other inputs and options."""
 
 
 def read_onnx(path: Path) -> nn.Module:
@@ -35,7 +39,10 @@ def read_onnx(path: Path) -> nn.Module:
         model = onnx.shape_inference.infer_shapes(onnx.load(path), data_prop=True)
     if not model.graph.output:
         raise UnknownOperation("its graph has no output")
-    return Reader(model.graph).module()
+    opset = max(each.version for each in model.opset_import if each.domain in _DOMAINS)
+    if opset < _OLDEST:
+        raise UnknownOperation(f"it is of opset {opset}, and those from {_OLDEST} on are read")
+    return Reader(model.graph, opset).module()
 
 
 @dataclass
@@ -43,6 +50,7 @@ class Reader:
     """Writes a graph of ONNX as one of torch.fx."""
 
     graph: Any
+    opset: int
     holder: nn.Module = field(default_factory=nn.Module)
     traced: fx.Graph = field(default_factory=fx.Graph)
     values: dict[str, fx.Node] = field(default_factory=dict)
@@ -72,6 +80,10 @@ class Reader:
         from onnx.helper import get_attribute_value
         from onnx.numpy_helper import to_array
 
+        if node.domain not in _DOMAINS:
+            raise UnknownOperation(
+                f"the operator {node.op_type} of {node.domain} is not known here"
+            )
         options = {each.name: get_attribute_value(each) for each in node.attribute}
         kind, output = node.op_type, node.output[0]
         known = all(name in self.constants for name in node.input if name)
@@ -86,7 +98,7 @@ class Reader:
             self.constants[output] = self._calculated(node)
         elif kind == "Shape" or (of_sizes and kind in _OF_SIZES):
             return
-        elif kind in ("Identity", "Dropout"):
+        elif kind == "Identity" or (kind == "Dropout" and not self._is_training(node)):
             self._same(output, node.input[0])
         elif kind == "Mul" and (one := self._factor_of_one(node.input)) is not None:
             self._same(output, next(name for name in node.input if name != one))
@@ -111,8 +123,18 @@ class Reader:
             self.values[name] = self.traced.call_function(operator.getitem, (result, index))
 
     def _factor_of_one(self, factors: Sequence[str]) -> str | None:
-        known = (name for name in factors if name in self.constants)
-        return next((n for n in known if self.constants[n].flatten().tolist() == [1]), None)
+        for one, other in (factors, factors[::-1]):
+            constant = self.constants.get(one)
+            if constant is None or constant.flatten().tolist() != [1]:
+                continue
+            if constant.dim() < 2 or constant.dim() <= len(self.shape(other)):
+                return one
+        return None
+
+    def _is_training(self, dropout: Any) -> bool:
+        """Whether it may drop features: an input says so, which may be calculated."""
+        mode = [name for name in dropout.input[2:] if name]
+        return any(name not in self.constants or bool(self.constants[name]) for name in mode)
 
     def _calculated(self, node: Any) -> Tensor:
         """What an operator gives that reads constants alone."""
@@ -141,14 +163,20 @@ class Reader:
             self.values[name] = self._buffer(name, self.constants[name])
         return self.values[name]
 
-    def row(self, name: str) -> fx.Node:
-        """A constant as a buffer of one axis. Others may have it with all of its own."""
+    def row(self, name: str, rank: int) -> fx.Node:
+        """A constant that maps of so many axes meet channel by channel, as a buffer of one axis.
+
+        Others may have it with all of its own. Raises UnknownOperation for another constant.
+        """
         constant = self.constants[name]
-        return (
-            self.node(name)
-            if constant.dim() == 1
-            else self._buffer(f"{name}_row", constant.flatten())
-        )
+        if constant.numel() > 1 and constant.shape[1 - rank :] != (
+            constant.numel(),
+            *(1,) * (rank - 2),
+        ):
+            raise UnknownOperation(f"`{name}` has no number for each channel")
+        if constant.dim() == 1:
+            return self.node(name)
+        return self._buffer(f"{name}_row", constant.flatten())
 
     def shape(self, name: str) -> tuple[int | None, ...]:
         """The shape of a tensor, with None for sides that the file does not say."""

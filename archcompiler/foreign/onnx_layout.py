@@ -55,9 +55,10 @@ def _again(node: OnnxNode) -> Call:
 
 def _gather(node: OnnxNode) -> Call:
     """One of an axis; or a whole row in order, by which an exporter says a view of memory."""
-    places, axis = node.constant(1), node.option("axis", 0)
+    places, rank = node.constant(1), len(node.graph.shape(node.name(0)))
+    axis = node.option("axis", 0) % rank
     source = node.graph.views.get(node.name(0))
-    if source is not None and axis == 0 and len(node.graph.shape(node.name(0))) == 1:
+    if source is not None and axis == 0 and rank == 1:
         in_order = torch.equal(places.flatten(), torch.arange(places.numel()))
         if in_order and tuple(places.shape) == node.graph.shape(source):
             return None, (node.graph.node(source),), {}

@@ -22,9 +22,10 @@ class Graph(Protocol):
     constants: dict[str, Tensor]
     traced: fx.Graph
     views: dict[str, str]
+    opset: int
 
     def node(self, name: str) -> fx.Node: ...
-    def row(self, name: str) -> fx.Node: ...
+    def row(self, name: str, rank: int) -> fx.Node: ...
     def shape(self, name: str) -> tuple[int | None, ...]: ...
     def initial(self, name: str) -> bool: ...
 
@@ -67,7 +68,8 @@ class OnnxNode(NamedTuple):
         return self.graph.constants[name]
 
     def number(self, place: int) -> float:
-        return shortest(float(self.constant(place).flatten()[0]))
+        """The one number that an input says."""
+        return shortest(float(self.constant(place)))
 
     def numbers(self, place: int) -> list[int]:
         """Whole numbers that an input says."""
@@ -80,6 +82,10 @@ class OnnxNode(NamedTuple):
     def word(self, name: str, default: str) -> str:
         """An option that is a word."""
         return str(self.options.get(name, default.encode()).decode())
+
+    def row(self, place: int) -> fx.Node:
+        """A constant of one number for each channel, as a row."""
+        return self.graph.row(self.name(place), len(self.graph.shape(self.name(0))))
 
     def shape(self) -> tuple[int | None, ...]:
         """Of the first output, with None for sides that the file does not say."""

@@ -48,6 +48,8 @@ def _conv_transpose(node: OnnxNode) -> Call:
 
 
 def _batch_norm(node: OnnxNode) -> Call:
+    if node.option("training_mode", 0):
+        raise UnknownOperation("a BatchNormalization in training")
     x, scale, shift, mean, variance = node.nodes()
     momentum = round(1 - node.option("momentum", 0.9), 7)
     eps = node.option("epsilon", 1e-5)
@@ -89,8 +91,12 @@ def _add(node: OnnxNode) -> Call:
         norm, scale = scaled.args
         if not isinstance(norm, fx.Node) or norm.target is not F.group_norm or len(norm.args) > 2:
             continue
-        if node.name(shift) in node.graph.constants and isinstance(scale, fx.Node):
-            tensors = (node.graph.row(name) for name in (str(scale.target), node.name(shift)))
+        if isinstance(scale, fx.Node) and {scale.target, node.name(shift)} <= {
+            *node.graph.constants
+        }:
+            rank = len(node.shape())
+            names = (str(scale.target), node.name(shift))
+            tensors = (node.graph.row(name, rank) for name in names)
             return F.group_norm, (*norm.args, *tensors), dict(norm.kwargs)
     return torch.add, (node.operand(0), node.operand(1)), {}
 
@@ -106,7 +112,9 @@ def _max_pool(node: OnnxNode) -> Call:
 def _avg_pool(node: OnnxNode) -> Call:
     kernel = tuple(node.options["kernel_shape"])
     function = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(kernel) - 1]
-    stride, padding, _ = _window(node, len(kernel))
+    stride, padding, dilation = _window(node, len(kernel))
+    if max(dilation) > 1:
+        raise UnknownOperation("an AveragePool with gaps")
     ceil, counted = (bool(node.option(name, 0)) for name in ("ceil_mode", "count_include_pad"))
     return function, (node.node(), kernel, stride, padding, ceil, counted), {}
 
@@ -122,9 +130,11 @@ def _window(node: OnnxNode, dims: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _global(word: str) -> Word:
-    # Of a file of two-dimensional maps, as all are that have this operator.
-    function = getattr(F, f"adaptive_{word}_pool2d")
-    return lambda node: (function, (node.node(), 1), {})
+    def pool(node: OnnxNode) -> Call:
+        dims = len(node.shape()) - 2
+        return getattr(F, f"adaptive_{word}_pool{dims}d"), (node.node(), 1), {}
+
+    return pool
 
 
 def _reduced(function: Callable[..., Any], *arguments: Any) -> Word:
@@ -140,6 +150,8 @@ def _gemm(node: OnnxNode) -> Call:
     factors = (node.option("alpha", 1.0), node.option("beta", 1.0), node.option("transA", 0))
     if factors != (1.0, 1.0, 0):
         raise UnknownOperation("a Gemm that is no linear layer")
+    if node.has(2) and node.constant(2).shape != node.shape()[1:]:
+        raise UnknownOperation("a Gemm whose bias is no number for each feature")
     x, weight, *bias = node.nodes()
     matrix = weight if node.option("transB", 0) else _transposed(node, weight)
     return F.linear, (x, matrix, *bias), {}
@@ -160,13 +172,30 @@ def _resize(node: OnnxNode) -> Call:
     mode = node.word("mode", "nearest")
     way = node.word("coordinate_transformation_mode", "half_pixel")
     size = node.sides()
-    if mode == "nearest" and way == "asymmetric":
+    if way == "pytorch_half_pixel" and 1 in size:
+        raise UnknownOperation("a Resize to one position, which PyTorch takes in the middle")
+    if node.option("antialias", 0) or not _is_to_size(node, size):
+        raise UnknownOperation(
+            "a Resize that is smoothed, or by factors that lead to no whole size"
+        )
+    floor = node.word("nearest_mode", "round_prefer_floor") == "floor"
+    if mode == "nearest" and way == "asymmetric" and floor:
         return F.interpolate, (node.node(),), {"size": size, "mode": "nearest"}
     if mode == "linear" and way in ("align_corners", "half_pixel", "pytorch_half_pixel"):
         linear = ("linear", "bilinear", "trilinear")[len(size) - 1]
         named = {"size": size, "mode": linear, "align_corners": way == "align_corners"}
         return F.interpolate, (node.node(),), named
     raise UnknownOperation(f"a Resize by {mode} with {way}")
+
+
+def _is_to_size(node: OnnxNode, size: tuple[int, ...]) -> bool:
+    """Whether positions are those of the two sizes; of a factor such as 1.3 they are its own."""
+    before = node.graph.shape(node.name(0))[2:]
+    if not node.has(2) or None in before:
+        return not node.has(2)
+    factors = node.constant(2).tolist()[2:]
+    sides = zip(before, factors, size, strict=True)
+    return all(shortest(side / int(own or 1)) == shortest(factor) for own, factor, side in sides)
 
 
 def _clip(node: OnnxNode) -> Call:
@@ -201,10 +230,16 @@ def _elu(node: OnnxNode) -> Call:
 
 def _prelu(node: OnnxNode) -> Call:
     node.constant(1)
-    return F.prelu, (node.node(), node.graph.row(node.name(1))), {}
+    return F.prelu, (node.node(), node.row(1)), {}
 
 
 def _softmax(node: OnnxNode) -> Call:
+    if node.graph.opset < 13:
+        # Over all elements from an axis on.
+        rank = len(node.shape())
+        if node.option("axis", 1) % rank != rank - 1:
+            raise UnknownOperation("a Softmax over several axes, as it was before opset 13")
+        return torch.softmax, (node.node(), -1), {}
     return torch.softmax, (node.node(), node.option("axis", -1)), {}
 
 

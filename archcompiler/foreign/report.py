@@ -133,6 +133,8 @@ def notes(audit: Audit) -> Iterator[str]:
         yield f"dead: {values:,} parameters that the logits do not depend on: {listed(audit.dead)}"
     if audit.shared:
         yield f"shared by several operators: {listed(audit.shared)}"
+    if audit.fixed:
+        yield f"no parameters, and not learnt: {listed(audit.fixed)}"
     if audit.unread:
         yield f"computed for nothing: {listed(str(known) for known in audit.unread)}"
     if audit.unknown:
@@ -173,6 +175,7 @@ def facts(audit: Audit) -> dict[str, Any]:
         else [0, 0],
         "dead": dict(audit.dead),
         "shared": list(audit.shared),
+        "fixed": list(audit.fixed),
         "unread": [_operation(known) for known in audit.unread],
         "unknown": [_operation(known) for known in audit.unknown],
         "costs": {"theirs": _costs(audit.theirs), "ours": _costs(audit.ours)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,7 +12,7 @@ from archcompiler.backends.torch import torch_op
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Graph
 from archcompiler.verify.comparing import Proof, compared, outside
-from archcompiler.verify.trace import trace
+from archcompiler.verify.trace import trace, unlike_in_training
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,10 +33,16 @@ def verify(network: CompiledNetwork) -> Proof:
 
 
 def prove(graph: Graph, module: nn.Module) -> Proof:
-    """Trace a module and show that it is isomorphic to the graph, as `compared` says."""
+    """Trace a module and show that it is isomorphic to the graph, as `compared` says.
+
+    In training it must call the same, and learn in all of its parts.
+    """
     module.eval()
     parameters: Counter[str] = Counter()
     for name, parameter in module.named_parameters():
         parameters[name.rpartition(".")[0].replace(".", "/")] += parameter.numel()
     records = [torch_op(op) for op in outside(graph)]
-    return compared(graph, lambda: trace(module, graph.input, outside=records), parameters)
+    proof = compared(graph, lambda: trace(module, graph.input, outside=records), parameters)
+    if not proof.holds:
+        return proof
+    return replace(proof, differences=tuple(unlike_in_training(module, graph.input, records)))

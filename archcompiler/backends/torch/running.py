@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from typing import Any, Final, NamedTuple
 
@@ -15,6 +15,17 @@ from archcompiler.backends.reading import UnknownOperation
 
 VALUE: Final = "value"
 """The `meta` of a node that is a number or several, and no tensor: what it comes to."""
+
+
+class InPlace:
+    """A function whose result takes the place of its first argument, as a run has to see it."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__name__ = f"{function.__name__}_"
+
+    def __call__(self, x: Tensor, *args: Any, **named: Any) -> Tensor:
+        return x.copy_(self.function(x, *args, **named))
 
 
 class _Change(NamedTuple):

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from archcompiler.backends.reading import Part, UnknownOperation
+from archcompiler.backends.reading import Part, UnknownOperation, said_by
 from archcompiler.backends.record import Helper, helpers
 from archcompiler.backends.torch.idioms.numbers import is_fixed
 from archcompiler.backends.torch.idioms.wording import reword
@@ -26,7 +26,7 @@ from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.backends.torch.running import VALUE
 from archcompiler.backends.torch.stored import TENSORS, Stored, stored
 from archcompiler.backends.torch.table import records
-from archcompiler.backends.torch.tracer import LINE, traced
+from archcompiler.backends.torch.tracer import LEARNS, LINE, calls, traced
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
 
@@ -94,6 +94,33 @@ def trace(
                 raise
             _add_unknown(graph, node, str(unknown), run, alias, dims)
     return graph
+
+
+def unlike_in_training(
+    module: nn.Module, input: TensorType, outside: Iterable[TorchOp] = ()
+) -> Iterator[str]:
+    """What a module does otherwise in training than in evaluation, which it is in afterwards."""
+    readers = _Readers([*records().values(), *outside], module, input.dims)
+    try:
+        with torch.enable_grad():
+            before = calls(module.eval(), 1, readers.leaves, readers.functions)
+        module.train()
+        left = [name for name, part in module.named_modules() if not part.training]
+        with torch.no_grad():
+            after = calls(module, 1, readers.leaves, readers.functions)
+    except Exception as raised:  # whatever a changed file may raise
+        yield f"it cannot be traced in training: {said_by(raised)}"
+        return
+    finally:
+        module.eval()
+    if str(before) != str(after):
+        yield "other operators are called in training"
+    yield from (f"`{name}` stays in evaluation in training" for name in left)
+    kept = (name for name, parameter in module.named_parameters() if not parameter.requires_grad)
+    yield from (f"`{name}` is not learnt" for name in kept)
+    cut = next((node.name for node in before.nodes if not node.meta[LEARNS]), None)
+    if cut is not None:
+        yield f"no gradients go through `{cut}`"
 
 
 def _add(
@@ -231,11 +258,19 @@ class _Readers:
                 read = reader.read(*first, *node.args, **given)
             except TypeError:
                 raise UnknownOperation(f"`{_written(node)}` has other arguments") from None
-            if read is not None:
-                return read
+            if read is None:
+                continue
+            if node.op == "call_module" and module.training and _differs(read):
+                raise UnknownOperation(f"`{node.target}` is in training, where others are not")
+            return read
         if node.op == "call_module":
             raise UnknownOperation(f"`{node.target}` is a {type(module).__name__}: {module}")
         raise UnknownOperation(f"`{_written(node)}` is no operator")
+
+
+def _differs(read: Reading) -> bool:
+    """Whether an operator is another one in training."""
+    return isinstance(read, tuple) and read[0].inference is not read[0]
 
 
 def _written(node: fx.Node) -> str:

@@ -18,11 +18,13 @@ from torch import Tensor, fx, nn
 from torch.fx.proxy import Attribute, TraceError
 
 from archcompiler.backends.reading import UnknownOperation, said_by
-from archcompiler.backends.torch.running import Ahead, Run
+from archcompiler.backends.torch.running import Ahead, InPlace, Run
 from archcompiler.ir import TensorType
 
 LINE: Final = "line"
 """The `meta` of a node that has its `Line`."""
+LEARNS: Final = "learns"
+"""The `meta` of a node that says whether gradients go through it."""
 _PACKAGE: Final = str(Path(__file__).parents[2])
 _PASSED: Final = tuple(str(Path(module.__file__ or "").parent) for module in (torch, fx))
 """Folders of frames that are never whom a call is by."""
@@ -69,6 +71,9 @@ def traced(
     it is, but that a map which is changed in place is read as what it was changed to. Raises
     UnknownOperation for a module that cannot be traced or cannot run.
     """
+    own_call = type(module).__call__ is not nn.Module.__call__
+    if _is_changed(module) or (own_call and not isinstance(module, fx.GraphModule)):
+        raise UnknownOperation("a hook, a `__call__` or another `forward` stands before its own")
     weight = next(chain(module.parameters(), module.buffers()), None)
     device = None if weight is None else weight.device
     images = [torch.empty(1, x.channels, *x.size, device=device) for x in inputs]
@@ -98,8 +103,21 @@ def traced(
     for node in graph_module.graph.nodes:
         if node.op == "call_module":
             node.target = Submodule(node.target)
+        if isinstance(node.target, InPlace):
+            node.target = node.target.function
         node.target = _IN_PLACE.get(node.target, node.target)
     return graph_module
+
+
+def calls(
+    module: nn.Module,
+    inputs: int,
+    leaves: set[type],
+    functions: tuple[Callable[..., Any], ...],
+) -> fx.Graph:
+    """What a module calls in the mode that it is in, without shapes. Raises as the module does."""
+    tracer = _Tracer(leaves, functions, (), None)
+    return tracer.trace(module, _defaults(module, inputs) or None)
 
 
 def _line(raised: BaseException, run: Run | None) -> Line | None:
@@ -132,6 +150,11 @@ class _Proxy(fx.Proxy):
             return type(self)
         return self.tracer.class_of(self)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _OF_PROXIES:
+            raise TraceError(f"`{name}` of a map is set")
+        super().__setattr__(name, value)
+
     def __getattr__(self, name: str) -> _Attribute:
         return _Attribute(self, name)
 
@@ -146,6 +169,10 @@ class _Proxy(fx.Proxy):
 
     def __len__(self) -> int:
         return len(self.tracer.several(self))
+
+
+_OF_PROXIES: Final = frozenset({"tracer", "node", "_node", "root", "attr"})
+"""What torch.fx itself keeps."""
 
 
 class _Attribute(Attribute, _Proxy):
@@ -255,7 +282,9 @@ class _Tracer(fx.Tracer):
         return forward(*args, **kwargs)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return type(m) in self._leaves or super().is_leaf_module(m, module_qualified_name)
+        """Whether a module is kept whole; what changes one is followed."""
+        known = type(m) in self._leaves or super().is_leaf_module(m, module_qualified_name)
+        return known and not _is_changed(m)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
         return _Proxy(node, self)
@@ -263,7 +292,14 @@ class _Tracer(fx.Tracer):
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         node = super().create_node(*args, **kwargs)
         node.meta[LINE] = _caller()
+        node.meta[LEARNS] = torch.is_grad_enabled()
         return node
+
+
+def _is_changed(module: nn.Module) -> bool:
+    """Whether a module computes what its class does not say."""
+    hooks = module._forward_hooks or module._forward_pre_hooks
+    return bool(hooks) or "forward" in vars(module)
 
 
 def _caller() -> Line | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from archcompiler.compiler import compile
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, Source, Span
 from archcompiler.foreign.audit import Audit, audit
-from archcompiler.foreign.loading import Implementation
-from archcompiler.foreign.report import text
+from archcompiler.foreign.loading import Implementation, implementation_of
+from archcompiler.foreign.report import notes, text
 
 SPEC = tiny_spec(
     {"channels": 32, "modules": 1, "depth": 2},
@@ -147,6 +148,34 @@ def test_the_first_difference_has_both_sides(folder: Path) -> None:
     assert text.startswith("# `model.py:tiny` and `tiny`\n")
     assert "| other options | " in text
     assert "| conv kernel=5 padding=2 for kernel=3 padding=1 |" in text
+
+
+def _tied(module: nn.Module) -> None:
+    """Two norms with one scale, which has two names."""
+    first, second, *_ = (m for m in module.modules() if type(m).__name__ == "PreActBottleneck")
+    first.norm2.weight = second.norm2.weight
+
+
+def _buffered(module: nn.Module) -> None:
+    """A kernel that is no parameter."""
+    conv = next(m for m in module.modules() if isinstance(m, nn.Conv2d))
+    kernel = conv.weight.data
+    del conv.weight
+    conv.register_buffer("weight", kernel)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"), [(_tied, "shared by several operators"), (_buffered, "no parameters")]
+)
+def test_weights_are_parameters_of_one_layer_each(
+    change: Callable[[nn.Module], None], why: str
+) -> None:
+    module = NETWORK.module()
+    assert audit(NETWORK, implementation_of(module)).same
+    change(module)
+    found = audit(NETWORK, implementation_of(module))
+    assert not found.same
+    assert any(note.startswith(why) for note in notes(found))
 
 
 def test_what_is_dead_shared_or_thrown_away(folder: Path) -> None:

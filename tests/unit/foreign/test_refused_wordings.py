@@ -57,6 +57,22 @@ REFUSED: dict[str, tuple[Words, str]] = {
         lambda m, x: torch.sub(x, m.conv(x), alpha=2),
         "`sub.*alpha",
     ),
+    "a cast that rounds": (
+        lambda m, x: m.conv(x.to(torch.bfloat16).to(torch.float32)),
+        "rounds to torch.bfloat16",
+    ),
+    "a variance over images as well": (
+        lambda m, x: (x - x.mean((2, 3), keepdim=True)).square().sum((0, 2, 3), keepdim=True) / 59,
+        "reduces the axes",
+    ),
+    "a norm that is bounded from above": (
+        lambda m, x: x / torch.linalg.vector_norm(x, 2, 1, True).clamp(1e-12, max=3),
+        "clamps to",
+    ),
+    "a factor of more axes": (
+        lambda m, x: x.mean((2, 3)) * m.number.view(1, 1, 1, 1),
+        "no number for each channel",
+    ),
     "a root that is another's": (lambda m, x: x**3, "`pow.*` is no operator"),
     "a power of two": (lambda m, x: 2**x, "`pow.*` is no operator"),
     "a number by a map": (lambda m, x: 1 / x, "`truediv.*` is no operator"),

@@ -100,11 +100,20 @@ def computed(graph: nx.MultiDiGraph[str], state: dict[str, Tensor], x: Tensor) -
             start = 0 if op.end == "first" else inputs[0].shape[axis] - count
             values[node] = inputs[0].narrow(axis, start, count)
             continue
+        if op.kind == "interpolate":  # to another map's
+            linear = {1: "linear", 2: "bilinear", 3: "trilinear"}[dims]
+            named = (
+                {"mode": "nearest"}
+                if op.mode == "nearest"
+                else {"mode": linear, "align_corners": op.align_corners}
+            )
+            values[node] = F.interpolate(inputs[0], type.size, **named)
+            continue
         record = torch_op(op)
         for helper in helpers(record, dims):
             exec("from __future__ import annotations\n" + helper.source, names)
         if record.module is not None:
-            layer = eval(record.module(op, dims), names)
+            layer = eval(record.module(op, dims), names).eval()
             layer.load_state_dict({k: v.of(state[v.name]) for k, v in data["tensors"].items()})
             if op.kind == "conv_transpose" and len(inputs) == 2:  # of another map
                 value = layer(inputs[0], output_size=type.size)

@@ -88,6 +88,38 @@ def test_what_is_emitted_is_proved(network: CompiledNetwork) -> None:
             "self.post(y)\n        return y",
             id="a result thrown away",
         ),
+        pytest.param(
+            "return self.conv3(y) + shortcut",
+            "y = self.conv3(y) + shortcut\n        return 2 * y if self.training else y",
+            id="twice in training",
+        ),
+        pytest.param(
+            "        return self.conv3(y) + shortcut",
+            "        with torch.no_grad():\n            return self.conv3(y) + shortcut",
+            id="no gradients",
+        ),
+        pytest.param(
+            "    def forward(self, x: Tensor) -> Tensor:\n        activated",
+            "    def train(self, mode=True):\n        self.norm1.eval()\n        return self\n\n"
+            "    def forward(self, x: Tensor) -> Tensor:\n        activated",
+            id="a norm with the statistics of evaluation",
+        ),
+        pytest.param(
+            "        self.project = None",
+            "        self.project = None\n        self.conv1.requires_grad_(False)",
+            id="a layer that is not learnt",
+        ),
+        pytest.param(
+            "        self.project = None",
+            "        self.project = None\n"
+            "        self.conv1.register_forward_hook(lambda own, x, y: 2 * y)",
+            id="a hook",
+        ),
+        pytest.param(
+            "        self.project = None",
+            "        self.project = None\n        self.norm1.forward = lambda x: x",
+            id="a norm whose own forward is another",
+        ),
     ],
 )
 def test_a_changed_module_is_not_proved(network: CompiledNetwork, old: str, new: str) -> None:

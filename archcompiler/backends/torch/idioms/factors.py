@@ -75,7 +75,7 @@ def layer_scale(seen: Seen, x: Any, y: Any) -> Reading | None:
     if not is_node(data):
         return None
     whole = shape(data)
-    if prod(shape(factor)) == 1:
+    if prod(shape(factor)) == 1 and len(shape(factor)) <= len(whole):
         seen.node.meta[TENSORS] = {"weight": Stored(name, shape=(1,))}
         return Gain(_start(factor, name)), [data]
     spread = (*(1,) * (len(whole) - len(shape(factor))), *shape(factor))

@@ -174,7 +174,7 @@ def _normalised(node: fx.Node) -> None:
     if not is_node(x) or not is_node(least) or least.target not in _BOUNDS:
         return
     length, *bounds = least.args
-    bound = {"min": bounds[0]} if len(bounds) == 1 else least.kwargs
+    bound = {**dict(zip(("min", "max"), bounds, strict=False)), **least.kwargs}
     if not is_node(length) or length.target is not torch.linalg.vector_norm:
         return
     of, *given = length.args
@@ -188,8 +188,14 @@ def _normalised(node: fx.Node) -> None:
 
 
 def _over_positions(node: fx.Node) -> bool:
-    """Whether a reduction keeps the channels, each with an axis of 1 for each of its own."""
-    return shape(node) == (*shape(node.args[0])[:2], *(1,) * (len(shape(node)) - 2))
+    """Whether a reduction is along all axes but images and channels, and keeps these."""
+    rank = len(shape(node.args[0]))
+    given = {**dict(zip(("dim", "keepdim"), node.args[1:], strict=False)), **node.kwargs}
+    dim = given.pop("dim", None)
+    dims = dim if isinstance(dim, tuple | list) else (dim,)
+    if given != {"keepdim": True} or not all(isinstance(d, int) for d in dims):
+        return False
+    return sorted(d % rank for d in dims) == [*range(2, rank)]
 
 
 def _squared(node: Any) -> fx.Node | None:

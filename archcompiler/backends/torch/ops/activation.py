@@ -115,7 +115,8 @@ def _read_identity() -> Iterable[Reader]:
     yield Reader(nn.Identity, read)
 
     def read_order(seen: Seen, x: fx.Node, memory_format: object = None) -> Reading:
-        if isinstance(memory_format, torch.dtype) and not memory_format.is_floating_point:
+        cast = memory_format if isinstance(memory_format, torch.dtype) else torch.float32
+        if not cast.is_floating_point or cast.itemsize < torch.float32.itemsize:
             raise UnknownOperation(f"`{seen.node.name}` rounds to {memory_format}")
         return x  # the same map, in another order
 
