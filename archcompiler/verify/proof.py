@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 def verify(network: CompiledNetwork) -> Proof:
     """Prove that the module emitted for a network is its graph.
 
-    The module is made on the meta device: no weight is allocated.
+    The module is made on the meta device: no weight is allocated. One that makes maps again is
+    made without its plan, which is hooks of its layers.
     """
     if network.backend == "jax":
         from archcompiler.verify.jax_proof import verify as verify_jax
 
         return verify_jax(network)
     with torch.device("meta"):
-        module = network.module()
+        module = network.module(**({} if network.plan is None else {"recompute": {}}))
     return prove(network.graph, module)
 
 

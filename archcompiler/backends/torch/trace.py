@@ -270,7 +270,8 @@ class _Readers:
 
 def _differs(read: Reading) -> bool:
     """Whether an operator is another one in training."""
-    return isinstance(read, tuple) and read[0].inference is not read[0]
+    op = read[0].simplified if isinstance(read, tuple) else None
+    return op is not None and op.inference is not op
 
 
 def _written(node: fx.Node) -> str:

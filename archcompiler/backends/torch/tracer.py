@@ -156,6 +156,8 @@ class _Proxy(fx.Proxy):
         super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> _Attribute:
+        if not any(hasattr(kind, name) for kind in _KINDS):
+            raise AttributeError(f"a tensor has no attribute `{name}`")
         return _Attribute(self, name)
 
     def __int__(self) -> int:
@@ -171,6 +173,8 @@ class _Proxy(fx.Proxy):
         return len(self.tracer.several(self))
 
 
+_KINDS: Final = (torch.Tensor, torch.Size, torch.device, torch.dtype, tuple, list, int, float)
+"""What a value of a trace may be: what asks for another attribute is told that there is none."""
 _OF_PROXIES: Final = frozenset({"tracer", "node", "_node", "root", "attr"})
 """What torch.fx itself keeps."""
 
