@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
-from archcompiler.ir import Graph
+from archcompiler.ir import Block, Graph, fold
+from archcompiler.ops import Operator
 from archcompiler.ops.conv import Conv
 from archcompiler.ops.sides import spread
 
@@ -18,9 +20,17 @@ def narrow_strided(graph: Graph) -> bool:
     With channels last, oneDNN computes the gradient of its weights beyond the end of the memory
     that it has for it: wrong numbers, or the end of the process (its issue 6035, in PyTorch 2.13).
     """
-    return graph.input.dims == 2 and any(
-        isinstance(node.op, Conv) and is_narrow(node.op) for node in graph.nodes()
-    )
+
+    def rule(below: Callable[[Block], bool], block: Block) -> bool:
+        return any(
+            below(s.body) if isinstance(s.body, Block) else _narrow(s.body) for s in block.steps
+        )
+
+    return graph.input.dims == 2 and fold(rule)(graph.root)
+
+
+def _narrow(op: Operator) -> bool:
+    return isinstance(op, Conv) and is_narrow(op)
 
 
 def is_narrow(conv: Conv) -> bool:
