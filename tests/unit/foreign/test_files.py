@@ -82,7 +82,10 @@ def written(kind: str, model: nn.Module, inputs: tuple[torch.Tensor, ...], folde
         torch.export.save(torch.export.export(model, inputs), path)
     else:
         pytest.importorskip("onnxscript")
-        torch.onnx.export(model, inputs, path, dynamo=True, verbose=False)
+        try:
+            torch.onnx.export(model, inputs, path, dynamo=True, verbose=False)
+        except ModuleNotFoundError as absent:  # of an onnxscript that is older than torch
+            pytest.skip(str(absent))
     return path
 
 
