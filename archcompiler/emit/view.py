@@ -10,9 +10,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from archcompiler.analysis.channels_last import narrow_strided, normed_images
 from archcompiler.analysis.depth import trunk_depth
-from archcompiler.analysis.memory import Graded
-from archcompiler.analysis.narrow import narrow_strided
 from archcompiler.analysis.parameters import parameter_count
 from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import Helper
@@ -27,7 +26,6 @@ from archcompiler.ir.strides import stride
 from archcompiler.language.target import Dialect
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
-from archcompiler.ops.norm import GroupNorm
 from archcompiler.spec.model import Init, Spec
 from archcompiler.spec.names import EMITTED, HELPERS, class_name
 
@@ -90,16 +88,8 @@ class NetworkView:
 
     @cached_property
     def plain_images(self) -> bool:
-        """Whether images are not to have channels last: PyTorch 2.13 crashes in the backward pass
-        of a GroupNorm of such a map that needs no gradient.
-        """
-        if not any(isinstance(op, GroupNorm) for op in _operators(self.graph)):
-            return False
-        nodes = list(self.graph.nodes())
-        graded = Graded(nodes)
-        return any(
-            isinstance(node.op, GroupNorm) and not any(graded.inputs(node)) for node in nodes
-        )
+        """Whether images are not to have channels last."""
+        return normed_images(self.graph)
 
     @property
     def init(self) -> Init:

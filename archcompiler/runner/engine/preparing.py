@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archcompiler.analysis.narrow import narrow_strided
+from archcompiler.analysis.channels_last import narrow_strided
 from archcompiler.analysis.recompute import Recomputation
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.diagnostics import Diagnostic

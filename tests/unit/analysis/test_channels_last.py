@@ -11,7 +11,7 @@ import torch
 from tiny import tiny_spec
 
 import archcompiler
-from archcompiler.analysis.narrow import is_narrow, narrow_strided
+from archcompiler.analysis.channels_last import is_narrow, narrow_strided
 from archcompiler.diagnostics import CompileError
 from archcompiler.ops.conv import Conv
 from archcompiler.runner.recipe.loading import load_recipe
