@@ -14,8 +14,10 @@ import archcompiler
 from archcompiler.analysis.channels_last import is_narrow, narrow_strided
 from archcompiler.diagnostics import CompileError
 from archcompiler.ops.conv import Conv
+from archcompiler.runner.engine.preparing import hardware_for
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.system.hardware import settle
+from archcompiler.runner.system.place import ALONE
 
 BARE = {"stem": "none", "head": {"norm": False}}
 
@@ -75,6 +77,9 @@ def test_a_run_on_a_cpu_has_the_plain_order() -> None:
     assert not settle(load_recipe("smoke"), cpu, narrow=True).channels_last
     assert settle(load_recipe("smoke"), cpu).channels_last
     assert settle(load_recipe("smoke"), torch.device("meta"), narrow=True).channels_last
+    asks = load_recipe("smoke", ("device=cpu",))
+    assert not hardware_for(network(kernel=1), asks, ALONE, "ddp").channels_last
+    assert hardware_for(network(kernel=3), asks, ALONE, "ddp").channels_last
     asked = load_recipe("smoke", ("speed.channels_last=on",))
     with pytest.raises(CompileError, match=r"E707.*a CPU crashes with channels last"):
         settle(asked, cpu, narrow=True)

@@ -275,6 +275,8 @@ def test_a_file_with_a_plan_is_the_graph(name: str) -> None:
     network = archcompiler.compile(name)
     planned = network.recomputing(0.3)
     assert verify(planned).holds
+    # Its hooks, which a plan puts on layers, are followed by those who read it as a stranger's.
+    assert network.audit(planned.module()).same
     state = planned.module().state_dict()
     assert {k: v.shape for k, v in state.items()} == {
         k: v.shape for k, v in network.module().state_dict().items()

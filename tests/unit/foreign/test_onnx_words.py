@@ -78,6 +78,7 @@ REFUSED: dict[str, tuple[list[Any], Constants, str]] = {
         {},
         "with gaps",
     ),
+    "another ramp": ([node("Clip", "x,a,b")], {"a": row() * 0, "b": np.float32(5)}, "Clip from 0"),
     "a scale for each column": (*group_norm(row(8), row(8, 1, 1)), "`scale` has no number"),
     "a shift for each column": (*group_norm(row(8, 1, 1), row(8)), "`shift` has no number"),
     "slopes for each column": ([node("PRelu", "x,p")], {"p": row(8)}, "`p` has no number"),
@@ -170,3 +171,17 @@ def test_what_is_read_computes_the_same(
     (wanted,) = ReferenceEvaluator(str(path)).run(None, {"x": x.numpy()})
     found = computed(graph, module.state_dict(), x)
     torch.testing.assert_close(found, torch.from_numpy(np.asarray(wanted)))
+
+
+def test_a_view_of_memory_is_what_it_is_of_in_that_order_alone(tmp_path: Path) -> None:
+    """As exporters of torch say `as_strided`; in another order it is no map that is known."""
+    sides = (1, *MAP[1:])
+    nodes = [node("Reshape", "x,r", "a"), node("Gather", "a,i", "b"), node("Relu", "b")]
+    places = np.arange(8 * 6 * 8).reshape(sides)
+    path = saved(tmp_path, nodes, {"r": np.array([-1]), "i": places}, sides)
+    found = read(read_onnx(path), TensorType(*sides[1:]))
+    kinds = [data["label"][0] for _, data in found.nodes(data=True)]
+    assert kinds == ["input", "relu"]
+    backwards = {"r": np.array([-1]), "i": places[:, ::-1].copy()}
+    with pytest.raises(UnknownOperation, match="more than one of an axis"):
+        read_onnx(saved(tmp_path, nodes, backwards, sides))
