@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from drawn_blocks import block_specs
 from flax import nnx
 from hypothesis import given, settings
-from jax_networks import PLAIN, PLANE, SIGNAL, VOLUME
+from jax_networks import PLAIN, PLANE, SIGNAL, VOLUME, drop_nothing
 from shipped import ALL_TOML_SPECS, EVERY_SPEC
 from test_drawn_blocks import assert_linted
 
@@ -29,7 +29,7 @@ from archcompiler.diagnostics import Severity
 from archcompiler.emit.load import load_module
 from archcompiler.verify import verify
 from archcompiler.verify.inference import apart, randomise
-from archcompiler.verify.jax_numbers import compare, drop_nothing, farthest
+from archcompiler.verify.jax_numbers import compare, farthest
 from archcompiler.verify.jax_proof import abstract, prove
 
 
@@ -63,7 +63,7 @@ def model(network: CompiledNetwork, file: Any, reference: torch.nn.Module) -> An
 def loaded(network: CompiledNetwork, reference: torch.nn.Module, **options: Any) -> Any:
     """A model that is not made of random numbers first, which takes longer than all else."""
     network = network.for_backend("jax")
-    made = abstract(network, **options)
+    made = abstract(network.emitted.tiny, **options)
     drop_nothing(part for _, part in nnx.iter_modules(made))
     network.emitted.load_torch(made, arrays(reference))
     made.eval()
@@ -156,7 +156,7 @@ def changed(network: CompiledNetwork, old: str, new: str) -> Any:
     source = network.for_backend("jax").source
     assert old in source
     file = load_module("tiny_changed", source.replace(old, new))
-    return prove(network.graph, nnx.eval_shape(lambda: file.tiny(rngs=nnx.Rngs(0))))
+    return prove(network.graph, file.tiny)
 
 
 MISTAKES = [
@@ -327,7 +327,7 @@ def assert_alike(found: Any, wanted: Any, *, normal: bool = False) -> None:
 
 
 def test_abstract_models_have_no_weights(network: CompiledNetwork) -> None:
-    model = abstract(network.for_backend("jax"))
+    model = abstract(network.for_backend("jax").emitted.tiny)
     leaves = jax.tree.leaves(nnx.state(model, nnx.Param))
     assert leaves
     assert all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in leaves)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from archcompiler.ops.base import Operator
 from archcompiler.ops.sides import Sides
 
 
@@ -32,6 +33,12 @@ def sides(value: Any, dims: int) -> Sides:
     if len(numbers) != dims or not all(isinstance(n, int) for n in numbers):
         raise UnknownOperation(f"a hyper-parameter that is not {dims} whole numbers: {value}")
     return numbers[0] if len(set(numbers)) == 1 else numbers
+
+
+def differs(op: Operator | None) -> bool:
+    """Whether an operator is another one in training."""
+    op = None if op is None else op.simplified
+    return op is not None and op.inference is not op
 
 
 def said_by(exc: BaseException) -> str:

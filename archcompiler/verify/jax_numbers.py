@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
 from flax import nnx
-from torch import Tensor
+from torch import Tensor, nn
 
 from archcompiler.analysis.sizes import valid_sizes
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.verify.inference import randomise
-from archcompiler.verify.jax_proof import abstract
+from archcompiler.verify.jax_proof import abstract, dropouts, first_keys
 
 TOLERANCE: Final = 1e-10
 """Of logits, as a share of the largest: float64 keeps 16 digits of each number."""
@@ -44,72 +45,134 @@ class Numbers:
     size: tuple[int, ...]
     logits: float
     """In evaluation."""
+    trained: float
+    """Logits in training."""
     gradients: float
     """In training, of every weight."""
     statistics: float
     """Running ones, after a step."""
+    dropouts: int
+    """Places where elements or maps are dropped at random: by both files the same."""
     returned: bool
     """Whether the weights are the same to the bit after the way there and back."""
 
     @property
     def holds(self) -> bool:
         # Not the other way round: what is no number is no agreement.
-        near = self.logits <= TOLERANCE and self.statistics <= STATISTICS
-        return self.returned and near and self.gradients <= SLOPE
+        near = self.logits <= TOLERANCE and self.trained <= STATISTICS
+        near = near and self.statistics <= STATISTICS and self.gradients <= SLOPE
+        return self.returned and near
 
     def __str__(self) -> str:
         size = "×".join(map(str, self.size))
         what = "gives" if self.holds else "does NOT give"
         back = "come" if self.returned else "do NOT come"
+        drops = ", dropping what JAX drops," if self.dropouts else ""
         return (
             f"{self.name} at {size}: the file for PyTorch {what} the same "
-            f"(in float64 logits within {self.logits:.1e}, gradients {self.gradients:.1e}, "
-            f"statistics {self.statistics:.1e}), and weights {back} back to the bit"
+            f"(in float64 logits within {self.logits:.1e}; in training{drops} {self.trained:.1e}, "
+            f"gradients {self.gradients:.1e}, statistics {self.statistics:.1e}), "
+            f"and weights {back} back to the bit"
         )
 
 
 def compare(network: CompiledNetwork) -> Numbers:
     """The file for JAX of a network against that for PyTorch, evaluated and after a step.
 
-    Weights, statistics, images and what the gradient is taken of are random. Nothing is dropped
-    at random: the two frameworks draw other numbers.
+    Weights, statistics, images and what the gradient is taken of are random. The two frameworks
+    draw other numbers, so that the file for PyTorch is given what dropouts of JAX keep.
     """
     size = _size(network)
     count = 4 if 4 * prod(size) <= _PIXELS else 2
     torch_model = network.for_backend("torch").module().double()
+    shapes: dict[str, tuple[int, ...]] = {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         images = torch.randn(count, network.spec.input[0], *size, dtype=torch.float64)
         randomise(torch_model.eval(), images)
-        with torch.no_grad():
+        with torch.no_grad(), _hooked(torch_model, _watching(shapes)):
             logits = torch_model(images)
         towards = torch.randn_like(logits)
     weights = _arrays(torch_model)
-    drop_nothing(torch_model.modules())
-    (torch_model.train()(images) * towards).sum().backward()
-    gradients = {n: p.grad.numpy() for n, p in torch_model.named_parameters() if p.grad is not None}
 
     network = network.for_backend("jax")
+    build = getattr(network.emitted, network.name)
     with jax.enable_x64(True):
-        model = abstract(network)
-        drop_nothing(part for _, part in nnx.iter_modules(model))
+        model = abstract(build)
         network.emitted.load_torch(model, weights)
         returned = _equal(network.emitted.to_torch(model), weights)
-        found, slopes, state = _step(model, _channels_last(images), _channels_last(towards))
-        return Numbers(
-            network.name,
-            size,
-            farthest({"logits": _channels_last(logits)}, {"logits": np.asarray(found)}),
-            farthest(gradients, network.emitted.to_torch(slopes)),
-            farthest(
-                _statistics(_arrays(torch_model)), _statistics(network.emitted.to_torch(state))
-            ),
-            returned,
-        )
+        (keys,) = first_keys(build, _SEED) if dropouts(model) else ({},)
+        kept = _kept(model, keys, shapes)
+        results = _step(model, _channels_last(images), _channels_last(towards))
+        found, trained, slopes, state = *results[:2], *map(network.emitted.to_torch, results[2:])
+
+    with torch.random.fork_rng(devices=[]), _hooked(torch_model, _dropping(kept)):
+        in_training = torch_model.train()(images)
+        (in_training * towards).sum().backward()
+    gradients = {n: p.grad.numpy() for n, p in torch_model.named_parameters() if p.grad is not None}
+    return Numbers(
+        network.name,
+        size,
+        farthest({"": _channels_last(logits)}, {"": np.asarray(found)}),
+        farthest({"": _channels_last(in_training.detach())}, {"": np.asarray(trained)}),
+        farthest(gradients, slopes),
+        farthest(_statistics(_arrays(torch_model)), _statistics(state)),
+        len(kept),
+        returned,
+    )
 
 
-def _step(model: nnx.Module, images: Any, towards: Any) -> tuple[Any, nnx.State, nnx.State]:
-    """Logits in evaluation; in training gradients, and the statistics after it."""
+def _kept(
+    model: nnx.Module, keys: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """What the first step of a model multiplies maps by, as PyTorch has them, by names.
+
+    The dropouts of the model, which is abstract, get the keys. The shapes are of PyTorch's maps.
+    """
+    kept = {}
+    for name, part in dropouts(model).items():
+        part.rngs.key.set_value(keys[name])
+        part.rngs.count.set_value(jnp.zeros((), jnp.uint32))
+        batch, channels, *size = shapes[name]
+        size = size or [1] * (len(part.broadcast_dims) - 1)  # a whole map of one pixel
+        mask = nnx.clone(part)(jnp.ones((batch, *size, channels)), deterministic=False)
+        kept[name] = torch.tensor(np.moveaxis(np.asarray(mask), -1, 1)).reshape(shapes[name])
+    return kept
+
+
+_Change: TypeAlias = Callable[[str, Tensor], Tensor]
+"""What is made of what a dropout of PyTorch gets, by its name, in place of its output."""
+
+
+@contextmanager
+def _hooked(model: nn.Module, change: _Change) -> Iterator[None]:
+    with ExitStack() as hooks:
+        for name, part in model.named_modules():
+            if isinstance(part, nn.Dropout) or type(part).__name__ == "DropPath":
+                # The name of this part, and not of the last.
+                def hook(
+                    part: nn.Module, given: tuple[Tensor], y: Tensor, name: str = name
+                ) -> Tensor:
+                    return change(name, given[0])
+
+                hooks.callback(part.register_forward_hook(hook).remove)
+        yield
+
+
+def _watching(shapes: dict[str, tuple[int, ...]]) -> _Change:
+    def change(name: str, x: Tensor) -> Tensor:
+        shapes[name] = tuple(x.shape)
+        return x
+
+    return change
+
+
+def _dropping(kept: Mapping[str, Tensor]) -> _Change:
+    return lambda name, x: x * kept[name]
+
+
+def _step(model: nnx.Module, images: Any, towards: Any) -> tuple[Any, Any, nnx.State, nnx.State]:
+    """Logits in evaluation; in training logits and gradients, and the statistics after it."""
     definition, state = nnx.split(model)
 
     def evaluated(state: nnx.State) -> Any:
@@ -117,11 +180,16 @@ def _step(model: nnx.Module, images: Any, towards: Any) -> tuple[Any, nnx.State,
         model.eval()
         return model(images)
 
-    def trained(state: nnx.State) -> tuple[nnx.State, nnx.State]:
+    def trained(state: nnx.State) -> tuple[Any, nnx.State, nnx.State]:
         model = nnx.merge(definition, state)
         model.train()
-        slopes = nnx.grad(lambda model: jnp.sum(model(images) * towards))(model)
-        return slopes, nnx.state(model, nnx.BatchStat)
+
+        def loss(model: nnx.Module) -> tuple[Any, Any]:
+            logits = model(images)
+            return jnp.sum(logits * towards), logits
+
+        slopes, logits = nnx.grad(loss, has_aux=True)(model)
+        return logits, slopes, nnx.state(model, nnx.BatchStat)
 
     return (
         jax.jit(evaluated, compiler_options=_PLAINLY)(state),
@@ -140,18 +208,7 @@ def _size(network: CompiledNetwork) -> tuple[int, ...]:
     return own if side is None or side >= max(own) else (side,) * len(own)
 
 
-def drop_nothing(parts: Iterable[Any]) -> None:
-    """Have the modules of either framework give what they get, without random numbers."""
-    for part in parts:
-        if isinstance(part, nnx.Dropout):
-            part.rate, part.rngs = 0.0, nnx.data(None)
-        elif isinstance(part, torch.nn.Dropout):
-            part.p = 0.0
-        elif type(part).__name__ == "DropPath":
-            part.probability = 0.0
-
-
-def _arrays(model: torch.nn.Module) -> dict[str, Any]:
+def _arrays(model: nn.Module) -> dict[str, Any]:
     """The `state_dict` as arrays that stay what they are when the model learns."""
     return {name: tensor.numpy().copy() for name, tensor in model.state_dict().items()}
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
+import jax
+import numpy as np
 from flax import nnx
 
 from archcompiler.backends.jax import jax_op
 from archcompiler.backends.jax.ops.reduce import merged
-from archcompiler.backends.jax.trace import trace
+from archcompiler.backends.jax.trace import trace, unlike_in_training
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Graph
 from archcompiler.verify.comparing import Proof, compared, outside
@@ -17,34 +22,92 @@ from archcompiler.verify.comparing import Proof, compared, outside
 
 def verify(network: CompiledNetwork) -> Proof:
     """Prove that the module emitted for a network is its graph; no weight is allocated."""
-    return prove(network.graph, abstract(network))
+    return prove(network.graph, getattr(network.emitted, network.name))
 
 
-def abstract(network: CompiledNetwork, **overrides: Any) -> nnx.Module:
-    """A new model from the emitted source that has shapes in place of weights."""
-    build = getattr(network.emitted, network.name)
+def prove(graph: Graph, build: Callable[..., nnx.Module]) -> Proof:
+    """Trace what a function of `rngs` makes, and show that it is isomorphic to the graph.
 
-    def made() -> nnx.Module:
-        rngs = nnx.Rngs(0)
-        rngs.default = _OneKey(0, tag="default")
-        return build(rngs=rngs, **overrides)
-
-    model: nnx.Module = nnx.eval_shape(made)
-    return model
-
-
-class _OneKey(nnx.RngStream):  # type: ignore[misc]
-    """Random numbers of a model that has none: to count them takes most of the time."""
-
-    def __call__(self) -> Any:
-        return self.key[...]
-
-
-def prove(graph: Graph, module: nnx.Module) -> Proof:
-    """Trace a module and show that it is isomorphic to the graph, as `compared` says."""
-    module.eval()
+    That is as `compared` says. In training it must call the same, and each module that drops at
+    random must draw numbers of its own.
+    """
+    with jax.enable_x64(True):  # as it is traced
+        module = abstract(build)
     parameters: Counter[str] = Counter()
     for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Param)):
         parameters["/".join(map(str, path[:-1]))] += variable.size
     records = [jax_op(op) for op in outside(graph)]
-    return compared(graph, lambda: trace(module, graph.input, outside=records), parameters, merged)
+    module.eval()
+    options: dict[str, Any] = {"outside": records, "found": {}}
+    evaluated = cache(lambda: trace(module, graph.input, **options))
+    proof = compared(graph, evaluated, parameters, merged)
+    if not proof.holds:
+        return proof
+    unlike = [*unlike_in_training(module, evaluated(), graph.input, **options)]
+    return replace(proof, differences=(*unlike, *_drawn_alike(build, module)))
+
+
+def abstract(build: Callable[..., nnx.Module], **overrides: Any) -> nnx.Module:
+    """A new model from a function of an emitted file that has shapes in place of weights."""
+    model: nnx.Module = nnx.eval_shape(lambda: build(rngs=_rngs(0), **overrides))
+    return model
+
+
+def _rngs(seed: Any) -> nnx.Rngs:
+    """The random numbers of `nnx.Rngs(seed)`."""
+    rngs = nnx.Rngs()
+    rngs.default = _Counting(jax.random.key(seed), tag="default")
+    return rngs
+
+
+class _Counting(nnx.RngStream):  # type: ignore[misc]
+    """A stream whose count is no array: with one, to trace how a model is made takes twice as long.
+
+    What a model keeps of it is a stream as any other.
+    """
+
+    calls = 0
+
+    def __call__(self) -> Any:
+        self.calls += 1
+        return jax.random.fold_in(self.key[...], self.calls - 1)
+
+    def fork(self, **options: Any) -> nnx.RngStream:
+        return nnx.RngStream(self(), tag=self.tag)
+
+
+def dropouts(model: nnx.Module) -> dict[str, nnx.Dropout]:
+    """What drops at random, by the names that it has in PyTorch."""
+    return {
+        ".".join(map(str, path)): part
+        for path, part in nnx.iter_modules(model)
+        if isinstance(part, nnx.Dropout) and part.rngs is not None
+    }
+
+
+def first_keys(build: Callable[..., nnx.Module], *seeds: int) -> Iterator[Mapping[str, Any]]:
+    """What the dropouts of a new model of each seed draw from, by their names."""
+
+    def keys(seed: Any) -> dict[str, Any]:
+        model = build(rngs=_rngs(seed))
+        return {name: part.rngs.key.get_value() for name, part in dropouts(model).items()}
+
+    return map(jax.jit(keys), seeds)
+
+
+def _drawn_alike(build: Callable[..., nnx.Module], module: nnx.Module) -> Iterator[str]:
+    """Dropouts whose numbers are those of another one, or the same in every model."""
+    if not dropouts(module):
+        return
+    keys = [{n: _bits(key) for n, key in own.items()} for own in first_keys(build, 0, 1)]
+    first, other = keys
+    owners: dict[bytes, str] = {}
+    for name, bits in first.items():
+        if other[name] == bits:
+            yield f"`{name}` draws the same numbers whatever `rngs` are"
+        elif (owner := owners.setdefault(bits, name)) != name:
+            yield f"`{name}` draws the numbers of `{owner}`"
+
+
+def _bits(key: Any) -> bytes:
+    return np.asarray(jax.random.key_data(key)).tobytes()

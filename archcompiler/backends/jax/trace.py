@@ -9,7 +9,7 @@ as what JAX makes of it, and has to be read as an operator too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -17,26 +17,34 @@ import jax.numpy as jnp
 import networkx as nx
 from flax import nnx
 from jax.extend.core import Jaxpr, Literal
+from networkx.utils import graphs_equal
 
 from archcompiler.backends.jax.ops.reduce import merged
 from archcompiler.backends.jax.reading import Node, Reading, Seen, map_type
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.table import records
 from archcompiler.backends.jax.watching import Bound, Watch, bound
-from archcompiler.backends.reading import Part, UnknownOperation
+from archcompiler.backends.reading import Part, UnknownOperation, differs
 from archcompiler.ir import TensorType
 
 
 def trace(
-    module: nnx.Module, *inputs: TensorType, outside: Iterable[JaxOp] = ()
+    module: nnx.Module,
+    *inputs: TensorType,
+    outside: Iterable[JaxOp] = (),
+    training: bool = False,
+    found: dict[Any, Any] | None = None,
 ) -> nx.MultiDiGraph[str]:
     """The module's dataflow at one image of this shape, labelled as the graph's own view is.
 
     A module may be abstract, and have several inputs of equal dimensions. A node that calls a
     module has its name as `module`, and `weights` says whether it has any. The names of what the
     module returns are the graph's `outputs`. `outside` are the records of operators that are not
-    built in. Raises UnknownOperation for anything that has no operator, and for a module that
-    cannot run.
+    built in, and `found` shapes of calls from earlier traces of the module, which saves time.
+
+    Raises UnknownOperation for anything that has no operator, for a module that cannot run, for a
+    part that is not in `training`, or in evaluation, as it is asked for where that makes it another
+    operator, and for weights or statistics that are set by what does not own them.
     """
     dims = inputs[0].dims
     table = [*records().values(), *outside]
@@ -44,7 +52,8 @@ def trace(
     for record in table:
         for reader in record.readers():
             readers.setdefault(reader.target, []).append(reader)
-    jaxpr = _traced(module, inputs, Watch(module, table, readers, dims))
+    known = {} if found is None else found
+    jaxpr = _traced(module, inputs, Watch(module, table, readers, dims, known))
     graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     alias: dict[Node, Node] = {}
     arrays: dict[Any, Node] = {}
@@ -60,6 +69,8 @@ def trace(
             alias[node] = alias.get(read, read)
             continue
         op, sources = merged(read[0]).simplified, read[1]
+        if call.path is not None and differs(op):
+            _require_mode(call, training)
         if op is None:
             alias[node] = alias.get(sources[0], sources[0])
             continue
@@ -71,6 +82,38 @@ def trace(
     names = [_producer(None, result, graph, alias) for result in results]
     graph.graph["outputs"] = tuple(names)
     return graph
+
+
+def unlike_in_training(
+    module: nnx.Module,
+    evaluated: nx.MultiDiGraph[str],
+    *inputs: TensorType,
+    outside: Iterable[JaxOp] = (),
+    found: dict[Any, Any] | None = None,
+) -> Iterator[str]:
+    """What a module does otherwise in training than in evaluation, which it is in afterwards.
+
+    `evaluated` is its trace in evaluation. A model of an emitted file that can make maps again is
+    traced so, too.
+    """
+    config: Any = getattr(module, "config", None)
+    ways = {"in training": config}
+    if getattr(config, "checkpointing", None) is False:
+        ways["with `checkpointing`"] = replace(config, checkpointing=True)
+    module.train()
+    try:
+        for when, way in ways.items():
+            if way is not config:
+                module.config = way
+            trained = trace(module, *inputs, outside=outside, training=True, found=found)
+            if not graphs_equal(evaluated, trained):
+                yield f"other operators are called {when}"
+    except UnknownOperation as unknown:
+        yield f"unknown operation {when}: {unknown}"
+    finally:
+        module.eval()
+        if config is not None:
+            module.config = config
 
 
 def _producer(
@@ -89,13 +132,35 @@ def _producer(
 def _traced(module: nnx.Module, inputs: tuple[TensorType, ...], watch: Watch) -> Jaxpr:
     """What JAX makes of the module for one image; numbers are those of Python, not rounded."""
     images = [jax.ShapeDtypeStruct((1, *x.size, x.channels), jnp.float64) for x in inputs]
+    before = _held(module)
     try:
         with jax.enable_x64(True), watch.on():
-            return jax.make_jaxpr(lambda *x: module(*x))(*images).jaxpr
+            jaxpr = jax.make_jaxpr(lambda *x: module(*x))(*images).jaxpr
     except Exception as exc:
         # A module may be anybody's, and fail in any way.
         reason = (str(exc).splitlines() or [""])[0]
         raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from exc
+    after = _held(module)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) is not after.get(name):
+            raise UnknownOperation(f"`{name}` is set by no operator that owns it")
+    return jaxpr
+
+
+def _held(module: nnx.Module) -> dict[str, Any]:
+    """What variables hold, by their names; operators that are read whole leave it as it is."""
+    flat = nnx.to_flat_state(nnx.state(module))
+    return {".".join(map(str, path)): variable.get_value() for path, variable in flat}
+
+
+def _require_mode(call: _Call, training: bool) -> None:
+    """Raise UnknownOperation unless a module is in training, or in evaluation, as others are."""
+    if call.training is training:
+        return
+    if call.training is None:
+        raise UnknownOperation(f"`{call.path}` is in training and in evaluation alike")
+    own, all_ = ("evaluation", "training") if training else ("training", "evaluation")
+    raise UnknownOperation(f"`{call.path}` stays in {own} in {all_}")
 
 
 @dataclass(frozen=True)
@@ -108,6 +173,7 @@ class _Call:
     options: Mapping[str, Any]
     index: int = 0
     path: str | None = None
+    training: bool | None = None
 
 
 def _calls(jaxpr: Jaxpr, arrays: dict[Any, Node]) -> Iterator[_Call]:
@@ -135,7 +201,7 @@ def _calls(jaxpr: Jaxpr, arrays: dict[Any, Node]) -> Iterator[_Call]:
                 yield _Call(node, primitive, tuple(given), options, index)
             else:
                 arguments, options = call.arguments(given)
-                yield _Call(node, call.target, arguments, options, index, call.path)
+                yield _Call(node, call.target, arguments, options, index, call.path, call.training)
 
 
 def _argument(variable: Any, arrays: dict[Any, Node]) -> Any:

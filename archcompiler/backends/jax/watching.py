@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import inspect
 import sys
@@ -41,7 +42,18 @@ class Bound:
     results: tuple[Any, ...]
     """Abstract arrays."""
     module: nnx.Module | None = None
+    """As it is when it is called: a file may set its attributes before, and again after that."""
     path: str | None = None
+
+    @property
+    def training(self) -> bool | None:
+        """Whether the module is in training, as `train` and `eval` have it; None without a mode."""
+        modes = {
+            not value
+            for name in ("deterministic", "use_running_average")
+            if isinstance(value := getattr(self.module, name, None), bool)
+        }
+        return modes.pop() if len(modes) == 1 else None
 
     def arguments(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments for these arrays, after the module where it is one that is called."""
@@ -71,12 +83,13 @@ class Watch:
         table: Iterable[JaxOp],
         targets: Iterable[object],
         dims: int,
+        found: dict[Any, Any],
     ) -> None:
         parts = list(nnx.iter_modules(module))
         self._paths = {id(part): ".".join(map(str, path)) for path, part in parts}
         self._targets = set(targets)
         self._inside = False
-        self._found: dict[Any, Any] = {}
+        self._found = found
         """Abstract results of calls, by what they follow from: a network has few that differ."""
         self._meant: dict[Any, Any] = {}
         """What stands in a file in place of a function, and that function."""
@@ -134,6 +147,8 @@ class Watch:
 
     def function(self, real: Any) -> Any:
         """What stands for a function of JAX: itself, if no reader knows it."""
+        if real is nnx.remat:
+            return _made_again
         try:
             known = real in self._targets
         except TypeError:
@@ -179,8 +194,13 @@ class Watch:
         results, shape = jax.tree.flatten(found)
         path = None if module is None else self._paths.get(id(module))
         name = getattr(target, "__name__", None) or str(target)
-        call = Bound(name, target, rest, tuple(results), module, path)
+        call = Bound(name, target, rest, tuple(results), copy.copy(module), path)
         return jax.tree.unflatten(shape, _operator.bind(*arrays, call=call))
+
+
+def _made_again(block: Callable[..., Any]) -> Callable[..., Any]:
+    """What `nnx.remat` makes of a function computes the same, with one more forward pass."""
+    return block
 
 
 def _likeness(module: nnx.Module | None) -> object:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from archcompiler.backends.reading import Part, UnknownOperation, said_by
+from archcompiler.backends.reading import Part, UnknownOperation, differs, said_by
 from archcompiler.backends.record import Helper, helpers
 from archcompiler.backends.torch.idioms.numbers import is_fixed
 from archcompiler.backends.torch.idioms.wording import reword
@@ -260,18 +260,13 @@ class _Readers:
                 raise UnknownOperation(f"`{_written(node)}` has other arguments") from None
             if read is None:
                 continue
-            if node.op == "call_module" and module.training and _differs(read):
+            op = read[0] if isinstance(read, tuple) else None
+            if node.op == "call_module" and module.training and differs(op):
                 raise UnknownOperation(f"`{node.target}` is in training, where others are not")
             return read
         if node.op == "call_module":
             raise UnknownOperation(f"`{node.target}` is a {type(module).__name__}: {module}")
         raise UnknownOperation(f"`{_written(node)}` is no operator")
-
-
-def _differs(read: Reading) -> bool:
-    """Whether an operator is another one in training."""
-    op = read[0].simplified if isinstance(read, tuple) else None
-    return op is not None and op.inference is not op
 
 
 def _written(node: fx.Node) -> str:

@@ -16,6 +16,7 @@ import pytest
 import torch
 from flax import nnx
 from jax.extend.core import Literal, jaxprs_in_params
+from jax_networks import drop_nothing
 from operator_examples import APPLIED, POSITIVE, Applied, Example, module
 from shipped import EVERY_SPEC
 
@@ -26,7 +27,6 @@ from archcompiler.backends.jax.trace import trace
 from archcompiler.backends.record import Helper, Value
 from archcompiler.emit.load import load_module
 from archcompiler.ops.registry import FAMILIES, operator
-from archcompiler.verify.jax_numbers import drop_nothing
 
 JAX = backend("jax")
 WEIGHTS = {
