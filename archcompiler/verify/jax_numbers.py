@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from typing import Any, Final, TypeAlias
 
@@ -16,9 +17,11 @@ from flax import nnx
 from torch import Tensor, nn
 
 from archcompiler.analysis.sizes import valid_sizes
+from archcompiler.backends.reading import differs
 from archcompiler.compiler import CompiledNetwork
+from archcompiler.verify.comparing import outside
 from archcompiler.verify.inference import randomise
-from archcompiler.verify.jax_proof import abstract, dropouts, first_keys
+from archcompiler.verify.jax_proof import abstract, first_keys, streams
 
 TOLERANCE: Final = 1e-10
 """Of logits, as a share of the largest: float64 keeps 16 digits of each number."""
@@ -53,6 +56,9 @@ class Numbers:
     """Running ones, after a step."""
     dropouts: int
     """Places where elements or maps are dropped at random: by both files the same."""
+    others: tuple[str, ...]
+    """Random operators of other packages, by their kinds: with one, numbers of training are zero,
+    as none is compared."""
     returned: bool
     """Whether the weights are the same to the bit after the way there and back."""
 
@@ -68,10 +74,16 @@ class Numbers:
         what = "gives" if self.holds else "does NOT give"
         back = "come" if self.returned else "do NOT come"
         drops = ", dropping what JAX drops," if self.dropouts else ""
+        training = (
+            f"; in training{drops} {self.trained:.1e}, "
+            f"gradients {self.gradients:.1e}, statistics {self.statistics:.1e}"
+        )
+        if self.others:
+            names = ", ".join(f"`{kind}`" for kind in self.others)
+            training = f"; NOT compared in training, where the numbers of {names} are its own"
         return (
             f"{self.name} at {size}: the file for PyTorch {what} the same "
-            f"(in float64 logits within {self.logits:.1e}; in training{drops} {self.trained:.1e}, "
-            f"gradients {self.gradients:.1e}, statistics {self.statistics:.1e}), "
+            f"(in float64 logits within {self.logits:.1e}{training}), "
             f"and weights {back} back to the bit"
         )
 
@@ -101,8 +113,7 @@ def compare(network: CompiledNetwork) -> Numbers:
         model = abstract(build)
         network.emitted.load_torch(model, weights)
         returned = _equal(network.emitted.to_torch(model), weights)
-        (keys,) = first_keys(build, _SEED) if dropouts(model) else ({},)
-        kept = _kept(model, keys, shapes)
+        kept = _kept(model, build, shapes)
         results = _step(model, _channels_last(images), _channels_last(towards))
         found, trained, slopes, state = *results[:2], *map(network.emitted.to_torch, results[2:])
 
@@ -110,57 +121,72 @@ def compare(network: CompiledNetwork) -> Numbers:
         in_training = torch_model.train()(images)
         (in_training * towards).sum().backward()
     gradients = {n: p.grad.numpy() for n, p in torch_model.named_parameters() if p.grad is not None}
+    own = _statistics(_arrays(torch_model))
+    training = (
+        farthest({"": _channels_last(in_training.detach())}, {"": np.asarray(trained)}),
+        farthest(gradients, slopes),
+        farthest(own, _statistics(state)),
+    )
+    others = tuple(op.kind for op in outside(network.graph) if op.random or differs(op))
     return Numbers(
         network.name,
         size,
         farthest({"": _channels_last(logits)}, {"": np.asarray(found)}),
-        farthest({"": _channels_last(in_training.detach())}, {"": np.asarray(trained)}),
-        farthest(gradients, slopes),
-        farthest(_statistics(_arrays(torch_model)), _statistics(state)),
+        *((0.0, 0.0, 0.0) if others else training),
         len(kept),
+        others,
         returned,
     )
 
 
 def _kept(
-    model: nnx.Module, keys: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+    model: nnx.Module, build: Callable[..., nnx.Module], shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, Tensor]:
-    """What the first step of a model multiplies maps by, as PyTorch has them, by names.
+    """What the first step of a model keeps of maps, as PyTorch has them, by names: 1, or 0.
 
-    The dropouts of the model, which is abstract, get the keys. The shapes are of PyTorch's maps.
+    The model, which is abstract, gets the random numbers of one that is made anew. The shapes are
+    of PyTorch's maps.
     """
+    own = streams(model)
+    (keys,) = first_keys(build, _SEED) if own else ({},)
+    for name, stream in own.items():
+        stream.key.set_value(keys[name])
+        stream.count.set_value(jnp.zeros((), jnp.uint32))
     kept = {}
-    for name, part in dropouts(model).items():
-        part.rngs.key.set_value(keys[name])
-        part.rngs.count.set_value(jnp.zeros((), jnp.uint32))
+    for path, part in nnx.iter_modules(model):
+        name = ".".join(map(str, path))
+        if not isinstance(part, nnx.Dropout) or name not in own or name not in shapes:
+            continue
         batch, channels, *size = shapes[name]
         size = size or [1] * (len(part.broadcast_dims) - 1)  # a whole map of one pixel
         mask = nnx.clone(part)(jnp.ones((batch, *size, channels)), deterministic=False)
-        kept[name] = torch.tensor(np.moveaxis(np.asarray(mask), -1, 1)).reshape(shapes[name])
+        kept[name] = torch.tensor(np.moveaxis(np.asarray(mask) != 0, -1, 1)).reshape(shapes[name])
     return kept
 
 
-_Change: TypeAlias = Callable[[str, Tensor], Tensor]
-"""What is made of what a dropout of PyTorch gets, by its name, in place of its output."""
+_Change: TypeAlias = Callable[[str, nn.Module, Tensor], Tensor]
+"""The output of a dropout of PyTorch, by its name, the module, and what it gets."""
 
 
 @contextmanager
 def _hooked(model: nn.Module, change: _Change) -> Iterator[None]:
+    """Have dropouts give something else."""
     with ExitStack() as hooks:
         for name, part in model.named_modules():
             if isinstance(part, nn.Dropout) or type(part).__name__ == "DropPath":
-                # The name of this part, and not of the last.
-                def hook(
-                    part: nn.Module, given: tuple[Tensor], y: Tensor, name: str = name
-                ) -> Tensor:
-                    return change(name, given[0])
-
+                hook = partial(_hook, name, change)
                 hooks.callback(part.register_forward_hook(hook).remove)
         yield
 
 
+def _hook(
+    name: str, change: _Change, part: nn.Module, given: tuple[Tensor], output: Tensor
+) -> Tensor:
+    return change(name, part, given[0])
+
+
 def _watching(shapes: dict[str, tuple[int, ...]]) -> _Change:
-    def change(name: str, x: Tensor) -> Tensor:
+    def change(name: str, part: nn.Module, x: Tensor) -> Tensor:
         shapes[name] = tuple(x.shape)
         return x
 
@@ -168,7 +194,16 @@ def _watching(shapes: dict[str, tuple[int, ...]]) -> _Change:
 
 
 def _dropping(kept: Mapping[str, Tensor]) -> _Change:
-    return lambda name, x: x * kept[name]
+    def change(name: str, part: Any, x: Tensor) -> Tensor:
+        own, whole = kept.get(name), not isinstance(part, nn.Dropout)
+        if own is None:
+            return x
+        if whole:  # one number of each image
+            own = own.flatten(1)[:, 0].reshape(-1, *[1] * (x.dim() - 1))
+        rate: float = part.probability if whole else part.p
+        return x * own / max(1.0 - rate, 1e-300)
+
+    return change
 
 
 def _step(model: nnx.Module, images: Any, towards: Any) -> tuple[Any, Any, nnx.State, nnx.State]:

@@ -15,6 +15,7 @@ from flax import nnx
 from archcompiler.backends.jax import jax_op
 from archcompiler.backends.jax.ops.reduce import merged
 from archcompiler.backends.jax.trace import trace, unlike_in_training
+from archcompiler.backends.jax.watching import in_training
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Graph
 from archcompiler.verify.comparing import Proof, compared, outside
@@ -33,6 +34,7 @@ def prove(graph: Graph, build: Callable[..., nnx.Module]) -> Proof:
     """
     with jax.enable_x64(True):  # as it is traced
         module = abstract(build)
+    asleep = [path for path, part in nnx.iter_modules(module) if in_training(part) is False]
     parameters: Counter[str] = Counter()
     for path, variable in nnx.to_flat_state(nnx.state(module, nnx.Param)):
         parameters["/".join(map(str, path[:-1]))] += variable.size
@@ -44,6 +46,7 @@ def prove(graph: Graph, build: Callable[..., nnx.Module]) -> Proof:
     if not proof.holds:
         return proof
     unlike = [*unlike_in_training(module, evaluated(), graph.input, **options)]
+    unlike += [f"`{'.'.join(map(str, path))}` of a new model is in evaluation" for path in asleep]
     return replace(proof, differences=(*unlike, *_drawn_alike(build, module)))
 
 
@@ -76,28 +79,29 @@ class _Counting(nnx.RngStream):  # type: ignore[misc]
         return nnx.RngStream(self(), tag=self.tag)
 
 
-def dropouts(model: nnx.Module) -> dict[str, nnx.Dropout]:
-    """What drops at random, by the names that it has in PyTorch."""
+def streams(model: nnx.Module) -> dict[str, nnx.RngStream]:
+    """What dropouts and their like draw from, by the names that these have in PyTorch."""
     return {
-        ".".join(map(str, path)): part
+        ".".join(map(str, path)): stream
         for path, part in nnx.iter_modules(model)
-        if isinstance(part, nnx.Dropout) and part.rngs is not None
+        for stream in vars(part).values()
+        if isinstance(stream, nnx.RngStream)
     }
 
 
 def first_keys(build: Callable[..., nnx.Module], *seeds: int) -> Iterator[Mapping[str, Any]]:
-    """What the dropouts of a new model of each seed draw from, by their names."""
+    """The keys of the streams of a new model of each seed, by their names."""
 
     def keys(seed: Any) -> dict[str, Any]:
         model = build(rngs=_rngs(seed))
-        return {name: part.rngs.key.get_value() for name, part in dropouts(model).items()}
+        return {name: stream.key.get_value() for name, stream in streams(model).items()}
 
     return map(jax.jit(keys), seeds)
 
 
 def _drawn_alike(build: Callable[..., nnx.Module], module: nnx.Module) -> Iterator[str]:
     """Dropouts whose numbers are those of another one, or the same in every model."""
-    if not dropouts(module):
+    if not streams(module):
         return
     keys = [{n: _bits(key) for n, key in own.items()} for own in first_keys(build, 0, 1)]
     first, other = keys

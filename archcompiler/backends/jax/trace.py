@@ -24,7 +24,7 @@ from archcompiler.backends.jax.reading import Node, Reading, Seen, map_type
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.table import records
 from archcompiler.backends.jax.watching import Bound, Watch, bound
-from archcompiler.backends.reading import Part, UnknownOperation, differs
+from archcompiler.backends.reading import Part, UnknownOperation, differs, said_by
 from archcompiler.ir import TensorType
 
 
@@ -42,9 +42,9 @@ def trace(
     module returns are the graph's `outputs`. `outside` are the records of operators that are not
     built in, and `found` shapes of calls from earlier traces of the module, which saves time.
 
-    Raises UnknownOperation for anything that has no operator, for a module that cannot run, for a
-    part that is not in `training`, or in evaluation, as it is asked for where that makes it another
-    operator, and for weights or statistics that are set by what does not own them.
+    Raises UnknownOperation for anything that has no operator, for a module that cannot run or sets
+    statistics of its parts, as none but these may, and for an operator that is another one in
+    training and is not in the mode that is asked for.
     """
     dims = inputs[0].dims
     table = [*records().values(), *outside]
@@ -94,7 +94,7 @@ def unlike_in_training(
     """What a module does otherwise in training than in evaluation, which it is in afterwards.
 
     `evaluated` is its trace in evaluation. A model of an emitted file that can make maps again is
-    traced so, too.
+    traced so, too: `nnx.remat` is taken to compute what it is given.
     """
     config: Any = getattr(module, "config", None)
     ways = {"in training": config}
@@ -132,25 +132,16 @@ def _producer(
 def _traced(module: nnx.Module, inputs: tuple[TensorType, ...], watch: Watch) -> Jaxpr:
     """What JAX makes of the module for one image; numbers are those of Python, not rounded."""
     images = [jax.ShapeDtypeStruct((1, *x.size, x.channels), jnp.float64) for x in inputs]
-    before = _held(module)
     try:
         with jax.enable_x64(True), watch.on():
-            jaxpr = jax.make_jaxpr(lambda *x: module(*x))(*images).jaxpr
+            return jax.make_jaxpr(lambda *x: module(*x))(*images).jaxpr
     except Exception as exc:
         # A module may be anybody's, and fail in any way.
-        reason = (str(exc).splitlines() or [""])[0]
-        raise UnknownOperation(f"cannot be traced: {type(exc).__name__}: {reason}") from exc
-    after = _held(module)
-    for name in sorted(before.keys() | after.keys()):
-        if before.get(name) is not after.get(name):
-            raise UnknownOperation(f"`{name}` is set by no operator that owns it")
-    return jaxpr
-
-
-def _held(module: nnx.Module) -> dict[str, Any]:
-    """What variables hold, by their names; operators that are read whole leave it as it is."""
-    flat = nnx.to_flat_state(nnx.state(module))
-    return {".".join(map(str, path)): variable.get_value() for path, variable in flat}
+        reason = f"cannot be traced: {said_by(exc)}"
+        if watch.changed:
+            names = ", ".join(f"`{name}`" for name in sorted(watch.changed))
+            reason = f"{names} is not what is emitted by that name, and {reason}"
+        raise UnknownOperation(reason) from exc
 
 
 def _require_mode(call: _Call, training: bool) -> None:

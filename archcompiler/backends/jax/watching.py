@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
 import functools
 import inspect
 import sys
@@ -42,23 +41,23 @@ class Bound:
     results: tuple[Any, ...]
     """Abstract arrays."""
     module: nnx.Module | None = None
-    """As it is when it is called: a file may set its attributes before, and again after that."""
     path: str | None = None
 
     @property
     def training(self) -> bool | None:
-        """Whether the module is in training, as `train` and `eval` have it; None without a mode."""
-        modes = {
-            not value
-            for name in ("deterministic", "use_running_average")
-            if isinstance(value := getattr(self.module, name, None), bool)
-        }
-        return modes.pop() if len(modes) == 1 else None
+        return in_training(self.module)
 
     def arguments(self, arrays: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments for these arrays, after the module where it is one that is called."""
         arguments, options = self.rest(arrays)
         return (arguments if self.module is None else (self.module, *arguments)), options
+
+
+def in_training(module: nnx.Module | None) -> bool | None:
+    """Whether a module is in training, as `train` and `eval` have it; None if it has no mode."""
+    flags = [getattr(module, name, None) for name in ("deterministic", "use_running_average")]
+    modes = {not flag for flag in flags if isinstance(flag, bool)}
+    return modes.pop() if len(modes) == 1 else None
 
 
 def _results(*arrays: Any, call: Bound) -> list[Any]:
@@ -91,6 +90,8 @@ class Watch:
         self._inside = False
         self._found = found
         """Abstract results of calls, by what they follow from: a network has few that differ."""
+        self.changed: set[str] = set()
+        """Names of helpers by which the module's files have something else."""
         self._meant: dict[Any, Any] = {}
         """What stands in a file in place of a function, and that function."""
         known = [flatten(dims), *(helper for record in table for helper in helpers(record, dims))]
@@ -111,7 +112,10 @@ class Watch:
                 changed: dict[str, Any] = {}
                 for name, helper in self._helpers.items():
                     value = names.get(name)
-                    if value is None or not same(value, helper, names):
+                    if value is None:
+                        continue
+                    if not same(value, helper, names):
+                        self.changed.add(name)
                         continue
                     if isinstance(value, type):
                         stack.enter_context(self._class(value, name))
@@ -194,7 +198,7 @@ class Watch:
         results, shape = jax.tree.flatten(found)
         path = None if module is None else self._paths.get(id(module))
         name = getattr(target, "__name__", None) or str(target)
-        call = Bound(name, target, rest, tuple(results), copy.copy(module), path)
+        call = Bound(name, target, rest, tuple(results), module, path)
         return jax.tree.unflatten(shape, _operator.bind(*arrays, call=call))
 
 

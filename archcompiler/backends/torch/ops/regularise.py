@@ -35,7 +35,7 @@ class DropPath(nn.Module):
             return x
         kept = 1.0 - self.probability
         images = x.new_empty(x.shape[0], *[1] * (x.dim() - 1))
-        return x * (images.bernoulli_(kept) / kept)
+        return x * (images.bernoulli_(kept) / (kept or 1.0))
 '''.strip(),
 )
 
