@@ -46,7 +46,8 @@ def command(
 
     Its operations are counted by fvcore and by torch, and must be the graph's. A file for inference
     must give the logits of the one that is trained, too. A file for JAX must give what that for
-    PyTorch does: logits, gradients and running statistics, in float64.
+    PyTorch does: logits in evaluation and in training, gradients and running statistics, in
+    float64.
     """
     if deploy and backend != "torch":
         raise click.UsageError(f"--deploy is for PyTorch alone, and --backend is {backend}")
