@@ -50,9 +50,9 @@ def prove(graph: Graph, build: Callable[..., nnx.Module]) -> Proof:
     return replace(proof, differences=(*unlike, *_drawn_alike(build, module)))
 
 
-def abstract(build: Callable[..., nnx.Module], **overrides: Any) -> nnx.Module:
+def abstract(build: Callable[..., nnx.Module]) -> nnx.Module:
     """A new model from a function of an emitted file that has shapes in place of weights."""
-    model: nnx.Module = nnx.eval_shape(lambda: build(rngs=_rngs(0), **overrides))
+    model: nnx.Module = nnx.eval_shape(lambda: build(rngs=_rngs(0)))
     return model
 
 
