@@ -155,7 +155,8 @@ def _kept(
     kept = {}
     for path, part in nnx.iter_modules(model):
         name = ".".join(map(str, path))
-        if not isinstance(part, nnx.Dropout) or name not in own or name not in shapes:
+        drops = isinstance(part, nnx.Dropout) and part.rate > 0
+        if not drops or name not in own or name not in shapes:
             continue
         batch, channels, *size = shapes[name]
         size = size or [1] * (len(part.broadcast_dims) - 1)  # a whole map of one pixel
