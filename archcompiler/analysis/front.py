@@ -218,8 +218,9 @@ class Fronts:
         least = np.repeat(np.minimum.reduceat(scores, starts), ends - starts + 1)
         places = np.where(scores == least, np.arange(len(best)), len(best))
         leading = np.minimum.reduceat(places, starts)
-        kept: Numbers = best[np.unique(np.concatenate([starts, ends, leading]))]
-        return kept
+        kept = np.zeros(len(best), bool)
+        kept[np.concatenate([starts, ends, leading])] = True
+        return best[kept]
 
 
 Corner = tuple[int, int]
