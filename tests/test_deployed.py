@@ -20,6 +20,7 @@ from tiny import tiny_spec
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 import archcompiler
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.sizes import takes
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
@@ -335,3 +336,13 @@ def test_a_network_of_sequences_becomes_onnx() -> None:
 
 def test_the_specs_in_this_file_are_shipped() -> None:
     assert {path.stem for path in ROOT.joinpath("specs").rglob("*.toml")} >= QUICK
+
+
+def test_repvgg_is_as_published() -> None:
+    """Ding et al., CVPR 2021, table 4: after training 8.30 M parameters and 1.4 G MACs."""
+    graph = archcompiler.compile("repvgg_a0").deployed.graph
+    cost = network_cost(graph)
+    assert f"{cost.params / 1e6:.1f}" == "8.3"
+    assert f"{cost.macs / 1e9:.1f}" == "1.4"
+    kinds = {node.op.kind for node in graph.nodes()}
+    assert kinds == {"conv", "relu", "global_avg_pool", "linear"}

@@ -1,17 +1,18 @@
-"""What a file for inference says of the batch norms that its layers have taken in."""
+"""What a file for inference says of the batch norms and branches that its layers have taken in."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from archcompiler.backends.python import called, text
-from archcompiler.language.definition import Rule
+from archcompiler.language.definition import Branch, Rule
 from archcompiler.language.target import Dialect, OperatorTarget, target
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
 from archcompiler.ops.conv import Convolution
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm
+from archcompiler.ops.sides import spread
 
 EPS: Final = BatchNorm.arguments["eps"].default
 """What `FoldedNorm` has where its text says nothing."""
@@ -36,6 +37,22 @@ def batch_norm(
     assert isinstance(layer, Convolution | Linear)
     assert isinstance(norm, BatchNorm)
     return called("FoldedNorm", text(fold.norm.name), eps=(norm.eps, EPS), bias=(layer.bias, False))
+
+
+def branch_of(use: Use, branch: Branch, widths: tuple[Any, ...], dialect: Dialect) -> str:
+    """The text of a `MergedBranch` of a convolution with inputs of these `widths`."""
+    options: dict[str, tuple[Any, Any]] = {}
+    if branch.layer is not None:
+        conv = _made(use, branch.layer, widths, dialect)
+        assert isinstance(conv, Convolution)
+        options |= {"kernel": (spread(conv.kernel, conv.dims), ()), "bias": (conv.bias, False)}
+        widths = (conv.out(widths),)
+    if branch.norm is not None:
+        norm = _made(use, branch.norm, widths, dialect)
+        assert isinstance(norm, BatchNorm)
+        options |= {"norm": (branch.norm.name, None), "eps": (norm.eps, EPS)}
+    layer = None if branch.layer is None else branch.layer.name
+    return called("MergedBranch", text(layer), **options)
 
 
 def _made(use: Use, rule: Rule, widths: tuple[Any, ...], dialect: Dialect) -> Operator:

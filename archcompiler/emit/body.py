@@ -10,13 +10,13 @@ from typing import Any
 from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import Call as PrintedCall
 from archcompiler.backends.record import Value
-from archcompiler.emit.batch_norms import batch_norm
+from archcompiler.emit.batch_norms import batch_norm, branch_of
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line, Part
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.ir import INPUT, Block
 from archcompiler.language import symbol
-from archcompiler.language.definition import Rule, X
+from archcompiler.language.definition import Branch, Rule, X
 from archcompiler.language.expression import Expression, ExpressionError
 from archcompiler.language.symbol import Symbol
 from archcompiler.language.target import BlockTarget, Dialect, OperatorTarget, target
@@ -94,8 +94,8 @@ class Bodies:
         channels[rule.name] = channels[input]
         return Line(rule.name, (input,), lambda values: values[0], None)
 
-    def _condition(self, plan: ClassPlan, use: Use, rule: Rule) -> bool | Symbol:
-        """Whether a step is there; a symbol where that differs from use to use."""
+    def _condition(self, plan: ClassPlan, use: Use, rule: Rule | Branch) -> bool | Symbol:
+        """Whether a step or a branch is there; a symbol where that differs from use to use."""
         if rule.when is None:
             return True
         truths = {_there(u, rule) for u in plan.uses}
@@ -127,6 +127,12 @@ class Bodies:
             fold = use.definition.folds.get(rule.name)
             if norm and (fold is None or self._condition(plan, use, fold.norm) is not False):
                 body.batch_norms[rule.name] = norm
+            for branch in use.definition.branches.get(rule.name, ()):
+                there = self._condition(plan, use, branch)
+                if there is not False:
+                    said = branch_of(use, branch, widths, self.dialect)
+                    condition = there.text if isinstance(there, Symbol) else None
+                    body.branches.setdefault(rule.name, []).append((condition, said))
             return self._operator(rule.name, op, inputs, body, plan)
         inner = called.use(widths[0], self.dialect.library, ())
         channels[rule.name] = self._width(inner)
@@ -334,7 +340,7 @@ def _given_width(use: Use, block: Block, name: str) -> int:
     return block.type_of(INPUT if name == X else name).channels
 
 
-def _there(use: Use, rule: Rule) -> bool:
+def _there(use: Use, rule: Rule | Branch) -> bool:
     try:
         return rule.when is None or rule.when.evaluate(use.names) is True
     except (ExpressionError, MissingOption):

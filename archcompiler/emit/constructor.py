@@ -33,11 +33,26 @@ def constructor(body: Body, absent: str) -> list[str]:
     if body.batch_norms:
         entries = (f'"{name}": {norm}' for name, norm in body.batch_norms.items())
         made.append(f"self.batch_norms = {{{', '.join(entries)}}}")
+    made += _branches(body)
     lets: list[str] = []
     for name, text in reversed(body.lets.items()):
         if reads("\n".join([*made, *lets]), name):
             lets.insert(0, f"{name} = {text}")
     return lets + made
+
+
+def _branches(body: Body) -> list[str]:
+    """What convolutions have in of sums: for each a list, to which comes what may be there."""
+    always = (
+        f'"{name}": [{", ".join(said for condition, said in branches if condition is None)}]'
+        for name, branches in body.branches.items()
+    )
+    made = [f"self.merged_branches = {{{', '.join(always)}}}"] if body.branches else []
+    for name, branches in body.branches.items():
+        for condition, said in branches:
+            if condition is not None:
+                made += [f"if {condition}:", f'    self.merged_branches["{name}"].append({said})']
+    return made
 
 
 def reads(text: str, name: str) -> bool:

@@ -217,6 +217,11 @@ class NetworkView:
         return any(body.batch_norms for body in self.bodies.bodies.values())
 
     @property
+    def branches(self) -> bool:
+        """Whether convolutions have branches of sums in."""
+        return any(body.branches for body in self.bodies.bodies.values())
+
+    @property
     def transposed(self) -> bool:
         """Whether there are convolutions whose weights go from the channels in."""
         return any(op.kind == "conv_transpose" for op in _operators(self.graph))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
@@ -62,12 +62,28 @@ class Rule(NamedTuple):
     """What its name stands for where the condition does not hold."""
     repeat: Expression | None = None
 
+    @property
+    def condition(self) -> str | None:
+        """The text of what has to hold for it to be there; None where it always is."""
+        return None if self.when is None else self.when.text
+
 
 class Fold(NamedTuple):
     """A layer that has taken in the batch norm after it, both as they were written."""
 
     layer: Rule
     norm: Rule
+
+
+class Branch(NamedTuple):
+    """What a convolution has in its weights of another branch of a sum, as it was written: that of
+    another convolution, or of the map that both get, through a batch norm or as it is.
+    """
+
+    layer: Rule | None
+    norm: Rule | None
+    when: Expression | None
+    """Where it is there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +108,8 @@ class Definition:
     """Where it is written in the spec; None for a block of the library."""
     folds: Mapping[str, Fold] = field(default_factory=dict)
     """For inference, the layers that have taken in a batch norm, by the names of their steps."""
+    branches: Mapping[str, tuple[Branch, ...]] = field(default_factory=dict)
+    """For inference, what convolutions have in of sums, by the names of their steps."""
 
     @property
     def class_name(self) -> str:
@@ -103,6 +121,10 @@ class Definition:
     @cached_property
     def slots(self) -> frozenset[str]:
         return frozenset(name for name, option in self.options.items() if option.type == "slot")
+
+    def runs(self, rule: Rule, operators: Container[str]) -> bool:
+        """Whether a step is one of these operators, and no slot of that name."""
+        return rule.op in operators and rule.op not in self.slots
 
     def varies(self, name: str) -> bool:
         """Whether a number may be another in another call, and is a symbol in the emitted class."""

@@ -1,4 +1,5 @@
-"""A block as it is in inference: batch norms are folded into the layers before them.
+"""A block as it is in inference: batch norms are folded into the layers before them, and what is
+added to a convolution of the same map is part of it.
 
 This is done where the block is written, before it has numbers, so that the graph, the proof and the
 printed class come of it as of any other block.
@@ -6,11 +7,11 @@ printed class come of it as of any other block.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import replace
 from typing import Final, TypeAlias
 
 from archcompiler.language.definition import Definition, Fold, Rule
+from archcompiler.language.merging import merged
 
 Steps: TypeAlias = tuple[Rule, ...]
 
@@ -22,7 +23,8 @@ TRAINING: Final = ("dropout", "drop_path")
 
 
 def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
-    """The block without the batch norms, steps of these operators, that a layer takes in.
+    """The block without the batch norms, steps of these operators, that a layer takes in, and
+    without the branches that a convolution does.
 
     A layer does if it is there wherever its batch norm is, and nothing else reads it. Steps that
     act in training alone are left out first.
@@ -30,15 +32,15 @@ def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
     steps = definition.steps
     for rule in definition.steps:
         rule = _by_now(steps, rule)
-        if _named(definition, rule, TRAINING) and rule.otherwise == rule.inputs[0]:
+        if definition.runs(rule, TRAINING) and rule.otherwise == rule.inputs[0]:
             steps = _without(steps, rule, rule.otherwise) or steps
     folds: dict[str, Fold] = {}
     for norm in steps:
-        if not _named(definition, norm, batch_norms):
+        if not definition.runs(norm, batch_norms):
             continue
         norm = _by_now(steps, norm)
         layer = next((rule for rule in steps if rule.name in norm.inputs), None)
-        if layer is None or layer.name in folds or not _named(definition, layer, LAYERS):
+        if layer is None or layer.name in folds or not definition.runs(layer, LAYERS):
             continue
         rest = _without(steps, norm, layer.name) if _fits(layer, norm, steps) else None
         if rest is None:
@@ -47,7 +49,7 @@ def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
         bias = True if norm.when is None or layer.when is not None else norm.when.text
         biased = layer._replace(arguments={**layer.arguments, "bias": bias})
         steps = tuple(biased if rule.name == layer.name else rule for rule in rest)
-    return replace(definition, steps=steps, folds=folds)
+    return merged(replace(definition, steps=steps, folds=folds), batch_norms)
 
 
 def _by_now(steps: Steps, rule: Rule) -> Rule:
@@ -55,25 +57,16 @@ def _by_now(steps: Steps, rule: Rule) -> Rule:
     return next(step for step in steps if step.name == rule.name)
 
 
-def _named(definition: Definition, rule: Rule, operators: Container[str]) -> bool:
-    """Whether a step is one of these operators, and no slot of that name."""
-    return rule.op in operators and rule.op not in definition.slots
-
-
 def _fits(layer: Rule, norm: Rule, steps: Steps) -> bool:
     """Whether a layer can take a batch norm in."""
     readers = [rule.name for rule in steps if layer.name in (*rule.inputs, rule.otherwise)]
     if readers != [norm.name] or norm.otherwise not in (layer.name, layer.otherwise):
         return False
-    if _text(layer) == _text(norm):
+    if layer.condition == norm.condition:
         return True
     # The bias is then there where the batch norm is, which one of its own need not be.
     own = layer.arguments.get("bias", LAYERS[layer.op])
     return layer.when is None and norm.otherwise == layer.name and own is False
-
-
-def _text(rule: Rule) -> str | None:
-    return None if rule.when is None else rule.when.text
 
 
 def _without(steps: Steps, gone: Rule, other: str) -> Steps | None:

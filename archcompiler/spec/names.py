@@ -16,7 +16,7 @@ EMITTED: Final = frozenset(
         *("annotations", "checkpoint", "contextmanager", "dataclass", "nullcontext", "partial"),
         *("replace", "torch", "nn", "F", "Tensor", "Callable", "Iterator", "ClassVar"),
         *("row", "frozen_statistics", "is_compiling", "Stage"),
-        *("Any", "Mapping", "NamedTuple", "Path", "FoldedNorm", "folded"),
+        *("Any", "Mapping", "NamedTuple", "Path", "FoldedNorm", "MergedBranch", "folded"),
         *("RECOMPUTE", "Recompute", "RecomputedMap", "TorchFunctionMode", "fnmatchcase"),
         *("getitem", "keep_input", "keep_map", "keep_output", "mapped", "saved_tensors_hooks"),
     }
