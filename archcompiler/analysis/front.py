@@ -16,14 +16,6 @@ Name = tuple[str, ...]
 """A path, seen from some block."""
 CHUNK: Final = 1 << 20
 """Pairs that are looked at together."""
-SMALLEST: Final = 1e9
-"""Work that a byte is worth where bytes alone count: no operator does more for one."""
-ROUNDING: Final = 1e-9
-"""Of sums in double precision, as a share."""
-FIRST: Final = 1 / 256
-"""Of the widest gap, the one that is tried first."""
-WIDER: Final = 4
-"""By how much the gap grows with each trial."""
 F = TypeVar("F")
 
 
@@ -221,83 +213,3 @@ class Fronts:
         kept = np.zeros(len(best), bool)
         kept[np.concatenate([starts, ends, leading])] = True
         return best[kept]
-
-
-Corner = tuple[int, int]
-"""Bytes and work."""
-
-
-class Corners:
-    """Of all pairs the best at a rate, and of equals the smallest."""
-
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-
-    def point(self, size: int = 0, work: int = 0, *_: Name) -> Corner | None:
-        return size, work
-
-    def empty(self) -> Corner | None:
-        return None
-
-    def sum(self, a: Corner | None, b: Corner | None) -> Corner | None:
-        return None if a is None or b is None else (a[0] + b[0], a[1] + b[1])
-
-    def union(self, *some: Corner | None) -> Corner | None:
-        return min(filter(None, some), key=self._score, default=None)
-
-    def under(self, name: str, some: Corner | None) -> Corner | None:
-        return some
-
-    def named(self, name: Name, some: Corner | None) -> Corner | None:
-        return some
-
-    def _score(self, corner: Corner) -> tuple[float, int]:
-        return corner[1] + self.rate * corner[0], corner[0]
-
-
-def within(
-    most: int,
-    corner: Callable[[float], Corner],
-    front: Callable[[Limits], Front],
-    close: float = 0.0,
-) -> Front | None:
-    """The pair of least work with at most so many bytes, of a front that is made with limits; or
-    one that is about as `close` to it, as a share of its work.
-
-    Single rates, each with its `corner`, find the two of its hull beside `most`. At the rate of the
-    line between them, a pair in any part of the network that is worse than the best of its kind by
-    some gap makes the whole worse than the line by as much. So a whole that is found among pairs
-    within a gap is the one that is sought if its work with `most` bytes is within that gap of the
-    line, as any better one's is then. None if nothing is as small.
-    """
-    large, little = corner(0.0)
-    small, much = corner(SMALLEST)
-    if small > most:
-        return None
-    while True:
-        rate = (much - little) / (large - small) if large > small else 0.0
-        size, work = corner(rate)
-        floor = work + rate * size
-        if floor >= (much + rate * small) * (1 - ROUNDING):
-            break
-        if size <= most:
-            small, much = size, work
-        else:
-            large, little = size, work
-    rounding = ROUNDING * floor
-    off = rate * (most - small) + rounding
-    gap, grain = FIRST * off, int(close * most)
-    while True:
-        found = front(Limits(most, rate, gap, grain))
-        last = len(found) - 1
-        if len(found):
-            reached = float(found.works[last])
-            off = reached + rate * most - floor + rounding
-            if off <= (close * reached if grain else gap):
-                return found.at(last)
-        if gap < off:
-            gap = min(off, WIDER * gap)
-        elif grain:
-            grain //= WIDER
-        else:
-            gap *= WIDER

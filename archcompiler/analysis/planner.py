@@ -10,22 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
-from archcompiler.analysis.front import (
-    SMALLEST,
-    Algebra,
-    Corner,
-    Corners,
-    F,
-    Front,
-    Fronts,
-    Limits,
-    Name,
-    Room,
-    TooWide,
-    within,
-)
+from archcompiler.analysis.front import Algebra, F, Name, Room, TooWide
+from archcompiler.analysis.hull import smallest, within
 from archcompiler.analysis.memory import graded_inputs, input_types, storages
 from archcompiler.analysis.recompute import (
     READ,
@@ -83,16 +71,17 @@ def plan_recomputation(
     planner = Planner(graph, apart)
     beyond = usual - planner.usual
     most = image_bytes - beyond
+    best = None
     if not close:
         try:
-            best = within(most, planner.corner, partial(planner.front, room=Room(WIDE)))
+            best = within(most, planner.solve, room=Room(WIDE))
         except TooWide:
             close = True
     if close:
-        best = within(most, planner.corner, planner.front, CLOSE)
+        best = within(most, planner.solve, close=CLOSE)
     if best is None:
-        raise TooLittle(beyond + planner.corner(SMALLEST)[0])
-    return recomputed(graph, _blocks(best.names(0)))
+        raise TooLittle(beyond + smallest(planner.solve))
+    return recomputed(graph, chosen_blocks(best))
 
 
 @dataclass(frozen=True)
@@ -108,6 +97,22 @@ class _Way:
     names: tuple[Name, ...] = ()
 
 
+_How = _Way | tuple[bool, Status] | None
+"""What becomes of the map that a step makes: an operator's, or a block's, by whether its input can
+be had; None where it makes none of its own.
+"""
+
+
+class _Course(NamedTuple):
+    """The states of a block, step by step."""
+
+    start: State
+    moves: list[dict[State, list[tuple[State, _How]]]]
+    """For each step, how each of the states after it is reached, and from which."""
+    ends: dict[Status, list[State]]
+    """States after the last step, by what has become of the block's output."""
+
+
 class Planner:
     """The choices of a network."""
 
@@ -116,6 +121,7 @@ class Planner:
         self.storages = fold(storages)
         self.inside = fold(self._inside)
         self.ways = fold(self._ways)
+        self.courses = fold(self._courses)
 
     @property
     def usual(self) -> int:
@@ -139,20 +145,8 @@ class Planner:
                 yield path, block, gradient
             gradient = known.gives_gradient
 
-    def front(self, limits: Limits, room: Room | None = None) -> Front:
-        """Every best pair within the limits. A name is the path of a block and a name in it.
-
-        Raises TooWide.
-        """
-        return self._all(Fronts(limits, room))
-
-    def corner(self, rate: float) -> Corner:
-        """The best pair at a rate."""
-        found = self._all(Corners(rate))
-        assert found is not None, "a network that keeps all is one"
-        return found
-
-    def _all(self, pairs: Algebra[F]) -> F:
+    def solve(self, pairs: Algebra[F]) -> F:
+        """Every choice of the network. A name is the path of a block and a name in it."""
         choices = fold(partial(self._choices, pairs))
         states: dict[Status, F] = {"kept": pairs.point()}
         for path, block, gradient in self._chain():
@@ -205,52 +199,73 @@ class Planner:
         gradient: bool,
     ) -> Choices[F]:
         """The choices of a block that recomputes: a rule for `fold`."""
+        graded = self.storages(block, gradient).graded
+        found: dict[tuple[bool, Status], F] = {}
+        for given, course in self.courses(block, gradient).items():
+            states = {course.start: pairs.point()}
+            for step, moves in zip(block.steps, course.moves, strict=True):
+                inner: Choices[F] = {}
+                if isinstance(step.body, Block):
+                    inner = choices(step.body, *graded_inputs(graded, step))
+                states = {
+                    after: pairs.union(
+                        *(
+                            pairs.sum(states[before], _become(pairs, step.name, how, inner))
+                            for before, how in some
+                        )
+                    )
+                    for after, some in moves.items()
+                }
+            for status, ends in course.ends.items():
+                found[given, status] = pairs.union(*(states[end] for end in ends))
+        return found
+
+    def _courses(self, _: object, block: Block, gradient: bool) -> dict[bool, _Course]:
+        """How a block that recomputes goes, whether its input can be had or not: a rule for `fold`.
+
+        It is the same for every algebra.
+        """
         known = self.storages(block, gradient)
         last = {known.of[name]: at for at, step in enumerate(block.steps) for name in step.inputs}
         last[known.output] = len(block.steps)
-        found: dict[tuple[bool, Status], F] = {}
+        found = {}
         for given in (False, True):
-            states = {_state({INPUT: "kept"} if given else {}): pairs.point()}
+            start = _state({INPUT: "kept"} if given else {})
+            states, rows = [start], []
             for at, step in enumerate(block.steps):
-                after: dict[State, list[F]] = {}
-                for state, front in states.items():
+                after: dict[State, list[tuple[State, _How]]] = {}
+                for state in states:
                     have = dict(state)
-                    opened = self._open(pairs, choices, block, gradient, step, have.keys())
-                    for status, ways in opened:
+                    for status, how in self._open(block, gradient, step, have.keys()):
                         then = dict(have)
                         if status in ("kept", "again"):
                             # It matters to the blocks around alone which of both it is.
                             then[step.name] = status if known.output == step.name else "kept"
                         left = {name: s for name, s in then.items() if last.get(name, -1) > at}
-                        after.setdefault(_state(left), []).append(pairs.sum(front, ways))
-                states = {state: pairs.union(*fronts) for state, fronts in after.items()}
-            for status in STATUSES:
-                ends = (f for s, f in states.items() if dict(s).get(known.output, "gone") == status)
-                found[given, status] = pairs.union(*ends)
+                        after.setdefault(_state(left), []).append((state, how))
+                states = list(after)
+                rows.append(after)
+            ends: dict[Status, list[State]] = {status: [] for status in STATUSES}
+            for state in states:
+                ends[dict(state).get(known.output, "gone")].append(state)
+            found[given] = _Course(start, rows, ends)
         return found
 
     def _open(
-        self,
-        pairs: Algebra[F],
-        choices: Callable[[Block, bool], Choices[F]],
-        block: Block,
-        gradient: bool,
-        step: Step,
-        have: Set[str],
-    ) -> Iterator[tuple[Status | None, F]]:
+        self, block: Block, gradient: bool, step: Step, have: Set[str]
+    ) -> Iterator[tuple[Status | None, _How]]:
         """What can become of the map that a step makes; None where it makes none of its own."""
         if not isinstance(step.body, Block):
             for way in self.ways(block, gradient)[step.name]:
                 if way.needs <= have:
-                    yield way.status, pairs.point(way.size, way.work, *way.names)
+                    yield way.status, way
             return
         known = self.storages(block, gradient)
         if known.of[step.name] != step.name:
-            yield None, pairs.point()
+            yield None, None
             return
-        inner = choices(step.body, *graded_inputs(known.graded, step))
         for status in STATUSES:
-            yield status, pairs.under(step.name, inner[known.of[step.inputs[0]] in have, status])
+            yield status, (known.of[step.inputs[0]] in have, status)
 
     def _ways(self, _: object, block: Block, gradient: bool) -> dict[str, list[_Way]]:
         """What can become of the map of each operator of a block: a rule for `fold`."""
@@ -290,6 +305,15 @@ class Planner:
             yield replace(kept, names=((READ + reader,),))
 
 
+def _become(pairs: Algebra[F], name: str, how: _How, inner: Choices[F]) -> F:
+    """The pairs of what becomes of the map that a step makes."""
+    if how is None:
+        return pairs.point()
+    if isinstance(how, _Way):
+        return pairs.point(how.size, how.work, *how.names)
+    return pairs.under(name, inner[how])
+
+
 def _reader(block: Block, name: str) -> str | None:
     """A layer or a block whose input is the output of a step."""
     readers = (step for step in block.steps if step.inputs[0] == name and is_module(step))
@@ -300,7 +324,8 @@ def _state(have: Mapping[str, Status]) -> State:
     return frozenset(have.items())
 
 
-def _blocks(names: Iterator[tuple[str, ...]]) -> dict[str, frozenset[str]]:
+def chosen_blocks(names: Iterator[Name]) -> dict[str, frozenset[str]]:
+    """The blocks that recompute, and what each of them keeps, by the names of a choice."""
     found: dict[str, set[str]] = {}
     for block, *path in names:
         kept = found.setdefault(block, set())

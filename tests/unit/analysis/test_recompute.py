@@ -15,8 +15,16 @@ import archcompiler
 from archcompiler import CompiledNetwork
 from archcompiler.analysis.budget import NoRoom, fitting, keeping
 from archcompiler.analysis.front import Front, Fronts, Limits, Room
+from archcompiler.analysis.hull import WIDTH, Beam, Corners
 from archcompiler.analysis.peak import step_memory
-from archcompiler.analysis.planner import CLOSE, WIDE, TooLittle, plan_recomputation
+from archcompiler.analysis.planner import (
+    CLOSE,
+    WIDE,
+    Planner,
+    TooLittle,
+    chosen_blocks,
+    plan_recomputation,
+)
 from archcompiler.analysis.recompute import (
     chain_path,
     recomputed,
@@ -130,12 +138,10 @@ def test_no_choice_is_better(stage: dict[str, Any], dropout: float) -> None:
 
 def test_limits_lose_nothing() -> None:
     """The best pair is that of a search without limits, at any budget."""
-    from archcompiler.analysis.planner import Planner
-
     stage = {"channels": 32, "modules": 1, "depth": 1}
     graph = archcompiler.compile(tiny_spec(stage)).graph
     planner = Planner(graph, apart=False)
-    whole = planner.front(Limits())
+    whole = planner.solve(Fronts(Limits()))
     usual = recomputed(graph, {}).image_bytes
     beyond = usual - planner.usual
     for i in range(0, len(whole), max(1, len(whole) // 8)):
@@ -144,16 +150,40 @@ def test_limits_lose_nothing() -> None:
 
 
 def test_a_corner_is_the_best_pair_at_its_rate() -> None:
-    from archcompiler.analysis.planner import Planner
-
     stage = {"channels": 32, "modules": 1, "depth": 1}
     planner = Planner(archcompiler.compile(tiny_spec(stage)).graph, apart=False)
-    whole = planner.front(Limits())
-    found = {rate: planner.corner(rate) for rate in (0.0, 0.3, 2.0, 37.0, 1e9)}
+    whole = planner.solve(Fronts(Limits()))
+    found = {rate: planner.solve(Corners(rate)) for rate in (0.0, 0.3, 2.0, 37.0, 1e9)}
     pairs = list(zip(whole.sizes.tolist(), whole.works.tolist(), strict=True))
     for rate, corner in found.items():
         assert corner == min(pairs, key=lambda pair, r=rate: (pair[1] + r * pair[0], pair[0]))
     assert len(set(found.values())) > 2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.75, 1.0])
+def test_a_beam_goes_along_the_line(share: float) -> None:
+    """Of the pairs that are best at a rate: the ends, and a few about a share of the way."""
+    stages = ({"channels": c, "unit": "preact_basic", "before": 3} for c in (8, 12, 20))
+    graph = archcompiler.compile(tiny_spec(*stages)).graph
+    planner = Planner(graph, apart=False)
+    whole = planner.solve(Fronts(Limits()))
+    pairs = list(zip(whole.sizes.tolist(), whole.works.tolist(), strict=True))
+    rate = 0.5  # of a batch norm and a ReLU that are made again in place of two maps
+    least = min(work + rate * size for size, work in pairs)
+    line = sorted(pair for pair in pairs if pair[1] + rate * pair[0] == least)
+    beam = planner.solve(Beam(rate, share))
+    found = [(pair.size, pair.work) for pair in beam]
+    assert WIDTH < len(found) < len(line)
+    assert set(found) <= set(line)
+    assert found[0] == line[0]
+    assert found[-1] == line[-1]
+    target = line[0][0] + share * (line[-1][0] - line[0][0])
+    between = sorted(size for size, _ in found[1:-1])
+    assert min(abs(size - target) for size in between) <= (line[-1][0] - line[0][0]) / 20
+    beyond = usual_bytes(graph) - planner.usual
+    for pair in beam:
+        chosen = recomputed(graph, chosen_blocks(pair.names()))
+        assert (chosen.image_bytes - beyond, chosen.work) == (pair.size, pair.work)
 
 
 @pytest.mark.parametrize("spec", specs())
