@@ -14,6 +14,8 @@ from archcompiler.analysis.front import Algebra, F, Fronts, Limits, Name, Room
 
 SMALLEST: Final = 1e9
 """Work that a byte is worth where bytes alone count: no operator does more for one."""
+RATES: Final = (1.0, 100.0, SMALLEST)
+"""Those tried for a corner below the budget: of elementwise operators, of convolutions, of all."""
 ROUNDING: Final = 1e-9
 """Of sums in double precision, as a share."""
 FIRST: Final = 1 / 256
@@ -158,8 +160,12 @@ def within(
     the line is soon close enough. Raises TooWide where `room` is not enough for what is looked at.
     """
     large, little = _corner(solve, 0.0)
-    small, much = _corner(solve, SMALLEST)
-    if small > most:
+    for rate in RATES:
+        small, much = _corner(solve, rate)
+        if small <= most:
+            break
+        large, little = small, much
+    else:
         return None
     while True:
         rate = (much - little) / (large - small) if large > small else 0.0
