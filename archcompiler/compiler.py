@@ -182,9 +182,10 @@ def compile_from(files: Files, spec: SpecLike, settings: Sequence[str] = ()) -> 
 def compile_loaded(loaded: LoadedSpec) -> CompiledNetwork:
     """Compile a spec that is read and valid."""
     from archcompiler.lower import lower
+    from archcompiler.spec.rules import forgotten_modules
 
     graph = lower(loaded)
-    found = diagnose(loaded, graph)
+    found = (*diagnose(loaded, graph), *forgotten_modules(loaded))
     expect = loaded.spec.expect
     # What a network with errors measures means nothing.
     if expect is not None and not any(d.severity is Severity.ERROR for d in found):

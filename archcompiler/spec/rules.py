@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from archcompiler.config.wording import Wording
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import CompileError, Diagnostic, error, warning
 from archcompiler.language.definition import NONE, Definition
 from archcompiler.language.library import Home
 from archcompiler.spec.names import class_name, taken, taken_file
@@ -156,6 +156,19 @@ def rules_of_stage(
             notes=("only a unit before the attention modules can change the shape",),
             help="give the stage `before = 1`",
         )
+
+
+def forgotten_modules(loaded: LoadedSpec) -> Iterator[Diagnostic]:
+    """Warn (W302) of stages that say how deep masks are, and not how many modules have them."""
+    for index in range(len(loaded.spec.stages)):
+        depth = loaded.written(("stages", index, "depth"), "key")
+        if depth is not None and loaded.written(("stages", index, "modules")) is None:
+            yield warning(
+                "W302",
+                f"stage {index + 1} has no attention modules, so that its `depth` means nothing",
+                depth,
+                help="write `modules = 1`, `modules = 0` if none is meant, or no `depth`",
+            )
 
 
 def stem_channels(loaded: LoadedSpec) -> int | None:

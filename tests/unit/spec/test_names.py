@@ -68,6 +68,8 @@ def emitted() -> Iterator[tuple[set[str], str, list[Definition]]]:
             yield {"Net", "NetConfig", "net"}, form.source, blocks()
         deployed = {"NetDeploy", "NetDeployConfig", "net_deploy"}
         yield deployed, network.deployed.source, blocks()
+    merged = compile(stages=[{"channels": 64, "unit": "repvgg"}])
+    yield deployed, merged.deployed.source, blocks()
 
 
 def blocks() -> list[Definition]:
