@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Final, TypeGuard
 
@@ -53,5 +54,6 @@ def _kind(length: int | str) -> str:
     return "" if isinstance(length, int) else length[-1].replace("h", "s")
 
 
-def _number(length: str) -> float:
-    return float(length.rstrip("%epochs "))
+def _number(length: str) -> Fraction:
+    """As it is written: 0.28 × 25 as floats is more than 7."""
+    return Fraction(length.rstrip("%epochs "))

@@ -121,6 +121,14 @@ def test_a_length_is_iterations_epochs_or_a_share(text: str, iterations: int) ->
     assert recipe.schedule.warmup == iterations
 
 
+@pytest.mark.parametrize(("share", "epoch", "iterations"), [(28, 25, 7), (220, 45, 99), (7, 3, 1)])
+def test_a_length_is_exactly_what_is_written(share: int, epoch: int, iterations: int) -> None:
+    """In hundredths of an epoch; as floats the first two are an iteration more."""
+    assert iterations == -(-share * epoch // 100)
+    text = f'epochs = 20\nbatch_size = 10\nschedule.warmup = "{share / 100} epochs"'
+    assert _settled(text, 10 * epoch).schedule.warmup == iterations
+
+
 @pytest.mark.parametrize(
     "text", ["-1", "1.5", "true", '"5"', '"101 %"', '"x"', '"5 epochs\\n"', "[]"]
 )
