@@ -121,6 +121,7 @@ def load_study(
     problems: list[Diagnostic] = []
     axes: tuple[Axis, ...] = ()
     networks: list[tuple[Network, Located]] = []
+    broken: list[Located] = []
     try:
         axes = read_axes(values.child("grid"))
         _require_few(study, axes, values)
@@ -134,6 +135,7 @@ def load_study(
             networks.append((_network(node, files), node))
         except CompileError as wrong:
             problems += wrong.diagnostics
+            broken.append(node)
     recipes: list[tuple[tuple[Setting, ...], LoadedRecipe]] = []
     if bounded:
         try:
@@ -141,7 +143,7 @@ def load_study(
         except CompileError as wrong:
             problems += wrong.diagnostics
     problems += _twice(values)
-    problems += _against_none(networks)
+    problems += _against_none(networks, broken)
     if problems:
         raise CompileError(*dict.fromkeys(problems))
     several = tuple(axis.key for axis in axes if len(axis.choices) > 1)
@@ -197,10 +199,21 @@ def _twice(values: Located) -> Iterator[Diagnostic]:
         seen.add(node.value)
 
 
-def _against_none(networks: Sequence[tuple[Network, Located]]) -> Iterator[Diagnostic]:
-    """E211 for a network that is compared with itself, or with none that there is."""
+def _against_none(
+    networks: Sequence[tuple[Network, Located]], broken: Sequence[Located]
+) -> Iterator[Diagnostic]:
+    """E211 for a network that is compared with itself, or with none that there is.
+
+    Those that do not compile are there too, under their titles; as long as one has none, what it
+    is called is not known.
+    """
+    titles = [node.child("title") for node in broken]
+    named = [visible(title.value) for title in titles if title is not None]
+    if len(named) < len(broken):
+        return
     for network, node in networks:
-        place, others = node.child("against"), [n.title for n, _ in networks if n is not network]
+        others = [n.title for n, _ in networks if n is not network] + named
+        place = node.child("against")
         if place is None or network.against in others:
             continue
         guess = did_you_mean(str(place.value), others)

@@ -104,6 +104,7 @@ def count(graph: Graph, module: nn.Module) -> Counts:
             for name, flops in counter.get_flop_counts().items()
             if name != "Global"
         }
+        by_module[""] = flop_counter  # There is none where it has counted nothing at all.
         macs = {name: 2 * entry.cost.macs for name, entry in expected.items()}
         differences += _first(macs, by_module, expected, "torch's FlopCounterMode counts")
     fvcore, unsupported, uncalled = fvcore_counts(module, image)

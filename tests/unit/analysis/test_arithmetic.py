@@ -50,6 +50,9 @@ def test_a_roofline_by_hand() -> None:
     assert (single.bound, half.bound) == ("arithmetic", "arithmetic")
     assert single.inference_s == pytest.approx(max(2e9 / 100e12, 1e7 / 1e12))
     assert half.inference_s == pytest.approx(max(2e9 / 400e12, 5e6 / 1e12))
+    # Forward and backward pass: 6e9 FLOP; 4e7 bytes of maps, and 1e6 of weights three times.
+    assert single.training_s == pytest.approx(max(6e9 / 100e12, 4.3e7 / 1e12))
+    assert half.training_s == pytest.approx(max(6e9 / 400e12, 2.15e7 / 1e12))
     few = roofline(Cost(macs=10**8, map_bytes=10**7), MACHINE, "single")
     assert few.bound == "memory"
     assert few.inference_s == pytest.approx(1e-5)

@@ -190,6 +190,19 @@ def test_a_network_is_against_another(other: str) -> None:
     assert ("did you mean `Wide net`?" in said) == (other == "wide net")
 
 
+@pytest.mark.parametrize("title", ['title = "Wide net"\n', ""])
+def test_a_network_may_be_against_one_that_is_wrong(title: str) -> None:
+    text = STUDY.replace('spec = "tiny.toml"', 'spec = "tiny.toml"\nagainst = "Wide net"', 1)
+    write(text.replace('title = "Wide net"\n', title).replace("channels = 32", "channels = -3"))
+    said = run("check", "study.toml", code=2).stderr
+    assert re.findall(r"error\[(E\d+)\]", said) == ["E204"]
+    if title:
+        write(Path("study.toml").read_text(encoding="utf-8").replace('"Wide net"', '"Wide nt"', 1))
+        said = run("check", "study.toml", code=2).stderr
+        assert "error[E211]" in said
+        assert "did you mean `Wide net`?" in said
+
+
 def test_what_is_no_study_is_said() -> None:
     write(STUDY)
     assert "`tiny.toml` is a spec, not a study" in run("study", "tiny.toml", code=2).stderr

@@ -104,6 +104,32 @@ def test_an_operator_that_fvcore_does_not_know_is_named() -> None:
     assert broken(change).differences == (message,)
 
 
+def test_nothing_that_torch_counts_is_a_difference() -> None:
+    class Uncounted(nn.Module):
+        """Of the parameters and the shape of a convolution."""
+
+        def __init__(self, like: nn.Conv2d) -> None:
+            super().__init__()
+            self.weight = like.weight
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[:, :1].repeat(1, len(self.weight), 1, 1)
+
+    spec = tiny_spec(
+        {"channels": 16, "unit": "acting"},
+        blocks={"acting": {"steps": {"act": {"op": "act"}}}},
+        stem={"type": "conv", "channels": 16},
+        head={"type": "none"},
+    )
+    network = archcompiler.compile(spec)
+    module: Any = network.module()
+    module.stem.conv = Uncounted(module.stem.conv)
+    assert not [m for m in module.modules() if isinstance(m, nn.Conv2d)]
+    macs = 2 * 27 * 16 * 32 * 32
+    said = f"torch's FlopCounterMode counts 0 in the network, the graph {macs:,}"
+    assert said in count(network.graph, module).differences
+
+
 def test_a_unit_left_out_is_named() -> None:
     def change(module: Any) -> None:
         module.stage1.attention1.trunk.unit2 = nn.Identity()
