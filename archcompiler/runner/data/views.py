@@ -53,6 +53,11 @@ def view_of(data: Pixels, usual: Size, size: Size, crops: int) -> View:
     return View(inner, inner, resized(views, size))
 
 
+def is_grey(data: Pixels) -> bool:
+    """Whether the images of a data set are, also where they fill every channel of a network."""
+    return isinstance(data, Small) and data.shape[0] == 1
+
+
 def of_files(view: View, data: Pixels, channels: int) -> View:
     """The view of files in colour, for a network of so many channels: as the data set would have
     them, with its margin, and grey if it is.
@@ -60,8 +65,9 @@ def of_files(view: View, data: Pixels, channels: int) -> View:
     pad = data.pad if isinstance(data, Small) else 0
 
     def crops(images: Tensor) -> Tensor:
-        if channels != images.shape[1]:
-            images = images.float().mean(1, keepdim=True).round().byte()
+        if is_grey(data):
+            mean = images.float().mean(1, keepdim=True).round().byte()
+            images = mean.expand(-1, channels, -1, -1)
         return view.crops(F.pad(images, (pad, pad, pad, pad)))
 
     return replace(view, crops=crops)

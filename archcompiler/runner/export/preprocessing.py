@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from archcompiler.runner.data.fitting import image_of
-from archcompiler.runner.data.views import Size, view_of
+from archcompiler.runner.data.views import Size, is_grey, view_of
 from archcompiler.runner.recipe.model import Folder, Small
 from archcompiler.runner.store.trained import Trained
 
@@ -44,7 +44,7 @@ class Preprocessing:
             exif_orientation=data.exif_orientation if isinstance(data, Folder) else True,
             resize=view.cover,
             crop=view.crop,
-            grey=channels != 3,
+            grey=is_grey(data),
             pad=data.pad if isinstance(data, Small) else 0,
             input=(channels, height, width),
             mean=_each(data.mean, channels),

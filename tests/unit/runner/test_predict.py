@@ -95,6 +95,19 @@ def test_images_of_a_small_data_set(grey: Path, tmp_path: Path) -> None:
         assert list(shares.values()) == sorted(shares.values(), reverse=True)
 
 
+def test_colours_are_grey_to_a_network_that_has_seen_none(grey: Path, tmp_path: Path) -> None:
+    """The data set's one channel has filled three, and so does the mean of a file's colours."""
+    pixels = np.random.default_rng(0).integers(0, 256, (28, 28, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "0.png")
+    mean = np.pad(pixels.astype(np.float64).mean(2).round(), 2).astype(np.float32) / 255
+    images = torch.from_numpy(mean).expand(1, 3, -1, -1)
+    expected = _probabilities(grey, images, 0.286, 0.353)[0]
+    words = ("--format", "json", "--top", 10)
+    (found,) = json.loads(_output("predict", grey, tmp_path, *words))["images"]
+    shares = {c["class"]: c["probability"] for c in found["classes"]}
+    assert [shares[name] for name in CLASSES] == pytest.approx(expected.tolist(), abs=1e-6)
+
+
 def test_photographs_in_ten_crops(photographs: tuple[Path, Path]) -> None:
     run, data = photographs
     path = data / "val" / "cat" / "1.jpeg"

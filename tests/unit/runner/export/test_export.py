@@ -57,7 +57,7 @@ def test_every_file_is_what_it_is_said_to_be(run: Path, monkeypatch: pytest.Monk
     how = json.loads((folder / "preprocessing.json").read_text())
     assert how["classes"] == list(CLASSES)
     assert (how["resize"], how["crop"], how["pad"]) == ([28, 28], [28, 28], 2)
-    assert (how["input"], how["mean"], how["channels"]) == ([3, 32, 32], [0.286] * 3, "RGB")
+    assert (how["input"], how["mean"], how["channels"]) == ([3, 32, 32], [0.286] * 3, "grey")
 
 
 def test_the_same_run_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
