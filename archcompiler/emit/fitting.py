@@ -63,4 +63,5 @@ def _names(loaded: LoadedSpec, graph: Graph, backend: Backend) -> Iterator[Diagn
 
 def _class_span(loaded: LoadedSpec, path: SpecPath) -> Span:
     """Where the class of a block is named; the block itself where that is not said."""
-    return loaded.written(path) or loaded.span(path[:-1])
+    block = path[:-1]
+    return loaded.written(path) or loaded.written(block, "key") or loaded.span(block)

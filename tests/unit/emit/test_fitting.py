@@ -41,7 +41,9 @@ class Square(KeepsInput):
 def test_an_operator_without_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     point = EntryPoint("square", f"{__name__}:Square", registry.GROUP)
     monkeypatch.setattr(registry, "_outside", lambda: {"square": (point,)})
-    steps = {"act": {"op": "square"}, "conv": {"op": "conv", "channels": "c", "kernel": 1}}
+    # Twice, which is one fault.
+    conv = {"op": "conv", "channels": "c", "kernel": 1}
+    steps = {"act": {"op": "square"}, "conv": conv, "act2": {"op": "square"}}
     spec = tiny_spec(STAGE, attention={"mask": "own"}, blocks={"own": {"steps": steps}})
     network = archcompiler.compile(spec)
     assert "torch.square(" in network.source
@@ -77,15 +79,26 @@ def test_a_name_that_the_file_uses(changes: dict[str, Any], name: str, place: st
     assert found.span.source.text[found.span.start : found.span.end] == place
 
 
-def test_a_block_whose_class_the_file_uses() -> None:
-    block = {"class_name": "BatchNorm", "steps": {"act": {"op": "sigmoid"}}}
+@pytest.mark.parametrize(
+    ("block", "own", "name", "place"),
+    [
+        ("own", {"class_name": "BatchNorm"}, "BatchNorm", '"BatchNorm"'),
+        ("array", {}, "Array", '"array"'),
+    ],
+)
+def test_a_block_whose_class_the_file_uses(
+    block: str, own: dict[str, str], name: str, place: str
+) -> None:
+    table = {**own, "steps": {"act": {"op": "sigmoid"}}}
     network = archcompiler.compile(
-        tiny_spec(STAGE, attention={"mask": "own"}, blocks={"own": block})
+        tiny_spec(STAGE, attention={"mask": block}, blocks={block: table})
     )
     with pytest.raises(CompileError) as caught:
         network.for_backend("jax")
     (found,) = caught.value.diagnostics
-    assert (found.code, found.message[:11]) == ("E205", "`BatchNorm`")
+    assert (found.code, found.message.partition(" ")[0]) == ("E205", f"`{name}`")
+    assert found.span is not None
+    assert found.span.source.text[found.span.start : found.span.end].startswith(place)
 
 
 @pytest.mark.parametrize(

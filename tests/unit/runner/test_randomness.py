@@ -154,6 +154,7 @@ def test_a_mixed_image_is_what_its_share_says(how: dict[str, float]) -> None:
     count = 64
     levels = torch.arange(count).float()[:, None, None, None].expand(-1, 1, 32, 32)
     mixer = Mixer(Augment(**how), torch.device("cpu"))
+    assert mixer.active
     mixed = mixer(levels, torch.arange(count), Draws(1, _samples(count)))
     mean = mixed.images.mean((1, 2, 3))
     expected = mixed.share * mixed.labels + (1 - mixed.share) * mixed.others
