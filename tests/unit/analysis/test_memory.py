@@ -92,6 +92,12 @@ OF_THE_IMAGE: dict[str, dict[str, Any]] = {
         "gate": {"op": "gate", "from": ["x", "mask"]},
         "conv": CONV,
     },
+    "block": {
+        "pooled": {"op": "pooled"},
+        "conv1": {**CONV, "from": "x"},
+        "conv2": {**CONV, "from": "pooled"},
+        "add": {"op": "add", "from": ["conv1", "conv2"]},
+    },
     "pairs": {
         "query": {"op": "conv", "channels": "cin", "kernel": 1},
         "products": {"op": "dot", "from": ["query", "x"]},
@@ -112,7 +118,10 @@ def first_steps(steps: dict[str, Any]) -> dict[str, Any]:
         "stem": "none",
         "stages": [{"channels": 8}, {"channels": 8, "unit": "preact_basic"}],
         "unit": "first",
-        "blocks": {"first": {"steps": steps}},
+        "blocks": {
+            "first": {"steps": steps},
+            "pooled": {"steps": {"pool": OF_THE_IMAGE["product"]["pool"]}},
+        },
     }
 
 

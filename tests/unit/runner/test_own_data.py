@@ -153,6 +153,7 @@ def test_a_folder_and_no_other_word(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert load(first / "spec.toml").spec.classes == 2
     printed, _, after = output.partition("results:\n")[2].partition("\nsaved as `printed.toml`")
     assert tomllib.loads(printed)["iterations"] == 12
+    assert "timeout" not in printed  # nor anything else that nobody has said
     Path("printed.toml").write_text(printed)
     command = after.partition("by `")[2].partition("`")[0]
     assert command == "archcompiler train tiny.json --recipe printed.toml --set classes=2"
