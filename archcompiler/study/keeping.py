@@ -52,9 +52,10 @@ def state_of(out: Path, cell: Cell, metric: Metric) -> tuple[State, Result | Non
 
 def begin(out: Path, cell: Cell) -> None:
     """Write down which run the folder is for. Raises CompileError E814 for another one's."""
+    # Another study may have begun it since the runs were looked at.
+    state_of(out, cell, "best")
     folder = RunFolder(folder_of(out, cell))
     if _kept(folder) is None:
-        state_of(out, cell, "best")
         folder.make()
         _write(folder, cell, None)
 

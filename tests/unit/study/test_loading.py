@@ -12,6 +12,7 @@ from tiny import tiny_toml
 from archcompiler import shipped
 from archcompiler.analysis.costs import network_cost
 from archcompiler.diagnostics import CompileError, error
+from archcompiler.study.keeping import State, begin, folder_of, state_of
 from archcompiler.study.loading import load_study
 
 STUDY = """\
@@ -201,6 +202,19 @@ def test_a_network_may_be_against_one_that_is_wrong(title: str) -> None:
         said = run("check", "study.toml", code=2).stderr
         assert "error[E211]" in said
         assert "did you mean `Wide net`?" in said
+
+
+def test_a_run_that_another_study_has_begun_meanwhile_is_left_alone() -> None:
+    write(STUDY)
+    ours = load_study("study.toml").cells[0]
+    theirs = load_study("study.toml", ["grid.batch_size=[8]"]).cells[0]
+    out = Path("out")
+    assert folder_of(out, ours) == folder_of(out, theirs)
+    begin(out, theirs)
+    with pytest.raises(CompileError, match="E814"):
+        begin(out, ours)
+    begin(out, theirs)
+    assert state_of(out, theirs, "best") == (State.WAITING, None)
 
 
 def test_what_is_no_study_is_said() -> None:
