@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -62,6 +63,10 @@ def test_an_order_starts_anywhere_without_replay() -> None:
     part = Order(4, 50).samples(333, 60)
     assert torch.equal(part.indices, whole.indices[333:393])
     assert torch.equal(part.epochs, whole.epochs[333:393])
+    few = Order(4, 3).samples(0, 20)
+    for start, count in product(range(10), range(1, 10)):
+        found = Order(4, 3).samples(start, count)
+        assert torch.equal(found.indices, few.indices[start : start + count])
 
 
 def test_processes_and_parts_share_a_batch() -> None:
