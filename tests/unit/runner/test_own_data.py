@@ -134,6 +134,22 @@ def test_few_images_are_evaluated_in_a_small_batch() -> None:
         )
 
 
+@pytest.mark.parametrize(("used", "size"), [(70, 8), (9, 8), (3, 64)])
+def test_a_shard_sees_the_same_images_in_any_process(used: int, size: int) -> None:
+    def seen(own: int) -> list[list[list[int]]]:
+        """Of each of four shards, batch by batch, where a process has so many of them."""
+        shards: list[list[list[int]]] = [[] for _ in range(4)]
+        for first in range(0, 4, own):
+            for i, (index, weight) in enumerate(
+                EvaluationPlan(size, None, first, 4, own).indices(used)
+            ):
+                shards[first + i % own].append(index[weight > 0].tolist())
+        return shards
+
+    assert seen(1) == seen(2) == seen(4)
+    assert sorted(i for shard in seen(4) for batch in shard for i in batch) == list(range(used))
+
+
 def _run(*words: object) -> str:
     done = CliRunner().invoke(group, [str(word) for word in words], catch_exceptions=False)
     assert done.exit_code == 0, done.output
