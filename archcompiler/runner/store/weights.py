@@ -212,14 +212,16 @@ def _renamed(
     """A likely reason for names that do not fit."""
     if not missing or not unexpected:
         return None
-    prefix = unexpected[0].removesuffix(missing[0])
-    if prefix != unexpected[0] and all(
-        name.startswith(prefix) and name.removeprefix(prefix) in wanted for name in found
-    ):
-        return (
-            f"every name begins with `{prefix}`: save the `state_dict()` of the network itself, "
-            "not of what it is wrapped in"
-        )
+    # Files of safetensors have an order of their own.
+    for ending in missing:
+        prefix = unexpected[0].removesuffix(ending)
+        if prefix != unexpected[0] and all(
+            name.startswith(prefix) and name.removeprefix(prefix) in wanted for name in found
+        ):
+            return (
+                f"every name begins with `{prefix}`: save the `state_dict()` of the network "
+                "itself, not of what it is wrapped in"
+            )
     for name in unexpected:
         alike = [other for other in missing if _alike(found[name], wanted[other])]
         guess = did_you_mean(name, alike)

@@ -180,6 +180,11 @@ BAD: dict[str, tuple[Callable[[dict[str, Tensor]], Any], str, tuple[str, ...]]] 
         "E750",
         ("every name begins with `module.`",),
     ),
+    "wrapped, in another order": (
+        lambda w: {f"module.{n}": w[n] for n in reversed(w)},
+        "E750",
+        ("every name begins with `module.`",),
+    ),
     "a table in a table": (
         lambda w: {"epoch": 3, "state_dict": w},
         "E751",
