@@ -79,12 +79,15 @@ def test_the_peak_that_torch_sees_of_shards(world: World, name: str, checkpointi
     assert foreseen == pytest.approx(found, rel=WITHIN)
 
 
-@pytest.mark.parametrize("kernel", [1, 3])
-def test_the_peak_of_many_weights_and_few_pixels(world: World, kernel: int) -> None:
-    """The gradient of a convolution of more than one pixel comes in the order of the maps."""
+@pytest.mark.parametrize(("kernel", "classes"), [(1, 10), (3, 10), (1, 4000)])
+def test_the_peak_of_many_weights_and_few_pixels(world: World, kernel: int, classes: int) -> None:
+    """The gradient of a convolution of more than one pixel comes in the order of the maps. Many
+    classes have most of the weights in no block.
+    """
     conv = {"op": "conv", "channels": "c", "kernel": kernel, "stride": "stride"}
     stage = {"channels": 720 // kernel, "before": 3}
-    spec = tiny_spec(stage, input=[3, 4, 4], unit="one", blocks={"one": {"steps": {"conv": conv}}})
+    blocks = {"one": {"steps": {"conv": conv}}}
+    spec = tiny_spec(stage, input=[3, 4, 4], unit="one", blocks=blocks, classes=classes)
     network = archcompiler.compile(spec)
     state = state_memory(network_cost(network.graph), averages=0, average=False, shards=PROCESSES)
     image = 4 * network.graph.input.numel + 8

@@ -206,6 +206,7 @@ def test_of_equal_accuracies_the_lower_loss_is_better(
     assert train(job(*run, "iterations=9", resume=True)).iteration == 7
     best = read(tmp_path / "run" / "checkpoints" / "best.pt")
     assert best["best"] == {"accuracy": 1.0, "iteration": 5, "loss": 0.3}
+    assert best["iteration"] == 5
 
 
 def test_a_checkpoint_without_the_best_loss_goes_on(
