@@ -10,11 +10,11 @@ from archcompiler.runner.recipe.model import Schedule
 
 
 def rate_factor(schedule: Schedule, step: int, iterations: int) -> float:
-    """What the base rate is multiplied with in step `step`, counted from 0."""
+    """What the base rate is multiplied with in step `step` of so many, counted from 0."""
     warmup = settled(schedule.warmup)
     if step < warmup:
         return (step + 1) / (warmup + 1)
     if schedule.type == "steps":
         return schedule.factor ** bisect_right([settled(length) for length in schedule.at], step)
-    done = (step - warmup) / max(iterations - warmup, 1)
-    return schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * min(done, 1))) / 2
+    done = (step - warmup) / (iterations - warmup)
+    return schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * done)) / 2

@@ -60,3 +60,14 @@ def test_layers_of_other_names_have_other_keys() -> None:
     )
     assert a == c
     assert a != b
+
+
+def test_a_step_that_does_nothing_is_none() -> None:
+    def block(amount: float) -> dict[str, Any]:
+        conv = {"op": "conv", "channels": "c", "kernel": 3}
+        return {"moved": {"steps": {"conv": conv, "shift": {"op": "shift", "amount": amount}}}}
+
+    stage = {"channels": 32, "unit": "moved"}
+    nothing, one = (of(blocks=block(amount), stages=[stage]) for amount in (0.0, 1.0))
+    without = {"moved": {"steps": {"conv": block(0.0)["moved"]["steps"]["conv"]}}}
+    assert nothing == of(blocks=without, stages=[stage]) != one

@@ -11,7 +11,8 @@ from tiny import tiny_toml
 
 from archcompiler import shipped
 from archcompiler.analysis.costs import network_cost
-from archcompiler.diagnostics import CompileError, error
+from archcompiler.config.files import Files
+from archcompiler.diagnostics import CompileError, Source, error
 from archcompiler.study.keeping import State, begin, folder_of, state_of
 from archcompiler.study.loading import load_study
 
@@ -71,6 +72,20 @@ def test_a_study_is_every_combination() -> None:
     assert all(cell.loaded.recipe.optimizer.lr == 0.07 for cell in study.cells)
     hashes = {(cell.spec_sha256, cell.recipe_sha256) for cell in study.cells}
     assert len(hashes) == len(study.cells)
+
+
+def test_a_text_of_no_file_is_read_from_here() -> None:
+    study = load_study(Source("-", STUDY, "toml"))
+    assert len(study.cells) == 8
+
+
+def test_all_files_are_asked_for_in_one_way() -> None:
+    """By which `--watch` knows them."""
+    Path("short.toml").write_text('extends = "smoke"\n', encoding="utf-8")
+    write(STUDY.replace('"smoke"', '"short.toml"'))
+    files = Files()
+    load_study("study.toml", files=files)
+    assert {path.name for path in files.asked} >= {"study.toml", "tiny.toml", "short.toml"}
 
 
 def test_seeds_are_three_unless_they_are_said() -> None:
