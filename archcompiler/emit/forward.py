@@ -7,6 +7,7 @@ runs on is called `y`, what goes beside it has a name of its own.
 from __future__ import annotations
 
 import builtins
+import keyword
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -28,13 +29,15 @@ DEEP = 2
 """Calls inside one another, beyond which an expression is broken up."""
 RUNNING = "y"
 SHORTCUT = "shortcut"
+_PYTHON = frozenset({"self", *dir(builtins), *keyword.kwlist})
+"""What a step is not called, but its variable could be: that of `self_norm` would be `self`."""
 
 
 def forward(body: Body, frame: Frame, dims: int, *, flat: bool = False) -> list[str]:
     """Statements of `forward(self, x)`, the last of which returns: a map in so many dimensions, or
     a (N, C) vector if `flat`.
     """
-    taken = EMITTED | frame.names | frozenset(dir(builtins)) | frozenset(body.helpers)
+    taken = EMITTED | frame.names | frozenset(body.helpers) | _PYTHON
     writer = _Writer(_hoisted(groups(body)), body.output, taken, frame, dims, flat)
     return writer.write()
 

@@ -258,16 +258,13 @@ def _specialities(plans: list[ClassPlan]) -> list[str]:
         use = plan.uses[0]
         row = {}
         for option in plan.definition.options.values():
-            if option.static:
-                try:
-                    value = (
-                        use.slot(option.name).type
-                        if option.type == "slot"
-                        else use.number(option.name)
-                    )
-                except MissingOption:
-                    continue
-                row[option.name] = value
+            try:
+                value = (
+                    use.slot(option.name).type if option.type == "slot" else use.number(option.name)
+                )
+            except MissingOption:
+                continue
+            row[option.name] = value
         rows.append(row)
     names = []
     for row in rows:
