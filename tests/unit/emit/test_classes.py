@@ -264,6 +264,21 @@ def test_what_stands_for_a_missing_step_may_be_wider() -> None:
     assert_sound(network({"own": own}, "own"))
 
 
+def test_parts_of_what_may_be_missing_are_taken_beside_it() -> None:
+    may = {"when": "stride != 1"}
+    own = {
+        "steps": {
+            "conv1": CONV,
+            "mix": {"op": "conv", "channels": "c", "kernel": 1, **may},
+            "left": {"op": "part", "index": 0, "of": 2, **may},
+            "right": {"op": "part", "index": 1, "of": 2, "from": "mix", **may},
+            "join": {"op": "concat", "from": ["right", "left"]},
+            "conv2": {"op": "conv", "channels": "c", "kernel": 1},
+        }
+    }
+    assert_sound(network({"own": own}, "own"))
+
+
 PART = {"op": "part", "index": 0, "of": 4}
 EITHER = {
     "one": {"op": "conv", "channels": "c / 4", "kernel": 1},

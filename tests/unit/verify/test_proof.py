@@ -11,6 +11,8 @@ from tiny import tiny_spec
 import archcompiler
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.emit.load import load_module
+from archcompiler.verify.comparing import compared, dataflow
+from archcompiler.verify.isomorphism import Dataflow
 from archcompiler.verify.proof import Proof, prove
 
 SPEC = tiny_spec(
@@ -187,3 +189,34 @@ def test_what_is_computed_once_more_is_named() -> None:
     assert network.source.count("torch.tanh(x)") == 1
     twice = network.source.replace("torch.tanh(x)", "(torch.tanh(x), torch.tanh(x))[0]")
     assert "the graph has no `tanh_1`: tanh → 16×32×32" in proof_of(network, twice).differences
+
+
+def test_the_same_operators_used_differently_are_no_proof() -> None:
+    """Two that are alike are both read; as many, of which one is read twice, are another graph."""
+    pool = {"op": "max_pool", "kernel": 3, "stride": 1, "padding": 1, "from": "x"}
+    steps = {
+        "pool1": pool,
+        "pool2": pool,
+        "act1": {"op": "relu", "from": "pool1"},
+        "act2": {"op": "sigmoid", "from": "pool2"},
+        "add": {"op": "add", "from": ["act1", "act2"]},
+    }
+    stage = {"channels": 16, "unit": "own"}
+    stem = {"type": "conv", "channels": 16}
+    graph = archcompiler.compile(
+        tiny_spec(stage, stem=stem, blocks={"own": {"steps": steps}}, head={"type": "none"})
+    ).graph
+    parameters = {node.path: node.op.parameters for node in graph.nodes() if node.op.parameters}
+
+    def changed() -> Dataflow:
+        flow = dataflow(graph)
+        one, two, act = (
+            next(name for name in flow if name.endswith(f"/{step}"))
+            for step in ("pool1", "pool2", "act2")
+        )
+        flow.remove_edge(two, act)
+        flow.add_edge(one, act, role="data")
+        return flow
+
+    message = "the same operators, but used differently"
+    assert message in compared(graph, changed, parameters).differences
