@@ -191,6 +191,17 @@ def test_what_is_computed_once_more_is_named() -> None:
     assert "the graph has no `tanh_1`: tanh → 16×32×32" in proof_of(network, twice).differences
 
 
+def test_a_sum_of_three_is_a_chain_of_two() -> None:
+    conv = {"op": "conv", "channels": "c", "kernel": 1, "from": "x"}
+    names = ["one", "two", "three"]
+    steps = {**dict.fromkeys(names, conv), "add": {"op": "add", "from": names}}
+    found = archcompiler.compile(
+        tiny_spec({"channels": 16, "unit": "own"}, blocks={"own": {"steps": steps}})
+    )
+    proof = proof_of(found, found.source)
+    assert proof.holds, str(proof)
+
+
 def test_the_same_operators_used_differently_are_no_proof() -> None:
     """Two that are alike are both read; as many, of which one is read twice, are another graph."""
     pool = {"op": "max_pool", "kernel": 3, "stride": 1, "padding": 1, "from": "x"}

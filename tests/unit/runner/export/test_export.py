@@ -24,9 +24,11 @@ from unit.runner.export.exported import (
 )
 
 from archcompiler.cli.program import run as run_program
+from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.export import exporting
 from archcompiler.runner.export.folder import NAMES
+from archcompiler.runner.export.weights import deviation
 from archcompiler.runner.store.checkpoint import read
 
 CLASSES = read_embedded().test.classes
@@ -66,11 +68,27 @@ def test_the_same_run_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     subprocess.run(words, cwd=tmp_path / "elsewhere", check=True, stdout=subprocess.DEVNULL)
     data = (tmp_path / "a" / "model.safetensors").read_bytes()
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    size = int.from_bytes(data[:8], "little")
+    assert size % 8 == 0  # so that tensors begin where a processor reads them at once
+    header = json.loads(data[8 : 8 + size])
     # Of several orders, which the writer draws.
     assert list(header["__metadata__"]) == sorted(header["__metadata__"])
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_a_deviation_is_a_share_of_the_largest_logit(scale: float) -> None:
+    module = torch.nn.Linear(4, 3, bias=False)
+    images = torch.eye(4)
+    with torch.no_grad():
+        module.weight.copy_(scale * torch.linspace(-1, 1, 12).view(3, 4))
+    found = module(images).detach()
+    found[0, 0] += 5e-5 * scale
+    assert deviation(module, images, found, "it") == pytest.approx(5e-5, rel=1e-2)
+    found[0, 0] += 1e-3 * scale
+    with pytest.raises(CompileError, match=r"E760.*it gives other logits than the run"):
+        deviation(module, images, found, "it")
 
 
 def test_what_was_edited_is_left_alone(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
