@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from archcompiler.ir import INPUT, Block, Node, Step, TensorType
+from archcompiler.ops.base import Operator
 
 
 class Storages(NamedTuple):
@@ -83,8 +84,12 @@ def graded_inputs(graded: Mapping[str, bool], step: Step) -> tuple[bool, ...]:
     """Whether each input of a step has a gradient; one that gives its size alone has none."""
     if isinstance(step.body, Block):
         return (graded[step.inputs[0]],)
-    roles = step.body.roles(len(step.inputs))
-    return tuple(graded[x] and r != "size" for x, r in zip(step.inputs, roles, strict=True))
+    return _graded(graded, step.body, step.inputs)
+
+
+def _graded(graded: Mapping[str, bool], op: Operator, inputs: tuple[str, ...]) -> tuple[bool, ...]:
+    roles = op.roles(len(inputs))
+    return tuple([graded[x] and r != "size" for x, r in zip(inputs, roles, strict=True)])
 
 
 class Graded:
@@ -92,13 +97,15 @@ class Graded:
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self.maps = {INPUT: False}
+        self._inputs: dict[str, tuple[bool, ...]] = {}
         for node in nodes:
-            self.maps[node.path] = any(self.inputs(node)) or node.op.parameters > 0
+            inputs = _graded(self.maps, node.op, node.inputs)
+            self._inputs[node.path] = inputs
+            self.maps[node.path] = any(inputs) or node.op.parameters > 0
 
     def inputs(self, node: Node) -> tuple[bool, ...]:
         """Of an operator's inputs; one that gives its size alone has none."""
-        roles = node.op.roles(len(node.inputs))
-        return tuple(self.maps[x] and r != "size" for x, r in zip(node.inputs, roles, strict=True))
+        return self._inputs[node.path]
 
 
 def input_types(block: Block, step: Step) -> tuple[TensorType, ...]:

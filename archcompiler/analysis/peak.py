@@ -284,12 +284,12 @@ class _Step:
             if not self.accumulated:
                 self.gradients -= self.gathering.sizes[group] - self.gathering.shard(group)
 
-    def _graded_inputs(self, node: Node) -> Iterator[str]:
+    def _graded_inputs(self, node: Node) -> list[str]:
         graded = zip(node.inputs, self.graded.inputs(node), strict=True)
-        return (name for name, has in graded if has)
+        return [name for name, has in graded if has]
 
     def _inputs(self, node: Node) -> tuple[TensorType, ...]:
-        return tuple(self.types[name] for name in node.inputs)
+        return tuple([self.types[name] for name in node.inputs])
 
     def _gradient(self, node: Node) -> int:
         """Of its parameters; of shards, until its block has had its turn."""
@@ -302,8 +302,10 @@ class _Step:
 
     def _dropped_copies(self, node: Node) -> int:
         """Bytes of the copies that autocast makes and the derivative has no need of."""
-        needed = {node.inputs[i] for i in self.saved[node.path].inputs}
         copies = self.widths.copies.get(node.path, {}).items()
+        if not copies:
+            return 0
+        needed = {node.inputs[i] for i in self.saved[node.path].inputs}
         return sum(width * self.types[x].numel for x, width in copies if x not in needed)
 
     def _new(self, name: str, width: int | None = None) -> Hashable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -154,7 +154,13 @@ class Graph:
 
         Only for a graph that passed its checks: a dangling input raises KeyError.
         """
-        yield from _flatten(self.root, "", INPUT, (self.root.kind,))
+        return iter(self._nodes)
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
+        nodes: list[Node] = []
+        _flatten(self.root, "", INPUT, (self.root.kind,), nodes)
+        return nodes
 
     def to_networkx(self) -> nx.MultiDiGraph[str]:
         """The flat graph: a node per operator, an edge per use with its `role`."""
@@ -171,18 +177,17 @@ class Graph:
 
 
 def _flatten(
-    block: Block, path: str, source: str, kinds: tuple[str, ...]
-) -> Generator[Node, None, str]:
-    """Yield the operators below `block`, entered from `source`; return the path of its output."""
+    block: Block, path: str, source: str, kinds: tuple[str, ...], nodes: list[Node]
+) -> str:
+    """Add every operator below `block`, entered from `source`; return the path of its output."""
     written = {INPUT: source}
     for step in block.steps:
         inner = f"{path}/{step.name}" if path else step.name
-        inputs = tuple(written[name] for name in step.inputs)
+        inputs = tuple([written[name] for name in step.inputs])
         if isinstance(step.body, Block):
-            written[step.name] = yield from _flatten(
-                step.body, inner, inputs[0], (*kinds, step.body.kind)
-            )
+            within = (*kinds, step.body.kind)
+            written[step.name] = _flatten(step.body, inner, inputs[0], within, nodes)
         else:
-            yield Node(inner, step.body, inputs, step.type, step.origin, kinds)
+            nodes.append(Node(inner, step.body, inputs, step.type, step.origin, kinds))
             written[step.name] = inner
     return written[block.output]
