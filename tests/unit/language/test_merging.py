@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -13,6 +15,8 @@ from archcompiler.verify import verify
 from archcompiler.verify.inference import compare
 
 SAME = "stride == 1 and cin == c"
+BARE: dict[str, Any] = {"stem": {"type": "conv", "norm": False}, "head": {"norm": False}}
+"""Neither has a norm."""
 Steps = dict[str, dict[str, object]]
 
 
@@ -200,8 +204,7 @@ def units(cases: dict[str, Steps]) -> archcompiler.CompiledNetwork:
     """A stage for each case."""
     blocks = {f"own{i}": {"steps": steps} for i, steps in enumerate(cases.values())}
     stages = ({"channels": 16, "unit": name} for name in blocks)
-    bare = {"stem": {"type": "conv", "norm": False}, "head": {"norm": False}}
-    return archcompiler.compile(tiny_spec(*stages, blocks=blocks, input=[3, 8, 8], **bare))
+    return archcompiler.compile(tiny_spec(*stages, blocks=blocks, input=[3, 8, 8], **BARE))
 
 
 @pytest.fixture(scope="module")
@@ -244,6 +247,23 @@ def test_what_is_not(case: str, apart: archcompiler.CompiledNetwork) -> None:
         node.op.kind for node in apart.graph.nodes() if node.path.startswith(f"stage{place + 1}/")
     ]
     assert left(apart, place) == sorted(kind for kind in before if kind in ("conv", "add"))
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"a": conv(channels="cin", bias=True), "i": norm("x"), "s": total("a", "i")},
+        {"a": conv(bias=True), "b": conv(1, bias=True), "s": total("a", "b")},
+        {"a": conv(channels="cin"), "s": total("a", "x")},
+    ],
+    ids=["a norm in a branch", "biases", "the input"],
+)
+def test_no_layer_need_have_taken_a_norm_in(steps: Steps) -> None:
+    spec = tiny_spec(unit="own", blocks={"own": {"steps": steps}}, input=[3, 8, 8], **BARE)
+    network = archcompiler.compile(spec)
+    assert left(network, 0) == ["conv"]
+    assert verify(network.deployed).holds
+    assert compare(network).holds
 
 
 @st.composite
