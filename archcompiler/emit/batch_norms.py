@@ -12,7 +12,6 @@ from archcompiler.ops import Operator
 from archcompiler.ops.conv import Convolution
 from archcompiler.ops.linear import Linear
 from archcompiler.ops.norm import BatchNorm
-from archcompiler.ops.sides import spread
 
 EPS: Final = BatchNorm.arguments["eps"].default
 """What `FoldedNorm` has where its text says nothing."""
@@ -25,7 +24,7 @@ def batch_norm(
 
     `op` is the operator that the step is written as, for inputs of these `widths`.
     """
-    if dialect.library.batch_norms is None:
+    if dialect.library.words is None:
         return None
     if isinstance(op, BatchNorm):
         return called("FoldedNorm", text(rule.name), eps=(op.eps, EPS))
@@ -45,7 +44,9 @@ def branch_of(use: Use, branch: Branch, widths: tuple[Any, ...], dialect: Dialec
     if branch.layer is not None:
         conv = _made(use, branch.layer, widths, dialect)
         assert isinstance(conv, Convolution)
-        options |= {"kernel": (spread(conv.kernel, conv.dims), ()), "bias": (conv.bias, False)}
+        # An option of the block is a symbol, which stands for all axes.
+        sides = conv.kernel if isinstance(conv.kernel, tuple) else (conv.kernel,) * conv.dims
+        options |= {"kernel": (sides, ()), "bias": (conv.bias, False)}
         widths = (conv.out(widths),)
     if branch.norm is not None:
         norm = _made(use, branch.norm, widths, dialect)

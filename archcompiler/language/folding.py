@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from archcompiler.language.definition import Definition, Fold, Rule
-from archcompiler.language.merging import merged
+from archcompiler.language.merging import Words, merged
 
 Steps: TypeAlias = tuple[Rule, ...]
 
@@ -22,9 +22,9 @@ TRAINING: Final = ("dropout", "drop_path")
 """Operators that hand their input on in inference."""
 
 
-def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
-    """The block without the batch norms, steps of these operators, that a layer takes in, and
-    without the branches that a convolution does.
+def folded(definition: Definition, words: Words) -> Definition:
+    """The block without the batch norms that a layer takes in, and without the branches that a
+    convolution does.
 
     A layer does if it is there wherever its batch norm is, and nothing else reads it. Steps that
     act in training alone are left out first.
@@ -36,7 +36,7 @@ def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
             steps = _without(steps, rule, rule.otherwise) or steps
     folds: dict[str, Fold] = {}
     for norm in steps:
-        if not definition.runs(norm, batch_norms):
+        if not definition.runs(norm, words.batch_norms):
             continue
         norm = _by_now(steps, norm)
         layer = next((rule for rule in steps if rule.name in norm.inputs), None)
@@ -49,7 +49,7 @@ def folded(definition: Definition, batch_norms: frozenset[str]) -> Definition:
         bias = True if norm.when is None or layer.when is not None else norm.when.text
         biased = layer._replace(arguments={**layer.arguments, "bias": bias})
         steps = tuple(biased if rule.name == layer.name else rule for rule in rest)
-    return merged(replace(definition, steps=steps, folds=folds), batch_norms)
+    return merged(replace(definition, steps=steps, folds=folds), words)
 
 
 def _by_now(steps: Steps, rule: Rule) -> Rule:

@@ -13,6 +13,7 @@ from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.diagnostics.read import read_source
 from archcompiler.language.definition import Definition
 from archcompiler.language.folding import folded
+from archcompiler.language.merging import Words
 from archcompiler.language.reading import read_block, read_definition
 from archcompiler.ops import Operator
 from archcompiler.ops.registry import built_in, find_operator
@@ -37,15 +38,15 @@ class Library:
             self._own = dict(blocks.value)
         self._known: dict[tuple[str, Home], Definition | None] = {}
         self._glanced: dict[tuple[str, Home], Definition | None] = {}
-        self.batch_norms: frozenset[str] | None = None
-        """In a library for inference, what steps call a batch norm."""
+        self.words: Words | None = None
+        """In a library for inference, what steps call batch norms and the like."""
 
-    def for_inference(self, batch_norms: frozenset[str]) -> Library:
+    def for_inference(self, words: Words) -> Library:
         """The same blocks as they are in inference: layers have taken in the batch norms after
         them, and what is left is read by `Dialect.kept`.
         """
         other = Library()
-        other._own, other.batch_norms = self._own, batch_norms
+        other._own, other.words = self._own, words
         return other
 
     @property
@@ -61,8 +62,8 @@ class Library:
         key = name, home
         if key not in self._known:
             found = self._read(name, home)
-            if found is not None and self.batch_norms is not None:
-                found = folded(found, self.batch_norms)
+            if found is not None and self.words is not None:
+                found = folded(found, self.words)
             self._known[key] = found
         return self._known[key]
 

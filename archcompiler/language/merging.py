@@ -10,40 +10,47 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from archcompiler.language.definition import Branch, Definition, Rule, X
 from archcompiler.language.expression import Expression
 
 NO_ARGUMENTS: Final = {"stride": 1, "groups": 1, "dilation": 1, "bias": False}
 """What a convolution has where a step says nothing."""
-KEEPING: Final = ("norm", "act")
-"""Operators that give the channels that they get, as batch norms do."""
+WINDOW: Final = ("kernel", "padding", "dilation")
+"""Arguments that say which positions a convolution reads."""
 
 
-def merged(block: Definition, batch_norms: frozenset[str]) -> Definition:
+class Words(NamedTuple):
+    """What steps call the operators that matter here."""
+
+    batch_norms: frozenset[str]
+    keeping: frozenset[str]
+    """Those that give maps of the shape that they get."""
+
+
+def merged(block: Definition, words: Words) -> Definition:
     """The block, whose batch norms are folded, without the branches that a convolution takes in.
 
     It does if nothing but the sum reads either, and the branch is there wherever the sum is.
     """
     for rule in block.steps:
         if block.runs(rule, ("add",)):
-            while found := next(_found(block, rule.name, batch_norms), None):
+            while found := next(_found(block, rule.name, words), None):
                 block = _without(block, rule.name, *found)
     return block
 
 
-def _found(
-    block: Definition, name: str, batch_norms: frozenset[str]
-) -> Iterator[tuple[Rule, str, Branch]]:
+def _found(block: Definition, name: str, words: Words) -> Iterator[tuple[Rule, str, Branch]]:
     """A convolution in a sum, and another input of the sum that is a branch of it."""
     total = _step(block, name)
     if total is None:
         return
-    for conv in block.steps:
-        if conv.name in total.inputs and _takes(block, conv, total):
+    # In the order of the sum: of equal branches the first is the one that stays.
+    for conv in (_step(block, input) for input in total.inputs):
+        if conv is not None and _takes(block, conv, total):
             for other in total.inputs:
-                branch = _branch(block, total, conv, other, batch_norms)
+                branch = _branch(block, total, conv, other, words)
                 if branch is not None:
                     yield conv, other, branch
 
@@ -54,16 +61,14 @@ def _step(block: Definition, name: str) -> Rule | None:
 
 def _takes(block: Definition, conv: Rule, total: Rule) -> bool:
     """Whether a convolution can be in place of a sum that it is in."""
-    return _kernel(block, conv) is not None and conv.when is None and _alone(block, conv, total)
+    return _plain(block, conv) and conv.when is None and _alone(block, conv, total)
 
 
-def _branch(
-    block: Definition, total: Rule, conv: Rule, name: str, batch_norms: frozenset[str]
-) -> Branch | None:
+def _branch(block: Definition, total: Rule, conv: Rule, name: str, words: Words) -> Branch | None:
     """An input of the sum as a part of the convolution, if it is one."""
     biased = conv.arguments.get("bias", False)
     if name == conv.inputs[0]:
-        there = _same_shape(block, conv, total.when, batch_norms) and total.inputs.count(name) == 1
+        there = _keeps(block, conv, total.when, words) and total.inputs.count(name) == 1
         return Branch(None, None, total.when) if there else None
     other = _step(block, name)
     if (
@@ -74,11 +79,10 @@ def _branch(
         or not _alone(block, other, total)
     ):
         return None
-    if block.runs(other, batch_norms):
-        there = biased and _same_shape(block, conv, total.when, batch_norms)
+    if block.runs(other, words.batch_norms):
+        there = biased and _keeps(block, conv, total.when, words)
         return Branch(None, other, total.when) if there else None
-    own, kernel = _kernel(block, conv), _kernel(block, other)
-    if own is None or kernel is None or not _covers(own, kernel) or not _alike(conv, other, kernel):
+    if not _plain(block, other) or not _alike(conv, other) or not _covers(conv, other):
         return None
     if other.arguments.get("bias", False) and not biased:
         return None
@@ -94,48 +98,61 @@ def _alone(block: Definition, rule: Rule, total: Rule) -> bool:
     return readers == [total.name] and total.inputs.count(rule.name) == 1
 
 
-def _kernel(block: Definition, rule: Rule) -> tuple[int, ...] | None:
+def _plain(block: Definition, rule: Rule) -> bool:
+    """Whether a step is a convolution of which it is known whether it has a bias."""
+    # Where that is an expression, it is the bias of a batch norm which is not always there.
+    return block.runs(rule, ("conv",)) and isinstance(rule.arguments.get("bias", False), bool)
+
+
+def _kernel(rule: Rule) -> tuple[int, ...] | None:
     """Of a convolution that keeps the middle of its windows in place: odd sides, or one for all."""
     kernel = rule.arguments.get("kernel")
     sides = kernel if isinstance(kernel, tuple) else (kernel,)
-    plain = block.runs(rule, ("conv",)) and "padding" not in rule.arguments
-    # Where the bias is an expression, it is that of a batch norm which is not always there.
-    plain = plain and isinstance(rule.arguments.get("bias", False), bool)
-    return sides if plain and all(isinstance(k, int) and k % 2 for k in sides) else None
+    odd = all(isinstance(side, int) and side % 2 for side in sides)
+    return sides if odd and "padding" not in rule.arguments else None
 
 
-def _covers(kernel: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    axes = max(len(kernel), len(other))
-    pairs = zip(*(k * axes if len(k) == 1 else k for k in (kernel, other)), strict=True)
-    return all(own >= side for own, side in pairs)
+def _covers(conv: Rule, other: Rule) -> bool:
+    """Whether all that another convolution reads for a position is in the window of the first."""
+    if all(_argument(conv, name) == _argument(other, name) for name in WINDOW):
+        return True
+    kernel, small = _kernel(conv), _kernel(other)
+    if kernel is None or small is None:
+        return False
+    one = all(side == 1 for side in small)
+    if not one and _argument(conv, "dilation") != _argument(other, "dilation"):
+        return False
+    axes = max(len(kernel), len(small))
+    pairs = zip(*(k * axes if len(k) == 1 else k for k in (kernel, small)), strict=True)
+    return all(side >= less for side, less in pairs)
 
 
-def _alike(conv: Rule, other: Rule, kernel: tuple[int, ...]) -> bool:
-    """Whether two convolutions differ in nothing but the kernel."""
-    names = ["channels", "stride", "groups"] + ["dilation"] * any(side > 1 for side in kernel)
-    return all(_argument(conv, name) == _argument(other, name) for name in names)
+def _alike(conv: Rule, other: Rule) -> bool:
+    """Whether two convolutions differ in nothing but what they read, and their bias."""
+    return all(_argument(conv, n) == _argument(other, n) for n in ("channels", "stride", "groups"))
 
 
 def _argument(rule: Rule, name: str) -> Any:
     return rule.arguments.get(name, NO_ARGUMENTS.get(name))
 
 
-def _same_shape(
-    block: Definition, conv: Rule, condition: Expression | None, batch_norms: frozenset[str]
-) -> bool:
-    """Whether a convolution gives maps of the shape that it gets, if the condition holds."""
+def _keeps(block: Definition, conv: Rule, condition: Expression | None, words: Words) -> bool:
+    """Whether a convolution gives maps of the shape that it gets, and the middle of its window is
+    the position that it gives, if the condition holds.
+    """
     equal = _equal(condition)
     stride = _argument(conv, "stride")
     sides = stride if isinstance(stride, tuple) else (stride,)
-    given, channels = _channels(block, conv.inputs[0], batch_norms), _argument(conv, "channels")
+    given, channels = _channels(block, conv.inputs[0], words.keeping), _argument(conv, "channels")
     return (
-        all(side == 1 or frozenset((str(side), "1")) in equal for side in sides)
+        _kernel(conv) is not None
+        and all(side == 1 or frozenset((str(side), "1")) in equal for side in sides)
         and given is not None
         and (given == channels or frozenset((str(given), str(channels))) in equal)
     )
 
 
-def _channels(block: Definition, name: str, batch_norms: frozenset[str]) -> Any:
+def _channels(block: Definition, name: str, keeping: frozenset[str]) -> Any:
     """Channels of a map, as the block says them; None if it does not."""
     if name == X:
         return "cin"
@@ -144,8 +161,8 @@ def _channels(block: Definition, name: str, batch_norms: frozenset[str]) -> Any:
         return None
     if block.runs(rule, ("conv", "conv_transpose")):
         return rule.arguments["channels"]
-    if block.runs(rule, (*KEEPING, *batch_norms)):
-        return _channels(block, rule.inputs[0], batch_norms)
+    if block.runs(rule, keeping):
+        return _channels(block, rule.inputs[0], keeping)
     return None
 
 

@@ -45,7 +45,7 @@ class Dialect:
 
     def kept(self, op: Operator) -> Operator | None:
         """What an operator is in this network; None for one that does nothing in inference."""
-        return op if self.library.batch_norms is None else op.inference
+        return op if self.library.words is None else op.inference
 
 
 class BlockTarget(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -105,6 +106,27 @@ MERGED: dict[str, Steps] = {
         "m": {"op": "batch_norm", "eps": 0.25},
         "s": total("n", "m"),
     },
+    "windows that are the same, of any sides": {
+        "a": conv("side", padding=2, dilation="2"),
+        "n": norm("a"),
+        "b": conv("side", padding=2, dilation="2"),
+        "m": norm("b"),
+        "s": total("n", "m"),
+    },
+    "even sides that are the same": {
+        "p": {"op": "max_pool", "kernel": 2, "stride": 1, "padding": 1},
+        "a": conv(2, **{"from": "p"}),
+        "n": norm("a"),
+        "b": conv(2, **{"from": "p"}),
+        "m": norm("b"),
+        "s": total("n", "m"),
+    },
+    "after an activation that is named": {
+        "q": {"op": "relu"},
+        "a": conv(channels="cin", **{"from": "q"}),
+        "n": norm("a"),
+        "s": total("n", "q"),
+    },
     "what has branches of its own": A_NORM
     | B_NORM
     | {"s": total("n", "m"), "d": conv(5), "o": norm("d"), "t": total("s", "o")},
@@ -185,6 +207,20 @@ APART: dict[str, Steps] = {
         "i": norm("x", when="cin != 1"),
         "s": {**total("n", "i"), "when": "cin != 1", "else": "n"},
     },
+    "the input, of sides that are not known": {
+        "a": conv("side", channels="cin"),
+        "s": total("a", "x"),
+    },
+    "a smaller one, of sides that are not known": {
+        "a": conv("side"),
+        "b": conv(1),
+        "s": total("a", "b"),
+    },
+    "of one kernel, dilated otherwise": {
+        "a": conv(padding=2, dilation=2),
+        "b": conv(padding=1),
+        "s": total("a", "b"),
+    },
     "a product": A_NORM | B_NORM | {"s": {"op": "mul", "from": ["n", "m"]}},
     "a bias that the other has no room for": {
         "a": conv(),
@@ -202,7 +238,11 @@ APART: dict[str, Steps] = {
 
 def units(cases: dict[str, Steps]) -> archcompiler.CompiledNetwork:
     """A stage for each case."""
-    blocks = {f"own{i}": {"steps": steps} for i, steps in enumerate(cases.values())}
+    own = {"side": 3}
+    blocks = {
+        f"own{i}": {"steps": steps} | ({"options": own} if '"side"' in json.dumps(steps) else {})
+        for i, steps in enumerate(cases.values())
+    }
     stages = ({"channels": 16, "unit": name} for name in blocks)
     return archcompiler.compile(tiny_spec(*stages, blocks=blocks, input=[3, 8, 8], **BARE))
 
@@ -264,6 +304,30 @@ def test_no_layer_need_have_taken_a_norm_in(steps: Steps) -> None:
     assert left(network, 0) == ["conv"]
     assert verify(network.deployed).holds
     assert compare(network).holds
+
+
+@pytest.mark.parametrize("kind", ["activation", "norm"])
+def test_what_an_activation_or_norm_makes_need_not_keep_its_channels(kind: str) -> None:
+    mean = {"type": "reduce", "how": "mean", "axis": "channels"}
+    word = {"activation": "act", "norm": "norm"}[kind]
+    steps = {
+        "p": conv(1),
+        "q": {"op": word},
+        "a": conv(**{"from": "q"}),
+        "s": total("a", "q"),
+        "t": total("s", "x"),
+    }
+    changes = {kind: mean, "blocks": {"own": {"steps": steps}}, "input": [3, 8, 8]}
+    network = archcompiler.compile(tiny_spec(unit="own", **changes, **BARE))
+    assert compare(network).holds
+
+
+def test_of_equal_branches_the_first_keeps_its_name() -> None:
+    steps = {f"conv{i}": conv() for i in range(4)}
+    steps["sum"] = total(*steps)
+    network = archcompiler.compile(tiny_spec(unit="own", blocks={"own": {"steps": steps}}))
+    paths = [node.path for node in network.deployed.graph.nodes() if "stage1" in node.path]
+    assert [path.rpartition("/")[2] for path in paths] == ["conv0"]
 
 
 @st.composite
