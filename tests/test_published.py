@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import archcompiler
+from archcompiler.analysis.costs import network_cost
 from archcompiler.analysis.parameters import parameter_count
 from archcompiler.verify import verify
+from archcompiler.verify.inference import compare
 
 SPECS = Path(__file__).parent / "published"
 EXACT = {
@@ -29,6 +31,7 @@ MILLIONS = {
     "inceptionnext_t": "28.1",
     "van_b0": "4.1",
     "poolformer_s12": "11.9",
+    "mobileone_s0": "5.3",  # in training, in the table of mmpretrain
 }
 
 
@@ -45,6 +48,20 @@ def test_parameters(name: str) -> None:
         assert proof.parameters == EXACT[name]
     else:
         assert f"{proof.parameters / 1e6:.1f}" == MILLIONS[name]
+
+
+def test_mobileone_in_inference_is_a_convolution_for_each_sum() -> None:
+    network = archcompiler.compile(SPECS / "mobileone_s0.toml")
+    deployed = network.deployed
+    proof = verify(deployed)
+    assert proof.holds, str(proof)
+    # mmpretrain's table has 2.08 (deploy) and 0.28 (deploy)
+    assert f"{proof.parameters / 1e6:.2f}" == "2.08"
+    assert f"{network_cost(deployed.graph).macs / 1e9:.2f}" == "0.28"
+    kinds = [node.op.kind for node in deployed.graph.nodes()]
+    assert kinds.count("conv") == 1 + 2 * (2 + 8 + 10 + 1)
+    assert not {"add", "affine"} & {*kinds}
+    assert compare(network, (64, 64)).holds
 
 
 def test_a_wide_resnet_is_an_option_of_the_unit() -> None:
