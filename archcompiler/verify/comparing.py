@@ -44,12 +44,15 @@ def compared(
     traced: Callable[[], Dataflow],
     parameters: Mapping[str, int],
     merged: Callable[[Operator], Operator] | None = None,
+    *,
+    buffers: Mapping[str, int] | None = None,
 ) -> Proof:
     """Whether a trace is isomorphic to the graph.
 
     Operators, hyper-parameters, shapes and the roles of edges are labels; submodules must be
-    named by the paths of the graph; `parameters`, by the paths of modules, must be equal. `merged`
-    is for operators that are one in the framework.
+    named by the paths of the graph; `parameters`, and `buffers` where they are given, are elements
+    by the paths of modules and must be equal. `merged` is for operators that are one in the
+    framework.
     """
     try:
         trace = traced()
@@ -60,7 +63,11 @@ def compared(
         differences = [*_structure(flow, trace), *_names(graph, trace)]
         if not differences:
             differences += _places(flow, trace)
-    differences += _parameters(graph, parameters)
+    learnt = {node.path: node.op.parameters for node in graph.nodes()}
+    differences += _state("parameters", learnt, parameters)
+    if buffers is not None:
+        others = {node.path: node.op.buffers for node in graph.nodes()}
+        differences += _state("elements of buffers", others, buffers)
     total = sum(parameters.values())
     return Proof(graph.name, graph.root.operator_count, total, tuple(differences))
 
@@ -173,12 +180,11 @@ def _named(view: Dataflow, paths: Mapping[str, str]) -> Dataflow:
     return named
 
 
-def _parameters(graph: Graph, found: Mapping[str, int]) -> Iterator[str]:
-    """Parameters of each operator, so that nothing in the module is dead or missing."""
-    expected = {node.path: node.op.parameters for node in graph.nodes() if node.op.parameters}
+def _state(what: str, expected: Mapping[str, int], found: Mapping[str, int]) -> Iterator[str]:
+    """State of each operator, so that nothing in the module is dead or missing."""
     for path in sorted(expected.keys() | found.keys()):
         if expected.get(path, 0) != found.get(path, 0):
             yield (
-                f"`{path}` has {found.get(path, 0):,} parameters, "
+                f"`{path}` has {found.get(path, 0):,} {what}, "
                 f"but {expected.get(path, 0):,} in the graph"
             )

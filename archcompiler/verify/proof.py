@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,11 @@ from archcompiler.backends.torch import torch_op
 from archcompiler.compiler import CompiledNetwork
 from archcompiler.ir import Graph
 from archcompiler.verify.comparing import Proof, compared, outside
+from archcompiler.verify.isomorphism import Dataflow
 from archcompiler.verify.trace import trace, unlike_in_training
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 def verify(network: CompiledNetwork) -> Proof:
@@ -39,11 +41,21 @@ def prove(graph: Graph, module: nn.Module) -> Proof:
     In training it must call the same, and learn in all of its parts.
     """
     module.eval()
-    parameters: Counter[str] = Counter()
-    for name, parameter in module.named_parameters():
-        parameters[name.rpartition(".")[0].replace(".", "/")] += parameter.numel()
+    parameters, buffers = _elements(module.named_parameters()), _elements(module.named_buffers())
     records = [torch_op(op) for op in outside(graph)]
-    proof = compared(graph, lambda: trace(module, graph.input, outside=records), parameters)
+
+    def traced() -> Dataflow:
+        return trace(module, graph.input, outside=records)
+
+    proof = compared(graph, traced, parameters, buffers=buffers)
     if not proof.holds:
         return proof
     return replace(proof, differences=tuple(unlike_in_training(module, graph.input, records)))
+
+
+def _elements(state: Iterable[tuple[str, Tensor]]) -> Counter[str]:
+    """Elements of tensors by the paths of the modules that have them."""
+    found: Counter[str] = Counter()
+    for name, tensor in state:
+        found[name.rpartition(".")[0].replace(".", "/")] += tensor.numel()
+    return found

@@ -114,6 +114,18 @@ def test_what_is_emitted_is_proved(network: CompiledNetwork) -> None:
         pytest.param(
             "        self.project = None",
             "        self.project = None\n"
+            "        self.register_buffer('seen', torch.zeros(channels))",
+            id="state that nothing reads",
+        ),
+        pytest.param(
+            "        self.project = None",
+            "        self.project = None\n        del self.norm1.num_batches_tracked\n"
+            "        self.norm1.num_batches_tracked = None",
+            id="a norm that does not count",
+        ),
+        pytest.param(
+            "        self.project = None",
+            "        self.project = None\n"
             "        self.conv1.register_forward_hook(lambda own, x, y: 2 * y)",
             id="a hook",
         ),
