@@ -9,6 +9,7 @@ import click
 from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
+from archcompiler.cli.compiling import SpecArgument, shown
 from archcompiler.cli.ending import ended_by
 from archcompiler.cli.options import (
     RunPath,
@@ -20,7 +21,7 @@ from archcompiler.cli.options import (
     root_option,
 )
 from archcompiler.cli.report import report
-from archcompiler.diagnostics import CompileError, Diagnostic, error
+from archcompiler.diagnostics import CompileError, Diagnostic, Source, error
 from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.system.place import ALONE, Place, launch_name, read_place, restarts
 from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
@@ -134,7 +135,7 @@ Exit codes: 0 trained, 1 the run failed, 2 bad usage, spec, recipe or data,
 @at_once()
 def command(
     context: click.Context,
-    spec: Path | None,
+    spec: SpecArgument | None,
     recipe: str | None,
     data: Path | None,
     epochs: int | None,
@@ -160,7 +161,7 @@ def command(
             raise click.UsageError(
                 "--init begins a run and --resume goes on with one, which needs no --init again"
             )
-        if resume and out is None and spec is not None and spec.is_dir():
+        if resume and out is None and isinstance(spec, Path) and spec.is_dir():
             out, spec = spec, None
         network, loaded = _load(spec, recipe, data, epochs, resume, out, settings, root)
         from archcompiler.runner.store.folder import RunFolder, default_folder
@@ -173,13 +174,17 @@ def command(
         if processes is not None and processes > 1:
             from archcompiler.runner.system.launch import launch
 
-            sys.exit(launch(_words(context), processes, grace=grace))
+            given = spec.text.encode() if isinstance(spec, Source) else None
+            sys.exit(launch(_words(context), processes, grace=grace, given=given))
         # Only now: a mistake in a recipe should not wait for torch to be imported.
         from archcompiler.runner.system.launch import follow
         from archcompiler.runner.training import Job, train
 
         follow()
-        repeat = None if loaded.data is None else _repeated(context, loaded.data)
+        # A run that is resumed without SPEC is told by its folder, which has its recipe too.
+        repeat = None
+        if spec is not None and loaded.data is not None:
+            repeat = _repeated(context, spec, loaded.data)
         job = Job(
             network, loaded, folder, resume, init, strategy, tensorboard, quiet, grace, repeat,
             report,
@@ -198,7 +203,7 @@ OWN_DATA = "photographs"
 
 
 def _load(
-    spec: Path | None,
+    spec: SpecArgument | None,
     recipe: str | None,
     data: Path | None,
     epochs: int | None,
@@ -224,7 +229,7 @@ def _load(
         raise CompileError(_no_run(folder))
     if spec is None:
         raise click.UsageError("missing SPEC; only --resume with a run folder does without")
-    if chosen is None and resume and _is_no_spec(spec):
+    if chosen is None and resume and isinstance(spec, Path) and _is_no_spec(spec):
         raise CompileError(_no_run(spec))
     if chosen is None:
         raise click.UsageError(
@@ -259,8 +264,7 @@ def _is_no_spec(spec: Path) -> bool:
     """Whether what is to be resumed was probably meant as a run folder."""
     from archcompiler import shipped
 
-    is_path = isinstance(spec, Path)  # or the text of the standard input
-    return is_path and not spec.suffix and not spec.exists() and str(spec) not in shipped.specs()
+    return not spec.suffix and not spec.exists() and str(spec) not in shipped.specs()
 
 
 def _no_run(folder: Path) -> Diagnostic:
@@ -282,7 +286,7 @@ def _started_again(folder: RunFolder, place: Place) -> bool:
     )
 
 
-def _repeated(context: click.Context, data: Layout) -> str:
+def _repeated(context: click.Context, spec: SpecArgument, data: Layout) -> str:
     """The command of the same run by the recipe that is printed, which says nothing of the spec."""
     import shlex
 
@@ -291,7 +295,7 @@ def _repeated(context: click.Context, data: Layout) -> str:
 
     said = context.params
     of_spec, _ = split_settings(said["settings"])
-    words = ["archcompiler", "train", str(said["spec"]), "--recipe", PRINTED]
+    words = ["archcompiler", "train", shown(spec), "--recipe", PRINTED]
     for setting in (f"classes={len(data.classes)}", *of_spec):
         words += ["--set", setting]
     for option in ("root", "init"):
@@ -307,7 +311,7 @@ def _words(context: click.Context) -> list[str]:
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if isinstance(parameter, click.Argument):
-            arguments += [] if value is None else [str(value)]
+            arguments += [] if value is None else [shown(value)]
         elif value is True:
             options.append(parameter.opts[0])
         elif parameter.name != "processes" and value not in (None, False):

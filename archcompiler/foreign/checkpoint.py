@@ -84,7 +84,12 @@ def _alike(found: Tensor, wanted: Tensor) -> bool:
 
 def _prefix(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
     """What a wrapper has put before every name; empty if that is not it."""
-    first, last = next(iter(found), ""), next(iter(wanted), "")
-    prefix = first.removesuffix(last) if first.endswith(last) else ""
-    fits = all(name.removeprefix(prefix) in wanted for name in found if name.startswith(prefix))
-    return prefix if fits and all(name.startswith(prefix) for name in found) else ""
+    first = next(iter(found), "")
+    # Files of safetensors have an order of their own.
+    for last in wanted:
+        prefix = first.removesuffix(last)
+        if prefix not in ("", first) and all(
+            name.startswith(prefix) and name.removeprefix(prefix) in wanted for name in found
+        ):
+            return prefix
+    return ""

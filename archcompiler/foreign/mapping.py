@@ -99,15 +99,15 @@ def _tensors(
 
 def _pinned(own: Dataflow, other: Dataflow, pairs: Mapping[str, str]) -> Mapping[str, str]:
     pinned = {}
-    for side, names in ((own, pairs.keys()), (other, pairs.values())):
+    for i, side in enumerate((own, other)):
         known = {data["called"] for _, data in side.nodes(data=True) if data.get("called")}
-        for name in names:
-            if name not in known:
-                guess = did_you_mean(name, known)
+        for pair in pairs.items():
+            if pair[i] not in known:
+                guess = did_you_mean(pair[i], known)
                 help = f"did you mean `{guess}`?" if guess else None
                 where = "the emitted file" if side is own else "the other implementation"
-                problem = f"{where} has no operator `{name}`"
-                raise CompileError(error("E905", problem, _pair_span(pairs, name), help=help))
+                problem = f"{where} has no operator `{pair[i]}`"
+                raise CompileError(error("E905", problem, _pair_span(pair, i), help=help))
     node = [
         {data["called"]: name for name, data in side.nodes(data=True) if data.get("called")}
         for side in (own, other)
@@ -117,21 +117,19 @@ def _pinned(own: Dataflow, other: Dataflow, pairs: Mapping[str, str]) -> Mapping
         labels = own.nodes[node[0][ours]]["label"], other.nodes[node[1][theirs]]["label"]
         if labels[0] != labels[1]:
             problem = f"`{ours}` and `{theirs}` are not the same operator"
-            raise CompileError(error("E905", problem, _pair_span(pairs, ours)))
+            raise CompileError(error("E905", problem, _pair_span((ours, theirs), 0)))
     return pinned
 
 
-def _pair_span(pairs: Mapping[str, str], name: str) -> Span:
-    ours, theirs = next(pair for pair in pairs.items() if name in pair)
-    text = f"{ours}={theirs}"
-    start = text.index(name)
-    return Span(Source("--pair", text, "toml"), start, start + len(name))
+def _pair_span(pair: tuple[str, str], side: int) -> Span:
+    """One name of a pair: 0 is ours, 1 theirs."""
+    start = len(f"{pair[0]}=") if side else 0
+    return Span(Source("--pair", "=".join(pair), "toml"), start, start + len(pair[side]))
 
 
 def _impossible(pairs: Mapping[str, str]) -> Diagnostic:
     said = " and ".join(f"`{a}={b}`" for a, b in pairs.items())
-    a = next(iter(pairs))
-    return error("E905", f"no isomorphism has {said}", _pair_span(pairs, a))
+    return error("E905", f"no isomorphism has {said}", _pair_span(next(iter(pairs.items())), 0))
 
 
 def _undecided(undecided: Undecided, theirs: Implementation) -> Diagnostic:

@@ -44,7 +44,8 @@ class Panel:
         return _BOTTOM - (value - low) / (high - low) * (_BOTTOM - _TOP)
 
     def label(self, value: float) -> str:
-        return f"{value:.0%}" if self.percent else f"{value:.4g}"
+        # As many digits as tell two ticks apart: accuracies of a run at its end are close together.
+        return f"{value * 100:.6g}%" if self.percent else f"{value:.6g}"
 
 
 def write_curves(rows: Sequence[Row], title: str, folder: RunFolder) -> None:

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -25,8 +26,10 @@ PROGRAM: Final = "import sys; sys.path[:] = {!r}; from archcompiler.cli import m
 """The same command with the same modules, whatever the folder that it is run in holds."""
 
 
-def launch(words: Sequence[str], count: int, *, grace: float) -> int:
+def launch(words: Sequence[str], count: int, *, grace: float, given: bytes | None = None) -> int:
     """Run `archcompiler train` with the same words in so many processes; the exit code of all.
+
+    Each has what is `given` as its standard input: this process has read its own to the end.
 
     Signals go to all of them. If one fails the others are stopped, and its code is the answer;
     if all were stopped by a signal it is 75. They end, with a checkpoint, if this process dies.
@@ -44,8 +47,14 @@ def launch(words: Sequence[str], count: int, *, grace: float) -> int:
         processes = []
         for rank in range(count):
             place = _environment(rank, count, port, lifeline)
+            source = None
+            if given is not None:
+                # Not a pipe: that waits for its reader with what is more than it holds.
+                source = stack.enter_context(tempfile.TemporaryFile())
+                source.write(given)
+                source.seek(0)
             process = subprocess.Popen(
-                [sys.executable, *program, *words], env=place, pass_fds=(lifeline,)
+                [sys.executable, *program, *words], env=place, pass_fds=(lifeline,), stdin=source
             )
             processes.append(process)
             stack.callback(_kill, process)

@@ -181,6 +181,10 @@ def test_names_decide_a_symmetry_or_nothing_is_taken() -> None:
     assert "did you mean `paths.a`?" in problem(
         lambda: made_of(Two("a", "b"), pairs={left: "path.a"})
     )
+    # The name that there is not is pointed at, also where the other one begins with it.
+    text = problem(lambda: made_of(Two("a", "b"), pairs={left: "stage1"}))
+    assert f"--pair:1:{len(left) + 2}" in text
+    assert f"  | {'':{len(left) + 1}}^^^^^^\n" in text
     text = problem(lambda: made_of(Two("a", "b"), pairs={left: "fc"}))
     assert "are not the same operator" in text
     other = {left: "paths.a", "stage1.before.unit1.right": "paths.a"}
@@ -237,6 +241,12 @@ def test_every_tensor_that_does_not_fit_is_told(tmp_path: Path) -> None:
     assert "the module has no `stem.0.weights`" in text
     assert "`stem.0.weights` may be meant, which has its shape" in text
     torch.save({f"module.{n}": t for n, t in module.state_dict().items()}, tmp_path / "w.pth")
+    text = problem(lambda: transfer(NETWORK, theirs(module), tmp_path / "w.pth"))
+    assert text.count("error[") == 1
+    assert "every tensor's name begins with `module.`" in text
+    # A file of safetensors has its tensors in an order of its own.
+    last_first = dict(reversed([(f"module.{n}", t) for n, t in module.state_dict().items()]))
+    torch.save(last_first, tmp_path / "w.pth")
     text = problem(lambda: transfer(NETWORK, theirs(module), tmp_path / "w.pth"))
     assert text.count("error[") == 1
     assert "every tensor's name begins with `module.`" in text

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
+from tiny import tiny_toml
 
+from archcompiler.cli.program import group
 from archcompiler.cli.train import _words, command
 from archcompiler.runner.system import launch as module
 from archcompiler.runner.system.launch import launch
@@ -61,6 +65,17 @@ def test_a_signal_goes_to_all(tmp_path: Path) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+def test_what_was_read_is_given_to_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (
+        "import os, pathlib, sys; pathlib.Path(os.environ['RANK']).write_text(sys.stdin.read())"
+    )
+    monkeypatch.setattr(module, "PROGRAM", program)
+    monkeypatch.chdir(tmp_path)
+    text = "name = 'größer als eine Röhre'\n" * 10_000
+    assert launch([], 2, grace=9, given=text.encode()) == 0
+    assert [(tmp_path / rank).read_text(encoding="utf-8") for rank in "01"] == [text] * 2
+
+
 def test_processes_follow_their_launcher(tmp_path: Path) -> None:
     program = (
         f"from archcompiler.runner.system import launch\n"
@@ -88,3 +103,24 @@ def test_each_process_has_the_same_command() -> None:
     with command.make_context("train", words) as again:
         assert again.params == context.params | {"processes": None}
     assert isinstance(context, click.Context)
+
+
+@pytest.mark.parametrize("more", [(), ("--resume",)])
+def test_processes_are_given_a_spec_that_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: tuple[str, ...]
+) -> None:
+    said: list[tuple[Sequence[str], object]] = []
+
+    def told(words: Sequence[str], count: int, *, grace: float, given: bytes | None) -> int:
+        said.append((words, given))
+        return 0
+
+    monkeypatch.setattr(module, "launch", told)
+    text = tiny_toml()
+    words = ["train", "-", "--recipe", "smoke", "--processes", "2", *more]
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(group, words, input=text)
+    assert outcome.exit_code == 0, outcome.output
+    ((words, given),) = said
+    assert words[-2:] == ["--", "-"]
+    assert given == text.encode()
