@@ -127,10 +127,9 @@ class Given:
 
     def require_some(self) -> None:
         """Raise CompileError E712 if not one of them could be read."""
-        if len(self.missed) == len(self.files):
-            files = (
-                "the image" if len(self.files) == 1 else f"any of the {len(self.files):,} images"
-            )
+        count = len(set(self.files.paths))  # A person may name one twice.
+        if len(self.missed) == count:
+            files = "the image" if count == 1 else f"any of the {count:,} images"
             raise CompileError(error("E712", f"cannot read {files}"), unreadable(self.missed))
 
     def batches(self) -> Generator[tuple[list[str], Tensor], None, None]:

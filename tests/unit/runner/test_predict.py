@@ -146,7 +146,9 @@ def test_images_of_which_none_can_be_read(photographs: tuple[Path, Path], tmp_pa
     for path in bad:
         path.write_bytes(b"x")
     for command in ("predict", "masks"):
-        for said, paths in (("any of the 2 images", bad), ("the image", bad[:1])):
+        twice = [*bad[:1], *bad[:1]]
+        all_bad = ("any of the 2 images", bad), ("the image", bad[:1]), ("the image", twice)
+        for said, paths in all_bad:
             output = tmp_path / "out" / "masks.png"
             out = ("-o", output) if command == "masks" else ()
             with pytest.raises(CompileError, match=rf"E712.*cannot read {said}") as caught:
