@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import pickle
+import random
 import struct
 import warnings
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from PIL import Image
@@ -21,7 +25,12 @@ from archcompiler.runner.data.cifar import CIFAR10, CIFAR100, read_cifar
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.data.folder import Key, TrainingCrops, centred
 from archcompiler.runner.data.idx import read_fashion_mnist
-from archcompiler.runner.data.listing import list_test, list_training, require_same_classes
+from archcompiler.runner.data.listing import (
+    ImageFiles,
+    list_test,
+    list_training,
+    require_same_classes,
+)
 from archcompiler.runner.data.resident import ResidentTraining
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.recipe.model import Folder
@@ -250,6 +259,51 @@ def test_image_folders(tmp_path: Path) -> None:
     (tmp_path / "val" / "dog").rename(tmp_path / "val" / "wolf")
     with pytest.raises(CompileError, match=r"(?s)different classes.*dog, wolf"):
         require_same_classes(train, list_test(data), data, data.test)
+
+
+def _published_window(
+    draw: random.Random, width: int, height: int, data: Folder
+) -> tuple[float, ...]:
+    """`RandomResizedCrop.get_params` of torchvision, but for a middle that is not rounded."""
+    for _ in range(10):
+        area = width * height * draw.uniform(*data.scale)
+        ratio = math.exp(draw.uniform(math.log(data.ratio[0]), math.log(data.ratio[1])))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            left, top = draw.randint(0, width - w), draw.randint(0, height - h)
+            return left, top, left + w, top + h
+    w, h = width, height
+    if width / height < min(data.ratio):
+        h = round(w / min(data.ratio))
+    elif width / height > max(data.ratio):
+        w = round(h * max(data.ratio))
+    return (width - w) / 2, (height - h) / 2, (width + w) / 2, (height + h) / 2
+
+
+@pytest.mark.parametrize("size", [(500, 375), (60, 90), (400, 100), (20, 300)], ids=str)
+@pytest.mark.parametrize("wanted", [{}, {"scale": (0.4, 0.5), "ratio": (0.5, 1.2)}], ids=str)
+def test_windows_are_drawn_as_torchvision_does(
+    size: tuple[int, int], wanted: dict[str, Any]
+) -> None:
+    data = Folder(type="folder", mean=(0.5,) * 3, std=(1.0,) * 3, **wanted)
+    crops = TrainingCrops(ImageFiles((), (), ()), data, (24, 20), seed=1)
+    draw, count = random.Random(0), 4000
+    found = np.array([crops._window(*size, Key(i % 7, i)) for i in range(count)])
+    theirs = np.array([_published_window(draw, *size, data) for _ in range(count)])
+    for of in (found, theirs):
+        assert (of >= 0).all()
+        assert (of[:, 2:] <= size).all()
+    for a, b in zip(_features(found), _features(theirs), strict=True):
+        # Kolmogorov and Smirnov's distance of two samples, at one in a hundred thousand.
+        at = np.sort(np.concatenate([a, b]))
+        shares = [np.searchsorted(np.sort(of), at, side="right") / count for of in (a, b)]
+        assert np.abs(shares[0] - shares[1]).max() < 2.47 * (2 / count) ** 0.5
+
+
+def _features(windows: npt.NDArray[np.float64]) -> list[npt.NDArray[np.float64]]:
+    left, top, right, bottom = windows.T
+    width, height = right - left, bottom - top
+    return [left, top, width, height, width * height, width / height, left + top]
 
 
 @pytest.mark.parametrize("place", [12, 16, 24, 37])

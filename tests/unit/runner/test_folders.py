@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from PIL import Image
+from PIL import ExifTags, Image
 from unit.runner.jobs import TINY
 from unit.runner.standin import write_photographs
 
@@ -25,7 +25,7 @@ from archcompiler.runner.data.listing import list_given, list_test, list_trainin
 from archcompiler.runner.data.opening import open_data, open_split
 from archcompiler.runner.data.source import EvaluationPlan
 from archcompiler.runner.data.validation import divide
-from archcompiler.runner.data.views import usual_view
+from archcompiler.runner.data.views import usual_view, view_of
 from archcompiler.runner.evaluation import Variant
 from archcompiler.runner.recipe.loading import LoadedRecipe, load_recipe
 from archcompiler.runner.recipe.model import Folder
@@ -94,6 +94,33 @@ def test_what_is_left_out_is_counted_once(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("kinds", [8, 9])
+def test_of_many_kinds_some_are_named(tmp_path: Path, kinds: int) -> None:
+    _save(tmp_path / "train" / "cat" / "0.png")
+    for kind in range(kinds):
+        (tmp_path / "train" / "cat" / f"a.x{kind}").touch()
+    (warning,) = list_training(_folder(tmp_path)).warnings
+    assert warning.message.count(" files (1)") == 8
+    assert warning.message.endswith(", …") == (kinds > 8)
+
+
+@pytest.mark.parametrize("upright", [False, True])
+def test_an_image_is_turned_where_the_recipe_says_so(tmp_path: Path, upright: bool) -> None:
+    path = tmp_path / "train" / "cat" / "0.png"
+    path.parent.mkdir(parents=True)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3  # upside down
+    image = Image.new("L", (8, 8))
+    image.paste(255, (0, 0, 8, 4))
+    image.save(path, exif=exif)
+    data = _folder(tmp_path, exif_orientation=upright, scale=(1.0, 1.0), ratio=(1.0, 1.0))
+    files = list_training(data)
+    for decoded in (
+        Centred(files, data, (8, 8), (8, 8))[0], TrainingCrops(files, data, (8, 8), 0)[Key(0, 0)]
+    ):  # fmt: skip
+        assert [int(decoded.image[0, y, 4]) for y in (0, 7)] == ([0, 255] if upright else [255, 0])
+
+
 def test_a_file_that_is_none_is_found_before_the_run(tmp_path: Path) -> None:
     write_photographs(tmp_path)
     os.mkfifo(tmp_path / "train" / "cat" / "9.jpg")
@@ -128,6 +155,11 @@ def test_the_test_resize_follows_the_input() -> None:
     assert usual_view(paper, (32, 64)).cover == (37, 73)
     fixed = paper.model_copy(update={"resize": 256})
     assert usual_view(fixed, (320, 320), 320 / 224).cover == (366, 366)
+    # 256 of 224 pixels, on either side: 366 of 320, and 512 where the longer side is 448.
+    for size, side in (((320, 320), 366), ((224, 448), 512), ((448, 224), 512)):
+        seen = view_of(fixed, (224, 224), size, 1)
+        assert (seen.cover, seen.crop) == ((side, side), size)
+        assert view_of(fixed, (224, 224), size, 10).crop == (side, side)
 
 
 @pytest.mark.parametrize("shape", [(100, 60), (60, 100), (80, 80)])

@@ -175,6 +175,10 @@ def test_data_that_do_not_fit_are_refused_before_the_first_step(
     assert not (tmp_path / "run").exists()
 
 
+def test_one_output_of_all_logits_is_trained(job: Jobs) -> None:
+    assert train(job("run", spec=TINY | {"head": {"outputs": {"a": 10}}})).finished
+
+
 def test_a_loss_that_is_no_number_ends_the_run(job: Jobs, tmp_path: Path) -> None:
     settings = ("optimizer.lr=1000", "optimizer.momentum=0.99", "schedule.warmup=0")
     with pytest.raises(CompileError, match=r"E708.*(loss of|after) iteration \d+ is not a"):
