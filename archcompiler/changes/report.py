@@ -106,8 +106,8 @@ def _long_grid(changes: Changes) -> Grid:
     sections = tuple(
         Section(
             title,
-            tuple((pair.name, *_cells(pair, value, share=True)) for pair in changes.stages),
-            (changes.total.name, *_cells(changes.total, value, share=True)),
+            tuple((pair.name, *_cells(pair, value)) for pair in changes.stages),
+            (changes.total.name, *_cells(changes.total, value)),
         )
         for _, title, value in QUANTITIES
     )
@@ -138,13 +138,11 @@ def _heading(title: str) -> Heading:
     return Heading(title, "", left=True)
 
 
-def _cells(pair: Pair, value: Callable[[Cost], int], share: bool = False) -> tuple[str, ...]:
+def _cells(pair: Pair, value: Callable[[Cost], int]) -> tuple[str, ...]:
     """The old number, the new one, what is between them, and that as a share of the old one."""
     old, new = (0 if cost is None else value(cost) for cost in (pair.old, pair.new))
     numbers = (NOTHING if cost is None else f"{value(cost):,}" for cost in (pair.old, pair.new))
     change = f"{new - old:+,}" if new != old else "0"
-    if not share:
-        return (*numbers, change)
     return (*numbers, change, f"{(new - old) / old:+.1%}"[:-1] if old and new != old else NOTHING)
 
 

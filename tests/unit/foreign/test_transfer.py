@@ -244,6 +244,18 @@ def test_every_tensor_that_does_not_fit_is_told(tmp_path: Path) -> None:
     text = problem(lambda: transfer(NETWORK, theirs(module), tmp_path / "w.pth"))
     assert text.count("error[") == 1
     assert "every tensor's name begins with `module.`" in text
+    # Of some tensors alone it is no wrapper's, and a name that is like no other is no hint.
+    several = {
+        n if n.startswith("fc") else f"module.{n}": t for n, t in module.state_dict().items()
+    }
+    torch.save(several, tmp_path / "w.pth")
+    text = problem(lambda: transfer(NETWORK, theirs(module), tmp_path / "w.pth"))
+    assert "every tensor's name" not in text
+    assert "the module has no `module.stem.0.weight`" in text
+    torch.save({"fc.bias": torch.zeros(5)}, tmp_path / "w.pth")
+    text = problem(lambda: transfer(NETWORK, theirs(module), tmp_path / "w.pth"))
+    assert "the checkpoint has no `stem.0.weight`" in text
+    assert "help" not in text
     # A file of safetensors has its tensors in an order of its own.
     last_first = dict(reversed([(f"module.{n}", t) for n, t in module.state_dict().items()]))
     torch.save(last_first, tmp_path / "w.pth")
