@@ -55,6 +55,14 @@ def test_a_picture_is_as_wide_as_its_words(classes: int) -> None:
         assert not _ink(image, edge)
 
 
+def test_there_is_room_for_the_longest_name() -> None:
+    names = ["a", "a class whose name is longer than that of any other one"]
+    image = draw_confusion(Confusion(2), names, "two")
+    table = image.crop((0, 60, image.width, image.height - 60))
+    assert not _ink(table, (0, 0, 18, table.height))
+    assert not _ink(table, (0, 0, table.width, 1))
+
+
 def test_names_are_drawn_with_the_glyphs_or_by_their_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lettering.written("cat", lettering.lettering(20, ["cat"])) == "cat"
     # As on a system without a font that knows more than Pillow's own.

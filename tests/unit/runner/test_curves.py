@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
+from pathlib import Path
 
 import pytest
 
-from archcompiler.runner.report.curves import Panel, _panel
+from archcompiler.runner.report.curves import Panel, _panel, write_curves
+from archcompiler.runner.store.folder import RunFolder
 
 
 def value(label: str) -> float:
@@ -25,6 +28,18 @@ def test_a_tick_is_where_its_label_says(key: str) -> None:
         assert 2 <= len(labels) <= 7
         assert panel.ticks[0] <= low + 1e-9
         assert high - 1e-9 <= panel.ticks[-1]
+
+
+def test_evaluations_are_dots_and_training_a_line(tmp_path: Path) -> None:
+    rows = [
+        {"iteration": 10 * n, "split": split, "loss": 1 / n, "accuracy": n / 10}
+        for split, last in (("train", 9), ("test", 4))
+        for n in range(1, last)
+    ]
+    write_curves(rows, "a run", RunFolder(tmp_path))
+    text = (tmp_path / "curves.svg").read_text(encoding="utf-8")
+    assert text.count("<circle ") == 2 * 3
+    assert [len(line.split()) for line in re.findall(r'points="([^"]*)"', text)] == [8, 3, 8, 3]
 
 
 def of(key: str, low: float, high: float) -> Panel:

@@ -14,6 +14,7 @@ import archcompiler
 from archcompiler.analysis.total import Cost
 from archcompiler.tables import csv as csv_format
 from archcompiler.tables.columns import COLUMNS, NETWORK, chosen, order_by
+from archcompiler.tables.grid import Field
 from archcompiler.tables.json import schema_text
 from archcompiler.tables.quantities import QUANTITIES
 from archcompiler.tables.record import record
@@ -73,3 +74,10 @@ def test_rows_without_a_value_come_last(report: Report) -> None:
         (row.receptive_field for row in rows), key=lambda size: (size is None, -(size or 0))
     )
     assert rows[-1].receptive_field is None
+
+
+def test_a_small_deviation_keeps_its_sign() -> None:
+    field = Field("Δ", "%", [0.001, -0.001, 0, None], scaled=False, digits=2, signed=True)
+    assert field.render()[1] == ["+0.00", "-0.00", "0", "–"]
+    plain = Field("ridge", "", [0.001, 0.006], scaled=False, digits=2)
+    assert plain.render()[1] == ["<0.01", "0.01"]
