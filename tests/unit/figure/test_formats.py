@@ -132,6 +132,8 @@ class TestTikz:
             r"\textbackslash{}a\{b\}\$\#\%\&\_\textasciicircum{}\textasciitilde{}"
         )
         assert escape_tex("3×3 é 网") == r"3$\times$3 é ?"
+        # The letters of Latin-1 that OT1 has, but for those of Icelandic.
+        assert escape_tex("À Ö Ø ß ÿ ÷Ðþ \x7f¿Ā") == "À Ö Ø ß ÿ ??? ???"
 
 
 class TestMermaid:

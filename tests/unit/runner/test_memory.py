@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import shutil
 from collections import namedtuple
 from contextlib import closing
@@ -25,7 +26,7 @@ from archcompiler.runner.data.workers import Workers
 from archcompiler.runner.engine import memory
 from archcompiler.runner.engine.optimizer import make_optimizer
 from archcompiler.runner.recipe.loading import load_recipe
-from archcompiler.runner.system.failures import explained
+from archcompiler.runner.system.failures import explained, smaller_parts
 from archcompiler.runner.system.hardware import Hardware
 from archcompiler.runner.system.memory import (
     Memory,
@@ -158,6 +159,10 @@ def test_shared_memory_is_looked_at_before(
     check_shared(1 << 30, 0, tmp_path)
     with pytest.raises(CompileError, match=r"(?s)E722.*384.0 KiB.*data.workers=2"):
         check_shared(96 << 10, 4, tmp_path)
+    # As many whole GiB as hold all of it.
+    for bytes, room in ((96 << 10, 1), (1 << 29, 2), ((1 << 29) + 1, 3)):
+        with pytest.raises(CompileError, match=rf"--shm-size={room}g`"):
+            check_shared(bytes, 4, tmp_path)
     write_photographs(tmp_path / "data")
     spec = TINY | {"classes": 2}
     settings = (f"data.path={tmp_path / 'data'}", "data.resize=36", "batch_size=4", "device=cpu")
@@ -200,3 +205,19 @@ def test_a_worker_without_memory_is_told_apart() -> None:
         explained(load_recipe("smoke").recipe),
     ):
         list(workers.batches())
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+@pytest.mark.parametrize("parts", [1, 2, 5])
+@pytest.mark.parametrize("each", [1, 2, 3, 7, 12])
+def test_what_is_worth_a_try_can_be_done(processes: int, parts: int, each: int) -> None:
+    batch = each * parts * processes
+    recipe = load_recipe("smoke", (f"batch_size={batch}", f"speed.accumulate={parts}")).recipe
+    said = dict(re.findall(r"--set ([a-z_.]+)=(\d+)", smaller_parts(recipe, processes)))
+    more, less = int(said.get("speed.accumulate", 0)), int(said.get("batch_size", 0))
+    own = batch // processes
+    # Half of the images at a time or fewer, as many as there are then; nothing where it is one.
+    divisors = [n for n in range(1, own + 1) if own % n == 0 and own // n <= each / 2]
+    assert more == min(divisors, default=0)
+    assert less % (parts * processes) == 0
+    assert less == each // 2 * parts * processes

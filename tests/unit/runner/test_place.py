@@ -130,3 +130,9 @@ def test_a_start_has_a_name_that_its_restarts_share() -> None:
     assert launch_name(first) == launch_name(second)
     assert str(os.getppid()) in (launch_name(first) or str(os.getppid()))
     assert (restarts({}), restarts(second)) == (0, 1)
+
+
+def test_a_step_need_not_say_how_many_tasks_a_node_has() -> None:
+    untold = {k: v for k, v in SRUN.items() if k != "SLURM_STEP_TASKS_PER_NODE"}
+    assert read_place(untold).local_size == 2  # As many as this one's number says there are.
+    assert read_place(untold | {"SLURM_LOCALID": "0"}).local_size == 1
