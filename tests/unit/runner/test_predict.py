@@ -278,6 +278,8 @@ def test_a_sheet_is_not_written_over_an_image(photographs: tuple[Path, Path]) ->
     before = image.read_bytes()
     for given in (image, data / "val"):
         assert "E407" in str(_invoke("masks", run, given, "-o", image).exception)
+    said = ("predict", run, image, "--format", "json", "-o", image)
+    assert "E407" in str(_invoke(*said).exception)
     assert image.read_bytes() == before
 
 

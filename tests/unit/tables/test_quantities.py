@@ -8,13 +8,15 @@ import json
 from dataclasses import fields
 
 import pytest
+from markdown_it import MarkdownIt
 from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.analysis.total import Cost
 from archcompiler.tables import csv as csv_format
+from archcompiler.tables import markdown
 from archcompiler.tables.columns import COLUMNS, NETWORK, chosen, order_by
-from archcompiler.tables.grid import Field
+from archcompiler.tables.grid import Field, Grid, Heading, Section
 from archcompiler.tables.json import schema_text
 from archcompiler.tables.quantities import QUANTITIES
 from archcompiler.tables.record import record
@@ -81,3 +83,11 @@ def test_a_small_deviation_keeps_its_sign() -> None:
     assert field.render()[1] == ["+0.00", "-0.00", "0", "–"]
     plain = Field("ridge", "", [0.001, 0.006], scaled=False, digits=2)
     assert plain.render()[1] == ["<0.01", "0.01"]
+
+
+def test_tables_of_a_page_stay_apart() -> None:
+    sections = tuple(Section(title, (("a", "1"),)) for title in ("first", "second"))
+    grid = Grid((Heading("n", left=True), Heading("m")), sections)
+    html = MarkdownIt("commonmark").enable("table").render(markdown.render([grid, grid]))
+    assert html.count("<table>") == 4
+    assert html.count("<p><strong>second</strong></p>") == 2
