@@ -180,6 +180,9 @@ MISTAKES = [
     pytest.param("x = self.pre(x)", "x = self.pre(x + jnp.ones(16))", id="a constant"),
     pytest.param("self.norm1(", "self.norm2(", id="the wrong module"),
     pytest.param("self.stem(x)", "self.stem(self.stem(x))", id="too often"),
+    pytest.param(
+        "x = self.pre(x)", "x = self.pre(x - 0 * jnp.mean(x, 0, keepdims=True))", id="all images"
+    ),
 ]
 
 

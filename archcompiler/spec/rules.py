@@ -160,15 +160,17 @@ def rules_of_stage(
 
 def forgotten_modules(loaded: LoadedSpec) -> Iterator[Diagnostic]:
     """Warn (W302) of stages that say how deep masks are, and not how many modules have them."""
+    stages = loaded.values.child("stages")
     for index in range(len(loaded.spec.stages)):
-        depth = loaded.written(("stages", index, "depth"), "key")
-        if depth is not None and loaded.written(("stages", index, "modules")) is None:
-            yield warning(
-                "W302",
-                f"stage {index + 1} has no attention modules, so that its `depth` means nothing",
-                depth,
-                help="write `modules = 1`, `modules = 0` if none is meant, or no `depth`",
-            )
+        stage = None if stages is None else stages.child(index)
+        if stage is None or stage.child("depth") is None or stage.child("modules") is not None:
+            continue
+        yield warning(
+            "W302",
+            f"stage {index + 1} has no attention modules, so that its `depth` means nothing",
+            loaded.span(("stages", index, "depth"), "key"),
+            help="write `modules = 1`, `modules = 0` if none is meant, or no `depth`",
+        )
 
 
 def stem_channels(loaded: LoadedSpec) -> int | None:

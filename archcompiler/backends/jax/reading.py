@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeGuard
+from typing import Any, Final, TypeAlias, TypeGuard
 
 from archcompiler.backends.reading import Part, UnknownOperation
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
+
+BATCH: Final = 2
+"""Images of a trace: what is summed over all of them is then no map."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,9 +64,9 @@ class Seen:
 
 def map_type(node: Node, dims: int) -> TensorType:
     """Shape of one image's map, of which `dims` are axes. Raises UnknownOperation."""
-    if len(node.shape) == dims + 2:
+    if len(node.shape) == dims + 2 and node.shape[0] == BATCH:
         return TensorType(node.shape[-1], *node.shape[1:-1])
-    if len(node.shape) == 2:
+    if len(node.shape) == 2 and node.shape[0] == BATCH:
         return TensorType(node.shape[1], *(1,) * dims)
     raise UnknownOperation(f"`{node.name}` is no map: its shape is {node.shape}")
 

@@ -20,7 +20,7 @@ from jax.extend.core import Jaxpr, Literal
 from networkx.utils import graphs_equal
 
 from archcompiler.backends.jax.ops.reduce import merged
-from archcompiler.backends.jax.reading import Node, Reading, Seen, map_type
+from archcompiler.backends.jax.reading import BATCH, Node, Reading, Seen, map_type
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.jax.table import records
 from archcompiler.backends.jax.watching import Bound, Watch, bound
@@ -35,7 +35,7 @@ def trace(
     training: bool = False,
     found: dict[Any, Any] | None = None,
 ) -> nx.MultiDiGraph[str]:
-    """The module's dataflow at one image of this shape, labelled as the graph's own view is.
+    """The module's dataflow at images of this shape, labelled as the graph's own view is.
 
     A module may be abstract, and have several inputs of equal dimensions. A node that calls a
     module has its name as `module`, and `weights` says whether it has any. The names of what the
@@ -130,8 +130,9 @@ def _producer(
 
 
 def _traced(module: nnx.Module, inputs: tuple[TensorType, ...], watch: Watch) -> Jaxpr:
-    """What JAX makes of the module for one image; numbers are those of Python, not rounded."""
-    images = [jax.ShapeDtypeStruct((1, *x.size, x.channels), jnp.float64) for x in inputs]
+    """What JAX makes of the module for images; numbers are those of Python, not rounded."""
+    # Of a single one, a batch norm of vectors has no variance in training.
+    images = [jax.ShapeDtypeStruct((BATCH, *x.size, x.channels), jnp.float64) for x in inputs]
     try:
         with jax.enable_x64(True), watch.on():
             return jax.make_jaxpr(lambda *x: module(*x))(*images).jaxpr
