@@ -160,6 +160,14 @@ def test_a_corner_is_the_best_pair_at_its_rate() -> None:
     assert len(set(found.values())) > 2
 
 
+@pytest.mark.parametrize("spec", ["ghostnet", "shufflenet_v2"])
+def test_what_a_beam_misses_is_found(spec: str) -> None:
+    """Few of their choices are worth the rate itself: pairs off the line come closer."""
+    graph = archcompiler.compile(spec).graph
+    best, near = (keeping(graph, 0.75, close=close) for close in (False, True))
+    assert 0 < best.work <= near.work <= best.work / (1 - CLOSE)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.75, 1.0])
 def test_a_beam_goes_along_the_line(share: float) -> None:
     """Of the pairs that are best at a rate: the ends, and a few about a share of the way."""
