@@ -17,6 +17,7 @@ from archcompiler.cli.report import report
 from archcompiler.diagnostics import CompileError, Diagnostic, Source, Span, error
 
 if TYPE_CHECKING:
+    from archcompiler.cli.compiling import SpecArgument
     from archcompiler.spec.loaded import LoadedSpec
     from archcompiler.spec.model import Spec
 
@@ -49,7 +50,7 @@ LARGEST = 65_536
 @click.option("--name", metavar="NAME", help="Name of the network; by default that of the file.")
 def command(
     file: Path,
-    base: Path,
+    base: SpecArgument,
     size: str | None,
     classes: int | None,
     root: Path | None,
@@ -60,6 +61,8 @@ def command(
     from archcompiler.config.files import Files
     from archcompiler.spec.loader import load
 
+    if isinstance(base, Source):
+        raise click.UsageError("--from -: a spec extends a file, not what was read once")
     if file.suffix.lower() != ".toml":
         raise click.UsageError(f"`{file}`: a new spec is TOML; name it `*.toml`")
     _require_free(file)

@@ -9,7 +9,6 @@ import click
 from archcompiler import terminal
 from archcompiler.cli import completing
 from archcompiler.cli.command import Command
-from archcompiler.cli.compiling import SpecArgument, shown
 from archcompiler.cli.ending import ended_by
 from archcompiler.cli.options import (
     RunPath,
@@ -27,6 +26,7 @@ from archcompiler.runner.system.place import ALONE, Place, launch_name, read_pla
 from archcompiler.runner.system.signals import EXIT_STOPPED, at_once
 
 if TYPE_CHECKING:
+    from archcompiler.cli.compiling import SpecArgument
     from archcompiler.compiler import CompiledNetwork
     from archcompiler.runner.recipe.layout import Layout
     from archcompiler.runner.recipe.loading import LoadedRecipe
@@ -290,6 +290,7 @@ def _repeated(context: click.Context, spec: SpecArgument, data: Layout) -> str:
     """The command of the same run by the recipe that is printed, which says nothing of the spec."""
     import shlex
 
+    from archcompiler.cli.compiling import shown
     from archcompiler.runner.recipe.loading import split_settings
     from archcompiler.runner.recipe.settling import PRINTED
 
@@ -306,6 +307,8 @@ def _repeated(context: click.Context, spec: SpecArgument, data: Layout) -> str:
 
 def _words(context: click.Context) -> list[str]:
     """The command line of one of several processes."""
+    from archcompiler.cli.compiling import shown
+
     options: list[str] = []
     arguments: list[str] = []
     for parameter in context.command.params:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shlex
 
 import click
@@ -12,6 +13,7 @@ from archcompiler import shipped
 from archcompiler.analysis.roofline import accelerators
 from archcompiler.cli.command import Command
 from archcompiler.cli.completing import SHELLS, VARIABLE
+from archcompiler.cli.options import SpecPath
 from archcompiler.cli.program import COMMANDS, group, run
 from archcompiler.diagnostics.codes import all_codes
 
@@ -102,3 +104,19 @@ def test_completion(
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_script_of_a_shell(shell: str) -> None:
     assert VARIABLE in invoke("completion", shell).stdout
+
+
+def test_what_may_be_the_standard_input_is_annotated_so() -> None:
+    """Click hides types from a checker: a spec may be a text that was read, and no path."""
+    found = [
+        (command, parameter.name)
+        for command in (group.get_command(click.Context(group), name) for name in COMMANDS)
+        if command is not None
+        for parameter in command.params
+        if isinstance(parameter.type, SpecPath)
+    ]
+    assert len(found) > 10
+    for command, name in found:
+        assert command.callback is not None
+        given = inspect.signature(inspect.unwrap(command.callback)).parameters[str(name)]
+        assert "SpecArgument" in str(given.annotation), f"{command.name}: {name}"

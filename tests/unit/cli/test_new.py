@@ -129,6 +129,13 @@ def test_a_size_that_is_none(size: str) -> None:
     assert list(Path().iterdir()) == []
 
 
+def test_what_was_read_once_is_no_start() -> None:
+    result = CliRunner().invoke(group, ["new", "mine.toml", "--from", "-"], input=tiny_toml())
+    assert result.exit_code == 2
+    assert "--from -: a spec extends a file" in result.output
+    assert not Path("mine.toml").exists()
+
+
 def test_a_size_that_the_start_is_too_deep_for() -> None:
     with pytest.raises(CompileError) as caught:
         run("new", "my.toml", "--from", "attention56", "--input", "20")
