@@ -13,7 +13,12 @@ from archcompiler.diagnostics import CompileError, Diagnostic, Span, error
 from archcompiler.diagnostics.suggest import did_you_mean
 from archcompiler.foreign.mapping import COUNTER, TensorMap
 from archcompiler.runner.store.contents import kind
-from archcompiler.runner.store.weights import option_place, read_weights
+from archcompiler.runner.store.weights import (
+    alike,
+    option_place,
+    read_weights,
+    wrapper_prefix,
+)
 
 OPTION = "--checkpoint"
 
@@ -56,7 +61,7 @@ def _problems(
     used: Mapping[str, Any],
     place: Span,
 ) -> Iterator[Diagnostic]:
-    prefix = _prefix(found, wanted)
+    prefix = wrapper_prefix(found, wanted)
     if prefix:
         wrapped = "save the `state_dict()` of the network itself, not of what it is wrapped in"
         yield error("E903", f"every tensor's name begins with `{prefix}`", place, help=wrapped)
@@ -64,32 +69,15 @@ def _problems(
     missing = [n for n in wanted if n not in found and n in used and not n.endswith(COUNTER)]
     unexpected = [n for n in found if n not in wanted]
     for name in missing:
-        alike = [other for other in unexpected if found[other].shape == wanted[name].shape]
-        guess = did_you_mean(name, alike)
+        fitting = [other for other in unexpected if found[other].shape == wanted[name].shape]
+        guess = did_you_mean(name, fitting)
         help = f"`{guess}` may be meant, which has its shape" if guess else None
         yield error("E903", f"the checkpoint has no `{name}`", place, help=help)
     for name in wanted:
-        if name in found and not _alike(found[name], wanted[name]):
+        if name in found and not alike(found[name], wanted[name]):
             told = f"`{name}` is {kind(found[name])}, not {kind(wanted[name])}"
             yield error("E903", told, place)
     for name in unexpected:
         guess = did_you_mean(name, wanted)
         help = f"did you mean `{guess}`?" if guess else None
         yield error("E903", f"the module has no `{name}`", place, help=help)
-
-
-def _alike(found: Tensor, wanted: Tensor) -> bool:
-    return found.shape == wanted.shape and found.is_floating_point() == wanted.is_floating_point()
-
-
-def _prefix(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
-    """What a wrapper has put before every name; empty if that is not it."""
-    first = next(iter(found), "")
-    # Files of safetensors have an order of their own.
-    for last in wanted:
-        prefix = first.removesuffix(last)
-        if prefix not in ("", first) and all(
-            name.startswith(prefix) and name.removeprefix(prefix) in wanted for name in found
-        ):
-            return prefix
-    return ""

@@ -67,6 +67,12 @@ class Rule(NamedTuple):
         """The text of what has to hold for it to be there; None where it always is."""
         return None if self.when is None else self.when.text
 
+    def reading(self, new: str, old: str) -> Rule:
+        """The step that reads `new` in place of `old`."""
+        inputs = tuple(new if name == old else name for name in self.inputs)
+        otherwise = new if self.otherwise == old else self.otherwise
+        return self._replace(inputs=inputs, otherwise=otherwise)
+
 
 class Fold(NamedTuple):
     """A layer that has taken in the batch norm after it, both as they were written."""

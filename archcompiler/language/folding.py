@@ -73,13 +73,7 @@ def _without(steps: Steps, gone: Rule, other: str) -> Steps | None:
     """The steps but for one, whose readers read another; None if the block then gives no longer
     what it gave, the last of them.
     """
-    rest = tuple(_renamed(rule, gone.name, other) for rule in steps if rule.name != gone.name)
+    rest = tuple(rule.reading(other, gone.name) for rule in steps if rule.name != gone.name)
     if steps[-1].name == gone.name and (not rest or rest[-1].name != other):
         return None
     return rest
-
-
-def _renamed(rule: Rule, old: str, new: str) -> Rule:
-    """A step that reads `new` in place of `old`."""
-    inputs = tuple(new if name == old else name for name in rule.inputs)
-    return rule._replace(inputs=inputs, otherwise=new if rule.otherwise == old else rule.otherwise)

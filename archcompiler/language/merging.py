@@ -194,9 +194,7 @@ def _without(block: Definition, name: str, conv: Rule, other: str, branch: Branc
             else:
                 steps.append(rule._replace(inputs=left))
         elif rule.name not in gone:
-            inputs = tuple(now if n == name else n for n in rule.inputs)
-            otherwise = now if rule.otherwise == name else rule.otherwise
-            steps.append(rule._replace(inputs=inputs, otherwise=otherwise))
+            steps.append(rule.reading(now, name))
     of_it = block.branches.get(conv.name, ())
     branches = {**block.branches, conv.name: (*of_it, branch, *block.branches.get(other, ()))}
     return replace(block, steps=tuple(steps), branches=branches)

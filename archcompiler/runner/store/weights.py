@@ -180,7 +180,7 @@ def require_all(
     misshapen = [
         f"`{name}` is {kind(found[name])}, not {kind(wanted[name])}"
         for name in wanted
-        if name in found and not _alike(found[name], wanted[name])
+        if name in found and not alike(found[name], wanted[name])
     ]
     if not (missing or unexpected or misshapen):
         return
@@ -199,8 +199,22 @@ def require_all(
     )
 
 
-def _alike(found: Tensor, wanted: Tensor) -> bool:
+def alike(found: Tensor, wanted: Tensor) -> bool:
+    """Whether one tensor can be in the place of another."""
     return found.shape == wanted.shape and found.is_floating_point() == wanted.is_floating_point()
+
+
+def wrapper_prefix(found: Mapping[str, object], wanted: Mapping[str, object]) -> str:
+    """What a wrapper has put before every name; empty if that is not it."""
+    first = next(iter(found), "")
+    # Files of safetensors have an order of their own.
+    for last in wanted:
+        prefix = first.removesuffix(last)
+        if prefix not in ("", first) and all(
+            name.startswith(prefix) and name.removeprefix(prefix) in wanted for name in found
+        ):
+            return prefix
+    return ""
 
 
 def _renamed(
@@ -212,19 +226,15 @@ def _renamed(
     """A likely reason for names that do not fit."""
     if not missing or not unexpected:
         return None
-    # Files of safetensors have an order of their own.
-    for ending in missing:
-        prefix = unexpected[0].removesuffix(ending)
-        if prefix != unexpected[0] and all(
-            name.startswith(prefix) and name.removeprefix(prefix) in wanted for name in found
-        ):
-            return (
-                f"every name begins with `{prefix}`: save the `state_dict()` of the network "
-                "itself, not of what it is wrapped in"
-            )
+    prefix = wrapper_prefix(found, wanted)
+    if prefix:
+        return (
+            f"every name begins with `{prefix}`: save the `state_dict()` of the network itself, "
+            "not of what it is wrapped in"
+        )
     for name in unexpected:
-        alike = [other for other in missing if _alike(found[name], wanted[other])]
-        guess = did_you_mean(name, alike)
+        fitting = [other for other in missing if alike(found[name], wanted[other])]
+        guess = did_you_mean(name, fitting)
         if guess is not None:
             return f"`{name}` may be what is called `{guess}` here"
     return None
