@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,30 @@ def test_every_weight_counts() -> None:
             assert apart(before, after) > 1e-9, name
             assert apart(after, deployed(x)) < 1e-10, name
             before = after
+
+
+@pytest.mark.parametrize(
+    "weigh",
+    [{"op": "gain"}, {"op": "affine", "init": 0}, {"op": "layer_scale", "init": 1e-12}],
+    ids=str,
+)
+def test_a_wrong_fold_is_seen_behind_what_weighs_nothing_at_first(weigh: dict[str, Any]) -> None:
+    steps = {
+        "conv": {"op": "conv", "channels": "c", "kernel": 3},
+        "norm": {"op": "norm"},
+        "act": {"op": "act"},
+        "weigh": weigh,
+        "add": {"op": "add", "from": ["x", "weigh"]},
+    }
+    spec = tiny_spec({"channels": 8}, unit="own", blocks={"own": {"steps": steps}})
+    stem = {"type": "conv", "channels": 8, "norm": False}
+    network = archcompiler.compile({**spec, "head": "none", "stem": stem})
+    assert compare(network).holds
+    deployed = replace(network.deployed)
+    right = "+ eps).sqrt()"
+    assert right in network.deployed.source
+    vars(deployed)["source"] = network.deployed.source.replace(right, "+ 2 * eps + 0.01).sqrt()")
+    assert not compare(deployed).holds
 
 
 def pair(network: archcompiler.CompiledNetwork) -> tuple[Any, Any]:

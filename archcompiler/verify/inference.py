@@ -68,7 +68,8 @@ def apart(wanted: Tensor, found: Tensor) -> float:
 def randomise(module: nn.Module, images: Tensor) -> None:
     """Give every batch norm random scales, shifts and statistics, of the size that `images` have.
 
-    Where numbers grew from layer to layer, a deep network would make much of every rounding.
+    Where numbers grew from layer to layer, a deep network would make much of every rounding. What
+    else starts as a constant is random too: a branch that is weighed by 0 would hide what is in it.
     """
 
     def hook(norm: _BatchNorm, inputs: tuple[Tensor]) -> None:
@@ -83,6 +84,11 @@ def randomise(module: nn.Module, images: Tensor) -> None:
     norms = [part for part in module.modules() if isinstance(part, _BatchNorm)]
     hooks = [norm.register_forward_pre_hook(hook) for norm in norms]
     with torch.no_grad():
+        for part in module.modules():
+            if not isinstance(part, _BatchNorm):
+                for weight in part.parameters(recurse=False):
+                    if weight.eq(weight.flatten()[:1]).all():
+                        weight.uniform_(0.5, 1.5)
         module(images)
     for each in hooks:
         each.remove()
