@@ -38,22 +38,33 @@ def batch_norm(
     return called("FoldedNorm", text(fold.norm.name), eps=(norm.eps, EPS), bias=(layer.bias, False))
 
 
-def branch_of(use: Use, branch: Branch, widths: tuple[Any, ...], dialect: Dialect) -> str:
-    """The text of a `MergedBranch` of a convolution with inputs of these `widths`."""
+def branch_of(
+    use: Use, branch: Branch, into: Operator, widths: tuple[Any, ...], dialect: Dialect
+) -> tuple[str, bool]:
+    """The text of a `MergedBranch` of a convolution with inputs of these `widths`.
+
+    And whether it is dilated otherwise than that.
+    """
+    assert isinstance(into, Convolution)
     options: dict[str, tuple[Any, Any]] = {}
     if branch.layer is not None:
         conv = _made(use, branch.layer, widths, dialect)
         assert isinstance(conv, Convolution)
         # An option of the block is a symbol, which stands for all axes.
-        sides = conv.kernel if isinstance(conv.kernel, tuple) else (conv.kernel,) * conv.dims
+        sides, steps, others = (
+            value if isinstance(value, tuple) else (value,) * conv.dims
+            for value in (conv.kernel, conv.dilation, into.dilation)
+        )
         options |= {"kernel": (sides, ()), "bias": (conv.bias, False)}
+        if steps != others:
+            options |= {"dilation": (steps, ())}
         widths = (conv.out(widths),)
     if branch.norm is not None:
         norm = _made(use, branch.norm, widths, dialect)
         assert isinstance(norm, BatchNorm)
         options |= {"norm": (branch.norm.name, None), "eps": (norm.eps, EPS)}
     layer = None if branch.layer is None else branch.layer.name
-    return called("MergedBranch", text(layer), **options)
+    return called("MergedBranch", text(layer), **options), "dilation" in options
 
 
 def _made(use: Use, rule: Rule, widths: tuple[Any, ...], dialect: Dialect) -> Operator:

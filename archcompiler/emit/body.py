@@ -130,7 +130,8 @@ class Bodies:
             for branch in use.definition.branches.get(rule.name, ()):
                 there = self._condition(plan, use, branch)
                 if there is not False:
-                    said = branch_of(use, branch, widths, self.dialect)
+                    said, dilated = branch_of(use, branch, written, widths, self.dialect)
+                    body.dilated |= dilated
                     condition = there.text if isinstance(there, Symbol) else None
                     body.branches.setdefault(rule.name, []).append((condition, said))
             return self._operator(rule.name, op, inputs, body, plan)

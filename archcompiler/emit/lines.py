@@ -56,4 +56,6 @@ class Body:
     """The same of branches of sums that convolutions have in, each with the condition under which
     it is there; None where it always is."""
     classifiers: list[tuple[str, str]] = field(default_factory=list)
+    dilated: bool = False
+    """Whether some of these are dilated otherwise."""
     """In a head, the attributes that depend on the number of classes, with their constructors."""

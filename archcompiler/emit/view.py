@@ -1,7 +1,4 @@
-"""What the templates print: the graph's distinct blocks as classes, its stages as lines.
-
-Everything here is read off the blocks of the graph. Templates only print.
-"""
+"""What the templates print, read off the graph: distinct blocks as classes, stages as lines."""
 
 from __future__ import annotations
 
@@ -220,6 +217,11 @@ class NetworkView:
     def branches(self) -> bool:
         """Whether convolutions have branches of sums in."""
         return any(body.branches for body in self.bodies.bodies.values())
+
+    @property
+    def dilated(self) -> bool:
+        """Whether some of them are dilated otherwise."""
+        return any(body.dilated for body in self.bodies.bodies.values())
 
     @property
     def transposed(self) -> bool:

@@ -2,7 +2,8 @@
 
 A convolution is linear. What is added to it and is made of the same map by another convolution of
 its stride and groups, by a batch norm or by nothing at all is a part of its weights and its bias
-(Ding et al., CVPR 2021, section 3.3).
+(Ding et al., CVPR 2021, section 3.3). One that is dilated has zeros between its weights (Ding et
+al., CVPR 2024, section 3.1).
 """
 
 from __future__ import annotations
@@ -106,8 +107,7 @@ def _plain(block: Definition, rule: Rule) -> bool:
 
 def _kernel(rule: Rule) -> tuple[int, ...] | None:
     """Of a convolution that keeps the middle of its windows in place: odd sides, or one for all."""
-    kernel = rule.arguments.get("kernel")
-    sides = kernel if isinstance(kernel, tuple) else (kernel,)
+    sides = _per_axis(rule, "kernel")
     odd = all(isinstance(side, int) and side % 2 for side in sides)
     return sides if odd and "padding" not in rule.arguments else None
 
@@ -119,17 +119,30 @@ def _covers(conv: Rule, other: Rule) -> bool:
     kernel, small = _kernel(conv), _kernel(other)
     if kernel is None or small is None:
         return False
-    one = all(side == 1 for side in small)
-    if not one and _argument(conv, "dilation") != _argument(other, "dilation"):
-        return False
-    axes = max(len(kernel), len(small))
-    pairs = zip(*(k * axes if len(k) == 1 else k for k in (kernel, small)), strict=True)
-    return all(side >= less for side, less in pairs)
+    step, wide = _per_axis(conv, "dilation"), _per_axis(other, "dilation")
+    windows = [kernel, step, small, wide]
+    axes = max(map(len, windows))
+    each = zip(*(w * axes if len(w) == 1 else w for w in windows), strict=True)
+    return all(_within(*axis) for axis in each)
+
+
+def _within(side: int, step: Any, less: int, wide: Any) -> bool:
+    """Whether a window of `less` positions, `wide` apart, has only some of `side`, `step` apart."""
+    if step == wide or less == 1:
+        return less <= side
+    known = isinstance(step, int) and isinstance(wide, int)
+    return known and wide % step == 0 and wide * (less - 1) <= step * (side - 1)
 
 
 def _alike(conv: Rule, other: Rule) -> bool:
     """Whether two convolutions differ in nothing but what they read, and their bias."""
     return all(_argument(conv, n) == _argument(other, n) for n in ("channels", "stride", "groups"))
+
+
+def _per_axis(rule: Rule, name: str) -> tuple[Any, ...]:
+    """An argument for each axis, or one for all."""
+    value = _argument(rule, name)
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _argument(rule: Rule, name: str) -> Any:
@@ -141,8 +154,7 @@ def _keeps(block: Definition, conv: Rule, condition: Expression | None, words: W
     the position that it gives, if the condition holds.
     """
     equal = _equal(condition)
-    stride = _argument(conv, "stride")
-    sides = stride if isinstance(stride, tuple) else (stride,)
+    sides = _per_axis(conv, "stride")
     given, channels = _channels(block, conv.inputs[0], words.keeping), _argument(conv, "channels")
     return (
         _kernel(conv) is not None

@@ -19,6 +19,8 @@ SAME = "stride == 1 and cin == c"
 BARE: dict[str, Any] = {"stem": {"type": "conv", "norm": False}, "head": {"norm": False}}
 """Neither has a norm."""
 Steps = dict[str, dict[str, object]]
+DILATED = ((5, 1), (5, 2), (3, 3), (3, 4), (3, 5))
+"""Kernels and dilations beside a kernel of 13."""
 
 
 def conv(kernel: object = 3, **more: object) -> dict[str, object]:
@@ -90,6 +92,23 @@ MERGED: dict[str, Steps] = {
         "s": total("a", "b"),
     },
     "dilated alike": {"a": conv(5, dilation=2), "b": conv(dilation=2), "s": total("a", "b")},
+    "dilated, as in UniRepLKNet": {
+        "a": conv(13, groups="c", channels="cin"),
+        "n": norm("a"),
+        **{f"b{k}{d}": conv(k, dilation=d, groups="c", channels="cin") for k, d in DILATED},
+        **{f"m{k}{d}": norm(f"b{k}{d}") for k, d in DILATED},
+        "s": total("n", *(f"m{k}{d}" for k, d in DILATED)),
+    },
+    "dilated twice as far": {
+        "a": conv(5, dilation=2),
+        "b": conv(dilation=4),
+        "s": total("a", "b"),
+    },
+    "dilated along an axis": {
+        "a": conv([5, 3]),
+        "b": conv([3, 3], dilation=[2, 1]),
+        "s": total("a", "b"),
+    },
     "the input as it is": {"a": conv(channels="cin"), "s": total("a", "x")},
     "after an activation": {
         "p": norm("x"),
@@ -146,7 +165,12 @@ APART: dict[str, Steps] = {
         "s": total("a", "b"),
     },
     "of other groups": {"a": conv(), "b": conv(1, groups=2), "s": total("a", "b")},
-    "dilated otherwise": {"a": conv(5), "b": conv(dilation=2), "s": total("a", "b")},
+    "dilated beyond the other": {"a": conv(5), "b": conv(dilation=3), "s": total("a", "b")},
+    "dilated between what the other reads": {
+        "a": conv(5, dilation=2),
+        "b": conv(dilation=3),
+        "s": total("a", "b"),
+    },
     "of even sides": {
         "a": conv(4),
         "b": conv(2),
@@ -344,7 +368,7 @@ def sums(draw: st.DrawFn, dims: int) -> Steps:
             draw(sides),
             channels="cin",
             groups=draw(st.sampled_from([1, 1, 2, "cin"])),
-            dilation=draw(st.sampled_from([1, 1, 2])),
+            dilation=draw(st.sampled_from([1, 1, 2, 4])),
             bias=draw(st.booleans()),
         )
         if draw(st.booleans()):
