@@ -205,7 +205,9 @@ def _sum(a: object, operator: str, b: object) -> Any:
         return a if _is(b, 0) else _binary(a, operator, b, _SUM)
     counts: dict[Symbol | int, Fraction] = {}
     for value, sign in ((a, 1), (b, 1 if operator == "+" else -1)):
-        terms = value.parts if isinstance(value, Symbol) and value.level == _SUM else (value,)
+        # One that is known by its text alone, as what a `forward` reads, is a term itself.
+        sum_ = isinstance(value, Symbol) and value.level == _SUM and value.parts
+        terms = sum_ or (value,)
         for term in terms:
             count, of = _scaled(term)
             counts[of] = counts.get(of, Fraction(0)) + sign * count

@@ -80,6 +80,14 @@ def test_what_is_printed_is_simple(text: str) -> None:
     assert str(parse_expression(text).evaluate(SYMBOLS)) == PRINTED[text]
 
 
+def test_a_sum_that_is_known_by_its_text_alone_is_a_term() -> None:
+    """As what a `forward` reads of an option, `self.n`, and calculates with."""
+    whole = parse_expression("4 - c").evaluate(SYMBOLS)
+    known = Symbol(whole.text, whole.level)
+    for calculate in (lambda x: 10 - x, lambda x: x - 3, lambda x: 2 * (x + x), lambda x: 1 + x):
+        assert eval(str(calculate(known)), {}, NAMES) == calculate(4 - NAMES["c"])
+
+
 def _texts(form: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     return st.tuples(*parts).map(lambda found: form.format(*found))
 
