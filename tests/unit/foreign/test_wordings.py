@@ -125,6 +125,10 @@ READ: dict[str, tuple[Words, list[str]]] = {
         ["part", "relu", "part", "part", "part", "concat", "concat"],
     ),
     "parts off their place": (lambda m, x: x[:, 1:3], ["part", "part", "concat"]),
+    "some parts of a split": (
+        lambda m, x: torch.relu((parts := x.split([4, 2, 2], dim=1)[1:])[0]) * parts[-1],
+        ["part", "relu", "part", "mul"],
+    ),
     "uneven chunks": (lambda m, x: x.split([4, 4], 1)[1].chunk(3, 1)[0], ["part", "part"]),
     "a slice": (lambda m, x: x[:, :4] * x[:, 4:, :, :], ["part", "part", "mul"]),
     "a slice from the end": (lambda m, x: x[:, -2:], ["part"]),

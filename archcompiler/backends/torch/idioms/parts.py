@@ -101,13 +101,27 @@ class Cut(NamedTuple):
 
 
 def of_split(seen: Seen, parts: Any, index: Any) -> Reading | None:
-    """A part of a split."""
+    """A part of a split, or some of them, which are read."""
+    if isinstance(index, slice) and is_node(parts) and parts.target in SPLITS:
+        return PART
     found = _cut_by_split(seen, parts, index)
     return None if found is None else cut(seen, *found)
 
 
+def _among_all(parts: Any, index: int) -> tuple[Any, int]:
+    """The split that some parts are of, and where among all of them one of these is."""
+    if is_node(parts) and parts.target is operator.getitem:
+        whole, some = parts.args
+        if is_node(whole) and whole.target in SPLITS and isinstance(some, slice):
+            return whole, range(len(whole.meta["tensor_meta"]))[some][index]
+    return parts, index
+
+
 def _cut_by_split(seen: Seen, parts: Any, index: Any) -> Cut | None:
-    if not is_node(parts) or parts.target not in SPLITS or not isinstance(index, int):
+    if not isinstance(index, int):
+        return None
+    parts, index = _among_all(parts, index)
+    if not is_node(parts) or parts.target not in SPLITS:
         return None
     split_named(SPLITS[parts.target])(Seen(parts, seen.dims), *parts.args, **parts.kwargs)
     x = parts.args[0]
