@@ -164,6 +164,7 @@ EXAMPLES = (
     Example("upsample", {"scale": [2, 1, 3], "mode": "nearest"}),
     Example("attend", channels=(42, 3), sizes=((3, 2, 4), (7, 6, 1)), dims=(2, 3)),
     Example("attend", channels=(7, 3), sizes=((4,), (7,)), dims=(1,)),
+    Example("bilinear_pool", channels=(4, 3), sizes=(SIZE, SIZE)),
     Example("channel_conv", sizes=(PIXEL,)),
     Example("channel_conv", channels=(256,), sizes=(PIXEL,)),
     Example("channel_conv", {"kernel": 7}, channels=(16,), sizes=(PIXEL,)),

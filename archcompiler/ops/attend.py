@@ -1,4 +1,4 @@
-"""Attention between positions: dot products of all pairs, and sums weighted by them."""
+"""Attention: dot products of all pairs of positions or of channels, and sums weighted by them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archcompiler.ops.cost import Saved, Work
 
 
 class Pairs(Operator):
-    """A product of matrices over all pairs of positions."""
+    """A product of matrices over all pairs of positions, or of channels."""
 
     role: ClassVar[Role] = "join"
     cast: ClassVar[Cast | None] = "half"
@@ -84,3 +84,36 @@ class Attend(Pairs):
     def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
         macs = inputs[0].channels * output.numel
         return Work(macs=macs, fvcore_flops=macs)
+
+
+class BilinearPool(Pairs):
+    """Values (C, *S) and weights (K, *S) to the sums of all values by each weight, (C, K, 1)."""
+
+    kind: ClassVar[str] = "bilinear_pool"
+    whole: ClassVar[frozenset[str]] = frozenset({"values", "weights"})
+
+    @property
+    def isotropic(self) -> bool:
+        return False
+
+    def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
+        self.check(inputs)
+        values, weights = inputs
+        result = TensorType(values.channels, weights.channels, *[1] * (values.dims - 1))
+        if values.empty or weights.empty:
+            return result.exhausted
+        if values.size != weights.size:
+            raise ShapeError(
+                f"a bilinear pool needs maps of one size, but gets {values} and {weights}", result
+            )
+        return result
+
+    def roles(self, count: int) -> tuple[str, ...]:
+        return ("values", "weights")
+
+    def work(self, inputs: tuple[TensorType, ...], output: TensorType) -> Work:
+        macs = inputs[0].numel * inputs[1].channels
+        return Work(macs=macs, fvcore_flops=macs)
+
+    def window(self, position: int, size: int, output_size: int, axis: int) -> tuple[int, int]:
+        return 0, size - 1

@@ -28,7 +28,7 @@ _KINDS: Final = {
         *("relu", "relu6", "sigmoid", "silu", "softplus", "tanh"),
     ),
     "arithmetic": ("div", "shift", "sqrt", "sub"),
-    "attend": ("attend", "dot"),
+    "attend": ("attend", "bilinear_pool", "dot"),
     "blur": ("blur_pool",),
     "channelwise": ("affine", "channel_conv", "gain", "layer_scale", "scale"),
     "conv": ("conv",),

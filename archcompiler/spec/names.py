@@ -35,6 +35,8 @@ HELPERS: Final = frozenset(
             "LayerScale",
         ),
         *(
+            "bilinear_pool",
+            "channel_parts",
             "dot_products",
             "pixel_shuffle",
             "pixel_unshuffle",

@@ -36,6 +36,8 @@ FUNCTIONS: Final = frozenset(
         *("adaptive_avg_pool", "adaptive_max_pool", "avg_pool", "blur_pool", "channel_norm"),
         *(
             "conv_init",
+            "bilinear_pool",
+            "channel_parts",
             "dot_products",
             "edges",
             "flatten",

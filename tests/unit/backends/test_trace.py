@@ -175,6 +175,7 @@ def test_a_helper_is_known_by_its_source(kind: str, name: str) -> None:
     helper = HELPED[kind, name]
     given = {
         "Affine": "4",
+        "bilinear_pool": "x, x",
         "BlurPool": "",
         "dot_products": "x, x",
         "DropPath": "0.5",

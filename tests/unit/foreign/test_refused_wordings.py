@@ -144,12 +144,6 @@ REFUSED: dict[str, tuple[Words, str]] = {
         lambda m, x: x.std((2, 3), unbiased=False, keepdim=True),
         "no variance of a sample",
     ),
-    "attention between channels": (
-        lambda m, x: (
-            (x.flatten(2) @ m.conv(x).flatten(2).transpose(1, 2)).softmax(-1) @ x.flatten(2)
-        ).view_as(x),
-        "`matmul.*` is no operator",
-    ),
     "attention that is laid out otherwise": (
         lambda m, x: torch.bmm(
             (m.conv(x).flatten(2).transpose(1, 2) @ x.flatten(2)).softmax(-1),
@@ -201,10 +195,6 @@ REFUSED: dict[str, tuple[Words, str]] = {
         "another shape|along dimension",
     ),
     "a softmax over columns": (lambda m, x: x.softmax(-1), "along dimension -1"),
-    "a softmax that stays flat": (
-        lambda m, x: m.conv(x).flatten(2).softmax(1).view_as(x),
-        "which is no map of its own",
-    ),
     "a softmax laid out otherwise": (
         lambda m, x: x.flatten(2).softmax(-1).view(x.size(0), 8, 10, 6),
         "another shape",

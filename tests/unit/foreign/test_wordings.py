@@ -70,6 +70,19 @@ def columns_to_1(m: Any, x: Tensor) -> Tensor:
     return (flat @ weights).unflatten(2, (6, 10))
 
 
+def linear_attention(m: Any, x: Tensor) -> Tensor:
+    """The sums over all positions first, of channels as rows."""
+    keys = m.conv(x).flatten(2)
+    return ((x.flatten(2) @ keys.transpose(1, 2)) @ torch.relu(x).flatten(2)).view_as(x)
+
+
+def linear_attention_of_rows(m: Any, x: Tensor) -> Tensor:
+    """The same, of positions as rows."""
+    keys, values = (y.flatten(2).transpose(1, 2) for y in (m.conv(x), x))
+    queries = torch.relu(x).flatten(2).transpose(1, 2)
+    return (queries @ (keys.transpose(1, 2) @ values)).transpose(1, 2).reshape(x.shape)
+
+
 def products_by_their_number(m: Any, x: Tensor) -> Tensor:
     n, c, h, w = x.shape
     flat = x.view(n, c, h * w)
@@ -112,6 +125,10 @@ READ: dict[str, tuple[Words, list[str]]] = {
         lambda m, x: torch.tensor_split(x, (6,), dim=-3)[1],
         ["part"],
     ),
+    "some parts of a split": (
+        lambda m, x: torch.relu((parts := x.split([4, 2, 2], dim=1)[1:])[0]) * parts[-1],
+        ["part", "relu", "part", "mul"],
+    ),
     "a split along the height": (
         halves,
         ["conv", "concat", "take", "take", "sigmoid", "mul"],
@@ -125,10 +142,6 @@ READ: dict[str, tuple[Words, list[str]]] = {
         ["part", "relu", "part", "part", "part", "concat", "concat"],
     ),
     "parts off their place": (lambda m, x: x[:, 1:3], ["part", "part", "concat"]),
-    "some parts of a split": (
-        lambda m, x: torch.relu((parts := x.split([4, 2, 2], dim=1)[1:])[0]) * parts[-1],
-        ["part", "relu", "part", "mul"],
-    ),
     "uneven chunks": (lambda m, x: x.split([4, 4], 1)[1].chunk(3, 1)[0], ["part", "part"]),
     "a slice": (lambda m, x: x[:, :4] * x[:, 4:, :, :], ["part", "part", "mul"]),
     "a slice from the end": (lambda m, x: x[:, -2:], ["part"]),
@@ -322,6 +335,21 @@ READ: dict[str, tuple[Words, list[str]]] = {
     "attention to fewer positions": (
         non_local,
         ["conv", "max_pool", "dot", "softmax", "avg_pool", "attend"],
+    ),
+    "attention between channels": (
+        lambda m, x: (
+            (x.flatten(2) @ m.conv(x).flatten(2).transpose(1, 2)).softmax(-1) @ x.flatten(2)
+        ).view_as(x),
+        ["conv", "bilinear_pool", "softmax", "attend"],
+    ),
+    "linear attention": (linear_attention, ["conv", "bilinear_pool", "relu", "attend"]),
+    "linear attention of rows": (
+        linear_attention_of_rows,
+        ["conv", "relu", "bilinear_pool", "attend"],
+    ),
+    "a softmax that stays flat": (
+        lambda m, x: m.conv(x).flatten(2).softmax(1).view_as(x),
+        ["conv", "softmax"],
     ),
     "attention by columns": (columns_to_1, ["conv", "dot", "softmax", "attend"]),
     "attention without a softmax": (

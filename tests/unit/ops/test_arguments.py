@@ -71,6 +71,7 @@ def test_names_of_inputs() -> None:
     assert two == {
         "add": ("data", "data"),
         "attend": ("weights", "values"),
+        "bilinear_pool": ("values", "weights"),
         "div": ("dividend", "divisor"),
         "dot": ("query", "key"),
         "gate": ("trunk", "mask"),

@@ -12,7 +12,7 @@ from archcompiler.ir import TensorType
 from archcompiler.ops import Operator, ShapeError
 from archcompiler.ops.activation import Prelu
 from archcompiler.ops.arithmetic import Div
-from archcompiler.ops.attend import Attend, Dot
+from archcompiler.ops.attend import Attend, BilinearPool, Dot
 from archcompiler.ops.blur import BlurPool
 from archcompiler.ops.channelwise import ChannelConv, LayerScale
 from archcompiler.ops.conv import Conv
@@ -118,6 +118,8 @@ SHAPES: list[tuple[Operator, tuple[TensorType, ...], str, TensorType, str, str |
      T(7, 3, 3), "E304", None),
     (Add(), (T(4, 3, 3), T(4, 3, 2)), "an addition needs equal shapes, but gets 4×3×3 and 4×3×2",
      T(4, 3, 3), "E304", None),
+    (BilinearPool(), (T(4, 3, 3), T(5, 2, 3)),
+     "a bilinear pool needs maps of one size, but gets 4×3×3 and 5×2×3", T(4, 5, 1), "E304", None),
     (Add(), (T(4, 3, 3), T(4, 3)), "an addition needs equal shapes, but gets 4×3×3 and 4×3",
      T(4, 3, 3), "E304", None),
     (Maximum(), (T(4, 3), T(3, 3)), "a maximum needs equal shapes, but gets 4×3 and 3×3",

@@ -1,4 +1,4 @@
-"""Attention between positions, by two functions that an emitted file defines."""
+"""Attention between positions or channels, by functions that an emitted file defines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from archcompiler.backends.jax.record import JaxOp, Reader
 from archcompiler.backends.python import called
 from archcompiler.backends.record import Helper
-from archcompiler.ops.attend import Attend, Dot
+from archcompiler.ops.attend import Attend, BilinearPool, Dot
 
 if TYPE_CHECKING:
     from archcompiler.backends.jax.reading import Node, Reading, Seen
@@ -33,6 +33,15 @@ def weighted_sums(weights: Array, values: Array) -> Array:
     return jnp.einsum("n...k,nkc->n...c", weights, values)
 '''.strip(),
 )
+_POOL: Final = Helper(
+    "bilinear_pool",
+    '''
+def bilinear_pool(values: Array, weights: Array) -> Array:
+    """Sums over all positions: (N, *S, C) and (N, *S, K) to (N, K, 1, C)."""
+    sums = jnp.einsum("n...c,n...k->nkc", values, weights)
+    return jnp.expand_dims(sums, range(2, values.ndim - 1))
+'''.strip(),
+)
 
 
 def _dot(op: Dot, x: Sequence[str], dims: int) -> str:
@@ -41,6 +50,10 @@ def _dot(op: Dot, x: Sequence[str], dims: int) -> str:
 
 def _attend(op: Attend, x: Sequence[str], dims: int) -> str:
     return called(_ATTEND.name, *x)
+
+
+def _pool(op: BilinearPool, x: Sequence[str], dims: int) -> str:
+    return called(_POOL.name, *x)
 
 
 def _read_dot() -> Iterable[Reader]:
@@ -57,7 +70,15 @@ def _read_attend() -> Iterable[Reader]:
     yield Reader(_ATTEND.name, read)
 
 
+def _read_pool() -> Iterable[Reader]:
+    def read(seen: Seen, values: Node, weights: Node) -> Reading:
+        return BilinearPool(), [values, weights]
+
+    yield Reader(_POOL.name, read)
+
+
 RECORDS: Final = {
     "dot": JaxOp(call=_dot, helper=lambda dims: _DOT, readers=_read_dot),
     "attend": JaxOp(call=_attend, helper=lambda dims: _ATTEND, readers=_read_attend),
+    "bilinear_pool": JaxOp(call=_pool, helper=lambda dims: _POOL, readers=_read_pool),
 }

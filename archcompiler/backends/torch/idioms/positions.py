@@ -1,14 +1,14 @@
 """Attention between positions in the words of matrices: products of maps whose positions are a row.
 
 A map of S positions is a matrix (C, S), or as transposed (S, C). Of two such, (S, C) by (C, K) are
-dot products, and (S, K) of these by (K, C) weighted sums.
+dot products, and (S, K) of these by (K, C) weighted sums. (C, S) by (S, K) are sums over positions.
 """
 
 from __future__ import annotations
 
 import operator
 from math import isclose, prod
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import torch
 from torch import fx
@@ -28,7 +28,8 @@ from archcompiler.backends.torch.idioms.nodes import drop, put, stands_for
 from archcompiler.backends.torch.idioms.numbers import has_images, images, number, shape
 from archcompiler.backends.torch.idioms.stacks import softmax_axis
 from archcompiler.backends.torch.reading import is_node
-from archcompiler.ops.attend import Attend, Dot
+from archcompiler.ops.attend import Attend, BilinearPool, Dot
+from archcompiler.ops.reduce import Softmax
 
 _MATMULS: Final = (operator.matmul, torch.matmul, torch.bmm, "matmul", "bmm")
 _LIKE: Final = ("view_as", "reshape_as")
@@ -73,12 +74,13 @@ def _matrix(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) -
         return before
     if node.target in (*PERMUTES, *SWAPS):
         return before._replace(transposed=not before.transposed) if _swaps(node) else None
+    if (dim := softmax_axis(node)) is not None:
+        axis: Literal["channels", "positions"]
+        axis = "channels" if dim % 3 == (2 if before.transposed else 1) else "positions"
+        softmax = _put(node, made, stands_for, Softmax(axis), before.map, like=before.map)
+        return before._replace(map=softmax) if dim % 3 else None
     if before.map not in made:
         return None
-    if (dim := softmax_axis(node)) is not None:
-        if dim % 3 != (2 if before.transposed else 1):
-            return None
-        return before._replace(map=_put(node, made, torch.softmax, before.map, 1, like=before.map))
     if node.target in _SCALES and len(node.args) == 2:
         by = node.args[1] if isinstance(node.args[1], float) else number(node.args[1])
         return before._replace(map=_scaled(node, made, before.map, by)) if by else None
@@ -108,12 +110,23 @@ def _product(node: fx.Node, known: dict[fx.Node, _Matrix], made: list[fx.Node]) 
     if not a.transposed and not b.transposed:
         return _Matrix(_attend(node, made, b.map, a.map))
     if not a.transposed:
-        return None
+        return _Matrix(_pool(node, made, a.map, b.map))
+    if b.map.target is stands_for and b.map.args[0] == BilinearPool():
+        values: Any
+        weights: Any
+        _, values, weights = b.map.args  # columns of the one are channels of the other
+        return _Matrix(_attend(node, made, a.map, _pool(node, made, weights, values)), True)
     # Positions of the second are channels of the weights, unless what reads them says otherwise.
     query, key = (b, a) if _rows_are_channels(node) else (a, b)
     like = (1, prod(shape(key.map)[2:]), *shape(query.map)[2:])
     products = _put(node, made, stands_for, Dot(), query.map, key.map, like=like)
     return _Matrix(products, query is a)
+
+
+def _pool(node: fx.Node, made: list[fx.Node], values: fx.Node, weights: fx.Node) -> fx.Node:
+    """The sums over all positions of the values by weights."""
+    like = (1, shape(values)[1], shape(weights)[1], *[1] * (len(shape(values)) - 3))
+    return _put(node, made, stands_for, BilinearPool(), values, weights, like=like)
 
 
 def _rows_are_channels(node: fx.Node) -> bool:

@@ -1,4 +1,4 @@
-"""Attention between positions, by two functions that an emitted file defines."""
+"""Attention between positions or channels, by functions that an emitted file defines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from archcompiler.backends.python import called
 from archcompiler.backends.record import Helper
 from archcompiler.backends.torch.record import Reader, TorchOp
-from archcompiler.ops.attend import Attend, Dot
+from archcompiler.ops.attend import Attend, BilinearPool, Dot
 
 if TYPE_CHECKING:
     from torch import fx
@@ -35,6 +35,15 @@ def weighted_sums(weights: Tensor, values: Tensor) -> Tensor:
     return sums.unflatten(2, weights.shape[2:])
 '''.strip(),
 )
+_POOL: Final = Helper(
+    "bilinear_pool",
+    '''
+def bilinear_pool(values: Tensor, weights: Tensor) -> Tensor:
+    """Sums over all positions: (N, C, *S) and (N, K, *S) to (N, C, K, 1)."""
+    sums = values.flatten(2) @ weights.flatten(2).transpose(1, 2)
+    return sums.unflatten(2, (-1, *[1] * (values.dim() - 3)))
+'''.strip(),
+)
 
 
 def _dot(op: Dot, x: Sequence[str], dims: int) -> str:
@@ -43,6 +52,10 @@ def _dot(op: Dot, x: Sequence[str], dims: int) -> str:
 
 def _attend(op: Attend, x: Sequence[str], dims: int) -> str:
     return called(_ATTEND.name, *x)
+
+
+def _pool(op: BilinearPool, x: Sequence[str], dims: int) -> str:
+    return called(_POOL.name, *x)
 
 
 def _read_dot() -> Iterable[Reader]:
@@ -59,6 +72,13 @@ def _read_attend() -> Iterable[Reader]:
     yield Reader(_ATTEND.name, read)
 
 
+def _read_pool() -> Iterable[Reader]:
+    def read(seen: Seen, values: fx.Node, weights: fx.Node) -> Reading:
+        return BilinearPool(), [values, weights]
+
+    yield Reader(_POOL.name, read)
+
+
 RECORDS: Final = {
     "dot": TorchOp(
         call=_dot,
@@ -70,6 +90,12 @@ RECORDS: Final = {
         call=_attend,
         helper=lambda dims: _ATTEND,
         readers=_read_attend,
+        uncounted=frozenset({"aten::unflatten"}),
+    ),
+    "bilinear_pool": TorchOp(
+        call=_pool,
+        helper=lambda dims: _POOL,
+        readers=_read_pool,
         uncounted=frozenset({"aten::unflatten"}),
     ),
 }
