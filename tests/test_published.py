@@ -31,6 +31,8 @@ MILLIONS = {
     "inceptionnext_t": "28.1",
     "van_b0": "4.1",
     "poolformer_s12": "11.9",
+    "starnet_s1": "2.9",
+    "focalnet_t": "28.4",
     "mobileone_s0": "5.3",  # in training, in the table of mmpretrain
 }
 
@@ -62,6 +64,14 @@ def test_mobileone_in_inference_is_a_convolution_for_each_sum() -> None:
     assert kinds.count("conv") == 1 + 2 * (2 + 8 + 10 + 1)
     assert not {"add", "affine"} & {*kinds}
     assert compare(network, (64, 64)).holds
+
+
+@pytest.mark.parametrize(("name", "millions"), [("starnet_s1", 425), ("focalnet_t", 4.4e3)])
+def test_flops_are_those_of_the_tables(name: str, millions: float) -> None:
+    network = archcompiler.compile(SPECS / f"{name}.toml")
+    # Both authors count with fvcore, to three and two digits.
+    counted = network_cost(network.graph).fvcore_flops / 1e6
+    assert counted == pytest.approx(millions, abs=0.5 if millions < 1000 else 50)
 
 
 def test_a_wide_resnet_is_an_option_of_the_unit() -> None:
