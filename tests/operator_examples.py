@@ -198,6 +198,7 @@ EXAMPLES = (
     Example("maximum", channels=(4, 1), sizes=(SIZE, SIZE)),
     Example("part", {"index": 1}),
     Example("part", {"index": 0, "of": 4}),
+    Example("part", {"index": 1, "of": 4, "count": 3}),
     Example("pixel_shuffle", {"factor": 2}, channels=(16,)),
     Example("pixel_shuffle", {"factor": 3}, channels=(27,)),
     Example("pixel_unshuffle", {"factor": 2}, sizes=(TWICE,)),

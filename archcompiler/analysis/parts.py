@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
 
 from archcompiler.ir import Node
 from archcompiler.ops.split import Part
@@ -18,8 +19,9 @@ def taken_at_once(nodes: Iterable[Node]) -> dict[str, tuple[str, ...]]:
         if isinstance(node.op, Part):
             parts.setdefault((node.scope, node.inputs[0], node.op.of), []).append(node)
     found: dict[str, tuple[str, ...]] = {}
-    for (_, _, count), alike in parts.items():
-        if sorted(node.op.index for node in alike) == [*range(count)]:  # type: ignore[attr-defined]
+    for (_, _, of), alike in parts.items():
+        taken = (range(op.index, op.index + op.count) for op in (node.op for node in alike))  # type: ignore[attr-defined]
+        if sorted(chain.from_iterable(taken)) == [*range(of)]:
             paths = tuple(node.path for node in alike)
             found |= dict.fromkeys(paths, paths)
     return found

@@ -44,6 +44,12 @@ class Apply(Protocol):
     def __call__(self, module: str, x: Sequence[str], dims: int, /) -> str: ...
 
 
+class TakenApart(Protocol):
+    """Prints all the parts of a map, each of which is so many of equal ones."""
+
+    def __call__(self, counts: Sequence[int], x: Sequence[str], dims: int, /) -> str: ...
+
+
 def always(op: Any) -> bool:
     return True
 
@@ -63,8 +69,8 @@ class Record(Protocol):
     def call(self) -> Call | None: ...
 
     @property
-    def parts(self) -> Call | None:
-        """All the parts of a map, of which an operator with an `index` and `of` is one."""
+    def parts(self) -> TakenApart | None:
+        """All the parts of a map, of which an operator with `index`, `of` and `count` is one."""
 
     @property
     def applied(self) -> Apply | None:

@@ -8,8 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from archcompiler.backends.backend import Backend
-from archcompiler.backends.record import Call as PrintedCall
-from archcompiler.backends.record import Value
+from archcompiler.backends.record import TakenApart, Value
 from archcompiler.emit.batch_norms import batch_norm, branch_of
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line, Part
@@ -216,13 +215,15 @@ class Bodies:
             part=part,
         )
 
-    def _part(self, op: Any, whole: PrintedCall, dims: int) -> Part | None:
+    def _part(self, op: Any, whole: TakenApart, dims: int) -> Part | None:
         """The part that an operator takes; None of an unknown number of parts."""
-        if not isinstance(op.of, int):
+        if not all(isinstance(number, int) for number in (op.index, op.of, op.count)):
             return None
-        return Part(
-            op.index, op.of, lambda x: Value(whole(op, [self.backend.map(x[0], dims)], dims))
-        )
+
+        def parts(counts: Sequence[int], x: Value) -> Value:
+            return Value(whole(counts, [self.backend.map(x, dims)], dims))
+
+        return Part(op.index, op.of, op.count, parts)
 
     def _called(self, name: str) -> Call:
         """The call of a block, which takes maps."""

@@ -275,11 +275,12 @@ class _Writer:
         """All the parts of a map, in one statement."""
         first = item.lines[0]
         assert first.part is not None
-        text = first.part.whole([self.values[first.inputs[0]]]).text
+        counts = [line.part.size for line in item.lines if line.part is not None]
+        text = first.part.whole(counts, self.values[first.inputs[0]]).text
         self.written = True
         if item.test is not None:
             other = self._map(self.values[item.otherwise])
-            others = ", ".join([other] * first.part.of)
+            others = ", ".join([other] * len(counts))
             there = (
                 f"{item.test.attribute} is not None" if item.test.is_module else item.test.attribute
             )

@@ -116,7 +116,7 @@ def _with_parts(lines: list[Line]) -> Iterator[Line | Parts]:
             kinds.setdefault(_kind(line), []).append(line)
     for line in lines:
         alike = kinds.get(_kind(line), []) if line.part is not None else []
-        if line.part is None or [*range(line.part.of)] != sorted(_number(other) for other in alike):
+        if line.part is None or [*range(line.part.of)] != sorted(_taken(alike)):
             yield line
         elif line is alike[0]:
             yield Parts(tuple(sorted(alike, key=_number)))
@@ -125,6 +125,13 @@ def _with_parts(lines: list[Line]) -> Iterator[Line | Parts]:
 def _kind(line: Line) -> tuple[object, ...]:
     assert line.part is not None
     return line.inputs, line.part.of, line.condition, line.otherwise
+
+
+def _taken(lines: list[Line]) -> Iterator[int]:
+    """The numbers of the equal parts that lines take."""
+    for line in lines:
+        assert line.part is not None
+        yield from range(line.part.number, line.part.number + line.part.size)
 
 
 def _number(line: Line) -> int:

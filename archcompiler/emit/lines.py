@@ -14,12 +14,13 @@ Call = Callable[[Sequence[Value]], Value]
 
 
 class Part(NamedTuple):
-    """One of the equal parts of a map."""
+    """One of the equal parts of a map, or several that follow one another."""
 
     number: int
     of: int
-    whole: Call
-    """All of them together, applied to the map."""
+    size: int
+    whole: Callable[[Sequence[int], Value], Value]
+    """Parts of such counts, which are all of the map, as one expression."""
 
 
 class Line(NamedTuple):
@@ -55,7 +56,7 @@ class Body:
     branches: dict[str, list[tuple[str | None, str]]] = field(default_factory=dict)
     """The same of branches of sums that convolutions have in, each with the condition under which
     it is there; None where it always is."""
-    classifiers: list[tuple[str, str]] = field(default_factory=list)
     dilated: bool = False
     """Whether some of these are dilated otherwise."""
+    classifiers: list[tuple[str, str]] = field(default_factory=list)
     """In a head, the attributes that depend on the number of classes, with their constructors."""

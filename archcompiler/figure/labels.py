@@ -77,6 +77,8 @@ def step_words(step: Step) -> tuple[str, ...]:
         case AdaptivePool():
             return (op.label, f"to {words(op.size, dims)}")
         case Part():
+            if op.count > 1:
+                return (f"parts {op.index + 1} to {op.index + op.count} of {op.of}",)
             return (f"part {op.index + 1} of {op.of}",)
         case Take():
             return (f"take {op.end}", f"along {op.axis}")

@@ -7,6 +7,7 @@ from typing import Any
 import networkx as nx
 
 from archcompiler.foreign.activations import with_activations_read
+from archcompiler.foreign.equal_parts import with_equal_parts
 from archcompiler.foreign.sums import with_sums_read
 from archcompiler.ir import TensorType
 from archcompiler.ops.base import Operator
@@ -38,11 +39,11 @@ def canonical(view: Dataflow, *, inference: bool = False) -> Dataflow:
     and a mean, a maximum or a pool over the whole map the pool of all positions. The factors of a
     product may change places. A concatenation reads the parts of one before it; one of a single map
     is left out, as is a pool to the size that there is. A part of a map is one, however often it is
-    taken. What learnt factors are before training is no part of what is computed. For `inference`,
-    what does nothing then is left out, and so is the momentum of a batch norm. Nodes keep their
-    names and all that is known of them.
+    taken, and several that follow one another are each by itself. What learnt factors are before
+    training is no part of what is computed. For `inference`, what does nothing then is left out,
+    and so is the momentum of a batch norm. Nodes keep their names and all that is known of them.
     """
-    view = with_activations_read(with_sums_read(view))
+    view = with_activations_read(with_sums_read(with_equal_parts(view)))
     kept: Dataflow = nx.MultiDiGraph(**view.graph)
     alias: dict[str, str] = {}
     parts: dict[tuple[Operator, str], str] = {}

@@ -15,7 +15,7 @@ from archcompiler.ops.sides import ArgumentError, merged
 Number: TypeAlias = Any
 """An int, or a symbol that stands for an expression in printed code.
 
-A symbol has `+ - * //` with ints and symbols, and `str()` gives its Python source; it is never
+A symbol has `+ - * / //` with ints and symbols, and `str()` gives its Python source; it is never
 compared and has no truth value.
 """
 
@@ -26,6 +26,11 @@ Autocast = Literal["cpu", "cuda"]
 """Whose autocast it is. Other devices than a CPU do as CUDA does."""
 Role = Literal["conv", "linear", "pool", "resample", "join", "norm", "other"]
 """The class of operators that a figure draws alike."""
+
+
+def divided(number: Number, by: Number) -> Number:
+    """A division of which shapes say that it comes out whole: `2 * c` by 8 is a quarter of c."""
+    return number // by if isinstance(number, int) else number / by
 
 
 class ShapeError(Exception):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
-from archcompiler.ops.base import Number, Role, ShapeError, with_fields
+from archcompiler.ops.base import Number, Role, ShapeError, divided, with_fields
 from archcompiler.ops.split import Moving
 
 
@@ -44,7 +44,7 @@ class PixelShuffle(Dealing):
     }
 
     def out(self, channels: tuple[Number, ...]) -> Number:
-        return channels[0] // self._pixels
+        return divided(channels[0], self._pixels)
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)

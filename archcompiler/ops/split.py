@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from archcompiler.ir import TensorType
 from archcompiler.ops.argument import Argument
 from archcompiler.ops.axes import Spatial, dimension
-from archcompiler.ops.base import Number, Operator, Role, ShapeError, with_fields
+from archcompiler.ops.base import Number, Operator, Role, ShapeError, divided, with_fields
 from archcompiler.ops.cost import Saved, Work
 from archcompiler.ops.sides import ArgumentError, Sides, spread, words
 
@@ -42,33 +42,53 @@ class View(Moving):
 
 @with_fields
 class Part(View):
-    """One of `of` equal parts of the channels."""
+    """One of `of` equal parts of the channels, or `count` of them, which follow one another."""
 
     kind: ClassVar[str] = "part"
     arguments: ClassVar[Mapping[str, Argument]] = {
         "index": Argument("int", help="counted from 0", least=0),
         "of": Argument("int", 2, "how many equal parts there are", least=1),
+        "count": Argument("int", 1, "how many of them it is, from `index` on", least=1),
     }
 
-    index: int
-    of: int = 2
+    index: Number
+    of: Number = 2
+    count: Number = 1
+
+    @property
+    def single(self) -> bool:
+        """Whether it is one part, as far as is known where its numbers are symbols."""
+        return isinstance(self.count, int) and self.count == 1
+
+    @property
+    def counts(self) -> tuple[Number, ...]:
+        """How many of the equal parts are before it, in it and behind it, where there are any."""
+        counts = (self.index, self.count, self.of - self.index - self.count)
+        return tuple(count for count in counts if not isinstance(count, int) or count)
+
+    @property
+    def place(self) -> int:
+        """Where it stands among these counts."""
+        return 0 if isinstance(self.index, int) and self.index == 0 else 1
 
     @property
     def simplified(self) -> Operator | None:
-        return None if self.of == 1 else self
+        return None if self.of == self.count else self
 
     @property
     def keeps_size(self) -> bool:
         return True
 
     def out(self, channels: tuple[Number, ...]) -> Number:
-        return channels[0] // self.of
+        return divided(self.count * channels[0], self.of)
 
     def shape(self, inputs: tuple[TensorType, ...]) -> TensorType:
         x = self.only(inputs)
-        result = TensorType(max(1, x.channels // self.of), *x.size)
-        if self.index >= self.of:
-            raise ShapeError(f"part {self.index} of {self.of}: they count from 0", result)
+        result = TensorType(self.count * max(1, x.channels // self.of), *x.size)
+        last = self.index + self.count - 1
+        if last >= self.of:
+            which = f"part {last}" if self.count == 1 else f"parts {self.index} to {last}"
+            raise ShapeError(f"{which} of {self.of}: they count from 0", result)
         if x.channels % self.of:
             raise ShapeError(
                 f"{x.channels} channels do not divide into {self.of} parts", result, code="E305"

@@ -208,6 +208,79 @@ class LargeKernel(nn.Module):
         return self.point(self.far(self.near(x))) * x
 
 
+class RecursiveGates(nn.Module):
+    """gⁿConv: Rao et al., NeurIPS 2022 (arXiv 2207.14284), equations 3 to 5, of order 3."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.widths = [c // 4, c // 2, c]
+        self.wide = nn.Conv2d(c, 2 * c, 1)
+        self.depthwise = nn.Conv2d(7 * c // 4, 7 * c // 4, 7, padding=3, groups=7 * c // 4)
+        self.points = nn.ModuleList([nn.Conv2d(c // 4, c // 2, 1), nn.Conv2d(c // 2, c, 1)])
+        self.out = nn.Conv2d(c, c, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, rest = self.wide(x).split([self.widths[0], sum(self.widths)], dim=1)
+        gates = (self.depthwise(rest) * (1 / 3)).split(self.widths, dim=1)
+        y = y * gates[0]
+        for point, gate in zip(self.points, gates[1:], strict=True):
+            y = point(y) * gate
+        return self.out(y)
+
+
+class DoubleAttention(nn.Module):
+    """A²: Chen et al., NeurIPS 2018 (arXiv 1810.11579), equations 4 to 6."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.features = nn.Conv2d(c, c // 2, 1)
+        self.maps = nn.Conv2d(c, c // 4, 1)
+        self.needs = nn.Conv2d(c, c // 4, 1)
+        self.out = nn.Conv2d(c // 2, c, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.features(x).flatten(2)
+        shares = self.maps(x).flatten(2).softmax(-1)
+        gathered = torch.bmm(features, shares.transpose(1, 2))
+        wishes = self.needs(x).flatten(2).softmax(1)
+        return x + self.out(torch.bmm(gathered, wishes).unflatten(2, x.shape[2:]))
+
+
+class LinearAttention(nn.Module):
+    """Of EfficientViT: Cai et al., ICCV 2023 (arXiv 2205.14756), equation 2, one head.
+
+    Sum over all positions of relu(q)·relu(k), as weights of their values, and by their sum.
+    """
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.qkv = nn.Conv2d(c, 3 * c, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = self.qkv(x).flatten(2).chunk(3, 1)
+        weights = torch.einsum("ncs,nck->nsk", q.relu(), k.relu())  # of all pairs of positions
+        sums = torch.einsum("nsk,nck->ncs", weights, v)
+        return (sums / (weights.sum(2)[:, None] + 1e-5)).unflatten(2, x.shape[2:])
+
+
+class CrossCovariance(nn.Module):
+    """XCA: El-Nouby et al., NeurIPS 2021 (arXiv 2106.09681), equation 5, one head."""
+
+    def __init__(self, c: int) -> None:
+        super().__init__()
+        self.q = nn.Conv2d(c, c, 1, bias=False)
+        self.k = nn.Conv2d(c, c, 1, bias=False)
+        self.v = nn.Conv2d(c, c, 1, bias=False)
+        self.temperature = Gain()
+        nn.init.ones_(self.temperature.alpha)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (conv(x).flatten(2) for conv in (self.q, self.k, self.v))
+        q, k = F.normalize(q, dim=2), F.normalize(k, dim=2)
+        weights = torch.softmax(self.temperature(q @ k.transpose(1, 2)), dim=2)
+        return (weights @ v).unflatten(2, x.shape[2:])
+
+
 class UpConvolution(nn.Module):
     """A level of U-Net: Ronneberger et al., MICCAI 2015 (arXiv 1505.04597), figure 1.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcompiler.backends.record import Apply, Call, Flat, Helper, always
+from archcompiler.backends.record import Apply, Call, Flat, Helper, TakenApart, always
 
 if TYPE_CHECKING:
     from archcompiler.backends.jax.reading import Reading
@@ -33,7 +33,7 @@ class JaxOp(NamedTuple):
 
     module: Callable[[Any, int], str] | None = None
     call: Call | None = None
-    parts: Call | None = None
+    parts: TakenApart | None = None
     helper: Callable[[int], Helper | tuple[Helper, ...]] | None = None
     helped: Callable[[Any], bool | str] = always
     applied: Apply | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from archcompiler.backends.record import Apply, Call, Flat, Helper, always
+from archcompiler.backends.record import Apply, Call, Flat, Helper, TakenApart, always
 
 if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading
@@ -34,7 +34,7 @@ class TorchOp(NamedTuple):
     module: Callable[[Any, int], str] | None = None
     """The expression that makes the module, for an operator and a number of dimensions."""
     call: Call | None = None
-    parts: Call | None = None
+    parts: TakenApart | None = None
     helper: Callable[[int], Helper | tuple[Helper, ...]] | None = None
     """What the printed text needs the file to define, in so many dimensions, or may need."""
     helped: Callable[[Any], bool | str] = always

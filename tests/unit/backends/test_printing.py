@@ -77,6 +77,7 @@ NEAREST = 'F.interpolate(y, scale_factor=2, mode="nearest")'
         ("take", ["x", "y"], {"axis": "height"}, "x[:, :, : y.shape[2]]"),
         ("identity", ["x"], {}, "x"),
         ("part", ["x"], {"index": 0}, "x.chunk(2, dim=1)[0]"),
+        ("part", ["x"], {"index": 1, "of": 4, "count": 3}, "channel_parts(x, 1, 3)[1]"),
     ],
 )  # fmt: skip
 def test_calls(kind: str, texts: list[str], arguments: dict[str, object], expected: str) -> None:

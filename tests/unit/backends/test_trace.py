@@ -177,6 +177,7 @@ def test_a_helper_is_known_by_its_source(kind: str, name: str) -> None:
         "Affine": "4",
         "bilinear_pool": "x, x",
         "BlurPool": "",
+        "channel_parts": "x, 1, 3",
         "dot_products": "x, x",
         "DropPath": "0.5",
         "ChannelLayerNorm": "4",
@@ -185,7 +186,7 @@ def test_a_helper_is_known_by_its_source(kind: str, name: str) -> None:
         "softmax_over_parts": "x, 2",
         "softmax_over_positions": "x",
     }
-    call = f"{name}({given[name]})"
+    call = f"{name}({given[name]}){'[0]' * (name == 'channel_parts')}"
     made, called = ("None", call) if "(x" in call else (call, "self.op(x)")
     use = (
         "\n\nclass Module(nn.Module):\n    def __init__(self):\n        super().__init__()\n"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from operator_examples import APPLIED
 from shipped import ROOT
+from tiny import tiny_spec
 
 import archcompiler
 from archcompiler.backends import NAMES
@@ -94,6 +95,42 @@ def test_the_parts_of_a_map_are_taken_at_once() -> None:
     del steps["second"]
     steps["gate"]["from"] = ["first", "first"]
     assert "self.conv(x).chunk(2, dim=1)[0]" in printed(steps)
+
+
+def test_so_are_parts_of_several_sizes() -> None:
+    conv = {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"}
+    steps = {
+        "conv": conv,
+        "rest": {"op": "part", "index": 1, "of": 4, "count": 3},
+        "first": {"op": "part", "from": "conv", "index": 0, "of": 4},
+        "relu": {"op": "relu"},
+        "concat": {"op": "concat", "from": ["rest", "relu"]},
+    }
+    assert "        first, rest = channel_parts(y, 1, 3)\n" in printed(steps)
+    steps["rest"]["count"] = 2
+    steps["out"] = conv | {"stride": 1}
+    text = printed(steps)
+    assert "channel_parts(x, 1, 2, 1)[1]" in text
+    assert "x.chunk(4, dim=1)[0]" in text
+
+
+@pytest.mark.parametrize("framework", NAMES)
+def test_parts_whose_numbers_are_options_are_the_graph(framework: str) -> None:
+    """Two stages have one class, whose numbers `forward` reads."""
+    steps = {
+        "conv": {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"},
+        "first": {"op": "part", "index": 0, "of": 4, "count": "n"},
+        "rest": {"op": "part", "from": "conv", "index": "n", "of": 4, "count": "4 - n"},
+        "relu": {"op": "relu", "from": "first"},
+        "concat": {"op": "concat", "from": ["rest", "relu"]},
+    }
+    options = {"n": {"default": 1, "least": 1}}
+    stages = [{"channels": 16, "unit": {"type": "own", "n": n}} for n in (1, 3)]
+    spec = tiny_spec(*stages, blocks={"own": {"steps": steps, "options": options}})
+    network = archcompiler.compile(spec).for_backend(framework)
+    proof = verify(network)
+    assert proof.holds, str(proof)
+    assert network.source.count("class Own(") == 1
 
 
 def test_so_are_those_under_a_condition() -> None:

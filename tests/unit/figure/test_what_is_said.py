@@ -62,6 +62,7 @@ def texts(network: CompiledNetwork) -> list[str]:
         ({"op": "upsample", "scale": 4, "mode": "nearest"}, ("nearest ×4",)),
         ({"op": "upsample", "mode": "bilinear", "scale": [1, 2]}, ("bilinear ×1×2",)),
         ({"op": "part", "index": 1, "of": 4}, ("part 2 of 4",)),
+        ({"op": "part", "index": 1, "of": 4, "count": 3}, ("parts 2 to 4 of 4",)),
         ({"op": "shuffle", "groups": 4}, ("shuffle", "4 groups")),
         ({"op": "softmax"}, ("softmax",)),
         ({"op": "softmax", "axis": "positions"}, ("softmax", "over positions")),

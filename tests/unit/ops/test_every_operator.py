@@ -230,6 +230,9 @@ class Symbol:
     def __sub__(self, other: Any) -> Symbol:
         return Symbol(f"({self} - {other})")
 
+    def __rsub__(self, other: Any) -> Symbol:
+        return Symbol(f"({other} - {self})")
+
     def __mul__(self, other: Any) -> Symbol:
         return Symbol(f"({self} * {other})")
 
@@ -238,6 +241,9 @@ class Symbol:
 
     def __floordiv__(self, other: Any) -> Symbol:
         return Symbol(f"({self} // {other})")
+
+    def __truediv__(self, other: Any) -> Symbol:
+        return Symbol(f"({self} / {other})")
 
     def _refuse(self, *_: Any) -> Any:
         raise AssertionError("a symbol was compared")

@@ -36,12 +36,29 @@ def take(x: Array, like: Array, axis: int, last: bool = False) -> Array:
 )
 
 
-def _parts(op: Part, x: Sequence[str], dims: int) -> str:
-    return f"jnp.split({x[0]}, {text(op.of)}, axis=-1)"
+_PARTS: Final = Helper(
+    "channel_parts",
+    '''
+def channel_parts(x: Array, *counts: int) -> list[Array]:
+    """The channels in order, so many of equal parts of them at a time."""
+    part = x.shape[-1] // sum(counts)
+    ends = [part * sum(counts[:i]) for i in range(1, len(counts))]
+    return jnp.split(x, ends, axis=-1)
+'''.strip(),
+)
+
+
+def _parts(counts: Sequence[int], x: Sequence[str], dims: int) -> str:
+    if set(counts) == {1}:
+        return f"jnp.split({x[0]}, {len(counts)}, axis=-1)"
+    return called(_PARTS.name, *x, *map(text, counts))
 
 
 def _part(op: Part, x: Sequence[str], dims: int) -> str:
-    return f"{_parts(op, x, dims)}[{text(op.index)}]"
+    if op.single:
+        return f"jnp.split({x[0]}, {text(op.of)}, axis=-1)[{text(op.index)}]"
+    counts = [text(count) for count in op.counts]
+    return f"{called(_PARTS.name, *x, *counts)}[{op.place}]"
 
 
 def _read_part() -> Iterable[Reader]:
@@ -54,7 +71,11 @@ def _read_part() -> Iterable[Reader]:
             raise UnknownOperation(f"a split into {of} along axis {axis}")
         return Part(seen.index, of), [x]
 
+    def several(seen: Seen, x: Node, *counts: int) -> Reading:
+        return Part(sum(counts[: seen.index]), sum(counts), counts[seen.index]), [x]
+
     yield Reader(jnp.split, read)
+    yield Reader(_PARTS.name, several)
 
 
 def _shuffle(op: Shuffle, x: Sequence[str], dims: int) -> str:
@@ -107,7 +128,13 @@ def _flatten(op: Flatten, x: Sequence[str], dims: int) -> str:
 
 RECORDS: Final = {
     "flatten": JaxOp(call=_flatten, flat="made"),  # read by the linear layer's
-    "part": JaxOp(call=_part, parts=_parts, readers=_read_part),
+    "part": JaxOp(
+        call=_part,
+        parts=_parts,
+        helper=lambda dims: _PARTS,
+        helped=lambda op: not op.single,
+        readers=_read_part,
+    ),
     "shuffle": JaxOp(call=_shuffle, helper=lambda dims: _SHUFFLE, readers=_read_shuffle),
     "transpose": JaxOp(call=_transpose, readers=_read_transpose),
     "take": JaxOp(call=_take, helper=lambda dims: _TAKE, readers=_read_take),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from archcompiler.backends.python import atom, called, text
+from archcompiler.backends.record import Helper
 from archcompiler.backends.torch.record import Reader, TorchOp
 from archcompiler.ops.axes import SPATIAL, dimension
 from archcompiler.ops.split import Flatten, Part, Shuffle, Take, Transpose
@@ -16,12 +17,28 @@ if TYPE_CHECKING:
     from archcompiler.backends.torch.reading import Reading, Seen
 
 
-def _parts(op: Part, x: Sequence[str], dims: int) -> str:
-    return f"{atom(x[0])}.chunk({text(op.of)}, dim=1)"
+_PARTS: Final = Helper(
+    "channel_parts",
+    '''
+def channel_parts(x: Tensor, *counts: int) -> tuple[Tensor, ...]:
+    """The channels in order, so many of equal parts of them at a time."""
+    part = x.shape[1] // sum(counts)
+    return x.split([part * count for count in counts], dim=1)
+'''.strip(),
+)
+
+
+def _parts(counts: Sequence[int], x: Sequence[str], dims: int) -> str:
+    if set(counts) == {1}:
+        return f"{atom(x[0])}.chunk({len(counts)}, dim=1)"
+    return called(_PARTS.name, *x, *map(text, counts))
 
 
 def _part(op: Part, x: Sequence[str], dims: int) -> str:
-    return f"{_parts(op, x, dims)}[{text(op.index)}]"
+    if op.single:
+        return f"{atom(x[0])}.chunk({text(op.of)}, dim=1)[{text(op.index)}]"
+    counts = [text(count) for count in op.counts]
+    return f"{called(_PARTS.name, *x, *counts)}[{op.place}]"
 
 
 def _read_part() -> Iterable[Reader]:
@@ -38,15 +55,22 @@ def _read_part() -> Iterable[Reader]:
         return PART
 
     def getitem(seen: Seen, parts: fx.Node, index: Any) -> Reading | None:
-        """Part of a chunk, all whose parts are equal."""
-        if not is_node(parts) or parts.target not in ("chunk", torch.chunk):
+        """Part of a chunk, all whose parts are equal, or of what the helper gives."""
+        if not is_node(parts):
+            return None
+        several = getattr(parts.target, "__name__", None) == _PARTS.name
+        if not several and parts.target not in ("chunk", torch.chunk):
             return None
         x: Any = parts.args[0]
-        of: Any = parts.args[1] if len(parts.args) > 1 else parts.kwargs["chunks"]
+        counts: tuple[Any, ...] = parts.args[1:]
+        if several:
+            return Part(sum(counts[:index]), sum(counts), counts[index]), [x]
+        of: Any = counts[0] if counts else parts.kwargs["chunks"]
         if seen.type_of(x).channels % of or not isinstance(index, int):
             raise UnknownOperation(f"`{seen.node.name}` is one of unequal parts")
         return Part(index % of, of), [x]
 
+    yield Reader(_PARTS.name, lambda seen, x, *counts: PART)
     for target in ("chunk", torch.chunk):
         yield Reader(target, chunk)
     yield Reader(operator.getitem, getitem)
@@ -137,7 +161,12 @@ def _flatten(op: Flatten, x: Sequence[str], dims: int) -> str:
 RECORDS: Final = {
     "flatten": TorchOp(call=_flatten, flat="made"),  # read by the linear layer's
     "part": TorchOp(
-        call=_part, parts=_parts, readers=_read_part, uncounted=frozenset({"aten::chunk"})
+        call=_part,
+        parts=_parts,
+        helper=lambda dims: _PARTS,
+        helped=lambda op: not op.single,
+        readers=_read_part,
+        uncounted=frozenset({"aten::chunk", "aten::mul", "aten::split", "aten::split_with_sizes"}),
     ),
     "shuffle": TorchOp(
         call=_shuffle,
