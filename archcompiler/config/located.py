@@ -111,7 +111,9 @@ def merge(base: Located, over: Located) -> Located:
     merged = dict(base.value)
     for key, child in over.value.items():
         merged[key] = merge(merged[key], child) if key in merged else child
-    return Located(merged, over.text, over.path)
+    # A setting of one key is not the place of another that is missing.
+    where = over if isinstance(over.text, Document) else base
+    return Located(merged, where.text, where.path)
 
 
 def _is_another(base: Located, over: Located) -> bool:

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -83,3 +84,24 @@ def test_all_bad_settings_are_reported() -> None:
 def test_a_later_setting_wins() -> None:
     network = archcompiler.compile(NET, ["classes=5", "attention.p=0", "classes=7"])
     assert (network.spec.classes, network.spec.stages[0].attention.p) == (7, 0)
+
+
+@pytest.mark.parametrize(
+    ("without", "setting", "message", "place"),
+    [
+        ("stem", "classes=5", "missing key `stem` in the spec", "net.toml"),
+        ("channels", "stages.0.before=2", "missing key `channels` in stage 1", "net.toml"),
+        ("stem", "stem.channels=4", "missing key `type` in `stem`", "--set"),
+    ],
+)
+def test_a_key_that_is_missing_is_so_where_its_table_is(
+    tmp_path: Path, without: str, setting: str, message: str, place: str
+) -> None:
+    lines = ['name = "net"', "input = [3, 32, 32]", "classes = 10", 'stem = { type = "conv" }']
+    lines += ["[[stages]]", "channels = 16"]
+    path = tmp_path / "net.toml"
+    path.write_text("\n".join(line for line in lines if not line.startswith(without)))
+    (found,) = archcompiler.check(path, [setting])
+    assert (found.code, found.message) == ("E202", message)
+    assert found.span is not None
+    assert Path(found.span.source.name).name == place
