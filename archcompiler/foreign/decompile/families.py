@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from archcompiler.foreign.decompile.expressing import Use, agreed, condition
 from archcompiler.foreign.decompile.found import LARGEST, LONGEST, Finder, stride_of
 from archcompiler.foreign.decompile.layout import Table
+from archcompiler.foreign.decompile.parts import with_parts_together
 from archcompiler.foreign.decompile.rows import Run
 from archcompiler.foreign.decompile.saying import said
 from archcompiler.foreign.decompile.steps import Item, as_steps
@@ -215,6 +216,8 @@ def _with_conditions(
     conditions: Mapping[str, str],
     aligned: Sequence[tuple[Member, dict[str, str]]],
 ) -> Table:
+    if not conditions:
+        items = with_parts_together(items, items[-1].value)
     steps = as_steps(items, base.entry)
     names = {base.entry: "x"} | dict(zip((item.value for item in items), steps, strict=True))
     cuts = [member.cut for member, _ in aligned if member.cut is not None]

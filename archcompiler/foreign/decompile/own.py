@@ -12,6 +12,7 @@ from archcompiler.foreign.decompile.families import free
 from archcompiler.foreign.decompile.flow import Flow
 from archcompiler.foreign.decompile.found import Unit, stride_of
 from archcompiler.foreign.decompile.layout import Literal, Part, Table
+from archcompiler.foreign.decompile.parts import with_parts_together
 from archcompiler.foreign.decompile.rows import Row, Run
 from archcompiler.foreign.decompile.saying import Words, said
 from archcompiler.foreign.decompile.steps import Item, as_steps
@@ -82,7 +83,7 @@ class Blocks:
         items = self._items(row, start, end)
         if use is not None:
             items = [item._replace(table=relative(item.table, use)) for item in items]
-        return as_steps(items, row.values[start])
+        return as_steps(with_parts_together(items, row.values[end]), row.values[start])
 
     def _use(self, row: Row, start: int, end: int) -> Use:
         """What a part of a row is called with as a block."""

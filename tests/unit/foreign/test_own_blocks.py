@@ -89,3 +89,38 @@ def test_what_is_there_once_says_what_it_is_called_with() -> None:
     convs = [step for step in block["steps"].values() if step["op"] == "conv"]
     assert [conv["channels"] for conv in convs] == [24, "cin", "c"]
     assert [conv.get("stride", 1) for conv in convs] == ["stride", 1, 1]
+
+
+def test_parts_that_follow_one_another_are_one() -> None:
+    """Two quarters that are a half, and what is all of a map in order, stay as they are."""
+    conv = {"op": "conv", "channels": "c", "kernel": 1, "bias": True}
+
+    def part(index: int, of: int, source: str = "conv") -> dict[str, Any]:
+        return {"op": "part", "from": source, "index": index, "of": of}
+
+    steps = {
+        "conv": conv,
+        "a": part(0, 8),
+        **{f"b{i}": part(i, 8) for i in range(1, 8)},
+        "rest": {"op": "concat", "from": [f"b{i}" for i in range(1, 8)]},
+        "deep": {**conv, "kernel": 3},
+        "c": part(0, 4, "deep"),
+        "relu": {"op": "relu"},
+        **{f"d{i}": part(i, 4, "deep") for i in (2, 3, 1)},
+        "e": {"op": "concat", "from": ["d2", "d3", "relu", "d1", "a"]},
+        "f": {**conv},
+        "g": part(3, 4, "f"),
+        "h": part(1, 4, "f"),
+        "i": part(2, 4, "f"),
+        "j": {"op": "concat", "from": ["g", "h", "i"]},
+        "last": conv,
+        "first_half": part(0, 2, "last"),
+        "second_half": part(1, 2, "last"),
+        "whole": {"op": "concat", "from": ["first_half", "second_half"]},
+    }
+    made = again(tiny_spec({"channels": 16, "unit": "own"}, blocks={"own": {"steps": steps}}))
+    (block,) = made.values["blocks"].values()
+    parts = [step for step in block["steps"].values() if step["op"] == "part"]
+    counts = sorted((step["index"], step.get("of", 2), step.get("count", 1)) for step in parts)
+    quarters = [(0, 4, 1), (1, 4, 1), (1, 4, 2), (2, 4, 1), (3, 4, 1), (3, 4, 1)]
+    assert counts == sorted([(0, 8, 1), (1, 8, 7), *quarters, (0, 2, 1), (1, 2, 1)])
