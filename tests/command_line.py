@@ -10,6 +10,8 @@ import io
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
+import click
+
 from archcompiler.cli import program
 
 
@@ -34,3 +36,15 @@ def run(*arguments: str, code: int = 0) -> Printed:
     printed = Printed(out.getvalue(), err.getvalue())
     assert ended == code, printed.stdout + printed.stderr
     return printed
+
+
+def parsed(*arguments: str) -> click.Context:
+    """What a command reads in its words, without being run.
+
+    Always within the program: click keeps the names of `--help` that a command has in the first
+    context it is parsed in.
+    """
+    with program.group.make_context("archcompiler", [], resilient_parsing=True) as parent:
+        command = program.group.get_command(parent, arguments[0])
+        assert command is not None
+        return command.make_context(arguments[0], [*arguments[1:]], parent=parent)

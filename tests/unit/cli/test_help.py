@@ -7,6 +7,7 @@ import shlex
 
 import click
 import pytest
+from command_line import parsed
 from unit.cli.invoking import invoke, write
 
 from archcompiler import shipped
@@ -34,7 +35,7 @@ def test_help_has_groups_and_examples_that_are_commands(name: str) -> None:
     for example in command.examples:
         first, *words = shlex.split(example.partition(" > ")[0])
         assert first == name
-        command.make_context(name, words)
+        parsed(name, *words)
         assert f"archcompiler {example}" in " ".join(text.split())
 
 

@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import click
 import pytest
 from click.testing import CliRunner
+from command_line import parsed
 from tiny import tiny_toml
 
 from archcompiler.cli.program import group
-from archcompiler.cli.train import _words, command
+from archcompiler.cli.train import _words
 from archcompiler.runner.system import launch as module
 from archcompiler.runner.system.launch import launch
 
@@ -98,11 +98,9 @@ def test_processes_follow_their_launcher(tmp_path: Path) -> None:
 
 def test_each_process_has_the_same_command() -> None:
     given = ["a.toml", "--recipe", "smoke", "--set", "seed=1", "--set", "x=2", "--processes", "2"]
-    with command.make_context("train", [*given, "--resume", "--grace", "3"]) as context:
+    with parsed("train", *given, "--resume", "--grace", "3") as context:
         words = _words(context)
-    with command.make_context("train", words) as again:
-        assert again.params == context.params | {"processes": None}
-    assert isinstance(context, click.Context)
+    assert parsed("train", *words).params == context.params | {"processes": None}
 
 
 @pytest.mark.parametrize("more", [(), ("--resume",)])
