@@ -71,8 +71,7 @@ def write_new(path: Path, content: bytes) -> None:
 
     Raises FileExistsError, or another OSError with nothing left behind.
     """
-    make_folder(path.parent)
-    with path.open("xb") as file:
+    with new_folder(path.parent), path.open("xb") as file:
         try:
             file.write(content)
             file.flush()
@@ -90,6 +89,20 @@ def make_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from None
     for made in missing:
         _sync_folder(made.parent)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """`make_folder`, for what is written there: the folders go again where that fails."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        make_folder(folder)
+        yield
+    except BaseException:
+        with suppress(OSError):
+            for made in missing:
+                made.rmdir()
+        raise
 
 
 def read_regular(path: Path, most: int) -> bytes:

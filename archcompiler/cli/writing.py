@@ -10,7 +10,7 @@ import click
 
 from archcompiler.config.files import is_read, require_no_source
 from archcompiler.diagnostics import CompileError, error
-from archcompiler.files import make_folder, sweep, write_whole
+from archcompiler.files import new_folder, sweep, write_whole
 
 F = TypeVar("F", bound=str)
 
@@ -55,9 +55,9 @@ def write_output(path: Path, content: bytes) -> None:
     if any(_is_file(path, given) for given in _given()):
         raise CompileError(is_read(path))
     try:
-        make_folder(path.parent)
-        sweep(path.parent)
-        write_whole(path, content)
+        with new_folder(path.parent):
+            sweep(path.parent)
+            write_whole(path, content)
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise CompileError(error("E403", f"cannot write `{path}`: {reason.lower()}")) from None

@@ -8,7 +8,7 @@ from typing import Final
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
 from archcompiler.emit.header import other_spec, parse_emitted, without_source
-from archcompiler.files import make_folder, read_regular, sweep, write_whole
+from archcompiler.files import new_folder, read_regular, sweep, write_whole
 
 # Much more than a spec of the largest size is compiled to.
 _MAX_BYTES: Final = 1 << 24
@@ -40,9 +40,9 @@ def write_emitted(path: Path, text: str, *, force: bool = False) -> Written:
     data = text.encode()
     _require_python(path, data)
     try:
-        make_folder(path.parent)
-        sweep(path.parent)
-        write_whole(path, data)
+        with new_folder(path.parent):
+            sweep(path.parent)
+            write_whole(path, data)
     except OSError as exc:
         reason = exc.strerror or str(exc)
         raise CompileError(error("E403", f"cannot write `{path}`: {reason.lower()}")) from None

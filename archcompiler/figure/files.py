@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from archcompiler.compiler import CompiledNetwork
@@ -18,7 +19,7 @@ from archcompiler.figure.diagram import (
     operator_source,
 )
 from archcompiler.figure.engine import INSTALL, find_dot
-from archcompiler.files import make_folder, sweep, write_together
+from archcompiler.files import new_folder, sweep, write_together
 
 Written = tuple[Path, list[str]]
 
@@ -113,10 +114,11 @@ def write(contents: dict[Path, bytes]) -> None:
     found = []
     while contents:
         try:
-            for folder in dict.fromkeys(path.parent for path in contents):
-                make_folder(folder)
-                sweep(folder)
-            write_together(contents)
+            with ExitStack() as stack:
+                for folder in dict.fromkeys(path.parent for path in contents):
+                    stack.enter_context(new_folder(folder))
+                    sweep(folder)
+                write_together(contents)
             break
         except OSError as exc:
             reason = (exc.strerror or str(exc)).lower()

@@ -12,7 +12,7 @@ from archcompiler.compiler import compile_from
 from archcompiler.config.files import Files
 from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError, Source, error
-from archcompiler.files import make_folder, sweep, write_together
+from archcompiler.files import new_folder, sweep, write_together
 from archcompiler.search.axes import plain
 from archcompiler.search.report import name_of
 from archcompiler.search.searching import Candidate, Result
@@ -26,21 +26,16 @@ def write_specs(result: Result, candidates: Sequence[Candidate], folder: Path) -
     Raises CompileError: E403 where one cannot be written, E407 where another file is, and what is
     wrong with a spec.
     """
-    is_new = not folder.exists()
     try:
         # A path that leads out of a folder is read only where there is that folder.
-        make_folder(folder)
-        contents = _contents(result, candidates, folder)
-        sweep(folder)
-        write_together(contents)
+        with new_folder(folder):
+            contents = _contents(result, candidates, folder)
+            sweep(folder)
+            write_together(contents)
     except OSError as exc:
         reason = (exc.strerror or str(exc)).lower()
         problem = error("E403", f"cannot write `{exc.filename or folder}`: {reason}")
         raise CompileError(problem) from None
-    except CompileError:
-        if is_new:
-            folder.rmdir()
-        raise
     return list(contents)
 
 

@@ -18,6 +18,7 @@ from archcompiler.files import (
     make_folder,
     read_regular,
     sweep,
+    write_new,
     write_together,
     write_whole,
 )
@@ -205,6 +206,14 @@ def test_folders_are_synced_with_those_they_are_made_in(
     monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
     make_folder(tmp_path / "a" / "b")
     assert set(synced) == {tmp_path.stat().st_ino, (tmp_path / "a").stat().st_ino}
+
+
+def test_a_new_file_that_cannot_be_written_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nnn"):
+        write_new(tmp_path / "a" / "b" / ("n" * 300), b"new")
+    assert not (tmp_path / "a").exists()
+    write_new(tmp_path / "a" / "b" / "n", b"new")
+    assert (tmp_path / "a" / "b" / "n").read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.files import make_folder, read_regular, sweep, write_together
+from archcompiler.files import new_folder, read_regular, sweep, write_together
 from archcompiler.runner.classes import listed
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.store.writing import unwritable
@@ -61,9 +61,9 @@ def write_export(
     with _writing(folder):
         there = {name: _digest(folder / name) for name in NAMES}
         new = {name: data for name, data in contents.items() if there[name] != _sha256(data)}
-        make_folder(folder)
-        sweep(folder)
-        write_together({folder / name: data for name, data in new.items()})
+        with new_folder(folder):
+            sweep(folder)
+            write_together({folder / name: data for name, data in new.items()})
         left = [name for name in NAMES if name not in contents and there[name] is not None]
         for name in left:
             (folder / name).unlink()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archcompiler.diagnostics import CompileError, Diagnostic, error
-from archcompiler.files import make_folder, write_whole
+from archcompiler.files import new_folder, write_whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,8 +26,8 @@ _NO_PLACE = frozenset(
 def write_result(path: Path, data: bytes) -> None:
     """Write what is found out about a run, there or elsewhere. Raises CompileError E710."""
     try:
-        make_folder(path.parent)
-        write_whole(path, data, durable=False)
+        with new_folder(path.parent):
+            write_whole(path, data, durable=False)
     except OSError as exc:
         problem = unwritable(path, exc, [])
         problem = replace(problem, help="`--output` writes it elsewhere")

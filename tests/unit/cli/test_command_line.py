@@ -57,6 +57,26 @@ def test_a_module_to_the_standard_output() -> None:
     assert not Path("-").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("build", "tiny.toml", "-o", "a/b/{}.py"),
+        ("flops", "tiny.toml", "-o", "a/b/{}.csv"),
+        ("diagram", "tiny.toml", "-o", "a/b/{}.svg"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_file_that_cannot_be_written_leaves_no_folder(
+    words: tuple[str, ...], folder: Path
+) -> None:
+    long = "n" * 300  # longer than any file system lets a name be
+    assert refused(*(word.format(long) for word in words)) in (["E403"], ["E605"])
+    assert [path.name for path in folder.iterdir()] == ["tiny.toml"]
+    Path("a").mkdir()
+    refused(*(word.format(long) for word in words))
+    assert [*Path("a").iterdir()] == []
+
+
 @pytest.mark.parametrize("format", ["svg", "pdf", "tikz", "json", "mermaid"])
 def test_a_figure_into_a_file_of_any_name(format: str) -> None:
     name = file_name("my figure", format)

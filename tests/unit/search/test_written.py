@@ -125,4 +125,4 @@ def test_specs_that_could_not_be_read_where_they_would_be_are_not_written(folder
     said = run("search", "space.toml", "--write", "inner/found", "--top", "1", code=2).stderr
     assert "E208" in said
     assert "nothing is written: `inner/found/space_1.toml` is only what it would be" in said
-    assert not Path("inner/found").exists()
+    assert not Path("inner").exists()
