@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from textwrap import wrap
 from typing import Any
 
@@ -17,6 +17,7 @@ from archcompiler.ir import Block, TensorType
 from archcompiler.ir.kinds import HEAD, STEM
 from archcompiler.ir.strides import stride
 from archcompiler.language.symbol import literal
+from archcompiler.language.use import Reference
 
 WIDTH = 84
 """Columns of a line in a class, by the formatter's own width."""
@@ -78,7 +79,29 @@ def _docstring(plan: ClassPlan, frame: Frame, *, strided: bool) -> list[str]:
     title = (plan.definition.title or f"Block `{plan.definition.name}`").strip().rstrip(".")
     text = " ".join(title.split())
     first, *more = wrap(f'"""{_safe(text)}.', WIDTH, break_long_words=False, break_on_hyphens=False)
-    return [first, *more, "", *wrap(_shapes(plan, frame, strided), WIDTH), '"""']
+    return [
+        *(first, *more, ""),
+        *wrap(_shapes(plan, frame, strided), WIDTH),
+        *wrap(_choices(plan), WIDTH),
+        '"""',
+    ]
+
+
+def _choices(plan: ClassPlan) -> str:
+    """The options that were set for this class and not for another one of the same block."""
+    given = plan.uses[0].given
+    said = [f"{name} = {_toml(value)}" for name, value in plan.choices.items() if name in given]
+    return _safe(f"Here {', '.join(said)}.") if said else ""
+
+
+def _toml(value: Any) -> str:
+    """A value as a spec has it. A word between single quotes needs no escape in a docstring."""
+    if isinstance(value, Reference):
+        value = {"type": value.type, **value.options} if value.options else value.type
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{key} = {_toml(inner)}" for key, inner in value.items())
+        return f"{{ {inner} }}"
+    return f"'{value}'" if isinstance(value, str) else str(value).lower()
 
 
 def _safe(text: str) -> str:

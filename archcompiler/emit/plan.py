@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Set
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +18,7 @@ from archcompiler.ir.kinds import HEAD, STEM, UNIT
 from archcompiler.language.definition import SIZES, Definition, Option
 from archcompiler.language.expression import Expression, parse_expression
 from archcompiler.language.symbol import Symbol
-from archcompiler.language.use import MissingOption, Use, frozen
+from archcompiler.language.use import MissingOption, Reference, Use, frozen
 
 Structure = tuple[Any, ...]
 Computed = frozenset[tuple[Definition, str]]
@@ -95,6 +96,8 @@ class ClassPlan:
     blocks: list[Block] = field(default_factory=list)
     """What each use became in the graph."""
     computed: Computed = frozenset()
+    choices: dict[str, Any] = field(default_factory=dict)
+    """The options that another class of the same block has otherwise."""
 
     @property
     def kind(self) -> str:
@@ -124,7 +127,7 @@ class ClassPlan:
         """Options that are arguments of the class, with the value that most of its uses have."""
         found = {}
         for option in self.definition.options.values():
-            if self._static(option) or self._derived(option.name):
+            if self.is_static(option) or self._derived(option.name):
                 continue
             try:
                 values = [use.number(option.name) for use in self.uses]
@@ -133,7 +136,7 @@ class ClassPlan:
             found[option.name] = max(values, key=values.count)
         return found
 
-    def _static(self, option: Option) -> bool:
+    def is_static(self, option: Option) -> bool:
         return option.static and (self.definition, option.name) not in self.computed
 
     def _derived(self, name: str) -> bool:
@@ -155,7 +158,7 @@ class ClassPlan:
         """The block with symbols for what its class takes as arguments."""
         first = self.uses[0]
         options = self.definition.options
-        given = {k: v for k, v in first.given.items() if self._static(options[k])}
+        given = {k: v for k, v in first.given.items() if self.is_static(options[k])}
         if self.once:
             given |= {k: v for k, v in first.given.items() if k not in given}
             for name in ("dropout",):
@@ -216,6 +219,7 @@ class ClassPlans:
         """Class names: that of the block, and where it has several structures, what is special.
 
         Those that are not told apart by that, or would be called as another block, have a number.
+        Each keeps what is special of it, to say so.
         """
         by_name: dict[str, list[ClassPlan]] = {}
         for plan in self._plans.values():
@@ -223,8 +227,10 @@ class ClassPlans:
         of_others = {*by_name, *taken}
         for plans in by_name.values():
             if len(plans) > 1:
-                for plan, special in zip(plans, _specialities(plans), strict=True):
-                    plan.name = special + plan.name
+                rows = _specialities(plans)
+                for plan, row, adjective in zip(plans, rows, _adjectives(rows), strict=True):
+                    plan.choices = row
+                    plan.name = adjective + plan.name
         used: set[str] = set()
         for plan in self._plans.values():
             own, name, number = plan.definition.class_name, plan.name, 1
@@ -251,31 +257,34 @@ def _inner_first(graph: Graph) -> Iterator[tuple[Use, Block]]:
     yield from visit(graph.root)
 
 
-def _specialities(plans: list[ClassPlan]) -> list[str]:
-    """The words, and what is in the slots, that tell structures of one block apart."""
+def _specialities(plans: list[ClassPlan]) -> list[dict[str, Any]]:
+    """The values of options, and what is in the slots, that tell structures of one block apart."""
     rows = []
     for plan in plans:
         use = plan.uses[0]
         row = {}
-        for option in plan.definition.options.values():
-            try:
-                value = (
-                    use.slot(option.name).type if option.type == "slot" else use.number(option.name)
-                )
-            except MissingOption:
-                continue
-            row[option.name] = value
+        for name in (o.name for o in plan.definition.options.values() if plan.is_static(o)):
+            with suppress(MissingOption):
+                is_slot = name in plan.definition.slots
+                row[name] = use.slot(name) if is_slot else use.number(name)
         rows.append(row)
+    return [
+        {k: v for k, v in row.items() if any(other.get(k) != v for other in rows)} for row in rows
+    ]
+
+
+def _adjectives(rows: list[dict[str, Any]]) -> list[str]:
+    """The words that these have otherwise, as class names begin: letters and digits."""
     names = []
-    for row in rows:
-        words = [
-            str(value)
-            for name, value in row.items()
-            if isinstance(value, str)
-            and any(other.get(name) != value for other in rows)
-            and value != "none"
+    words = [{k: v.type if isinstance(v, Reference) else v for k, v in r.items()} for r in rows]
+    for row in words:
+        special = [
+            word
+            for name, word in row.items()
+            if isinstance(word, str)
+            and word != "none"
+            and any(other.get(name) != word for other in words)
         ]
-        # Whatever a word of a spec holds, a name of a class is letters and digits.
-        parts = (part for word in words for part in re.findall("[A-Za-z0-9]+", word))
+        parts = (part for word in special for part in re.findall("[A-Za-z0-9]+", word))
         names.append("".join(part.capitalize() for part in parts).lstrip("0123456789"))
     return names

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from shipped import ROOT
 from tiny import tiny_spec
 
 import archcompiler
@@ -363,3 +364,49 @@ def _renamed(reads: Any, old: str, new: str) -> Any:
     if isinstance(reads, list):
         return [_renamed(name, old, new) for name in reads]
     return new if reads == old else reads
+
+
+@pytest.mark.parametrize("pytorch", [True, False], ids=["torch", "jax"])
+@pytest.mark.parametrize("kind", ["every_mask", "every_unit"])
+def test_classes_of_one_block_say_what_is_special_of_each(kind: str, pytorch: bool) -> None:
+    path = ROOT / "tests" / "golden" / kind / f"{kind}{'' if pytorch else '_jax'}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    said = [ast.get_docstring(node) for node in tree.body if isinstance(node, ast.ClassDef)]
+    assert len(set(said)) == len(said) > 10
+
+
+def test_a_class_says_which_options_decide_its_code() -> None:
+    block = {
+        "options": {
+            "act": {"default": True},
+            "gate": {"slot": "mask", "default": "none"},
+            "width": {"default": 4},
+        },
+        "class_name": "Own",
+        "title": "A unit",
+        "steps": {
+            "conv": CONV,
+            "relu": {"op": "act", "when": "act"},
+            "gate": {"op": "gate"},
+            "weigh": {"op": "mul", "from": ["relu", "gate"], "when": "gate != 'none'"},
+            "last": {"op": "conv", "channels": "width", "kernel": 1},
+            "out": {"op": "conv", "channels": "c", "kernel": 1},
+        },
+    }
+    gate = {"type": "se", "ratio": 2}
+    built = network(
+        {"own": block},
+        "own",
+        {"type": "own", "act": False, "width": 6},
+        {"type": "own", "gate": gate},
+    )
+    said = {
+        node.name: (ast.get_docstring(node) or "").rpartition("\n")[2]
+        for node in ast.parse(built.source).body
+        if isinstance(node, ast.ClassDef) and "Own" in node.name
+    }
+    assert list(said.values())[1:] == [
+        "Here act = false.",
+        "Here gate = { type = 'se', ratio = 2 }.",
+    ]
+    assert "Here" not in next(iter(said.values()))
