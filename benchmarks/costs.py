@@ -12,13 +12,14 @@ SPEC = "attention452"
 
 
 def measure(course: Course) -> Iterator[Comparison]:
-    """The table of Attention-452 against fvcore's trace; ten times the modules."""
+    """The table of Attention-452 against fvcore's trace; ten times the modules, and operators."""
     import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield _against_fvcore(course)
+        yield _proof(course)
     finally:
         torch.set_num_threads(threads)
     yield from _growth(course)
@@ -66,6 +67,20 @@ def _against_fvcore(course: Course) -> Comparison:
     taken = in_turns(runs, min(course.rounds, 7))
     what = f"cost table of {network.name}"
     return compared(what, taken["ours"], "fvcore's trace", taken["fvcore"], goal=1 / 50)
+
+
+def _proof(course: Course) -> Comparison:
+    """Time of a proof by the number of operators, in a deep network and one of its kind."""
+    import archcompiler
+
+    names = ("attention56_cifar", "attention92_cifar") if course.quick else ("attention56", SPEC)
+    networks = {name: archcompiler.compile(name) for name in names}
+    runs = {name: partial(seconds, network.verify) for name, network in networks.items()}
+    taken = in_turns(runs, 1 if course.quick else 3)
+    few, many = (len([*network.graph.nodes()]) for network in networks.values())
+    as_many = [many / few * value for value in taken[names[0]]]
+    what = f"proof of {names[1]}, {many:,} operators"
+    return compared(what, taken[names[1]], f"as many of {names[0]}", as_many, goal=1.5)
 
 
 def _growth(course: Course) -> Iterator[Comparison]:

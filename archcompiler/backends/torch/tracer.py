@@ -278,8 +278,7 @@ class _Tracer(fx.Tracer):
         """A call of a submodule; one that is made for a call and has no tensors is its forward."""
         if self._is_running:
             return forward(*args, **kwargs)
-        known = any(m is own for own in self.root.modules())
-        if known or self._fixed is None:
+        if self._fixed is None or m in (self.submodule_paths or ()):
             return super().call_module(m, forward, args, kwargs)
         if any(True for _ in chain(m.parameters(), m.buffers())):
             raise TraceError(f"a {type(m).__name__} is called that is no submodule")
