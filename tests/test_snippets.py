@@ -48,6 +48,8 @@ LAYOUT: Final = "tests/unit/foreign/test_transfer.py::test_a_checkpoint_is_read_
 STUDIED: Final = "tests/unit/study/test_command.py::test_a_study_that_dies_goes_on_exactly"
 REPORTED: Final = "tests/unit/study/test_command.py::test_the_table_is_what_the_runs_come_to"
 NIGHTLY: Final = "takes seconds to compile, and runs every night"
+ON_ONE_PAGE: Final = "tests/test_snippets.py::test_what_a_page_shows_runs"
+"""What the README runs as it is, and other pages every night."""
 SET_UP: Final = "makes the environment that the tests are run in, in .ci/run"
 
 MISTAKEN: Final = """\
@@ -171,7 +173,11 @@ PAGES: Final[Mapping[str, Page]] = {
             "archcompiler train resnet50": LAYOUT,
         },
     ),
-    "docs/guides/images.md": Page(photographs, swaps=IMAGES),
+    "docs/guides/images.md": Page(
+        photographs,
+        swaps=IMAGES,
+        skips={} if EVERY_SPEC else {"archcompiler export runs/photos": ON_ONE_PAGE},
+    ),
     "docs/guides/backbone.md": Page(needs=("lightning", "accelerate")),
     "docs/guides/decompile.md": Page(skips={"archcompiler decompile": DECOMPILED}),
     "docs/guides/deployment.md": Page(
@@ -207,6 +213,7 @@ PAGES: Final[Mapping[str, Page]] = {
             "archcompiler train SPEC": PLACEHOLDER,
             "archcompiler train attention56_cifar --set classes=20": "needs ImageNet",
             "archcompiler export runs/pets": "needs the run above",
+            **({} if EVERY_SPEC else {"archcompiler export runs/smoke": ON_ONE_PAGE}),
             "srun": LAUNCHER,
             "torchrun": LAUNCHER,
         },
