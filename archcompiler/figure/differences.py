@@ -28,6 +28,7 @@ _KINDS: Final = {
 def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Difference]:
     """Values of the resolved specs that differ; what every stage inherits is said once."""
     a, b = _values(left), _values(right)
+    a, b = _spelt_as(b, a), _spelt_as(a, b)
     ignored = ("name", "title", "description", "class_name")
     found: dict[str, Difference] = {}
     for path in sorted({*a, *b}, key=_order):
@@ -48,6 +49,11 @@ def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Diff
 
 def _values(network: CompiledNetwork) -> dict[str, str]:
     return dict(_flat(network.spec.model_dump(mode="json"), ""))
+
+
+def _spelt_as(others: dict[str, str], values: dict[str, str]) -> dict[str, str]:
+    """What fills a slot by its name alone, where the others have a table with its options too."""
+    return {f"{p}.type" if f"{p}.type" in others else p: value for p, value in values.items()}
 
 
 def _default(graph: Graph, path: str) -> str:

@@ -15,7 +15,8 @@ from command_line import parsed
 from tiny import tiny_spec, tiny_toml
 
 import archcompiler
-from archcompiler.changes.compare import by_scope
+from archcompiler.changes.compare import by_scope, compare
+from archcompiler.changes.report import as_text
 from archcompiler.cli.program import group
 from archcompiler.diagnostics import CompileError
 
@@ -144,6 +145,27 @@ def test_the_same_network() -> None:
     assert "The same network." in run("tiny.toml", "again.json", "--format", "markdown")
     run("tiny.toml", "again.json", "--exit-code")
     run("tiny.toml", "wider.toml", "--exit-code", code=1)
+
+
+def test_a_slot_is_the_same_by_its_name_and_as_a_table() -> None:
+    write("masked.toml", tiny_toml() + '[attention]\nmask = "eca"\n')
+    table = '[attention]\nmask = { type = "eca", kernel = 5 }\n'
+    write("options.toml", tiny_toml() + table)
+    write("other.toml", tiny_toml() + table.replace("eca", "local").replace(", kernel = 5", ""))
+    option = {"path": "attention.mask.kernel", "old": "3", "new": "5"}
+    found = changes("masked.toml", "options.toml", "--set", "stages.0.modules=1")
+    assert found["values"] == [option]
+    named = {"path": "attention.mask.type", "old": '"eca"', "new": '"local"'}
+    assert changes("masked.toml", "other.toml")["values"] == [named]
+
+
+def test_colours_are_for_a_terminal() -> None:
+    compared = compare(archcompiler.compile("tiny.toml"), archcompiler.compile("wider.toml"))
+    plain, coloured = (as_text(compared, color=color).splitlines() for color in (False, True))
+    assert [click.unstyle(line) for line in coloured] == plain
+    headings = [line for line in coloured if {"old", "new"} <= {*click.unstyle(line).split()}]
+    assert len(headings) == 2
+    assert all(click.unstyle(line) != line for line in headings)
 
 
 def test_settings_are_of_both() -> None:

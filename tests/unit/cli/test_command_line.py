@@ -137,7 +137,7 @@ def test_a_table_to_the_standard_output() -> None:
         ("export run -o tiny.toml", "is a file, and a folder is written"),
         ("eval run -o scores.json", "a folder is `scores.json/`"),
         ("eval run -o /dev/stdout", "this is not written to the standard output"),
-        ("build tiny.toml -o tiny.toml", "does not end as a file that is written here, in .py"),
+        ("build tiny.toml -o tiny.toml", "as a file that is written here, in .py\n"),
         ("build tiny.toml -o /dev/null", "is neither a file nor a folder"),
     ],
 )

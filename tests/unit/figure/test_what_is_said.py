@@ -196,3 +196,12 @@ def test_a_caption_says_where_there_is_no_skip() -> None:
     shown = texts(network(steps, stages=stages))
     assert any("no skip connection" in text for text in shown)
     assert "residual unit" in shown
+
+
+@pytest.mark.parametrize(
+    ("modules", "words"), [(1, "module"), (2, "module × 2"), (3, "module × 3")]
+)
+def test_a_card_says_how_many_it_stands_for(modules: int, words: str) -> None:
+    stage = {"channels": 16, "modules": modules, "depth": 1}
+    found = texts(network({"conv": conv()}, stages=[stage]))
+    assert [text for text in found if text.startswith("module")] == [words]

@@ -75,6 +75,17 @@ def test_an_operator_that_reads_another_result() -> None:
     assert (difference.theirs.reads, difference.ours.reads) == (("conv",), ("relu",))
 
 
+def test_an_operator_that_is_left_out_is_not_one_without_a_match() -> None:
+    def chain(*middle: str) -> Graph:
+        names = ["input", "conv", *middle, "pool", "last"]
+        reads = zip(names, ["", *names], strict=False)
+        return graph(*((name, "conv k=3" if name == "last" else name, of) for name, of in reads))
+
+    found = align(chain("relu"), chain())
+    assert kinds(found) == [("missing", "relu")]
+    assert [d.kind for d in align(chain(), chain("relu")).deviations] == ["extra"]
+
+
 def test_a_sum_of_more_is_not_one_that_reads_another_result() -> None:
     def sums(read: str) -> Graph:
         return graph(

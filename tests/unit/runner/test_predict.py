@@ -25,6 +25,7 @@ from archcompiler.diagnostics import CompileError
 from archcompiler.runner.data.embedded import read_embedded
 from archcompiler.runner.masks import MOST
 from archcompiler.runner.recipe.loading import load_recipe
+from archcompiler.runner.report.sheet import Shown, draw_sheet
 from archcompiler.runner.store.checkpoint import Checkpoints, read
 from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.training import Job, train
@@ -75,7 +76,8 @@ def _output(*words: object) -> str:
     return done.stdout
 
 
-def test_images_of_a_small_data_set(grey: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--set", "evaluation_batch=10")], ids=["one", "batches"])
+def test_images_of_a_small_data_set(grey: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
     test = read_embedded().test
     pixels = test.pixels[::40]
     for i, image in enumerate(pixels):
@@ -83,7 +85,7 @@ def test_images_of_a_small_data_set(grey: Path, tmp_path: Path) -> None:
     padded = np.pad(pixels, ((0, 0), (0, 0), (2, 2), (2, 2))).astype(np.float32) / 255
     images = torch.from_numpy(padded).expand(-1, 3, -1, -1)
     expected = _probabilities(grey, images, 0.286, 0.353)
-    found = json.loads(_output("predict", grey, tmp_path, "--format", "json", "--top", 10))
+    found = json.loads(_output("predict", grey, tmp_path, "--format", "json", "--top", 10, *more))
     assert found["size"] == [32, 32]
     assert found["unreadable"] == []
     assert [Path(one["image"]).name for one in found["images"]] == [
@@ -270,6 +272,15 @@ def test_masks_of_a_folder(photographs: tuple[Path, Path], tmp_path: Path) -> No
     skipped = _invoke("masks", run, *mixed, "--on-error", "skip", "-o", one)
     assert skipped.exit_code == 0
     assert "W733" in skipped.stderr
+
+
+def test_a_sheet_is_as_wide_as_its_masks() -> None:
+    picture = np.zeros((40, 60, 3), np.uint8)
+    for count in (4, 5):
+        masks = {f"stage{i}.attention1.mask": np.eye(3, dtype=np.float32) for i in range(count)}
+        sheet = np.asarray(draw_sheet([Shown("a.png", picture, masks, "cat 51.0%")]))
+        (drawn,) = np.nonzero((sheet != 255).any((0, 2)))
+        assert drawn[0] == sheet.shape[1] - 1 - drawn[-1] > 0
 
 
 def test_a_sheet_is_not_written_over_an_image(photographs: tuple[Path, Path]) -> None:
