@@ -16,7 +16,7 @@ from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError
 from archcompiler.runner.recipe.loading import load_recipe
-from archcompiler.runner.store.checkpoint import read
+from archcompiler.runner.store.checkpoint import Checkpoints, read
 from archcompiler.runner.system.failures import explained
 from archcompiler.runner.training import train
 
@@ -91,6 +91,22 @@ def test_a_full_disk_loses_nothing(
     train(job("run", resume=True))
     one, two = (read(tmp_path / f / "checkpoints" / "last.pt")["model"] for f in ("run", "whole"))
     assert all(torch.equal(tensor, two[name]) for name, tensor in one.items())
+
+
+def test_wherever_a_disk_is_full_it_is_said(
+    job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of a tensor torch makes an error of its own of it."""
+    train(job("run", "iterations=1"))
+    contents, size = read(tmp_path / "run" / "checkpoints" / "last.pt"), read_size(tmp_path / "run")
+    for room in (0, *range(100, size - 100, size // 97)):
+        (tmp_path / str(room) / "checkpoints").mkdir(parents=True)
+        checkpoints = Checkpoints(tmp_path / str(room) / "checkpoints")
+        with monkeypatch.context() as patch:
+            Disk(room, patch)
+            with pytest.raises(CompileError, match=r"E710.*the disk is full"):
+                checkpoints.save(contents, best=False)
+        assert not list(checkpoints.folder.iterdir())
 
 
 def test_old_checkpoints_make_room_on_a_full_disk(
