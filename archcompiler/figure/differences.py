@@ -48,7 +48,11 @@ def spec_differences(left: CompiledNetwork, right: CompiledNetwork) -> list[Diff
 
 
 def _values(network: CompiledNetwork) -> dict[str, str]:
-    return dict(_flat(network.spec.model_dump(mode="json"), ""))
+    values = network.spec.model_dump(mode="json")
+    for stage in values["stages"]:
+        # What its block makes of an option that is left open may differ from stage to stage.
+        stage["unit"] = stage["unit"] or values["unit"]
+    return dict(_flat(values, ""))
 
 
 def _spelt_as(others: dict[str, str], values: dict[str, str]) -> dict[str, str]:

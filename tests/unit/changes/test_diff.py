@@ -18,6 +18,7 @@ import archcompiler
 from archcompiler.changes.compare import by_scope, compare
 from archcompiler.changes.report import as_text
 from archcompiler.cli.program import group
+from archcompiler.config.toml import toml_text
 from archcompiler.diagnostics import CompileError
 
 ROOT = Path(__file__).parents[3]
@@ -157,6 +158,21 @@ def test_a_slot_is_the_same_by_its_name_and_as_a_table() -> None:
     assert found["values"] == [option]
     named = {"path": "attention.mask.type", "old": '"eca"', "new": '"local"'}
     assert changes("masked.toml", "other.toml")["values"] == [named]
+
+
+def test_an_option_that_a_block_decides_by_the_width_differs_where_it_does() -> None:
+    block = (
+        '[blocks.mine]\noptions.kernel = { type = "int", default = "3 if c < 32 else 5" }\n'
+        'steps.conv = { op = "conv", channels = "c", kernel = "kernel" }\n'
+    )
+    stages = toml_text(tiny_spec(*({"channels": c} for c in (16, 32, 64))))
+    write("open.toml", f'unit = "mine"\n{stages}{block}')
+    later = ["stages[1].unit.kernel", "stages[2].unit.kernel"]
+    for kernel, paths in ((3, later), (5, ["unit.kernel"])):
+        write("said.toml", f'unit = {{ type = "mine", kernel = {kernel} }}\n{stages}{block}')
+        found = changes("open.toml", "said.toml")["values"]
+        assert [difference["path"] for difference in found] == paths
+        assert {(d["old"], d["new"]) for d in found} == {(str(8 - kernel), str(kernel))}
 
 
 def test_colours_are_for_a_terminal() -> None:
