@@ -25,6 +25,8 @@ from archcompiler.plan.planning import Machines, make_plan
 from archcompiler.runner.data.workers import Workers
 from archcompiler.runner.engine import memory
 from archcompiler.runner.engine.optimizer import make_optimizer
+from archcompiler.runner.engine.preparing import hardware_for, prepare, require_trainable
+from archcompiler.runner.recipe.choices import Strategy
 from archcompiler.runner.recipe.loading import load_recipe
 from archcompiler.runner.system.failures import explained, smaller_parts
 from archcompiler.runner.system.hardware import Hardware
@@ -35,6 +37,7 @@ from archcompiler.runner.system.memory import (
     machine_memory,
     size,
 )
+from archcompiler.runner.system.place import Place
 from archcompiler.runner.training import train
 
 
@@ -147,6 +150,66 @@ def test_a_step_needs_what_its_plan_says(
     train(made)
     loaded = load_recipe("smoke", (*QUICK, *said))
     assert needs == [make_plan(made.network, loaded, Machines()).peak]
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fully_shard"])
+@pytest.mark.parametrize("memory_for", ["auto", "60%", "4MB"])
+def test_so_does_one_of_two_processes(
+    monkeypatch: pytest.MonkeyPatch, switches: None, strategy: Strategy, memory_for: str
+) -> None:
+    needs = []
+
+    def look(need: int, *_: Any) -> list[Diagnostic]:
+        needs.append(need)
+        return []
+
+    monkeypatch.setattr(memory, "check_memory", look)
+    network = archcompiler.compile(TINY)
+    loaded = load_recipe("smoke", (*QUICK, "batch_size=64", f"speed.memory={memory_for}"))
+    place = Place(size=2, local_size=2)
+    hardware = hardware_for(network, loaded, place, strategy)
+    found = prepare(network, loaded, hardware, place, strategy)
+    planned = make_plan(network, loaded, Machines(2, strategy))
+    assert (needs, found.plan) == ([planned.peak], planned.again)
+
+
+def test_a_machine_that_is_too_small_for_one_image_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, switches: None
+) -> None:
+    monkeypatch.setattr(Hardware, "room", lambda self: (Memory(1 << 12, 1 << 11), "this machine"))
+    network = archcompiler.compile(TINY)
+    loaded = load_recipe("smoke", (*QUICK, "batch_size=64"))
+    with pytest.raises(CompileError) as told:
+        require_trainable(network, loaded)
+    (problem,) = told.value.diagnostics
+    assert problem.code == "E709"
+    assert problem.help == smaller_parts(loaded.recipe, 1)
+
+
+@pytest.mark.parametrize(
+    ("batch", "parts", "tested", "ready"),
+    [(16, 1, 8, 4 * 16 + 2 * 8), (64, 4, 8, 4 * 16 + 2 * 8), (16, 1, 50, 4 * 16 + 2 * 50)],
+)
+def test_what_workers_hand_over_is_of_batches_that_lie_ready(
+    monkeypatch: pytest.MonkeyPatch,
+    switches: None,
+    tmp_path: Path,
+    batch: int,
+    parts: int,
+    tested: int,
+    ready: int,
+) -> None:
+    """Of each worker four of training and two of an evaluation."""
+    asked = []
+    monkeypatch.setattr(memory, "check_shared", lambda *given: asked.append(given))
+    write_photographs(tmp_path / "data")
+    settings = (
+        *(f"data.path={tmp_path / 'data'}", "data.workers=1", "device=cpu"),
+        *(f"batch_size={batch}", f"speed.accumulate={parts}", f"evaluation_batch={tested}"),
+    )
+    loaded = load_recipe("imagenet_paper", settings)
+    require_trainable(archcompiler.compile(TINY | {"classes": 2}), loaded)
+    assert asked == [(ready * 3 * 32 * 32, 1)]
 
 
 def test_shared_memory_is_looked_at_before(

@@ -31,6 +31,7 @@ from archcompiler.runner.store.folder import RunFolder
 from archcompiler.runner.training import Job, train
 
 CLASSES = read_embedded().test.classes
+ON_PHOTOGRAPHS = (*QUICK, "data.workers=0", "batch_size=4", "device=cpu")
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +48,7 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A run on folders of photographs, and those."""
     home = tmp_path_factory.mktemp("photographs")
     write_photographs(home / "data")
-    settings = (
-        *QUICK, "iterations=2", "data.workers=0", "batch_size=4", "device=cpu",
-        f"data.path={home / 'data'}",
-    )  # fmt: skip
+    settings = (*ON_PHOTOGRAPHS, f"data.path={home / 'data'}", "iterations=2")
     network = archcompiler.compile(TINY | {"classes": 2})
     folder = RunFolder(home / "run")
     train(Job(network, load_recipe("imagenet_modern", settings), folder, quiet=True))
@@ -110,26 +108,67 @@ def test_colours_are_grey_to_a_network_that_has_seen_none(grey: Path, tmp_path: 
     assert [shares[name] for name in CLASSES] == pytest.approx(expected.tolist(), abs=1e-6)
 
 
+def _middle(path: Path, cover: tuple[int, int], crop: tuple[int, int]) -> torch.Tensor:
+    """The (3, H, W) in the middle, from 0 to 1, of a photograph that covers so much."""
+    with Image.open(path) as image:
+        factor = max(cover[0] / image.height, cover[1] / image.width)
+        rows = max(cover[0], round(image.height * factor))
+        columns = max(cover[1], round(image.width * factor))
+        larger = image.convert("RGB").resize((columns, rows), Image.Resampling.BILINEAR)
+    top, left = (rows - crop[0]) // 2, (columns - crop[1]) // 2
+    larger = larger.crop((left, top, left + crop[1], top + crop[0]))
+    return torch.from_numpy(np.array(larger)).permute(2, 0, 1).float() / 255
+
+
+def _normal(pixels: torch.Tensor) -> torch.Tensor:
+    recipe = load_recipe("imagenet_modern").recipe.data
+    mean, std = (torch.tensor(v)[:, None, None] for v in (recipe.mean, recipe.std))
+    return (pixels - mean) / std
+
+
 def test_photographs_in_ten_crops(photographs: tuple[Path, Path]) -> None:
     run, data = photographs
     path = data / "val" / "cat" / "1.jpeg"
-    with Image.open(path) as image:
-        factor = max(37 / image.width, 37 / image.height)  # 32 over 0.875
-        size = (max(37, round(image.width * factor)), max(37, round(image.height * factor)))
-        larger = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
-    left, top = (size[0] - 37) // 2, (size[1] - 37) // 2
-    larger = larger.crop((left, top, left + 37, top + 37))
-    pixels = torch.from_numpy(np.array(larger)).permute(2, 0, 1).float() / 255
+    pixels = _middle(path, (37, 37), (37, 37))  # 32 over 0.875
     views = []
     for y, x in ((0, 0), (0, 5), (5, 0), (5, 5), (2, 2)):
         view = pixels[:, y : y + 32, x : x + 32]
         views += [view, view.flip(-1)]
-    recipe = load_recipe("imagenet_modern").recipe.data
-    mean, std = (torch.tensor(v)[:, None, None] for v in (recipe.mean, recipe.std))
-    expected = _probabilities(run, (torch.stack(views) - mean) / std, 0.0, 1.0).mean(0)
+    expected = _probabilities(run, _normal(torch.stack(views)), 0.0, 1.0).mean(0)
     found = json.loads(_output("predict", run, path, "--crops", "10", "--format", "json"))
     shares = {c["class"]: c["probability"] for c in found["images"][0]["classes"]}
     assert [shares["cat"], shares["dog"]] == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "said", "cover"),
+    [
+        ((32, 48), (), (37, 55)),  # over 0.875
+        ((48, 32), (), (55, 37)),
+        ((48, 32), ("data.resize=50",), (50, 50)),
+    ],
+)
+def test_photographs_before_a_network_that_is_not_square(
+    photographs: tuple[Path, Path],
+    tmp_path: Path,
+    size: tuple[int, int],
+    said: tuple[str, ...],
+    cover: tuple[int, int],
+) -> None:
+    _, data = photographs
+    network = archcompiler.compile(TINY | {"classes": 2, "input": [3, *size]})
+    settings = (*ON_PHOTOGRAPHS, f"data.path={data}", "evaluation_images=2", *said)
+    loaded = load_recipe("imagenet_modern", settings)
+    run = RunFolder(tmp_path / "run")
+    train(Job(network, loaded, run, quiet=True))
+    paths = sorted((data / "val" / "cat").iterdir())
+    images = torch.stack([_middle(path, cover, size) for path in paths])
+    expected = _probabilities(run.path, _normal(images), 0.0, 1.0)
+    found = json.loads(_output("predict", run.path, *paths, "--format", "json"))
+    assert found["size"] == list(size)
+    for one, row in zip(found["images"], expected, strict=True):
+        shares = {c["class"]: c["probability"] for c in one["classes"]}
+        assert [shares["cat"], shares["dog"]] == pytest.approx(row.tolist(), abs=1e-6)
 
 
 def test_it_agrees_with_an_evaluation(photographs: tuple[Path, Path]) -> None:
