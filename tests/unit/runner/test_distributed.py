@@ -41,11 +41,16 @@ def _losses(folder: Path) -> list[float]:
     return [row["loss"] for row in rows if row["split"] == "train"]
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fully_shard"])
-def test_two_processes_agree_with_one(job: Jobs, tmp_path: Path, strategy: Strategy) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "optimizer"), [("ddp", "sgd"), ("fully_shard", "sgd"), ("fully_shard", "lamb")]
+)
+def test_two_processes_agree_with_one(
+    job: Jobs, tmp_path: Path, strategy: Strategy, optimizer: str
+) -> None:
+    settings = (*EVERYTHING, f"optimizer={optimizer}")
     # BN sees the same images together: a part of two in one process, or the part of one of two.
-    run_alone(job("one", *EVERYTHING, "speed.accumulate=2"))
-    run_together(job("two", *EVERYTHING, strategy=strategy))
+    run_alone(job("one", *settings, "speed.accumulate=2"))
+    run_together(job("two", *settings, strategy=strategy))
     one, two = _losses(tmp_path / "one"), _losses(tmp_path / "two")
     assert len(one) == 12
     assert two == pytest.approx(one, rel=1e-5)

@@ -153,7 +153,7 @@ def test_a_step_needs_what_its_plan_says(
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fully_shard"])
-@pytest.mark.parametrize("memory_for", ["auto", "60%", "4MB"])
+@pytest.mark.parametrize("memory_for", ["auto", "60%", "1.7MB"])
 def test_so_does_one_of_two_processes(
     monkeypatch: pytest.MonkeyPatch, switches: None, strategy: Strategy, memory_for: str
 ) -> None:
