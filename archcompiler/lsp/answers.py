@@ -13,8 +13,7 @@ from archcompiler.config.path import SpecPath
 from archcompiler.diagnostics import Diagnostic, Span
 from archcompiler.diagnostics.span import Format
 from archcompiler.figure.words import shape_words, short
-from archcompiler.language.library import HOMES
-from archcompiler.lsp.meaning import meaning
+from archcompiler.lsp.meaning import home_of, meaning
 from archcompiler.lsp.opened import Opened
 from archcompiler.tables.report import Row
 
@@ -104,19 +103,14 @@ def definition(opened: Opened, offset: int) -> Span | None:
 
 def _block(opened: Opened, path: SpecPath) -> Span | None:
     """The table of the block that a value names."""
-    value = opened.value(path)
-    if not isinstance(value, str) or opened.network is None:
+    value, home = opened.value(path), home_of(path)
+    if not isinstance(value, str) or opened.network is None or home is None:
         return None
     library = opened.network.loaded.library
-    for home in HOMES:
-        if value in library.names(home):
-            table = library.table(value, home)
-            return (
-                table.span("key")
-                if table is not None and table.path
-                else (Span(table.text.source, 0, 0) if table is not None else None)
-            )
-    return None
+    table = library.table(value, home) if value in library.names(home) else None
+    if table is None:
+        return None
+    return table.span("key") if table.path else Span(table.text.source, 0, 0)
 
 
 def fix(opened: Opened, diagnostic: Diagnostic) -> Fix | None:

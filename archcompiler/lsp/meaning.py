@@ -19,6 +19,8 @@ from archcompiler.spec.model import Spec
 from archcompiler.spec.references import NORMS
 from archcompiler.spec.schema import spec_schema
 
+_OF_STEPS: Final = frozenset({"from", "when", "else", "repeat"})
+"""Keys of a step that name neither what it calls nor an argument of that."""
 _HOMES: Final[dict[str, Home]] = {"stem": "stems", "head": "heads", "attention": "modules"}
 
 
@@ -55,6 +57,23 @@ def _of_block(opened: Opened, outer: SpecPath, key: str) -> str | None:
         return str(form.get("description", ""))
     option = _options(opened.values, outer).get(key)
     return None if option is None else option.help
+
+
+def home_of(path: SpecPath) -> Home | None:
+    """What a word at a path of a spec is looked up as; None where none is the name of a block."""
+    match path[2:] if path[:1] == ("stages",) else path:
+        case (("stem" | "head" | "attention") as part,) | (
+            ("stem" | "head" | "attention") as part,
+            "type",
+        ):
+            return _HOMES[str(part)]
+        case ("stem" | "head" | "attention" | "unit" | "activation" | "norm", *_):
+            return "blocks"
+        case ("blocks", _, "options", _, "default", *_):
+            return "blocks"
+        case ("blocks", _, "steps", _, key, *_) if key not in _OF_STEPS:
+            return "blocks"
+    return None
 
 
 @cache
