@@ -283,8 +283,8 @@ def _path_at(document: Document, offset: int) -> SpecPath:
             start = min(key.start, span.start)
             if start <= offset <= max(key.end, span.end) and start >= nearest:
                 found, nearest = path, start
-            elif start <= offset and start > nearest and span.text.startswith("["):
-                # Below a header, up to the next one.
+            elif nearest <= span.start < key.start <= offset and span.text.startswith("["):
+                # Below a header, which has the key in it, up to the next one.
                 found, nearest = path, start
         steps = value.items() if isinstance(value, dict) else ()
         if isinstance(value, list):

@@ -99,3 +99,36 @@ def test_costs_are_those_of_the_network_and_its_stages() -> None:
     said = hover(found, text.index("modules")) or ""
     assert f"{row['params']:,} parameters, {row['macs']:,} MACs" in said
     assert f"({100 * row['macs'] / costs['macs']:.1f} %)" in said
+
+
+@pytest.mark.parametrize(
+    ("word", "path"),
+    [
+        ("[3", ("input",)),
+        ("# of the file", ()),
+        ("# of the valid", ()),
+        ("# of the first", ("stages", 0)),
+        ("# of the second", ("stages", 1)),
+        ("# of its unit", ("stages", 1, "unit")),
+        ("# of the head", ("head",)),
+    ],
+)
+def test_a_comment_is_of_the_header_above(word: str, path: tuple[str | int, ...]) -> None:
+    """And of no value, were it an array: that ends where it ends."""
+    text = (
+        'name = "net"\ninput = [3, 32, 32]\n# of the file\nclasses = 10\nstem = "conv"\n'
+        "expect.valid = [32, [64, 32]]\n# of the valid\n"
+        "[[stages]]\nchannels = 16\n# of the first\n[[stages]]\nchannels = 16\n"
+        '# of the second\n[stages.unit]\n# of its unit\ntype = "basic"\n'
+        "[head]\n# of the head\nbias = true\n"
+    )
+    found = opened(text)
+    assert found.diagnostics == ()
+    assert found.path_at(text.index(word)) == path
+
+
+def test_what_is_between_values_of_json_is_of_the_table() -> None:
+    text = '{"head": {"bias": true  },  "stages": [{"channels": 16  }],  "name": "a"}'
+    found = Opened(Source("net.json", text, "json"), OpenFiles(lambda path: None))
+    for word, path in (("  }", ("head",)), ("  }]", ("stages", 0)), ('  "name', ())):
+        assert found.path_at(text.index(word) + 1) == path
