@@ -150,6 +150,20 @@ def test_a_resumed_run_has_the_same_averages(job: Jobs, tmp_path: Path, kind: st
     assert checksum(again) == checksum(whole)
 
 
+@pytest.mark.parametrize("clip", [0.01, 1e3])
+def test_a_gradient_is_as_long_as_clip_at_most(job: Jobs, tmp_path: Path, clip: float) -> None:
+    plain = ("optimizer=sgd", "optimizer.momentum=0", "optimizer.nesterov=false")
+    settings = (*plain, "optimizer.weight_decay=0", "iterations=1", "log_every=1")
+    made = job("run", *settings, f"optimizer.clip={clip}")
+    train(made)
+    torch.manual_seed(word(made.loaded.recipe.seed, Stream.INIT, 0, 0))
+    before = dict(made.network.module().named_parameters())
+    after = read(tmp_path / "run" / "checkpoints" / "last.pt")["model"]
+    moved = torch.cat([(after[name] - p.detach()).flatten() for name, p in before.items()])
+    length = float(moved.norm()) / read_metrics(tmp_path / "run" / "metrics.jsonl")[0]["rate"]
+    assert length == pytest.approx(clip, rel=1e-2) if clip < 1 else 0.1 < length < clip
+
+
 def test_a_run_that_learns_no_more_ends(job: Jobs, tmp_path: Path) -> None:
     settings = ("optimizer.lr=1e-9", "evaluate_every=2", "early_stop.patience=2", "iterations=40")
     outcome = train(job("run", *settings, "seed=5"))

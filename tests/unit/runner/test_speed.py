@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 from unit.runner.jobs import Jobs
 
 from archcompiler.diagnostics import CompileError, Diagnostic
@@ -84,6 +85,38 @@ def test_what_a_run_keeps(job: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(keeping, "LITTLE", 1e9)
     train(job("little", *settings))
     assert plans[-1] is None
+
+
+class Convolutions(TorchDispatchMode):
+    """Counts them, forward ones and those that a backward pass makes again."""
+
+    count = 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
+        self.count += function is torch.ops.aten.convolution.default
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "again"),
+    [
+        ((), False),
+        (("speed.checkpointing=true",), True),
+        (("speed.memory=20%",), True),
+        # A compiler has a plan of its own.
+        (("speed.memory=20%", "speed.compile=on"), False),
+    ],
+)
+def test_a_step_makes_again_what_the_recipe_says(
+    job: Jobs, monkeypatch: pytest.MonkeyPatch, settings: tuple[str, ...], again: bool
+) -> None:
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self, **options: None)
+    counts = []
+    for name, said in (("plain", ("speed.memory=100%",)), ("other", settings)):
+        with Convolutions() as convolutions:
+            train(job(name, "iterations=1", *said))
+        counts.append(convolutions.count)
+    assert (counts[1] > counts[0]) == again
 
 
 @pytest.mark.parametrize("has", ["avx512_bf16", "amx_bf16", "bf16", None])
