@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from click import unstyle
 from click.testing import CliRunner
 from command_line import parsed
 from tiny import tiny_spec, tiny_toml
@@ -178,10 +179,10 @@ def test_an_option_that_a_block_decides_by_the_width_differs_where_it_does() -> 
 def test_colours_are_for_a_terminal() -> None:
     compared = compare(archcompiler.compile("tiny.toml"), archcompiler.compile("wider.toml"))
     plain, coloured = (as_text(compared, color=color).splitlines() for color in (False, True))
-    assert [click.unstyle(line) for line in coloured] == plain
-    headings = [line for line in coloured if {"old", "new"} <= {*click.unstyle(line).split()}]
+    assert [unstyle(line) for line in coloured] == plain
+    headings = [line for line in coloured if {"old", "new"} <= {*unstyle(line).split()}]
     assert len(headings) == 2
-    assert all(click.unstyle(line) != line for line in headings)
+    assert all(unstyle(line) != line for line in headings)
 
 
 def test_settings_are_of_both() -> None:
