@@ -68,9 +68,11 @@ class LoadedSpec:
         # What is said about a block means nothing to the network.
         for key in ("title", "source"):
             plain.pop(key, None)
-        for option in plain.get("options", {}).values():
-            if isinstance(option, dict):
-                option.pop("help", None)
+        # `width = 2` is `width = { default = 2 }`.
+        options = plain.get("options", {})
+        for key, option in options.items():
+            table = option if isinstance(option, dict) else {"default": option}
+            options[key] = {name: value for name, value in table.items() if name != "help"}
         # The order of steps is that of execution; that of other keys means nothing.
         plain["steps"] = list(plain.get("steps", {}).items())
         return json.dumps([home, name, plain], sort_keys=True, ensure_ascii=False)

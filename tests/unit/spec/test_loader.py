@@ -237,7 +237,7 @@ def test_the_hash_covers_the_blocks_that_are_used() -> None:
     # What is said about a block and its options means nothing.
     assert sha("blocks.plain.title=Other", "blocks.plain.source=Other") == sha()
     widths = [f"blocks.plain.options.width={{ default = 2, help = '{text}' }}" for text in "ab"]
-    assert sha(widths[0]) == sha(widths[1])
+    assert sha(widths[0]) == sha(widths[1]) == sha("blocks.plain.options.width=2")
     assert sha(widths[0]) != sha(widths[0].replace("2", "3"))
     # A slot's usual block is used where nothing else is put there.
     assert sha("blocks.local.steps.conv1.kernel=3") == sha()
