@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -139,14 +141,24 @@ def answer(folder: Path, *words: str) -> tuple[int, str, float, float]:
     return code, printed + done.stderr, seconds, kilobytes / 1024
 
 
+def usual_seconds() -> float:
+    """Processor time of the check of a spec as they are."""
+    *_, seconds, _ = answer(ROOT, "check", str(ROOT / "specs" / "attention56.toml"))
+    return seconds
+
+
+usual_at_first: Final = cache(usual_seconds)
+
+
 def bounded(folder: Path, spec: str) -> tuple[int, str]:
     """Exit code of `check` and what it prints, within the bounds in one of three tries."""
+    usual = usual_at_first()
     for _ in range(3):
-        *_, usual, _ = answer(folder, "check", str(ROOT / "specs" / "attention56.toml"))
         exit_code, printed, seconds, megabytes = answer(folder, "check", spec)
         assert megabytes < MEGABYTES
         if seconds < TIMES * usual:
             return exit_code, printed
+        usual = usual_seconds()  # of the moment, as the machine may have other work
     raise AssertionError(f"{seconds:.1f} s, where the usual spec takes {usual:.1f} s")
 
 
