@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from archcompiler.backends.python import called, text
-from archcompiler.language.definition import Branch, Rule
+from archcompiler.language.definition import Branch, Fold, Rule
 from archcompiler.language.target import Dialect, OperatorTarget, target
 from archcompiler.language.use import Use
 from archcompiler.ops import Operator
@@ -29,10 +29,13 @@ def batch_norm(
     if isinstance(op, BatchNorm):
         return called("FoldedNorm", text(rule.name), eps=(op.eps, EPS))
     fold = use.definition.folds.get(rule.name)
-    if fold is None:
-        return None
+    return None if fold is None else folded_norm(use, fold, widths, dialect)
+
+
+def folded_norm(use: Use, fold: Fold, widths: tuple[Any, ...], dialect: Dialect) -> str:
+    """The text of a `FoldedNorm` for what a layer of inputs of these `widths` has taken in."""
     layer = _made(use, fold.layer, widths, dialect)
-    norm = _made(use, fold.norm, (op.out(widths),), dialect)
+    norm = _made(use, fold.norm, (layer.out(widths),), dialect)
     assert isinstance(layer, Convolution | Linear)
     assert isinstance(norm, BatchNorm)
     return called("FoldedNorm", text(fold.norm.name), eps=(norm.eps, EPS), bias=(layer.bias, False))

@@ -9,7 +9,7 @@ from typing import Any
 
 from archcompiler.backends.backend import Backend
 from archcompiler.backends.record import TakenApart, Value
-from archcompiler.emit.batch_norms import batch_norm, branch_of
+from archcompiler.emit.batch_norms import batch_norm, branch_of, folded_norm
 from archcompiler.emit.constructor import constructor, reads
 from archcompiler.emit.lines import Body, Call, Line, Part
 from archcompiler.emit.plan import ClassPlan, ClassPlans
@@ -126,6 +126,9 @@ class Bodies:
             fold = use.definition.folds.get(rule.name)
             if norm and (fold is None or self._condition(plan, use, fold.norm) is not False):
                 body.batch_norms[rule.name] = norm
+            if rule.name in use.definition.sum_folds:
+                after = use.definition.sum_folds[rule.name]
+                body.sum_norms[rule.name] = folded_norm(use, after, widths, self.dialect)
             for branch in use.definition.branches.get(rule.name, ()):
                 there = self._condition(plan, use, branch)
                 if there is not False:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from archcompiler.emit.groups import groups, lines_of
@@ -30,15 +31,20 @@ def constructor(body: Body, absent: str) -> list[str]:
         if modules:
             entered = None if test is None else test.condition
         made += modules
-    if body.batch_norms:
-        entries = (f'"{name}": {norm}' for name, norm in body.batch_norms.items())
-        made.append(f"self.batch_norms = {{{', '.join(entries)}}}")
+    made += _norms("batch_norms", body.batch_norms)
     made += _branches(body)
+    made += _norms("sum_norms", body.sum_norms)
     lets: list[str] = []
     for name, text in reversed(body.lets.items()):
         if reads("\n".join([*made, *lets]), name):
             lets.insert(0, f"{name} = {text}")
     return lets + made
+
+
+def _norms(attribute: str, norms: Mapping[str, str]) -> list[str]:
+    """The batch norms that layers have in, if there are any."""
+    entries = ", ".join(f'"{name}": {norm}' for name, norm in norms.items())
+    return [f"self.{attribute} = {{{entries}}}"] if norms else []
 
 
 def _branches(body: Body) -> list[str]:

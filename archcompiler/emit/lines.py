@@ -53,6 +53,8 @@ class Body:
     batch_norms: dict[str, str] = field(default_factory=dict)
     """In a network for inference, what layers stand for: the batch norms that they have taken in,
     as expressions, by the attributes of the layers."""
+    sum_norms: dict[str, str] = field(default_factory=dict)
+    """The same of the batch norms after sums that convolutions have in."""
     branches: dict[str, list[tuple[str | None, str]]] = field(default_factory=dict)
     """The same of branches of sums that convolutions have in, each with the condition under which
     it is there; None where it always is."""

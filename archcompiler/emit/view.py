@@ -211,7 +211,13 @@ class NetworkView:
     @property
     def folds(self) -> bool:
         """Whether layers have taken in batch norms."""
-        return any(body.batch_norms for body in self.bodies.bodies.values())
+        bodies = self.bodies.bodies.values()
+        return any(body.batch_norms or body.sum_norms for body in bodies)
+
+    @property
+    def sum_norms(self) -> bool:
+        """Whether convolutions have taken in the batch norms after sums."""
+        return any(body.sum_norms for body in self.bodies.bodies.values())
 
     @property
     def branches(self) -> bool:

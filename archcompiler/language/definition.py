@@ -116,6 +116,8 @@ class Definition:
     """For inference, the layers that have taken in a batch norm, by the names of their steps."""
     branches: Mapping[str, tuple[Branch, ...]] = field(default_factory=dict)
     """For inference, what convolutions have in of sums, by the names of their steps."""
+    sum_folds: Mapping[str, Fold] = field(default_factory=dict)
+    """Those of them that have taken in the batch norm after their sum, too."""
 
     @property
     def class_name(self) -> str:

@@ -7,6 +7,7 @@ printed class come of it as of any other block.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -26,21 +27,40 @@ def folded(definition: Definition, words: Words) -> Definition:
     """The block without the batch norms that a layer takes in, and without the branches that a
     convolution does.
 
-    A layer does if it is there wherever its batch norm is, and nothing else reads it. Steps that
-    act in training alone are left out first.
+    A layer does if it is there wherever its batch norm is, and nothing else reads it; so does a
+    convolution that has all of a sum in. Steps that act in training alone are left out first.
     """
     steps = definition.steps
     for rule in definition.steps:
         rule = _by_now(steps, rule)
         if definition.runs(rule, TRAINING) and rule.otherwise == rule.inputs[0]:
             steps = _without(steps, rule, rule.otherwise) or steps
+
+    def layers(layer: Rule, norm: Rule) -> bool:
+        return definition.runs(layer, LAYERS)
+
+    steps, folds = _norms_taken_in(replace(definition, steps=steps), words, layers)
+    block = merged(replace(definition, steps=steps, folds=folds), words)
+
+    def sums(layer: Rule, norm: Rule) -> bool:
+        return layer.name in block.branches and norm.when is None
+
+    steps, folds = _norms_taken_in(block, words, sums)
+    return replace(block, steps=steps, sum_folds=folds)
+
+
+def _norms_taken_in(
+    block: Definition, words: Words, can: Callable[[Rule, Rule], bool]
+) -> tuple[Steps, dict[str, Fold]]:
+    """The steps of a block, some layers with a batch norm in, and these."""
+    steps = block.steps
     folds: dict[str, Fold] = {}
     for norm in steps:
-        if not definition.runs(norm, words.batch_norms):
+        if not block.runs(norm, words.batch_norms):
             continue
         norm = _by_now(steps, norm)
         layer = next((rule for rule in steps if rule.name in norm.inputs), None)
-        if layer is None or layer.name in folds or not definition.runs(layer, LAYERS):
+        if layer is None or layer.name in folds or not can(layer, norm):
             continue
         rest = _without(steps, norm, layer.name) if _fits(layer, norm, steps) else None
         if rest is None:
@@ -49,7 +69,7 @@ def folded(definition: Definition, words: Words) -> Definition:
         bias = True if norm.when is None or layer.when is not None else norm.when.text
         biased = layer._replace(arguments={**layer.arguments, "bias": bias})
         steps = tuple(biased if rule.name == layer.name else rule for rule in rest)
-    return merged(replace(definition, steps=steps, folds=folds), words)
+    return steps, folds
 
 
 def _by_now(steps: Steps, rule: Rule) -> Rule:

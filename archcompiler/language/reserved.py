@@ -11,7 +11,8 @@ from archcompiler.language.expression import FUNCTIONS
 EMITTED: Final = frozenset(
     {
         *("self", "device", "dtype", "config", "nn", "torch", "math", "row", "partial", "replace"),
-        *("batch_norms", "merged_branches", "checkpoint", "super", "range", "int", "float"),
+        *("batch_norms", "merged_branches", "sum_norms"),
+        *("checkpoint", "super", "range", "int", "float"),
     }
 )
 """What the code around them is made of."""

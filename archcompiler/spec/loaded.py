@@ -71,8 +71,8 @@ class LoadedSpec:
         # `width = 2` is `width = { default = 2 }`.
         options = plain.get("options", {})
         for key, option in options.items():
-            table = option if isinstance(option, dict) else {"default": option}
-            options[key] = {name: value for name, value in table.items() if name != "help"}
+            said = option if isinstance(option, dict) else {"default": option}
+            options[key] = {name: value for name, value in said.items() if name != "help"}
         # The order of steps is that of execution; that of other keys means nothing.
         plain["steps"] = list(plain.get("steps", {}).items())
         return json.dumps([home, name, plain], sort_keys=True, ensure_ascii=False)

@@ -260,6 +260,56 @@ APART: dict[str, Steps] = {
 """Of each unit both convolutions, or more, are left, or what else is added."""
 
 
+DEEP: dict[str, object] = {"channels": "cin", "groups": "cin"}
+NORMED: dict[str, tuple[Steps, list[str]]] = {
+    "of two norms": (A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s")}, ["conv"]),
+    "of nothing with a bias": (
+        {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s"), "relu": {"op": "act"}},
+        ["conv"],
+    ),
+    "of biases": (
+        {"a": conv(bias=True), "b": conv(1, bias=True), "s": total("a", "b"), "k": norm("s")},
+        ["conv"],
+    ),
+    "of the input": ({"a": conv(channels="cin"), "s": total("a", "x"), "k": norm("s")}, ["conv"]),
+    "as in RepViT": (
+        {"a": conv(**DEEP), "n": norm("a"), "b": conv(1, bias=True, **DEEP)}
+        | {"s": total("n", "b", "x"), "k": norm("s")},
+        ["conv"],
+    ),
+    "as in UniRepLKNet": (
+        {"a": conv(7, **DEEP), "n": norm("a"), "b": conv(dilation=3, **DEEP), "m": norm("b")}
+        | {"s": total("n", "m"), "k": {"op": "batch_norm", "eps": 0.25}},
+        ["conv"],
+    ),
+    "of two sums": (
+        A_NORM
+        | B_NORM
+        | {"s": total("n", "m"), "d": conv(5, bias=True), "t": total("s", "d"), "k": norm("t")},
+        ["conv"],
+    ),
+    "before another sum": (
+        {"a": conv(**DEEP), "n": norm("a"), "s": total("n", "x"), "k": norm("s")}
+        | {"t": total("k", "x")},
+        ["add", "conv"],
+    ),
+    "of what is left of a sum": (
+        {"a": conv(), "b": conv(1), "p": {"op": "max_pool", "from": "x", "kernel": 1, "stride": 1}}
+        | {"q": conv(1, **{"from": "p"}), "s": total("a", "b", "q"), "k": norm("s")},
+        ["add", "affine", "conv", "conv"],
+    ),
+    "that may not be there": (
+        A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s", when="c == 16")},
+        ["affine", "conv"],
+    ),
+    "of a sum that another reads": (
+        A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s"), "t": total("k", "s")},
+        ["add", "affine", "conv"],
+    ),
+}
+"""Batch norms after sums, and what is left of each unit."""
+
+
 def units(cases: dict[str, Steps]) -> archcompiler.CompiledNetwork:
     """A stage for each case."""
     own = {"side": 3}
@@ -281,7 +331,7 @@ def apart() -> archcompiler.CompiledNetwork:
     return units(APART)
 
 
-@pytest.mark.parametrize("which", ["merged", "apart"])
+@pytest.mark.parametrize("which", ["merged", "apart", "normed"])
 def test_it_is_the_same_function(which: str, request: pytest.FixtureRequest) -> None:
     network = request.getfixturevalue(which)
     proof = verify(network.deployed)
@@ -302,6 +352,19 @@ def left(network: archcompiler.CompiledNetwork, place: int) -> list[str]:
 @pytest.mark.parametrize("case", MERGED)
 def test_what_is_merged(case: str, merged: archcompiler.CompiledNetwork) -> None:
     assert left(merged, [*MERGED].index(case)) == ["conv"]
+
+
+@pytest.fixture(scope="module")
+def normed() -> archcompiler.CompiledNetwork:
+    return units({name: steps for name, (steps, _) in NORMED.items()})
+
+
+@pytest.mark.parametrize("case", NORMED)
+def test_a_norm_after_a_sum(case: str, normed: archcompiler.CompiledNetwork) -> None:
+    stage = f"stage{[*NORMED].index(case) + 1}/"
+    kinds = [n.op.kind for n in normed.deployed.graph.nodes() if n.path.startswith(stage)]
+    counted = ("conv", "add", "affine")
+    assert sorted(kind for kind in kinds if kind in counted) == NORMED[case][1]
 
 
 @pytest.mark.parametrize("case", APART)
@@ -381,12 +444,13 @@ def sums(draw: st.DrawFn, dims: int) -> Steps:
     if len(names) == 1 or draw(st.booleans()):
         names.append("x")
     names = draw(st.permutations(names))
+    last = {"norm": {"op": "norm"}} if draw(st.booleans()) else {}
     if draw(st.booleans()):
-        return steps | {"sum": total(*names)}
+        return steps | {"sum": total(*names)} | last
     steps["sum0"] = total(*names[:2])
     for number, name in enumerate(names[2:]):
         steps[f"sum{number + 1}"] = total(f"sum{number}", name)
-    return steps
+    return steps | last
 
 
 @settings(max_examples=settings().max_examples // 10)
