@@ -126,8 +126,8 @@ class Bodies:
             fold = use.definition.folds.get(rule.name)
             if norm and (fold is None or self._condition(plan, use, fold.norm) is not False):
                 body.batch_norms[rule.name] = norm
-            if rule.name in use.definition.sum_folds:
-                after = use.definition.sum_folds[rule.name]
+            after = use.definition.sum_folds.get(rule.name)
+            if after and self._condition(plan, use, after.norm) is not False:
                 body.sum_norms[rule.name] = folded_norm(use, after, widths, self.dialect)
             for branch in use.definition.branches.get(rule.name, ()):
                 there = self._condition(plan, use, branch)

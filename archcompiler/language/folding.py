@@ -43,7 +43,7 @@ def folded(definition: Definition, words: Words) -> Definition:
     block = merged(replace(definition, steps=steps, folds=folds), words)
 
     def sums(layer: Rule, norm: Rule) -> bool:
-        return layer.name in block.branches and norm.when is None
+        return layer.name in block.branches
 
     steps, folds = _norms_taken_in(block, words, sums)
     return replace(block, steps=steps, sum_folds=folds)

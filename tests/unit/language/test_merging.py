@@ -302,6 +302,14 @@ NORMED: dict[str, tuple[Steps, list[str]]] = {
         A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s", when="c == 16")},
         ["affine", "conv"],
     ),
+    "that is there where there is a bias": (
+        {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s", when="c == 16")},
+        ["conv"],
+    ),
+    "that is not there": (
+        {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s", when="c == 3")},
+        ["conv"],
+    ),
     "of a sum that another reads": (
         A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s"), "t": total("k", "s")},
         ["add", "affine", "conv"],
@@ -365,6 +373,15 @@ def test_a_norm_after_a_sum(case: str, normed: archcompiler.CompiledNetwork) -> 
     kinds = [n.op.kind for n in normed.deployed.graph.nodes() if n.path.startswith(stage)]
     counted = ("conv", "add", "affine")
     assert sorted(kind for kind in kinds if kind in counted) == NORMED[case][1]
+
+
+def test_a_norm_after_a_sum_that_is_there_in_one_of_two_stages() -> None:
+    steps = {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s", when="c == 16")}
+    stages = [{"channels": 16, "unit": "own"}, {"channels": 32, "unit": "own"}]
+    spec = tiny_spec(*stages, blocks={"own": {"steps": steps}}, input=[3, 8, 8], **BARE)
+    network = archcompiler.compile(spec)
+    assert "bias=channels == 16" in network.deployed.source
+    assert compare(network).holds
 
 
 @pytest.mark.parametrize("case", APART)
