@@ -58,6 +58,11 @@ class Reader:
     views: dict[str, str] = field(default_factory=dict)
     """Tensors that are all elements of another in their order, and that other."""
 
+    @cached_property
+    def makers(self) -> dict[str, Any]:
+        """The operators by what they give."""
+        return {name: node for node in self.graph.node for name in node.output}
+
     def module(self) -> nn.Module:
         from onnx.numpy_helper import to_array
 

@@ -24,6 +24,9 @@ class Graph(Protocol):
     views: dict[str, str]
     opset: int
 
+    @property
+    def makers(self) -> Mapping[str, Any]: ...
+
     def node(self, name: str) -> fx.Node: ...
     def row(self, name: str, rank: int) -> fx.Node: ...
     def shape(self, name: str) -> tuple[int | None, ...]: ...
@@ -55,6 +58,16 @@ class OnnxNode(NamedTuple):
 
     def nodes(self) -> list[fx.Node]:
         return [self.graph.node(name) for name in self.inputs]
+
+    def inputs_of(self, name: str, kind: str, **options: object) -> list[str] | None:
+        """What the operator reads that gives a tensor; None if that is of another kind."""
+        from onnx.helper import get_attribute_value
+
+        maker = self.graph.makers.get(name)
+        if maker is None or maker.op_type != kind:
+            return None
+        said = {each.name: get_attribute_value(each) for each in maker.attribute}
+        return [*maker.input] if options.items() <= said.items() else None
 
     def operand(self, place: int) -> fx.Node | float:
         """A map or a tensor, or the number that a constant without axes is."""

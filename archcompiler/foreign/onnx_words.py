@@ -11,6 +11,7 @@ from torch import fx
 
 from archcompiler.backends.reading import UnknownOperation
 from archcompiler.foreign import onnx_layout
+from archcompiler.foreign.onnx_interpolation import gathered, interpolated
 from archcompiler.foreign.onnx_node import Call, OnnxNode, shortest
 
 Word: TypeAlias = Callable[[OnnxNode], Call]
@@ -83,7 +84,10 @@ def _instance_norm(node: OnnxNode) -> Call:
 
 
 def _add(node: OnnxNode) -> Call:
-    """A sum; with the shift of a group norm, behind its scale, that norm."""
+    """A sum; with the shift of a group norm, behind its scale, that norm; or an interpolation."""
+    between = interpolated(node)
+    if between is not None:
+        return between
     for product, shift in ((0, 1), (1, 0)):
         scaled = node.operand(product)
         if not isinstance(scaled, fx.Node) or scaled.target is not torch.mul:
@@ -140,8 +144,17 @@ def _global(word: str) -> Word:
 def _reduced(function: Callable[..., Any], *arguments: Any) -> Word:
     def word(node: OnnxNode) -> Call:
         axes = list(node.options["axes"]) if "axes" in node.options else node.numbers(1)
-        named = {"dim": axes, "keepdim": bool(node.option("keepdims", 1))}
-        return function, (node.node(), *arguments), named
+        kept = bool(node.option("keepdims", 1))
+        x = node.name(0)
+        source, *new = node.inputs_of(x, "Unsqueeze") or [""]
+        added = node.graph.constants.get(new[0]) if new else None
+        if kept and added is not None and added.numel() == 1:
+            # torch has a pool over a row of positions as one over the two axes of a map.
+            rank, one = len(node.graph.shape(x)), int(added) % len(node.graph.shape(x))
+            others = sorted({axis % rank for axis in axes} - {one})
+            if others and len(others) < len(axes):
+                x, axes = source, [axis - (axis > one) for axis in others]
+        return function, (node.graph.node(x), *arguments), {"dim": axes, "keepdim": kept}
 
     return word
 
@@ -280,6 +293,7 @@ WORDS: Final[Mapping[str, Word]] = {
     "LeakyRelu": _leaky_relu,
     "MatMul": _matmul,
     "Max": _plain(torch.maximum),
+    "GatherND": gathered,
     "MaxPool": _max_pool,
     "Mish": _plain(F.mish),
     "Mul": _plain(torch.mul),

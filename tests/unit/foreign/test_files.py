@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from operator_examples import APPLIED, Applied, module
 from shipped import ALL_TOML_SPECS, DEEPER, EVERY_SPEC
 from tiny import tiny_spec
 from torch import nn
 
 import archcompiler
+from archcompiler.backends.reading import UnknownOperation
 from archcompiler.backends.torch.idioms import IDIOMS
 from archcompiler.backends.torch.trace import trace
 from archcompiler.foreign.audit import audit
@@ -38,9 +40,17 @@ UNREAD = {
 }
 
 
-def examples(kind: str) -> list[Applied]:
-    unread = (*UNREAD[kind], *GONE)
-    return [a for a in APPLIED if a.dims == 2 and not str(a).startswith(unread)]
+UNREAD_OF = {
+    1: {"attend", "bilinear_pool", "dot", "pixel_"},
+    2: set[str](),
+    3: {"pixel_"},
+}
+"""By dimensions: what is written in words of matrices that only images have."""
+
+
+def examples(kind: str, dims: int) -> list[Applied]:
+    unread = (*UNREAD[kind], *UNREAD_OF[dims], *GONE)
+    return [a for a in APPLIED if a.dims == dims and not str(a).startswith(unread)]
 
 
 def of_all(applied: list[Applied]) -> nn.Module:
@@ -90,9 +100,10 @@ def written(kind: str, model: nn.Module, inputs: tuple[torch.Tensor, ...], folde
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("kind", ["pt2", "onnx"])
-def test_every_operator_is_read_from_a_file(kind: str, tmp_path: Path) -> None:
-    applied = examples(kind)
+def test_every_operator_is_read_from_a_file(kind: str, dims: int, tmp_path: Path) -> None:
+    applied = examples(kind, dims)
     model = of_all(applied)
     inputs = tuple(torch.rand(1, t.channels, *t.size) + 0.1 for a in applied for t in a.inputs)
     path = written(kind, model, inputs, tmp_path)
@@ -106,6 +117,9 @@ NETWORKS = {
     ),
     "channel attention": tiny_spec(
         {"channels": 16, "modules": 1, "depth": 1}, attention={"mask": {"activation": "channel"}}
+    ),
+    "signals": tiny_spec(
+        {"channels": 16, "modules": 1, "depth": 1}, input=[2, 37], attention={"t": 1}
     ),
     "dropout": tiny_spec(
         {"channels": 16, "unit": {"type": "basic", "drop_path": 0.5}}, head={"dropout": 0.5}
@@ -133,3 +147,27 @@ def test_a_network_is_audited_from_its_file(kind: str, spec: str | Path, tmp_pat
     path = written(kind, model, (torch.randn(1, *network.spec.input),), tmp_path)
     found = audit(network, load_implementation(str(path), "--from"))
     assert found.same, text(found)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_an_interpolation_is_read_by_its_positions(tmp_path: Path) -> None:
+    """Of one dimension, which ONNX has as positions and weights: any others are refused."""
+    onnx = pytest.importorskip("onnx")
+
+    class Larger(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.interpolate(x, size=13, mode="linear", align_corners=False)
+
+    x = torch.randn(1, 3, 7)
+    path = written("onnx", Larger(), (x,), tmp_path)
+    read = read_onnx(path)
+    assert [n.target for n in read.graph.nodes if n.op == "call_function"] == [F.interpolate]
+    assert torch.equal(read(x)[0], Larger()(x))
+    model = onnx.load(path)
+    (weights,) = (t for t in model.graph.initializer if [*t.dims] == [13])
+    changed = onnx.numpy_helper.to_array(weights).copy()
+    changed[4] += 0.1
+    weights.CopyFrom(onnx.numpy_helper.from_array(changed, weights.name))
+    onnx.save(model, path)
+    with pytest.raises(UnknownOperation, match="other positions"):
+        read_onnx(path)
