@@ -117,6 +117,8 @@ def test_so_are_parts_of_several_sizes() -> None:
 @pytest.mark.parametrize("framework", NAMES)
 def test_parts_whose_numbers_are_options_are_the_graph(framework: str) -> None:
     """Two stages have one class, whose numbers `forward` reads."""
+    if framework == "jax":
+        pytest.importorskip("flax")
     steps = {
         "conv": {"op": "conv", "channels": "c", "kernel": 1, "stride": "stride"},
         "first": {"op": "part", "index": 0, "of": 4, "count": "n"},
