@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import tiny_spec
+from unit.language.sums import A_NORM, B_NORM, BARE, Steps, conv, norm, total, units
 
 import archcompiler
 from archcompiler.verify import verify
 from archcompiler.verify.inference import compare
 
 SAME = "stride == 1 and cin == c"
-BARE: dict[str, Any] = {"stem": {"type": "conv", "norm": False}, "head": {"norm": False}}
-"""Neither has a norm."""
-Steps = dict[str, dict[str, object]]
 DILATED = ((5, 1), (5, 2), (3, 3), (3, 4), (3, 5))
 """Kernels and dilations beside a kernel of 13."""
 
 
-def conv(kernel: object = 3, **more: object) -> dict[str, object]:
-    return {"op": "conv", "from": "x", "channels": "c", "kernel": kernel} | more
-
-
-def norm(of: str, **more: object) -> dict[str, object]:
-    return {"op": "norm", "from": of} | more
-
-
-def total(*of: str, **more: object) -> dict[str, object]:
-    return {"op": "add", "from": [*of]} | more
-
-
-A_NORM: Steps = {"a": conv(), "n": norm("a")}
-B_NORM: Steps = {"b": conv(1), "m": norm("b")}
 MERGED: dict[str, Steps] = {
     "RepVGG": A_NORM
     | B_NORM
@@ -260,75 +241,6 @@ APART: dict[str, Steps] = {
 """Of each unit both convolutions, or more, are left, or what else is added."""
 
 
-DEEP: dict[str, object] = {"channels": "cin", "groups": "cin"}
-NORMED: dict[str, tuple[Steps, list[str]]] = {
-    "of two norms": (A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s")}, ["conv"]),
-    "of nothing with a bias": (
-        {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s"), "relu": {"op": "act"}},
-        ["conv"],
-    ),
-    "of biases": (
-        {"a": conv(bias=True), "b": conv(1, bias=True), "s": total("a", "b"), "k": norm("s")},
-        ["conv"],
-    ),
-    "of the input": ({"a": conv(channels="cin"), "s": total("a", "x"), "k": norm("s")}, ["conv"]),
-    "as in RepViT": (
-        {"a": conv(**DEEP), "n": norm("a"), "b": conv(1, bias=True, **DEEP)}
-        | {"s": total("n", "b", "x"), "k": norm("s")},
-        ["conv"],
-    ),
-    "as in UniRepLKNet": (
-        {"a": conv(7, **DEEP), "n": norm("a"), "b": conv(dilation=3, **DEEP), "m": norm("b")}
-        | {"s": total("n", "m"), "k": {"op": "batch_norm", "eps": 0.25}},
-        ["conv"],
-    ),
-    "of two sums": (
-        A_NORM
-        | B_NORM
-        | {"s": total("n", "m"), "d": conv(5, bias=True), "t": total("s", "d"), "k": norm("t")},
-        ["conv"],
-    ),
-    "before another sum": (
-        {"a": conv(**DEEP), "n": norm("a"), "s": total("n", "x"), "k": norm("s")}
-        | {"t": total("k", "x")},
-        ["add", "conv"],
-    ),
-    "of what is left of a sum": (
-        {"a": conv(), "b": conv(1), "p": {"op": "max_pool", "from": "x", "kernel": 1, "stride": 1}}
-        | {"q": conv(1, **{"from": "p"}), "s": total("a", "b", "q"), "k": norm("s")},
-        ["add", "affine", "conv", "conv"],
-    ),
-    "that may not be there": (
-        A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s", when="c == 16")},
-        ["affine", "conv"],
-    ),
-    "that is there where there is a bias": (
-        {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s", when="c == 16")},
-        ["conv"],
-    ),
-    "that is not there": (
-        {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s", when="c == 3")},
-        ["conv"],
-    ),
-    "of a sum that another reads": (
-        A_NORM | B_NORM | {"s": total("n", "m"), "k": norm("s"), "t": total("k", "s")},
-        ["add", "affine", "conv"],
-    ),
-}
-"""Batch norms after sums, and what is left of each unit."""
-
-
-def units(cases: dict[str, Steps]) -> archcompiler.CompiledNetwork:
-    """A stage for each case."""
-    own = {"side": 3}
-    blocks = {
-        f"own{i}": {"steps": steps} | ({"options": own} if '"side"' in json.dumps(steps) else {})
-        for i, steps in enumerate(cases.values())
-    }
-    stages = ({"channels": 16, "unit": name} for name in blocks)
-    return archcompiler.compile(tiny_spec(*stages, blocks=blocks, input=[3, 8, 8], **BARE))
-
-
 @pytest.fixture(scope="module")
 def merged() -> archcompiler.CompiledNetwork:
     return units(MERGED)
@@ -339,7 +251,7 @@ def apart() -> archcompiler.CompiledNetwork:
     return units(APART)
 
 
-@pytest.mark.parametrize("which", ["merged", "apart", "normed"])
+@pytest.mark.parametrize("which", ["merged", "apart"])
 def test_it_is_the_same_function(which: str, request: pytest.FixtureRequest) -> None:
     network = request.getfixturevalue(which)
     proof = verify(network.deployed)
@@ -360,28 +272,6 @@ def left(network: archcompiler.CompiledNetwork, place: int) -> list[str]:
 @pytest.mark.parametrize("case", MERGED)
 def test_what_is_merged(case: str, merged: archcompiler.CompiledNetwork) -> None:
     assert left(merged, [*MERGED].index(case)) == ["conv"]
-
-
-@pytest.fixture(scope="module")
-def normed() -> archcompiler.CompiledNetwork:
-    return units({name: steps for name, (steps, _) in NORMED.items()})
-
-
-@pytest.mark.parametrize("case", NORMED)
-def test_a_norm_after_a_sum(case: str, normed: archcompiler.CompiledNetwork) -> None:
-    stage = f"stage{[*NORMED].index(case) + 1}/"
-    kinds = [n.op.kind for n in normed.deployed.graph.nodes() if n.path.startswith(stage)]
-    counted = ("conv", "add", "affine")
-    assert sorted(kind for kind in kinds if kind in counted) == NORMED[case][1]
-
-
-def test_a_norm_after_a_sum_that_is_there_in_one_of_two_stages() -> None:
-    steps = {"a": conv(), "b": conv(1), "s": total("a", "b"), "k": norm("s", when="c == 16")}
-    stages = [{"channels": 16, "unit": "own"}, {"channels": 32, "unit": "own"}]
-    spec = tiny_spec(*stages, blocks={"own": {"steps": steps}}, input=[3, 8, 8], **BARE)
-    network = archcompiler.compile(spec)
-    assert "bias=channels == 16" in network.deployed.source
-    assert compare(network).holds
 
 
 @pytest.mark.parametrize("case", APART)
