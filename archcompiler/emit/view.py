@@ -15,6 +15,7 @@ from archcompiler.backends.record import Helper
 from archcompiler.emit.body import Bodies
 from archcompiler.emit.classes import AXES, ClassPrinter, rounding
 from archcompiler.emit.constructor import reads
+from archcompiler.emit.inference import InferenceView
 from archcompiler.emit.plan import ClassPlan, ClassPlans
 from archcompiler.emit.stages import StageView, stages_of
 from archcompiler.ir import INPUT, Block, Graph, Step, TensorType
@@ -209,25 +210,9 @@ class NetworkView:
         return test
 
     @property
-    def folds(self) -> bool:
-        """Whether layers have taken in batch norms."""
-        bodies = self.bodies.bodies.values()
-        return any(body.batch_norms or body.sum_norms for body in bodies)
-
-    @property
-    def sum_norms(self) -> bool:
-        """Whether convolutions have taken in the batch norms after sums."""
-        return any(body.sum_norms for body in self.bodies.bodies.values())
-
-    @property
-    def branches(self) -> bool:
-        """Whether convolutions have branches of sums in."""
-        return any(body.branches for body in self.bodies.bodies.values())
-
-    @property
-    def dilated(self) -> bool:
-        """Whether some of them are dilated otherwise."""
-        return any(body.dilated for body in self.bodies.bodies.values())
+    def inference(self) -> InferenceView:
+        """What layers have taken in."""
+        return InferenceView(self.bodies)
 
     @property
     def transposed(self) -> bool:
