@@ -99,6 +99,8 @@ class Fronts:
     def __init__(self, limits: Limits, room: Room | None = None) -> None:
         self.limits = limits
         self.room = room or Room()
+        self.thinned = False
+        """Whether a pair of a grain was left out that is within the limits."""
 
     def point(self, size: int = 0, work: int = 0, *names: Name) -> Front:
         import numpy as np
@@ -212,4 +214,5 @@ class Fronts:
         leading = np.minimum.reduceat(places, starts)
         kept = np.zeros(len(best), bool)
         kept[np.concatenate([starts, ends, leading])] = True
+        self.thinned = self.thinned or not kept.all()
         return best[kept]

@@ -16,6 +16,10 @@ class Amount(NamedTuple):
     def of(self, images: int) -> int:
         return self.image * images + self.batch
 
+    def beyond(self, other: Amount) -> Amount:
+        """How much more it is."""
+        return Amount(self.image - other.image, self.batch - other.batch)
+
 
 NOTHING = Amount()
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
-from archcompiler.analysis.front import Algebra, F, Fronts, Limits, Name, Room
+from archcompiler.analysis.front import Algebra, F, Fronts, Limits, Name, Room, TooWide
 
 SMALLEST: Final = 1e9
 """Work that a byte is worth where bytes alone count: no operator does more for one."""
@@ -22,6 +23,8 @@ FIRST: Final = 1 / 256
 """Of the widest gap, the one that is tried first."""
 WIDER: Final = 4
 """By how much the gap grows with each trial."""
+QUICK: Final = 1e6
+"""Pairs that are looked at for the least work of all before what is about as little will do."""
 WIDTH: Final = 8
 """Pairs of a beam, beside the smallest and the largest."""
 P = TypeVar("P", bound=tuple[Any, ...])
@@ -146,6 +149,36 @@ def smallest(solve: Solver) -> int:
     return _corner(solve, SMALLEST)[0]
 
 
+class _Line(NamedTuple):
+    """The part of the hull that is beside a budget."""
+
+    most: int
+    """The budget in bytes."""
+    rate: float
+    """Work that a byte is worth on it."""
+    least: float
+    """Of the work of a pair and what its bytes are worth: that of pairs on the line."""
+    small: int
+    """Bytes of the corner that is within the budget."""
+    large: int
+    """Bytes of the other one."""
+
+    def off(self, work: float) -> float:
+        """How far work with all of the budget is from the line, which none is below of."""
+        return work + self.rate * self.most - self.least + ROUNDING * self.least
+
+    @property
+    def corner(self) -> float:
+        """How far the corner within the budget is."""
+        return self.off(self.least - self.rate * self.small)
+
+    @property
+    def share(self) -> float:
+        """Of the way between the corners, where the budget is."""
+        way = self.large - self.small
+        return min(1.0, (self.most - self.small) / way) if way else 0.0
+
+
 def within(
     most: int, solve: Solver, *, close: float = 0.0, room: Room | None = None
 ) -> Iterator[Name] | None:
@@ -157,8 +190,25 @@ def within(
     some gap makes the whole worse than the line by as much. So a whole that is found among pairs
     within a gap is the one that is sought if its work with `most` bytes is within that gap of the
     line, as any better one's is then. Where many choices are worth the rate itself, a beam along
-    the line is soon close enough. Raises TooWide where `room` is not enough for what is looked at.
+    the line is soon close, and no wider a gap is looked at than that of what it finds. Raises
+    TooWide where `room` is not enough for what is looked at.
     """
+    line = _beside(most, solve)
+    if line is None:
+        return None
+    fit = (pair for pair in solve(Beam(line.rate, line.share)) if pair.size <= most)
+    near = min(fit, key=lambda pair: pair.work, default=None)
+    if near is not None and line.off(near.work) <= close * near.work:
+        return near.names()
+    if not close:
+        return _least(solve, line, near, room)
+    with suppress(TooWide):
+        return _least(solve, line, near, Room(QUICK))
+    return _about(solve, line, close, room)
+
+
+def _beside(most: int, solve: Solver) -> _Line | None:
+    """The line of the hull beside so many bytes; None if nothing is as small."""
     large, little = _corner(solve, 0.0)
     for rate in RATES:
         small, much = _corner(solve, rate)
@@ -170,33 +220,44 @@ def within(
     while True:
         rate = (much - little) / (large - small) if large > small else 0.0
         size, work = _corner(solve, rate)
-        floor = work + rate * size
-        if floor >= (much + rate * small) * (1 - ROUNDING):
-            break
+        least = work + rate * size
+        if least >= (much + rate * small) * (1 - ROUNDING):
+            return _Line(most, rate, least, small, large)
         if size <= most:
             small, much = size, work
         else:
             large, little = size, work
-    rounding = ROUNDING * floor
-    if close and large > small:
-        share = min(1.0, (most - small) / (large - small))
-        fit = (pair for pair in solve(Beam(rate, share)) if pair.size <= most)
-        best = min(fit, key=lambda pair: pair.work, default=None)
-        if best is not None and best.work + rate * most - floor + rounding <= close * best.work:
-            return best.names()
-    off = rate * (most - small) + rounding
-    gap, grain = FIRST * off, int(close * most)
+
+
+def _least(solve: Solver, line: _Line, near: Pair | None, room: Room | None) -> Iterator[Name]:
+    """The least work of all, which is that of a pair `near` the line if none has less."""
+    off = line.corner if near is None else line.off(near.work)
+    gap = min(FIRST * line.corner, off)
     while True:
-        found = solve(Fronts(Limits(most, rate, gap, grain), room))
-        last = len(found) - 1
+        found = solve(Fronts(Limits(line.most, line.rate, gap), room))
         if len(found):
-            reached = float(found.works[last])
-            off = reached + rate * most - floor + rounding
-            if off <= (close * reached if grain else gap):
-                return found.names(last)
+            work = int(found.works[-1])
+            off = min(off, line.off(work))
+            if off <= gap:
+                return near.names() if near and near.work <= work else found.names(len(found) - 1)
+        gap = min(off, WIDER * gap) if gap < off else WIDER * gap
+
+
+def _about(solve: Solver, line: _Line, close: float, room: Room | None) -> Iterator[Name]:
+    """Work that is as `close` to the least, from fronts with few pairs."""
+    off = line.corner
+    gap, grain = FIRST * off, max(int(close * line.most), 1)
+    while True:
+        fronts = Fronts(Limits(line.most, line.rate, gap, grain), room)
+        found = solve(fronts)
+        if len(found):
+            work = int(found.works[-1])
+            off = line.off(work)
+            if off <= (close * work if fronts.thinned else gap):
+                return found.names(len(found) - 1)
         if gap < off:
             gap = min(off, WIDER * gap)
-        elif grain:
+        elif fronts.thinned:
             grain //= WIDER
         else:
             gap *= WIDER

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import inf
+from operator import itemgetter
 from typing import NamedTuple
 
 from archcompiler.analysis.held import Amount
@@ -30,11 +33,28 @@ class Moment(NamedTuple):
         )
 
 
+def highest_of(moments: Iterable[Moment]) -> list[Moment]:
+    """Those that are the highest for some number of images, of equals the first, in their order."""
+    rows = []
+    for place, moment in enumerate(moments):
+        kept, passing = moment.kept, moment.passing
+        batch = kept.batch + passing.batch + moment.gradients + moment.gathered
+        rows.append((-kept.image - passing.image, -batch, place, moment))
+    rows.sort(key=itemgetter(0, 1, 2))
+    found, least = [], inf
+    for _, batch, place, moment in rows:
+        if batch < least:
+            found.append((place, moment))
+            least = batch
+    return [moment for _, moment in sorted(found, key=itemgetter(0))]
+
+
 @dataclass(frozen=True)
 class StepMemory:
-    """The backward pass, moment by moment. Neither parameters nor the images are counted."""
+    """A training step, by its highest moments. Neither parameters nor the images are counted."""
 
     moments: tuple[Moment, ...] = field(repr=False)
+    """Those of which one is the highest, for each number of images."""
     forward: Amount
     """What autograd keeps at the end of the forward pass."""
 

@@ -9,22 +9,23 @@ place. Workspaces of kernels are not seen, nor what an allocator loses between i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from functools import lru_cache
+from itertools import groupby
 
 from archcompiler.analysis.gathering import REST, Gathering
 from archcompiler.analysis.held import Amount, Held
 from archcompiler.analysis.kept_maps import Beside, KeptMaps, What
 from archcompiler.analysis.memory import Graded
-from archcompiler.analysis.moments import Moment, StepMemory
+from archcompiler.analysis.moments import Moment, StepMemory, highest_of
 from archcompiler.analysis.parts import taken_at_once
 from archcompiler.analysis.recompute import Recomputation, chain_path
+from archcompiler.analysis.repeats import Turn, kept_between, moments_of_all, repeats, without
 from archcompiler.analysis.segments import Segment, segments
 from archcompiler.analysis.widths import HALF, Widths
-from archcompiler.ir import INPUT, Graph, Node, TensorType
+from archcompiler.ir import INPUT, Graph, Node
 from archcompiler.ops.base import Autocast
 from archcompiler.ops.conv import Convolution
 from archcompiler.ops.cost import BYTES
-
-Path = tuple[str, ...]
 
 
 def step_memory(
@@ -64,7 +65,9 @@ class _Step:
     ) -> None:
         self.accumulated, self.shards = accumulated, shards
         self.in_place = in_place
-        self.nodes = tuple(graph.nodes())
+        self.graph = graph
+        self.rows = repeats(graph, plan)
+        self.nodes = tuple(without(graph, self.rows).nodes())
         self.gathering = Gathering(self.nodes, shards) if shards > 1 else None
         self.segments = segments(self.nodes, checkpointing)
         self.types = {INPUT: graph.input} | {node.path: node.type for node in self.nodes}
@@ -79,9 +82,12 @@ class _Step:
         }
         """What autocast makes of weights, to multiply with."""
         self.graded = Graded(self.nodes)
+        self.inputs = {
+            node.path: tuple([self.types[name] for name in node.inputs]) for node in self.nodes
+        }
         self.parts = taken_at_once(self.nodes)
         self.saved = {
-            node.path: node.op.kept(self._inputs(node), node.type, self.graded.inputs(node))
+            node.path: node.op.kept(self.inputs[node.path], node.type, self.graded.inputs(node))
             for node in self.nodes
         }
         self.passing = Held()
@@ -98,18 +104,20 @@ class _Step:
 
     def run(self) -> StepMemory:
         kept = [list(self._forward(segment)) for segment in self.segments]
-        forward = self.kept.amount
-        moments = list(self._passed())
+        image, batch = self.kept.amount
+        forward = moments_of_all(list(self._passed()), self.rows, backward=False)
         if self.accumulated:
-            self.gradients = sum(map(self._gradient, self.nodes))
+            self.gradients = sum(map(self._gradient, self.graph.nodes()))
         last = self.nodes[-1].path
         self.arrived[last] = self._new(last)
+        turns: list[Turn] = []
         for segment, inputs in zip(reversed(self.segments), reversed(kept), strict=True):
-            moments += self._backward(segment)
-            for what in inputs:
-                self.kept.drop(what)
-        moments += [*self._turn(REST), *self._exchange()]
-        return StepMemory(tuple(moments), forward)
+            turns += self._backward(segment, inputs)
+        turns.append(Turn("", highest_of((*self._turn(REST), *self._exchange()))))
+        backward = moments_of_all(turns, self.rows, backward=True)
+        between = kept_between(turns, self.rows)
+        kept_then = Amount(image + between.image, batch + between.batch)
+        return StepMemory(tuple(highest_of((*forward, *backward))), kept_then)
 
     def _forward(self, segment: Segment) -> Iterator[str]:
         """Hold what the backward pass needs; yield what only the whole segment is done with."""
@@ -141,14 +149,14 @@ class _Step:
                 yield name
         width = self.widths.of[node.path]
         beside = saved.image_bytes - (BYTES - width) * saved.typed
-        beside += 0 if again else width * saved.copied(self._inputs(node))
+        beside += 0 if again else width * saved.copied(self.inputs[node.path])
         beside += sum(width * self.types[name].numel for name, width in cast)
         own = Amount(beside, saved.batch_bytes + self.copies[node.path])
         if any(own):
             self.kept.keep(Beside(node.path), own)
             yield Beside(node.path)
 
-    def _passed(self) -> Iterator[Moment]:
+    def _passed(self) -> Iterator[Turn]:
         """The forward pass again, with the maps that nothing keeps."""
         alive, kept = Held(), Held()
         ends: dict[int, list[str]] = {}
@@ -156,74 +164,91 @@ class _Step:
             ends.setdefault(end, []).append(name)
         place = 0
         for segment in self.segments:
-            for node in segment.nodes:
-                if self.storage[node.path] == node.path:
-                    alive.hold(node.path, self.sizes[node.path])
-                held = () if segment.recomputed else segment.keeps[node.path]
-                for what in (*held, *self.kept.sources.get(node.path, ())):
-                    if what not in self.kept.unmade:
-                        alive.hold(what, self.kept.sizes[what])
-                        kept.hold(what, self.kept.sizes[what])
-                image, batch = alive.amount
-                image += self._dropped_copies(node)
-                passing = Amount(image - kept.image, batch - kept.batch)
-                whole = self.gathering.forward(node) if self.gathering else 0
-                yield Moment(node.path, kept.amount, 0, passing, whole)
-                for name in ends.get(place, ()):
-                    alive.drop(name)
-                place += 1
+            for block, nodes in groupby(segment.nodes, chain_path):
+                before, moments = kept.amount, []
+                for node in nodes:
+                    if self.storage[node.path] == node.path:
+                        alive.hold(node.path, self.sizes[node.path])
+                    held = () if segment.recomputed else segment.keeps[node.path]
+                    for what in (*held, *self.kept.sources.get(node.path, ())):
+                        if what not in self.kept.unmade:
+                            alive.hold(what, self.kept.sizes[what])
+                            kept.hold(what, self.kept.sizes[what])
+                    image, batch = alive.amount
+                    image += self._dropped_copies(node)
+                    passing = Amount(image - kept.image, batch - kept.batch)
+                    whole = self.gathering.forward(node) if self.gathering else 0
+                    moments.append(Moment(node.path, kept.amount, 0, passing, whole))
+                    for name in ends.get(place, ()):
+                        alive.drop(name)
+                    place += 1
+                yield Turn(block, highest_of(moments), kept.amount.beyond(before))
 
     def _ends(self) -> dict[str, int]:
         """The operator, by its place, after which a map has no name any more.
 
         A block has a name for its input until it is done, and for what it reads twice.
         """
-        last: dict[Path, int] = {}
+        last: dict[str, int] = {}
         """Of each scope, and of each operator by itself."""
-        readers: dict[str, set[Path]] = {}
+        readers: dict[str, set[str]] = {}
         """Of each map: the outermost scopes that it is given to, and operators beside its own."""
         for place, node in enumerate(self.nodes):
-            path = tuple(node.path.split("/"))
-            last |= dict.fromkeys((path[:depth] for depth in range(len(path) + 1)), place)
+            scope = node.scope
+            last[node.path] = place
+            last |= dict.fromkeys(_scopes(scope), place)
             for name in node.inputs:
                 if self.storage[name] != INPUT:
-                    outer = _common(path, tuple(name.split("/"))[:-1])
-                    readers.setdefault(name, set()).add(path[: outer + 1])
+                    given = _given(scope, name.rpartition("/")[0]) or node.path
+                    readers.setdefault(name, set()).add(given)
         ends: dict[str, int] = {}
         for name, paths in readers.items():
-            first = min(paths, key=len)
-            end = last[first[:-1] if len(paths) > 1 else first]
+            first = min(paths, key=lambda path: path.count("/"))
+            end = last[first.rpartition("/")[0] if len(paths) > 1 else first]
             ends[self.storage[name]] = max(ends.get(self.storage[name], 0), end)
         return ends
 
-    def _backward(self, segment: Segment) -> Iterator[Moment]:
+    def _backward(self, segment: Segment, inputs: list[str]) -> Iterator[Turn]:
+        """The turns of a segment, which at its end is done with `inputs`."""
+        before, gradients = self.kept.amount, self.gradients
         if segment.recomputed:
             self._keep(segment)
-        for node in reversed(segment.nodes):
-            if self.gathering is not None:
-                yield from self._turn(self.gathering.group(node))
-            gradients = self._used_up(node)
-            for what in segment.keeps[node.path]:
-                for again in self.kept.make(what):
-                    yield self._now(again)
-            made = []
-            if gradients:
-                made = [(x, self._made(x, node, gradients[0])) for x in self._graded_inputs(node)]
-                copies = self.copies[node.path]
-                yield self._differentiated(node) if copies else self._graded(node)
-                for gradient in gradients:
-                    self.passing.drop(gradient)
-            for what in segment.keeps[node.path]:
+        for block, nodes in groupby(reversed(segment.nodes), chain_path):
+            turned = (m for node in nodes for m in self._turned(node, segment.keeps[node.path]))
+            moments = highest_of(turned)
+            # These are only of a segment that is one block.
+            for what in inputs:
                 self.kept.drop(what)
-            if gradients and copies:
-                # The gradient of a copy is cast when the copy is gone.
-                yield self._graded(node)
-            for name, new in made:
-                if self.widths.copy(name, node):
-                    copy, new = new, self._new(name)
-                    yield self._now(node.path)
-                    self.passing.drop(copy)
-                yield from self._arrive(name, new)
+            kept = self.kept.amount
+            yield Turn(block, moments, kept.beyond(before), self.gradients - gradients)
+            before, gradients = kept, self.gradients
+
+    def _turned(self, node: Node, keeps: list[What]) -> Iterator[Moment]:
+        """An operator is differentiated, with what it keeps."""
+        if self.gathering is not None:
+            yield from self._turn(self.gathering.group(node))
+        gradients = self._used_up(node)
+        for what in keeps:
+            for again in self.kept.make(what):
+                yield self._now(again)
+        made = []
+        if gradients:
+            made = [(x, self._made(x, node, gradients[0])) for x in self._graded_inputs(node)]
+            copies = self.copies[node.path]
+            yield self._differentiated(node) if copies else self._graded(node)
+            for gradient in gradients:
+                self.passing.drop(gradient)
+        for what in keeps:
+            self.kept.drop(what)
+        if gradients and copies:
+            # The gradient of a copy is cast when the copy is gone.
+            yield self._graded(node)
+        for name, new in made:
+            if self.widths.copy(name, node):
+                copy, new = new, self._new(name)
+                yield self._now(node.path)
+                self.passing.drop(copy)
+            yield from self._arrive(name, new)
 
     def _used_up(self, node: Node) -> list[Hashable]:
         """The gradients that an operator takes, if there are any, or that all parts do at once."""
@@ -244,7 +269,7 @@ class _Step:
 
     def _differentiated(self, node: Node, added: int = 0) -> Moment:
         image, batch = self.passing.amount
-        types, width = (self._inputs(node), node.type), self.widths.of[node.path]
+        types, width = (self.inputs[node.path], node.type), self.widths.of[node.path]
         scratch = width * node.op.scratch(*types) + node.op.scratch_bytes(*types)
         if node.path in self.parts:
             scratch = 0  # No part is without a gradient, in place of which there would be zeros.
@@ -287,9 +312,6 @@ class _Step:
     def _graded_inputs(self, node: Node) -> list[str]:
         graded = zip(node.inputs, self.graded.inputs(node), strict=True)
         return [name for name, has in graded if has]
-
-    def _inputs(self, node: Node) -> tuple[TensorType, ...]:
-        return tuple([self.types[name] for name in node.inputs])
 
     def _gradient(self, node: Node) -> int:
         """Of its parameters; of shards, until its block has had its turn."""
@@ -340,7 +362,15 @@ class _Step:
         self.passing.drop(gradient)
 
 
-def _common(path: Path, scope: Path) -> int:
-    """Depth of the innermost scope that has both."""
-    pairs = enumerate(zip(path[:-1], scope, strict=False))
-    return next((i for i, (a, b) in pairs if a != b), min(len(path) - 1, len(scope)))
+@lru_cache(1 << 12)
+def _scopes(scope: str) -> tuple[str, ...]:
+    """A scope and all around it."""
+    parts = scope.split("/")
+    return tuple("/".join(parts[:depth]) for depth in range(len(parts) + 1))
+
+
+@lru_cache(1 << 12)
+def _given(reader: str, maker: str) -> str | None:
+    """The outermost scope around that of a reader that is not around that of the maker of a map."""
+    around = set(_scopes(maker))
+    return next((scope for scope in _scopes(reader) if scope not in around), None)

@@ -125,7 +125,8 @@ def make_plan(
 ) -> Plan:
     """The plan of a run with `images` training images, where the recipe's data do not say.
 
-    Keys of `speed` stand in place of the recipe's. Raises CompileError E702 for too many
+    Keys of `speed` stand in place of the recipe's: of what nobody has asked for yet a plan with
+    about the least work will do. Raises CompileError E702 for too many
     iterations, for `speed.memory` that is too little, or for a batch or shards that cannot be split
     over the processes, E703 for a data set that is not for the network, and E707 for shards on an
     accelerator that does not repeat to the bit.
@@ -138,7 +139,7 @@ def make_plan(
         changed = recipe.speed.model_copy(update=dict(speed))
         recipe = recipe.model_copy(update={"speed": changed})
     require_batches(loaded, recipe, network.graph, machines.processes)
-    return _planned(network, loaded, recipe, machines, iterations)
+    return _planned(network, loaded, recipe, machines, iterations, close=speed is not None)
 
 
 def _planned(
@@ -147,6 +148,8 @@ def _planned(
     recipe: Recipe | SettledRecipe,
     machines: Machines,
     iterations: int | None,
+    *,
+    close: bool,
 ) -> Plan:
     speed, processes = recipe.speed, machines.processes
     count = replicas(speed, processes)
@@ -176,6 +179,7 @@ def _planned(
         compiled=compiled,
         processes=processes,
         sharded=machines.sharded,
+        close=close,
     )
     step = step_memory(
         graph,

@@ -35,12 +35,14 @@ def planned(
     compiled: bool,
     processes: int = 1,
     sharded: bool = False,
+    close: bool = False,
 ) -> Recomputation | None:
     """What is made again as `speed.memory` says; None where all that is usual is kept.
 
-    Of a run by the `autocast` of a device or in float32, whose network is `compiled` or not, on so
-    many processes, each of which has the whole network or, `sharded`, a part. Raises CompileError
-    E702 where no plan keeps so little.
+    A share that nobody has asked for is kept with the least work or with about as little as is
+    `close` to it: a run starts, and a plan is shown, sooner. Of a run by the `autocast` of a device
+    or in float32, whose network is `compiled` or not, on so many processes, each of which has the
+    whole network or, `sharded`, a part. Raises CompileError E702 where no plan keeps so little.
     """
     speed, limit = recipe.speed, recipe.speed.memory
     if speed.checkpointing or (limit == "auto" and compiled):
@@ -80,7 +82,7 @@ def planned(
             raise _too_little(loaded, limit, least, fewer=weights < size(limit))
         most = min(left / usual, most)
     # The parameters of a block that is sharded are whole in its own backward pass alone.
-    return _plan_for(loaded, graph, limit, peak, most, apart=sharded)
+    return _plan_for(loaded, graph, limit, peak, most, apart=sharded, close=close)
 
 
 def has_all_gradients(speed: Speed, parts: int, processes: int, sharded: bool) -> bool:
@@ -103,6 +105,7 @@ def _plan_for(
     most: float,
     *,
     apart: bool,
+    close: bool,
 ) -> Recomputation | None:
     """The plan with least work for a limit. `peak` says what a step with one takes in bytes, and
     `most` the share of the maps for which a size has room.
@@ -110,8 +113,7 @@ def _plan_for(
     wanted = CHEAP if limit == "auto" else share(limit)
     try:
         if wanted is not None:
-            # Nobody has asked for a share: a run starts, and a plan is shown, sooner.
-            plan = keeping(graph, wanted, apart=apart, close=limit == "auto")
+            plan = keeping(graph, wanted, apart=apart, close=close or limit == "auto")
         else:
             plan = fitting(graph, size(limit), peak, apart=apart, most=most)
     except TooLittle as exc:

@@ -168,6 +168,32 @@ def test_what_a_beam_misses_is_found(spec: str) -> None:
     assert 0 < best.work <= near.work <= best.work / (1 - CLOSE)
 
 
+def test_the_least_work_of_all_is_that_of_the_beam_where_none_has_less() -> None:
+    """What is shown of a share that nobody has asked for is then what a run with it does."""
+    graph = archcompiler.compile("attention56_cifar").graph
+    best, near = (keeping(graph, 0.75, close=close) for close in (False, True))
+    assert best == near
+
+
+def test_fronts_of_which_nothing_was_left_out_are_not_looked_at_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Where the best pair is far from the line, finer grains prove no more than it is the best."""
+    graph = archcompiler.compile("attentioninception56").graph
+    grains: list[int] = []
+
+    class Seen(Fronts):
+        def __init__(self, limits: Limits, room: Room | None = None) -> None:
+            super().__init__(limits, room)
+            grains.append(limits.grain)
+
+    monkeypatch.setattr("archcompiler.analysis.hull.Fronts", Seen)
+    near = keeping(graph, 0.75, close=True)
+    finest = min(grain for grain in grains if grain)
+    assert grains[-1] == finest > 100
+    assert near.work == keeping(graph, 0.75).work
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.75, 1.0])
 def test_a_beam_goes_along_the_line(share: float) -> None:
     """Of the pairs that are best at a rate: the ends, and a few about a share of the way."""
@@ -303,7 +329,10 @@ def test_peaks_of_plans() -> None:
     assert peak(fitting(network.graph, least, peak)) == least
 
 
-def test_indices_of_a_pool_are_there_while_it_is_differentiated() -> None:
+def test_indices_of_a_pool_are_there_while_it_is_differentiated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("archcompiler.analysis.peak.highest_of", list)
     stem = {"type": "conv_pool", "channels": 8}
     graph = archcompiler.compile(tiny_spec(stem=stem)).graph
     pool = next(node for node in graph.nodes() if node.path == "stem/pool")
