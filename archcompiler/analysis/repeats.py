@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from archcompiler.analysis.held import NOTHING, Amount
@@ -63,18 +64,11 @@ def repeats(graph: Graph, plan: Recomputation | None) -> list[Repeat]:
 
 
 def _rows(path: str, stage: Block, kept: Mapping[str, object]) -> Iterator[list[str]]:
-    row: list[str] = []
-    before: Step | None = None
-    for step in stage.steps:
-        block = f"{path}/{step.name}"
-        goes_on = before is not None and step.body is before.body and step.inputs == (before.name,)
-        if not goes_on or kept.get(block) != kept.get(row[-1]):
-            if row:
-                yield row
-            row = []
-        row.append(block)
-        before = step
-    yield row
+    def alike(step: Step) -> tuple[object, object]:
+        return step.body, kept.get(f"{path}/{step.name}")
+
+    for _, row in groupby(stage.steps, alike):
+        yield [f"{path}/{step.name}" for step in row]
 
 
 def _kept(graph: Graph, plan: Recomputation) -> dict[str, tuple[object, ...]]:
