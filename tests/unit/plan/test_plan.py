@@ -12,6 +12,8 @@ import pytest
 from unit.plan.planned import COST, NETWORK, plan
 
 import archcompiler
+from archcompiler.analysis.budget import keeping
+from archcompiler.analysis.planner import CLOSE
 from archcompiler.analysis.roofline import accelerator, accelerators
 from archcompiler.analysis.step_time import again_seconds, forward_seconds, training_seconds
 from archcompiler.diagnostics import CompileError
@@ -201,6 +203,21 @@ def test_what_would_fit() -> None:
     assert plan("cifar_paper", batch, f"speed.accumulate={parts}", device="t4").fits
     for fewer in (n for n in range(1, parts) if 9000 % n == 0):
         assert not plan("cifar_paper", batch, f"speed.accumulate={fewer}", device="t4").fits
+
+
+def test_what_nobody_has_asked_for_is_about_the_least_work() -> None:
+    """It is looked for as the default is; what a recipe says is looked for to the end."""
+    network = archcompiler.compile("resnet152")
+    machines = Machines(accelerator=accelerator("rtx-4090"))
+    asked, unasked = (
+        load_recipe("imagenet_modern", ["batch_size=2048", "speed.compile=off", memory])
+        for memory in ("speed.memory=75%", "speed.memory=100%")
+    )
+    exact = make_plan(network, asked, machines).again
+    near = make_plan(network, unasked, machines, speed={"memory": "75%"}).again
+    assert exact == keeping(network.graph, 0.75)
+    assert near == keeping(network.graph, 0.75, close=True)
+    assert exact.work < near.work <= exact.work / (1 - CLOSE)
 
 
 def test_what_is_settled_is_not_said_again() -> None:
