@@ -11,6 +11,7 @@ from strategies import small_specs
 from tiny import tiny_spec
 
 import archcompiler
+from archcompiler.analysis.budget import keeping
 from archcompiler.analysis.held import Amount
 from archcompiler.analysis.moments import Moment, StepMemory, highest_of
 from archcompiler.analysis.peak import step_memory
@@ -64,9 +65,10 @@ def test_a_step_is_that_of_every_block(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("share", [0.8, 0.5, 0.4, 0.3, 0.2])
 def test_a_step_with_a_plan_is_that_of_every_block(share: float) -> None:
     """Also where blocks that are alike choose otherwise."""
-    network = archcompiler.compile(tiny_spec(*STAGES)).recomputing(share)
-    assert_same(network.graph, plan=network.plan)
-    assert_same(network.graph, plan=network.plan, autocast="cuda", shards=4)
+    graph = archcompiler.compile(tiny_spec(*STAGES)).graph
+    plan = keeping(graph, share, close=True)
+    assert_same(graph, plan=plan)
+    assert_same(graph, plan=plan, autocast="cuda", shards=4)
 
 
 @given(small_specs(), st.sampled_from(OPTIONS))
