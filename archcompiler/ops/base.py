@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from fractions import Fraction
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, TypeAlias, TypeVar, dataclass_transform
 
 from archcompiler.ir import TensorType
@@ -276,7 +277,7 @@ class Operator:
         return 0
 
     def attributes(self) -> tuple[tuple[str, object], ...]:
-        return tuple((f.name, getattr(self, f.name)) for f in fields(self))
+        return tuple((name, getattr(self, name)) for name in _names(type(self)))
 
     def only(self, inputs: tuple[TensorType, ...]) -> TensorType:
         """The one input. Raises ShapeError for another number of inputs."""
@@ -322,3 +323,9 @@ def _wider(a: TensorType, b: TensorType, what: str) -> TensorType:
 def widest(channels: tuple[Number, ...]) -> Number:
     """Channels of an elementwise operator: those of the first input that has not 1."""
     return next((c for c in channels if not (isinstance(c, int) and c == 1)), channels[0])
+
+
+@cache
+def _names(cls: type[Operator]) -> tuple[str, ...]:
+    """Those of an operator's fields, which do not change."""
+    return tuple(field.name for field in fields(cls))

@@ -28,7 +28,7 @@ def gated(units: int) -> dict[str, Any]:
     return {
         "steps": {
             "pre": {"op": "unit"},
-            "trunk": {"op": "unit", "repeat": 2},
+            "trunk": {"op": "unit"},
             "pool": {"op": "max_pool", "from": "pre", "kernel": 2},
             "inner": {"op": "unit", "repeat": units},
             "up": {"op": "interpolate", "from": ["inner", "pre"]},
@@ -63,10 +63,10 @@ def test_modules_of_their_own_have_units_and_options() -> None:
         {"channels": 64, "stride": 2, "modules": 1, "attention": {"type": "larger"}},
         unit="unit",
         attention={"type": "small"},
-        blocks={"unit": unit(3), "small": gated(1), "larger": gated(3)},
+        blocks={"unit": unit(3), "small": gated(1), "larger": gated(2)},
     )
     made = again(spec)
-    larger = {"type": "gated", "times": 3}
+    larger = {"type": "gated", "times": 2}
     assert made.values["stages"] == [spec["stages"][0], spec["stages"][1] | {"attention": larger}]
     assert made.values["attention"] == {"type": "gated"}
     assert made.blocks == ("residual", "gated")

@@ -22,11 +22,6 @@ registered: list[types.Registration] = []
 """What the server has asked the editor for."""
 
 
-def shortened(text: str) -> str:
-    """The name of a test of a text: the environment of a process has no room for a long one."""
-    return text[-40:]
-
-
 async def opened(
     editor: LanguageClient, path: Path, text: str, language: str = "toml"
 ) -> list[types.Diagnostic]:

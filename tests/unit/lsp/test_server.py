@@ -19,7 +19,6 @@ from unit.lsp.editing import (
     closed,
     fixed,
     opened,
-    shortened,
     soon,
     told,
 )
@@ -44,54 +43,52 @@ async def test_it_says_what_the_command_line_says(editor: LanguageClient, tmp_pa
     assert await changed(editor, path, text) == []
 
 
-@pytest.mark.parametrize(
-    ("wrong", "right"),
-    [
-        ('"naem" = "a"', '"name" = "a"'),
-        ('name = "a b"', 'name = "a_b"'),
-        ('name = "a"\nclass_nam = "B"', 'name = "a"\nclass_name = "B"'),
-        ('name = "a"\n[head]\nbias = "true"', 'name = "a"\n[head]\nbias = true'),
-        ('name = "a"\n[attention]\np = "1"', 'name = "a"\n[attention]\np = 1'),
-        ('name = "a"\n[attention]\np = "+1"', 'name = "a"\n[attention]\np = 1'),
-        ('name = "a"\n[attention]\np = 1.0', 'name = "a"\n[attention]\np = 1'),
-        ('name = "a"\nunit = "resnxt"', 'name = "a"\nunit = "resnext"'),
-        ('name = "a"\nunit = {type = "resnxt"}', 'name = "a"\nunit = {type = "resnext"}'),
-        (
-            'name = "a"\nunit = "se_bottleneck"',
-            'name = "a"\nunit = { type = "bottleneck", gate = "se" }',
-        ),
-        ('name = "a"\n[head]\nbias = True', 'name = "a"\n[head]\nbias = true'),
-        # JSON has other tables, and no word without quotes.
-        (
-            '{"name": "a", "unit": "se_bottleneck"',
-            '{"name": "a", "unit": {"type": "bottleneck", "gate": "se"}',
-        ),
-        ('{"name": "a", "head": {"bias": True}', '{"name": "a", "head": {"bias": true}'),
-        ('{"naem": "a"', '{"name": "a"'),
-        # Beside what is there it is another key, unless that is there in what is extended alone.
-        ('name = "a"\n"naem" = "x"', None),
-        ('name = "a"\n[attention]\nmask = "local"\nmaks = "local"', None),
-        ('name = "a"\n[[stages]]\nchannels = 64\nchanels = 64', None),
-        # The words are not what is to stand in that place.
-        ('name = "a"\nunit = {type = "se_bottleneck"}', None),
-        ('name = "a"\ntitle = "C:\\path"', None),
-        ('name = "a"\nclasses = 3\n[head]\noutputs = {a = 1, b = 1}', None),
-        ('name = "a"\nblocks.b.steps.c = "relu"', None),
-        ('name = "a"\nblocks.b.steps.c = {op = "conv", channels = "c // 2"}', None),
-    ],
-)  # fmt: skip
-async def test_fixes_mend(
-    editor: LanguageClient, wrong: str, right: str | None, tmp_path: Path
-) -> None:
-    is_json = wrong.startswith("{")
-    path = tmp_path / ("net.json" if is_json else "net.toml")
-    start, end = (
-        ("", ', "extends": "attention56"}') if is_json else ('extends = "attention56"\n', "\n")
-    )
+# One editor for all of them, here and below: a process that starts takes far longer than a case.
+FIXES: list[tuple[str, str | None]] = [
+    ('"naem" = "a"', '"name" = "a"'),
+    ('name = "a b"', 'name = "a_b"'),
+    ('name = "a"\nclass_nam = "B"', 'name = "a"\nclass_name = "B"'),
+    ('name = "a"\n[head]\nbias = "true"', 'name = "a"\n[head]\nbias = true'),
+    ('name = "a"\n[attention]\np = "1"', 'name = "a"\n[attention]\np = 1'),
+    ('name = "a"\n[attention]\np = "+1"', 'name = "a"\n[attention]\np = 1'),
+    ('name = "a"\n[attention]\np = 1.0', 'name = "a"\n[attention]\np = 1'),
+    ('name = "a"\nunit = "resnxt"', 'name = "a"\nunit = "resnext"'),
+    ('name = "a"\nunit = {type = "resnxt"}', 'name = "a"\nunit = {type = "resnext"}'),
+    (
+        'name = "a"\nunit = "se_bottleneck"',
+        'name = "a"\nunit = { type = "bottleneck", gate = "se" }',
+    ),
+    ('name = "a"\n[head]\nbias = True', 'name = "a"\n[head]\nbias = true'),
+    # JSON has other tables, and no word without quotes.
+    (
+        '{"name": "a", "unit": "se_bottleneck"',
+        '{"name": "a", "unit": {"type": "bottleneck", "gate": "se"}',
+    ),
+    ('{"name": "a", "head": {"bias": True}', '{"name": "a", "head": {"bias": true}'),
+    ('{"naem": "a"', '{"name": "a"'),
+    # Beside what is there it is another key, unless that is there in what is extended alone.
+    ('name = "a"\n"naem" = "x"', None),
+    ('name = "a"\n[attention]\nmask = "local"\nmaks = "local"', None),
+    ('name = "a"\n[[stages]]\nchannels = 64\nchanels = 64', None),
+    # The words are not what is to stand in that place.
+    ('name = "a"\nunit = {type = "se_bottleneck"}', None),
+    ('name = "a"\ntitle = "C:\\path"', None),
+    ('name = "a"\nclasses = 3\n[head]\noutputs = {a = 1, b = 1}', None),
+    ('name = "a"\nblocks.b.steps.c = "relu"', None),
+    ('name = "a"\nblocks.b.steps.c = {op = "conv", channels = "c // 2"}', None),
+]  # fmt: skip
 
-    await opened(editor, path, f"{start}{wrong}{end}")
-    found = await fixed(editor, path, f"{start}{wrong}{end}")
-    assert [text for _, text in found] == ([] if right is None else [f"{start}{right}{end}"])
+
+async def test_fixes_mend(editor: LanguageClient, tmp_path: Path) -> None:
+    for i, (wrong, right) in enumerate(FIXES):
+        is_json = wrong.startswith("{")
+        path = tmp_path / (f"net{i}.json" if is_json else f"net{i}.toml")
+        start, end = (
+            ("", ', "extends": "attention56"}') if is_json else ('extends = "attention56"\n', "\n")
+        )
+        await opened(editor, path, f"{start}{wrong}{end}")
+        found = await fixed(editor, path, f"{start}{wrong}{end}")
+        assert [text for _, text in found] == ([] if right is None else [f"{start}{right}{end}"])
 
 
 async def test_what_is_shipped_is_without_a_mistake(editor: LanguageClient) -> None:
@@ -111,18 +108,17 @@ OF_ANY_KIND = {
 }
 
 
-@pytest.mark.parametrize("name", OF_ANY_KIND)
 async def test_files_of_any_kind_are_checked_as_such(
-    editor: LanguageClient, name: str, tmp_path: Path
+    editor: LanguageClient, tmp_path: Path
 ) -> None:
-    text = OF_ANY_KIND[name]
-    path = tmp_path / f"{name}.{'json' if text.startswith('{') else 'toml'}"
-    path.write_text(text)
+    for name, text in OF_ANY_KIND.items():
+        path = tmp_path / f"{name}.{'json' if text.startswith('{') else 'toml'}"
+        path.write_text(text)
 
-    expected = checked(path)
-    assert told(await opened(editor, path, text)) == expected
-    assert expected
-    assert not {code for code, _, _ in expected} & {"E202", "E207"}
+        expected = checked(path)
+        assert told(await opened(editor, path, text)) == expected
+        assert expected, name
+        assert not {code for code, _, _ in expected} & {"E202", "E207"}, name
 
 
 async def test_what_a_study_names_and_is_wrong_stands_where_it_is_named(
@@ -151,45 +147,43 @@ async def test_what_a_study_names_and_is_wrong_stands_where_it_is_named(
     assert hover.contents.value.startswith("`recipe`: ")  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("uri", ["git:/x/net.toml?HEAD", "untitled:net.toml", "file:///x/net"])
-async def test_what_is_no_file_is_left_alone(editor: LanguageClient, uri: str) -> None:
-    where = types.TextDocumentIdentifier(uri)
-    ask = types.HoverParams(where, types.Position(0, 0))
+async def test_what_is_no_file_is_left_alone(editor: LanguageClient) -> None:
+    for uri in ("git:/x/net.toml?HEAD", "untitled:net.toml", "file:///x/net"):
+        where = types.TextDocumentIdentifier(uri)
+        ask = types.HoverParams(where, types.Position(0, 0))
 
-    assert await editor.text_document_hover_async(ask) is None  # nor is it open
-    item = types.TextDocumentItem(uri, "toml", 1, BAD)
-    editor.text_document_did_open(types.DidOpenTextDocumentParams(item))
-    said = editor.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
-    await asyncio.wait_for(said, 60)
-    assert not editor.diagnostics[uri]
-    assert await editor.text_document_hover_async(ask) is None
-    await closed(editor, uri)
+        assert await editor.text_document_hover_async(ask) is None  # nor is it open
+        item = types.TextDocumentItem(uri, "toml", 1, BAD)
+        editor.text_document_did_open(types.DidOpenTextDocumentParams(item))
+        said = editor.wait_for_notification(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)
+        await asyncio.wait_for(said, 60)
+        assert not editor.diagnostics[uri]
+        assert await editor.text_document_hover_async(ask) is None
+        await closed(editor, uri)
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("pyproject.toml", "[project]\nname = 3\n"),
-        ("package.json", '{"name": "x", "stagess": 1}'),
-        ("package.json", '{"name": "x"}'),
-        ("tsconfig.json", '{"extends": "./base.json", "compilerOptions": {}}'),
-        ("tsconfig.json", '{"extends": "./base.json", // with a comment\n"compilerOptions": {}}'),
-        ("pyproject.toml", "[tool.other]\nextends = 'x'\n= 1\n"),
-        ("blank.toml", "\n" * 100_000 + "= 1"),
-        ("data.json", '{"data": "' + "x" * (1 << 18) + '"}'),
-        ("points.json", '{"data": [1, 2]}'),
-        ("broken.toml", "= 1\n"),
-        ("notes.md", "stages"),
-    ],
-    ids=shortened,
-)
-async def test_other_files_are_left_alone(
-    editor: LanguageClient, name: str, text: str, tmp_path: Path
-) -> None:
-    assert await opened(editor, tmp_path / name, text) == []
-    where = types.TextDocumentIdentifier((tmp_path / name).as_uri())
-    place = types.HoverParams(where, types.Position(0, 0))
-    assert await editor.text_document_hover_async(place) is None
+OTHERS = [
+    ("pyproject.toml", "[project]\nname = 3\n"),
+    ("package.json", '{"name": "x", "stagess": 1}'),
+    ("package.json", '{"name": "x"}'),
+    ("tsconfig.json", '{"extends": "./base.json", "compilerOptions": {}}'),
+    ("tsconfig.json", '{"extends": "./base.json", // with a comment\n"compilerOptions": {}}'),
+    ("pyproject.toml", "[tool.other]\nextends = 'x'\n= 1\n"),
+    ("blank.toml", "\n" * 100_000 + "= 1"),
+    ("data.json", '{"data": "' + "x" * (1 << 18) + '"}'),
+    ("points.json", '{"data": [1, 2]}'),
+    ("broken.toml", "= 1\n"),
+    ("notes.md", "stages"),
+]
+
+
+async def test_other_files_are_left_alone(editor: LanguageClient, tmp_path: Path) -> None:
+    for i, (name, text) in enumerate(OTHERS):
+        path = tmp_path / str(i) / name
+        assert await opened(editor, path, text) == [], text[:80]
+        where = types.TextDocumentIdentifier(path.as_uri())
+        place = types.HoverParams(where, types.Position(0, 0))
+        assert await editor.text_document_hover_async(place) is None, text[:80]
 
 
 async def test_a_spec_that_names_its_schema_is_one_before_it_says_anything(

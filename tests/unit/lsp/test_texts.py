@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,6 @@ from unit.lsp.editing import (
     checked,
     opened,
     published,
-    shortened,
     told,
 )
 
@@ -30,12 +30,13 @@ async def test_columns_are_those_of_the_editor(editor: LanguageClient, tmp_path:
     assert found.range.start == types.Position(1, len('title = "xx"'))
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-@pytest.mark.parametrize("strange", ["\u2028", "\u2029", "\x85"])
-async def test_lines_are_those_of_the_editor(
-    editor: LanguageClient, end: str, strange: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "net.toml"
+async def test_lines_are_those_of_the_editor(editor: LanguageClient, tmp_path: Path) -> None:
+    strange = ("\u2028", "\u2029", "\x85")
+    for i, (end, mark) in enumerate(itertools.product(("\n", "\r\n"), strange)):
+        await _lines_are_those_of(editor, tmp_path / f"net{i}.toml", end, mark)
+
+
+async def _lines_are_those_of(editor: LanguageClient, path: Path, end: str, strange: str) -> None:
     lines = ['extends = "attention56"', 'name = "a"', f'title = "{strange}"', "[head]", "p = 1", ""]
 
     before = await opened(editor, path, end.join(lines))
@@ -61,46 +62,44 @@ async def test_lines_are_those_of_the_editor(
     assert hover.contents.value.startswith("`name`: ")  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "line"),
-    [
-        ("net.json", '{"extends": "attention56",\r"nam": 1}', 1),
-        ("net.json", '{"extends": "attention56",\r\r\n\n\r"nam": 1}', 4),
-        ("net.toml", 'stages = "\u2028" # \x0c\n', 0),
-        ("net.toml", "[[stages]]\n# \u2028\x85\n# \x1c\n", 2),
-    ],
-)
+MISTAKES = [
+    ("net.json", '{"extends": "attention56",\r"nam": 1}', 1),
+    ("net.json", '{"extends": "attention56",\r\r\n\n\r"nam": 1}', 4),
+    ("net.toml", 'stages = "\u2028" # \x0c\n', 0),
+    ("net.toml", "[[stages]]\n# \u2028\x85\n# \x1c\n", 2),
+]
+
+
 async def test_lines_of_mistakes_are_those_of_the_editor(
-    editor: LanguageClient, name: str, text: str, line: int, tmp_path: Path
+    editor: LanguageClient, tmp_path: Path
 ) -> None:
-    found = await opened(editor, tmp_path / name, text)
-    assert found[-1].range.start.line == line
+    for i, (name, text, line) in enumerate(MISTAKES):
+        found = await opened(editor, tmp_path / str(i) / name, text)
+        assert found[-1].range.start.line == line, text
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("net.toml", 'extends = "attention56"\nname = \n'),
-        ("net.toml", 'name = "x\nextends = "atention56"\n'),
-        ("net.toml", 'extends = "attention56"\nname = "a"\nname = "b"\n'),
-        ("net.toml", 'extends = "smoke"\n[optimizer]\nlr = = 1\n'),
-        ("net.toml", 'recipe = "smoke"\nseeds = [\n[[specs]]\nspec = "attention56"\n'),
-        ("net.json", '{"extends": "attention56", "name": }'),
-        ("net.json", '{"name": , "stages": []}'),
-        ("net.toml", BAD + "# " + "x" * (1 << 17)),
-        ("net.toml", BAD + "# " + "é" * (1 << 16)),
-    ],
-    ids=shortened,
-)
-async def test_what_cannot_be_read_is_told(
-    editor: LanguageClient, name: str, text: str, tmp_path: Path
-) -> None:
-    path = tmp_path / name
-    path.write_text(text, encoding="utf-8")
-    expected = [(code, line or 1, column or 1) for code, line, column in checked(path)]
+UNREADABLE = [
+    ("net.toml", 'extends = "attention56"\nname = \n'),
+    ("net.toml", 'name = "x\nextends = "atention56"\n'),
+    ("net.toml", 'extends = "attention56"\nname = "a"\nname = "b"\n'),
+    ("net.toml", 'extends = "smoke"\n[optimizer]\nlr = = 1\n'),
+    ("net.toml", 'recipe = "smoke"\nseeds = [\n[[specs]]\nspec = "attention56"\n'),
+    ("net.json", '{"extends": "attention56", "name": }'),
+    ("net.json", '{"name": , "stages": []}'),
+    ("net.toml", BAD + "# " + "x" * (1 << 17)),
+    ("net.toml", BAD + "# " + "é" * (1 << 16)),
+]
 
-    assert told(await opened(editor, path, text)) == expected
-    assert {code for code, _, _ in expected} <= {"E105", "E110", "E111"}
+
+async def test_what_cannot_be_read_is_told(editor: LanguageClient, tmp_path: Path) -> None:
+    for i, (name, text) in enumerate(UNREADABLE):
+        path = tmp_path / str(i) / name
+        path.parent.mkdir()
+        path.write_text(text, encoding="utf-8")
+        expected = [(code, line or 1, column or 1) for code, line, column in checked(path)]
+
+        assert told(await opened(editor, path, text)) == expected
+        assert {code for code, _, _ in expected} <= {"E105", "E110", "E111"}
 
 
 async def test_a_file_remains_what_it_is_while_it_is_broken(

@@ -1,4 +1,4 @@
-"""Runs in processes of their own. They are forked from one that has imported torch already."""
+"""Runs in processes of their own. They are forked from one that has imported PyTorch already."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import torch
 from archcompiler.runner.training import Job, train
 
 forked = multiprocessing.get_context("forkserver")
-forked.set_forkserver_preload(["archcompiler.runner.training"])
+# PyTorch imports its compiler for an optimizer, which takes a second of each process.
+forked.set_forkserver_preload(["archcompiler.runner.training", "torch._inductor"])
 
 
 def run_one(job: Job) -> None:
