@@ -16,6 +16,8 @@ Name = tuple[str, ...]
 """A path, seen from some block."""
 CHUNK: Final = 1 << 20
 """Pairs that are looked at together."""
+FEW: Final = 1 << 12
+"""Pairs that are sorted sooner than their sizes are told apart."""
 F = TypeVar("F")
 
 
@@ -134,13 +136,10 @@ class Fronts:
         if len(b) == 1:
             return self._moved(a, b)
         self.room.take(len(a) * len(b))
-        rows = max(1, CHUNK // len(b))
         parts = []
-        for start in range(0, len(a), rows):
-            sizes = np.add.outer(a.sizes[start : start + rows], b.sizes).ravel()
-            works = np.add.outer(a.works[start : start + rows], b.works).ravel()
+        for sizes, works, places in _pairs(a, b):
             best = self._best(sizes, works)
-            parts.append((sizes[best], works[best], best + start * len(b)))
+            parts.append((sizes[best], works[best], places[best]))
         sizes, works, places = (np.concatenate(column) for column in zip(*parts, strict=True))
         if len(parts) > 1:
             best = self._best(sizes, works)
@@ -216,3 +215,48 @@ class Fronts:
         kept[np.concatenate([starts, ends, leading])] = True
         self.thinned = self.thinned or not kept.all()
         return best[kept]
+
+
+def _pairs(a: Front, b: Front) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+    """Bytes, work and place, row by row, of each choice of one front with each of another; those
+    that are surely beaten may be left out.
+    """
+    import numpy as np
+
+    grain = int(np.gcd.reduce(np.concatenate([np.diff(a.sizes), np.diff(b.sizes)])))
+    count = int(a.sizes[-1] - a.sizes[0] + b.sizes[-1] - b.sizes[0]) // grain + 1
+    if len(a) * len(b) > FEW and count <= min(len(a) * len(b), CHUNK):
+        yield _lightest(a, b, grain, count)
+        return
+    rows = max(1, CHUNK // len(b))
+    for start in range(0, len(a), rows):
+        sizes = np.add.outer(a.sizes[start : start + rows], b.sizes).ravel()
+        works = np.add.outer(a.works[start : start + rows], b.works).ravel()
+        yield sizes, works, np.arange(len(sizes)) + start * len(b)
+
+
+def _lightest(a: Front, b: Front, grain: int, count: int) -> tuple[Numbers, Numbers, Numbers]:
+    """The same of those with the least work of their size, and of equals the first.
+
+    The sizes are multiples of a grain, `count` of them, so that nothing has to be sorted.
+    """
+    import numpy as np
+
+    none = np.iinfo(np.int64).max
+    works, places = np.full(count, none), np.zeros(count, np.int64)
+    # The first of equals has the smaller size of `a`, and so the larger of `b`.
+    rows = [(a, i, i * len(b)) for i in range(len(a))]
+    other, step = b, 1
+    if len(b) < len(a):
+        rows = [(b, i, i) for i in range(len(b))[::-1]]
+        other, step = a, len(b)
+    at = (other.sizes - other.sizes[0]) // grain
+    place = np.arange(len(other)) * step
+    for front, i, start in rows:
+        into = at + (front.sizes[i] - front.sizes[0]) // grain
+        sums = other.works + front.works[i]
+        (less,) = np.nonzero(sums < works[into])
+        works[into[less]] = sums[less]
+        places[into[less]] = place[less] + start
+    (found,) = np.nonzero(works < none)
+    return a.sizes[0] + b.sizes[0] + found * grain, works[found], places[found]

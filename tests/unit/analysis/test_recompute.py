@@ -7,7 +7,7 @@ from itertools import pairwise, product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tiny import tiny_spec
 
@@ -271,6 +271,28 @@ def test_a_sum_in_chunks_has_all_within_the_limits(
         zip(whole.sizes[wanted].tolist(), whole.works[wanted].tolist(), strict=True)
     )
     assert all(size <= most for size, _ in pairs)
+
+
+@example([(0, 2), (1, 1), (2, 0)], [(0, 1), (1, 0)], 4, 60, 20)
+@given(PAIRS, PAIRS, st.sampled_from([1, 2, 7 * 7 * 4]), st.integers(0, 60), st.integers(0, 20))
+def test_a_sum_is_that_of_all_pairs_in_order(
+    one: list[tuple[int, int]], two: list[tuple[int, int]], grain: int, most: int, gap: int
+) -> None:
+    """Whichever way it is made: of equals the first is taken, as plans are the same everywhere."""
+    made = Fronts(Limits())
+    a, b = (
+        made.union(*(made.point(5 + grain * size, work, (f"{i}",)) for i, (size, work) in found))
+        for found in (enumerate(one), enumerate(two, len(one)))
+    )
+    limited = Fronts(Limits(grain * most, 1 / grain, gap))
+    found = []
+    for few in (0, 1 << 20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("archcompiler.analysis.front.FEW", few)
+            for front in (made.sum(a, b), limited.sum(a, b)):
+                names = [tuple(front.names(i)) for i in range(len(front))]
+                found.append((front.sizes.tolist(), front.works.tolist(), names))
+    assert found[:2] == found[2:]
 
 
 @pytest.mark.parametrize("share", [0.75, 0.5, 0.25])
