@@ -6,11 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from archcompiler.analysis.planner import TooLittle, plan_recomputation
-from archcompiler.analysis.recompute import (
-    Recomputation,
-    usual_bytes,
-)
+from archcompiler.analysis.planner import Planner, TooLittle, plan_recomputation
+from archcompiler.analysis.recompute import Recomputation, usual_bytes
 from archcompiler.ir import Graph
 
 STEP: Final = 5
@@ -30,7 +27,7 @@ class NoRoom(Exception):
 def keeping(
     graph: Graph, share: float, *, apart: bool = False, close: bool = False
 ) -> Recomputation:
-    """The least work for keeping a share of what autograd keeps as usual; see `plan_recomputation`.
+    """The least work for keeping a share of what autograd keeps as usual; see `Planner.plan`.
 
     Raises TooLittle.
     """
@@ -59,9 +56,10 @@ def fitting(
     those around the lowest peak.
     """
     peaks: dict[float, int] = {}
+    planner, usual = Planner(graph, apart), usual_bytes(graph)
 
     def fits(share: float) -> Recomputation | None:
-        plan = keeping(graph, share, apart=apart)
+        plan = planner.plan(int(share * usual))
         peaks[share] = peak(plan)
         return plan if peaks[share] <= room else None
 

@@ -144,11 +144,6 @@ def _named(name: Name, pair: Pair) -> Callable[[], Iterator[Name]]:
     return names
 
 
-def smallest(solve: Solver) -> int:
-    """The fewest bytes that are kept by any choice."""
-    return _corner(solve, SMALLEST)[0]
-
-
 class _Line(NamedTuple):
     """The part of the hull that is beside a budget."""
 
@@ -179,54 +174,73 @@ class _Line(NamedTuple):
         return min(1.0, (self.most - self.small) / way) if way else 0.0
 
 
-def within(
-    most: int, solve: Solver, *, close: float = 0.0, room: Room | None = None
-) -> Iterator[Name] | None:
-    """What is chosen for the least work with at most so many bytes; or for work that is about as
-    `close` to it, as a share of it. None if nothing is as small.
+class Hull:
+    """The hull of a network's pairs, whose corners are looked for once."""
 
-    Single rates, each with its corner, find the two of the hull beside `most`. At the rate of the
-    line between them, a pair in any part of the network that is worse than the best of its kind by
-    some gap makes the whole worse than the line by as much. So a whole that is found among pairs
-    within a gap is the one that is sought if its work with `most` bytes is within that gap of the
-    line, as any better one's is then. Where many choices are worth the rate itself, a beam along
-    the line is soon close, and no wider a gap is looked at than that of what it finds. Raises
-    TooWide where `room` is not enough for what is looked at.
-    """
-    line = _beside(most, solve)
-    if line is None:
-        return None
-    fit = (pair for pair in solve(Beam(line.rate, line.share)) if pair.size <= most)
-    near = min(fit, key=lambda pair: pair.work, default=None)
-    if near is not None and line.off(near.work) <= close * near.work:
-        return near.names()
-    if not close:
-        return _least(solve, line, near, room)
-    with suppress(TooWide):
-        return _least(solve, line, near, Room(QUICK))
-    return _about(solve, line, close, room)
+    def __init__(self, solve: Solver) -> None:
+        self.solve = solve
+        self._corners: dict[float, Corner] = {}
 
+    @property
+    def smallest(self) -> int:
+        """The fewest bytes that are kept by any choice."""
+        return self.corner(SMALLEST)[0]
 
-def _beside(most: int, solve: Solver) -> _Line | None:
-    """The line of the hull beside so many bytes; None if nothing is as small."""
-    large, little = _corner(solve, 0.0)
-    for rate in RATES:
-        small, much = _corner(solve, rate)
-        if small <= most:
-            break
-        large, little = small, much
-    else:
-        return None
-    while True:
-        rate = (much - little) / (large - small) if large > small else 0.0
-        size, work = _corner(solve, rate)
-        least = work + rate * size
-        if least >= (much + rate * small) * (1 - ROUNDING):
-            return _Line(most, rate, least, small, large)
-        if size <= most:
-            small, much = size, work
+    def corner(self, rate: float) -> Corner:
+        """The best pair at a rate."""
+        if rate not in self._corners:
+            found = self.solve(Corners(rate))
+            assert found is not None, "a network that keeps all is one"
+            self._corners[rate] = found
+        return self._corners[rate]
+
+    def within(
+        self, most: int, *, close: float = 0.0, room: Room | None = None
+    ) -> Iterator[Name] | None:
+        """What is chosen for the least work with at most so many bytes; or for work that is about
+        as `close` to it, as a share of it. None if nothing is as small.
+
+        Single rates, each with its corner, find the two of the hull beside `most`. At the rate of
+        the line between them, a pair in any part of the network that is worse than the best of its
+        kind by some gap makes the whole worse than the line by as much. So a whole that is found
+        among pairs within a gap is the one that is sought if its work with `most` bytes is within
+        that gap of the line, as any better one's is then. Where many choices are worth the rate
+        itself, a beam along the line is soon close, and no wider a gap is looked at than that of
+        what it finds. Raises TooWide where `room` is not enough for what is looked at.
+        """
+        line = self._beside(most)
+        if line is None:
+            return None
+        fit = (pair for pair in self.solve(Beam(line.rate, line.share)) if pair.size <= most)
+        near = min(fit, key=lambda pair: pair.work, default=None)
+        if near is not None and line.off(near.work) <= close * near.work:
+            return near.names()
+        if not close:
+            return _least(self.solve, line, near, room)
+        with suppress(TooWide):
+            return _least(self.solve, line, near, Room(QUICK))
+        return _about(self.solve, line, close, room)
+
+    def _beside(self, most: int) -> _Line | None:
+        """The line of the hull beside so many bytes; None if nothing is as small."""
+        large, little = self.corner(0.0)
+        for rate in RATES:
+            small, much = self.corner(rate)
+            if small <= most:
+                break
+            large, little = small, much
         else:
-            large, little = size, work
+            return None
+        while True:
+            rate = (much - little) / (large - small) if large > small else 0.0
+            size, work = self.corner(rate)
+            least = work + rate * size
+            if least >= (much + rate * small) * (1 - ROUNDING):
+                return _Line(most, rate, least, small, large)
+            if size <= most:
+                small, much = size, work
+            else:
+                large, little = size, work
 
 
 def _least(solve: Solver, line: _Line, near: Pair | None, room: Room | None) -> Iterator[Name]:
@@ -261,9 +275,3 @@ def _about(solve: Solver, line: _Line, close: float, room: Room | None) -> Itera
             grain //= WIDER
         else:
             gap *= WIDER
-
-
-def _corner(solve: Solver, rate: float) -> Corner:
-    found = solve(Corners(rate))
-    assert found is not None, "a network that keeps all is one"
-    return found

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 from archcompiler.analysis.front import Algebra, F, Name, Room, TooWide
-from archcompiler.analysis.hull import smallest, within
+from archcompiler.analysis.hull import Hull
 from archcompiler.analysis.memory import graded_inputs, input_types, storages
 from archcompiler.analysis.recompute import (
     READ,
@@ -60,28 +60,8 @@ class TooLittle(Exception):
 def plan_recomputation(
     graph: Graph, image_bytes: int, *, apart: bool = False, close: bool = False
 ) -> Recomputation:
-    """The least work for keeping at most so many bytes an image.
-
-    Where the search for that is `WIDE`, or if that is `close` enough, about within `CLOSE` of it.
-    With blocks `apart` none makes a map again from those of another. Raises TooLittle.
-    """
-    usual = usual_bytes(graph)
-    if usual <= image_bytes:
-        return recomputed(graph, {})
-    planner = Planner(graph, apart)
-    beyond = usual - planner.usual
-    most = image_bytes - beyond
-    best = None
-    if not close:
-        try:
-            best = within(most, planner.solve, room=Room(WIDE))
-        except TooWide:
-            close = True
-    if close:
-        best = within(most, planner.solve, close=CLOSE)
-    if best is None:
-        raise TooLittle(beyond + smallest(planner.solve))
-    return recomputed(graph, chosen_blocks(best))
+    """The least work for keeping at most so many bytes an image: see `Planner.plan`."""
+    return Planner(graph, apart).plan(image_bytes, close=close)
 
 
 @dataclass(frozen=True)
@@ -114,16 +94,43 @@ class _Course(NamedTuple):
 
 
 class Planner:
-    """The choices of a network."""
+    """The choices of a network.
 
-    def __init__(self, graph: Graph, apart: bool) -> None:
+    With blocks `apart` none makes a map again from those of another.
+    """
+
+    def __init__(self, graph: Graph, apart: bool = False) -> None:
         self.graph, self.apart = graph, apart
+        self.hull = Hull(self.solve)
         self.storages = fold(storages)
         self.inside = fold(self._inside)
         self.ways = fold(self._ways)
         self.courses = fold(self._courses)
 
-    @property
+    def plan(self, image_bytes: int, *, close: bool = False) -> Recomputation:
+        """The least work for keeping at most so many bytes an image.
+
+        Where the search for that is `WIDE`, or if that is `close` enough, about within `CLOSE` of
+        it. Raises TooLittle.
+        """
+        usual = usual_bytes(self.graph)
+        if usual <= image_bytes:
+            return recomputed(self.graph, {})
+        beyond = usual - self.usual
+        most = image_bytes - beyond
+        best = None
+        if not close:
+            try:
+                best = self.hull.within(most, room=Room(WIDE))
+            except TooWide:
+                close = True
+        if close:
+            best = self.hull.within(most, close=CLOSE)
+        if best is None:
+            raise TooLittle(beyond + self.hull.smallest)
+        return recomputed(self.graph, chosen_blocks(best))
+
+    @cached_property
     def usual(self) -> int:
         """Bytes of what there is a choice about, where nothing recomputes."""
         total, last = 0, False
