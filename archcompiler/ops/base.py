@@ -277,7 +277,7 @@ class Operator:
         return 0
 
     def attributes(self) -> tuple[tuple[str, object], ...]:
-        return tuple((name, getattr(self, name)) for name in _names(type(self)))
+        return tuple((name, getattr(self, name)) for name in _names(type(self)))  # type: ignore[arg-type]
 
     def only(self, inputs: tuple[TensorType, ...]) -> TensorType:
         """The one input. Raises ShapeError for another number of inputs."""
