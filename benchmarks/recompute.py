@@ -25,6 +25,7 @@ from torch.utils._pytree import tree_leaves
 
 import archcompiler
 from archcompiler.analysis.recompute import usual_bytes
+from archcompiler.runner.system.hardware import computes_bfloat16, keep_memory
 from benchmarks.timing import Comparison, Course, Measure, compared, in_turns, seconds
 
 if TYPE_CHECKING:
@@ -38,37 +39,48 @@ def measure(course: Course) -> Iterator[Comparison]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    cases = [("attention56_cifar", 2 if course.quick else 64)]
+    keep_memory()  # as the runner does: a step must not wait for what the one before has given back
+    exact, half = torch.float32, torch.bfloat16
+    cases = [("attention56_cifar", 2 if course.quick else 64, exact)]
     if not course.quick:
-        cases.append(("attention56", 4))
+        cases.append(("attention56", 4, exact))
+        if computes_bfloat16(torch.device("cpu")):
+            cases.append(("attention56", 4, half))
     try:
-        for spec, batch in cases:
-            yield from _times(archcompiler.compile(spec), batch, min(course.rounds, 7))
+        for spec, batch, dtype in cases:
+            yield from _times(archcompiler.compile(spec), batch, dtype, min(course.rounds, 7))
     finally:
         torch.set_num_threads(threads)
     for spec in ("attention56_cifar",) if course.quick else ("attention56_cifar", "resnet50"):
         yield from _work(archcompiler.compile(spec), (0.25,) if course.quick else (0.25, 0.1))
 
 
-def _times(network: CompiledNetwork, batch: int, rounds: int) -> Iterator[Comparison]:
+def _times(
+    network: CompiledNetwork, batch: int, dtype: torch.dtype, rounds: int
+) -> Iterator[Comparison]:
     order = torch.channels_last
     x = torch.randn(batch, *network.spec.input).to(memory_format=order)
     shares = (0.75, 0.5, 0.25)
     models = {1.0: network.module()} | {s: network.recomputing(s).module() for s in shares}
     runs: dict[str, Measure] = {
-        str(share): partial(seconds, partial(_step, model.to(memory_format=order).train(), x))
+        str(share): partial(
+            seconds, partial(_step, model.to(memory_format=order).train(), x, dtype)
+        )
         for share, model in models.items()
     }
     taken = in_turns(runs, rounds)
     for share in shares:
-        what = f"{network.name}, step of {batch} images that keeps {share:.0%}"
+        half = " in bfloat16" if dtype is torch.bfloat16 else ""
+        what = f"{network.name}, step of {batch} images{half} that keeps {share:.0%}"
         goal = 1.05 if share == 0.5 else None
         yield compared(what, taken[str(share)], "one that keeps all", taken["1.0"], goal=goal)
 
 
-def _step(model: nn.Module, x: Tensor) -> None:
+def _step(model: nn.Module, x: Tensor, dtype: torch.dtype) -> None:
     model.zero_grad(set_to_none=True)
-    model(x).sum().backward()
+    with torch.autocast("cpu", dtype, enabled=dtype is not torch.float32):
+        y = model(x)
+    y.float().sum().backward()
 
 
 def _work(network: CompiledNetwork, shares: Sequence[float]) -> Iterator[Comparison]:

@@ -256,8 +256,7 @@ def _compared(
     for op, right in zip(ops, comparators, strict=True):
         b = _evaluate(right, names, exact)
         word, function = _COMPARISONS[type(op)]
-        ordered = not isinstance(op, ast.Eq | ast.NotEq)
-        if ordered:
+        if word not in ("==", "!="):
             a, b = _number(left, a), _number(right, b)
         if isinstance(a, Symbol) or isinstance(b, Symbol):
             same = a == b and isinstance(a, Symbol) and isinstance(b, Symbol)

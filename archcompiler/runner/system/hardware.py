@@ -233,7 +233,7 @@ def settle(
     # As errors they would stop max pooling as well. What else there is, `unrepeatable` tells.
     torch.use_deterministic_algorithms(speed.deterministic, warn_only=True)
     if device.type == "cpu":
-        _keep_memory()
+        keep_memory()
     crashes = narrow and device.type == "cpu"
     if crashes and speed.channels_last == "on":
         raise CompileError(
@@ -284,11 +284,13 @@ REPEATABLE: Final = frozenset({"max_pool2d_with_indices_backward_cuda"})
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Of <malloc.h>."""
-MMAP_THRESHOLD_MAX = 32 << 20
-"""glibc refuses more; tensors that are larger go back to the system as before."""
+MMAP_THRESHOLDS: Final = (64 << 20, 32 << 20)
+"""Larger tensors go back to the system as before: to keep those too takes a sixth more memory, in
+gaps between them. An older glibc refuses the first.
+"""
 
 
-def _keep_memory() -> None:
+def keep_memory() -> None:
     """Have glibc keep what a step frees for the next one.
 
     By default it gives activations back to the system, which has to clear the pages for every step
@@ -298,7 +300,7 @@ def _keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, TypeError, AttributeError):
         return
-    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_MAX)
+    any(mallopt(M_MMAP_THRESHOLD, size) for size in MMAP_THRESHOLDS)
     mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 

@@ -326,19 +326,37 @@ def test_training_without_gradients() -> None:
         torch.testing.assert_close(two, one)
 
 
-def test_autocast_is_on_again() -> None:
+class Wide(TorchDispatchMode):
+    """Maps of this many elements and more in 32 bits."""
+
+    def __init__(self, elements: int) -> None:
+        super().__init__()
+        self.elements, self.found = elements, 0
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None):  # type: ignore[no-untyped-def]
+        result = function(*args, **(kwargs or {}))
+        maps = [value for value in tree_leaves(result) if isinstance(value, torch.Tensor)]
+        self.found += sum(m.numel() >= self.elements and m.dtype is torch.float32 for m in maps)
+        return result
+
+
+@pytest.mark.parametrize("share", [0.75, 0.3])
+def test_autocast_is_on_again_and_maps_have_16_bits(share: float) -> None:
     network = archcompiler.compile(tiny_spec({"channels": 32, "modules": 1, "depth": 1}))
-    gradients = []
-    for form in (network, network.recomputing(0.3)):
+    gradients, wide = [], []
+    for form in (network, network.recomputing(share)):
         torch.manual_seed(0)
         model = form.module().train()
-        x = torch.randn(2, 3, 32, 32)
+        x = in_order(torch.randn(2, 3, 32, 32), model)
         with torch.autocast("cpu", torch.bfloat16):
             y = model(x)
-        y.float().square().sum().backward()
+        with Wide(elements=2 * 8 * 4 * 4) as watch:
+            y.float().square().sum().backward()
         gradients.append([parameter.grad for parameter in model.parameters()])
+        wide.append(watch.found)
     for one, two in zip(*gradients, strict=True):
-        assert torch.nn.functional.cosine_similarity(one.flatten(), two.flatten(), 0) > 0.999
+        torch.testing.assert_close(two, one)
+    assert wide[1] == wide[0]
 
 
 def test_a_plan_can_be_turned_off_and_evaluation_has_none() -> None:
