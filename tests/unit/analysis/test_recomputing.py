@@ -340,15 +340,18 @@ class Wide(TorchDispatchMode):
         return result
 
 
+@pytest.mark.parametrize("autocast", [True, False], ids=["autocast", "all"])
 @pytest.mark.parametrize("share", [0.75, 0.3])
-def test_autocast_is_on_again_and_maps_have_16_bits(share: float) -> None:
+def test_maps_of_16_bits_are_made_again_in_16(share: float, autocast: bool) -> None:
     network = archcompiler.compile(tiny_spec({"channels": 32, "modules": 1, "depth": 1}))
     gradients, wide = [], []
     for form in (network, network.recomputing(share)):
         torch.manual_seed(0)
         model = form.module().train()
         x = in_order(torch.randn(2, 3, 32, 32), model)
-        with torch.autocast("cpu", torch.bfloat16):
+        if not autocast:
+            model, x = model.bfloat16(), x.bfloat16()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
             y = model(x)
         with Wide(elements=2 * 8 * 4 * 4) as watch:
             y.float().square().sum().backward()
