@@ -7,7 +7,6 @@ import doctest
 import importlib
 import inspect
 import json
-import os
 import pickle
 import subprocess
 import sys
