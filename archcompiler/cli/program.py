@@ -149,8 +149,7 @@ def _without_plugins() -> None:
     Its variable spares a look into every installed package. What remains is the import of all that
     would look, a twentieth of a build, and a module of no plugins in its place spares that too.
     """
-    if "PYDANTIC_DISABLE_PLUGINS" not in os.environ:
-        os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    if os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__") == "__all__":
         sys.modules.setdefault(_NoPlugins.name, _NoPlugins(_NoPlugins.name))
 
 

@@ -24,8 +24,12 @@ with open("said", "w") as file:
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [({}, "0 False _NoPlugins"), ({VARIABLE: "logfire-plugin"}, "0 True module")],
-    ids=["as usual", "where the variable says which"],
+    [
+        ({}, "0 False _NoPlugins"),
+        ({VARIABLE: "__all__"}, "0 False _NoPlugins"),
+        ({VARIABLE: "logfire-plugin"}, "0 True module"),
+    ],
+    ids=["as usual", "in a process of ours", "where the variable says which"],
 )
 def test_no_plugins(given: dict[str, str], said: str, tmp_path: Path) -> None:
     usual = {name: value for name, value in os.environ.items() if name != VARIABLE}
